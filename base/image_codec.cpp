@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only place where OpenCV decodes and encodes pictures.
+#include "base/image_codec.h"
+
+#include "base/file.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+namespace handeye {
+namespace {
+
+using Bytes = std::span<const std::uint8_t>;
+
+std::uint32_t big_endian(Bytes b, std::size_t at) {
+    return std::uint32_t{b[at]} << 24U | std::uint32_t{b[at + 1]} << 16U | std::uint32_t{b[at + 2]} << 8U | b[at + 3];
+}
+
+std::uint32_t little_endian(Bytes b, std::size_t at, int count) {
+    std::uint32_t value = 0;
+    for (int i = count - 1; i >= 0; --i) {
+        value = value << 8U | b[at + static_cast<std::size_t>(i)];
+    }
+    return value;
+}
+
+bool starts_with(Bytes b, std::string_view magic) {
+    return b.size() >= magic.size() && std::memcmp(b.data(), magic.data(), magic.size()) == 0;
+}
+
+struct RawSize {
+    std::int64_t width = 0;
+    std::int64_t height = 0;
+};
+
+std::optional<RawSize> jpeg_size(Bytes b) {
+    std::size_t at = 2;
+    while (at + 9 < b.size()) {
+        if (b[at] != 0xFF) {
+            return std::nullopt;
+        }
+        const std::uint8_t marker = b[at + 1];
+        if (marker == 0xFF) {
+            ++at;
+            continue;
+        }
+        const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+        if (is_frame) {
+            return RawSize{b[at + 7] << 8 | b[at + 8], b[at + 5] << 8 | b[at + 6]};
+        }
+        at += 2U + (static_cast<std::size_t>(b[at + 2]) << 8U | b[at + 3]);
+    }
+    return std::nullopt;
+}
+
+std::optional<RawSize> webp_size(Bytes b) {
+    if (b.size() < 30) {
+        return std::nullopt;
+    }
+    const Bytes chunk = b.subspan(12);
+    if (starts_with(chunk, "VP8X")) {
+        return RawSize{little_endian(b, 24, 3) + 1, little_endian(b, 27, 3) + 1};
+    }
+    if (starts_with(chunk, "VP8L")) {
+        const std::uint32_t bits = little_endian(b, 21, 4);
+        return RawSize{(bits & 0x3FFFU) + 1, (bits >> 14U & 0x3FFFU) + 1};
+    }
+    if (starts_with(chunk, "VP8 ")) {
+        return RawSize{little_endian(b, 26, 2) & 0x3FFFU, little_endian(b, 28, 2) & 0x3FFFU};
+    }
+    return std::nullopt;
+}
+
+// The size that the header claims, for the formats we accept; nothing is allocated for pixels before it is checked.
+std::optional<RawSize> claimed_size(Bytes b) {
+    if (starts_with(b, "\x89PNG\r\n\x1a\n") && b.size() >= 24) {
+        return RawSize{big_endian(b, 16), big_endian(b, 20)};
+    }
+    if (starts_with(b, "\xFF\xD8\xFF")) {
+        return jpeg_size(b);
+    }
+    if (starts_with(b, "RIFF") && b.size() >= 16 && starts_with(b.subspan(8), "WEBP")) {
+        return webp_size(b);
+    }
+    if (starts_with(b, "BM") && b.size() >= 26) {
+        const auto height = static_cast<std::int32_t>(little_endian(b, 22, 4));
+        return RawSize{static_cast<std::int32_t>(little_endian(b, 18, 4)), std::abs(std::int64_t{height})};
+    }
+    return std::nullopt;
+}
+
+Result<cv::Mat> to_mat_bgr(const Image& image) {
+    if (image.is_empty()) {
+        return Error{ErrorCode::InvalidArgument, "an empty picture cannot be encoded"};
+    }
+    const Image rgb = image.to_rgb();
+    const cv::Mat view(rgb.size().height_px, rgb.size().width_px, CV_8UC3,
+                       const_cast<std::uint8_t*>(rgb.bytes().data())); // NOLINT: cv::Mat has no const view
+    cv::Mat bgr;
+    cv::cvtColor(view, bgr, cv::COLOR_RGB2BGR);
+    return bgr;
+}
+
+Result<std::vector<std::uint8_t>> encode(const Image& image, const char* extension, const std::vector<int>& options) {
+    try {
+        const cv::Mat bgr = TRY(to_mat_bgr(image));
+        std::vector<std::uint8_t> out;
+        if (!cv::imencode(extension, bgr, out, options)) {
+            return Error{ErrorCode::Internal, fmt::format("the picture could not be encoded as {}", extension)};
+        }
+        return out;
+    } catch (const cv::Exception& problem) {
+        return Error{ErrorCode::Internal, fmt::format("encoding {}: {}", extension, problem.what())};
+    }
+}
+
+Result<Image> from_mat(const cv::Mat& mat) {
+    cv::Mat eight = mat;
+    if (mat.depth() == CV_16U) {
+        mat.convertTo(eight, CV_8U, 1.0 / 257.0);
+    } else if (mat.depth() != CV_8U) {
+        return Error{ErrorCode::Unsupported, "the picture's samples are neither 8 nor 16 bits wide"};
+    }
+    cv::Mat ordered;
+    PixelFormat format = PixelFormat::Rgb;
+    switch (eight.channels()) {
+    case 1: cv::cvtColor(eight, ordered, cv::COLOR_GRAY2RGB); break;
+    case 3: cv::cvtColor(eight, ordered, cv::COLOR_BGR2RGB); break;
+    case 4:
+        cv::cvtColor(eight, ordered, cv::COLOR_BGRA2RGBA);
+        format = PixelFormat::Rgba;
+        break;
+    default: return Error{ErrorCode::Unsupported, fmt::format("a picture with {} channels", eight.channels())};
+    }
+    std::vector<std::uint8_t> pixels(ordered.data, ordered.data + ordered.total() * ordered.elemSize());
+    const Image image = TRY(Image::from_pixels({ordered.cols, ordered.rows}, format, std::move(pixels)));
+    return image.to_rgb();
+}
+
+} // namespace
+
+Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
+    if (static_cast<std::int64_t>(encoded.size()) > limits.file_bytes_max) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("a picture file of {} bytes passes the limit of {}",
+                                                           encoded.size(), limits.file_bytes_max)};
+    }
+    const std::optional<RawSize> claimed = claimed_size(encoded);
+    if (!claimed) {
+        return Error{ErrorCode::ParseFailed, "not a PNG, JPEG, WebP or BMP picture"};
+    }
+    if (claimed->width <= 0 || claimed->height <= 0 || claimed->width > limits.side_px_max ||
+        claimed->height > limits.side_px_max || claimed->width * claimed->height > limits.pixels_max) {
+        return Error{ErrorCode::LimitExceeded,
+                     fmt::format("a picture of {}x{} pixels passes the limits (side {}, pixels {})", claimed->width,
+                                 claimed->height, limits.side_px_max, limits.pixels_max)};
+    }
+    try {
+        const cv::Mat raw(1, static_cast<int>(encoded.size()), CV_8UC1,
+                          const_cast<std::uint8_t*>(encoded.data())); // NOLINT: cv::Mat has no const view
+        const cv::Mat mat = cv::imdecode(raw, cv::IMREAD_UNCHANGED);
+        if (mat.empty()) {
+            return Error{ErrorCode::ParseFailed, "the picture is damaged: its pixels could not be decoded"};
+        }
+        return from_mat(mat);
+    } catch (const cv::Exception& problem) {
+        return Error{ErrorCode::ParseFailed, fmt::format("the picture is damaged: {}", problem.what())};
+    }
+}
+
+Result<Image> read_image(const std::filesystem::path& path, const ImageLimits& limits) {
+    const std::string bytes = TRY(read_file(path, static_cast<std::size_t>(limits.file_bytes_max)));
+    return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, limits)
+        .with_context(path.string());
+}
+
+Result<std::vector<std::uint8_t>> encode_png(const Image& image, int level) {
+    return encode(image, ".png", {cv::IMWRITE_PNG_COMPRESSION, std::clamp(level, 0, 9)});
+}
+
+Result<void> write_png(const std::filesystem::path& path, const Image& image, int level) {
+    const std::vector<std::uint8_t> bytes = TRY(encode_png(image, level));
+    return write_file_atomic(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+Result<std::vector<std::uint8_t>> encode_jpeg(const Image& image, int quality) {
+    return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, std::clamp(quality, 1, 100)});
+}
+
+Result<Image> scaled(const Image& image, Size size) {
+    if (image.is_empty() || size.is_empty()) {
+        return Error{ErrorCode::InvalidArgument, "cannot scale from or to an empty picture"};
+    }
+    const Image rgb = image.to_rgb();
+    const cv::Mat view(rgb.size().height_px, rgb.size().width_px, CV_8UC3,
+                       const_cast<std::uint8_t*>(rgb.bytes().data())); // NOLINT: cv::Mat has no const view
+    cv::Mat out;
+    cv::resize(view, out, cv::Size(size.width_px, size.height_px), 0, 0, cv::INTER_AREA);
+    return Image::from_pixels(size, PixelFormat::Rgb, {out.data, out.data + out.total() * out.elemSize()});
+}
+
+} // namespace handeye

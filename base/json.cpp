@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
+
+#include "base/file.h"
+
+#include <set>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+struct Position {
+    std::size_t line = 1;
+    std::size_t column = 1;
+};
+
+Position position_of(std::string_view text, std::size_t byte) {
+    Position at;
+    for (std::size_t i = 0; i < std::min(byte, text.size()); ++i) {
+        if (text[i] == '\n') {
+            ++at.line;
+            at.column = 1;
+        } else {
+            ++at.column;
+        }
+    }
+    return at;
+}
+
+// A cheap scan that bounds nesting before the library recurses or allocates.
+int depth_of(std::string_view text, int stop_above) {
+    int depth = 0;
+    int deepest = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size() && deepest <= stop_above; ++i) {
+        const char c = text[i];
+        if (in_string) {
+            if (c == '\\') {
+                ++i;
+            } else if (c == '"') {
+                in_string = false;
+            }
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            deepest = std::max(deepest, ++depth);
+        } else if (c == '}' || c == ']') {
+            --depth;
+        }
+    }
+    return deepest;
+}
+
+} // namespace
+
+Result<json> parse_json(std::string_view text, const JsonLimits& limits) {
+    if (text.size() > limits.bytes_max) {
+        return Error{ErrorCode::LimitExceeded,
+                     fmt::format("JSON of {} bytes passes the limit of {}", text.size(), limits.bytes_max)};
+    }
+    if (depth_of(text, limits.depth_max) > limits.depth_max) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("JSON is nested deeper than {} levels", limits.depth_max)};
+    }
+    std::vector<std::set<std::string>> keys;
+    std::string duplicate;
+    const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+        if (event == json::parse_event_t::object_start) {
+            keys.emplace_back();
+        } else if (event == json::parse_event_t::object_end) {
+            keys.pop_back();
+        } else if (event == json::parse_event_t::key && duplicate.empty()) {
+            if (const auto& name = parsed.get_ref<const std::string&>(); !keys.back().insert(name).second) {
+                duplicate = name;
+            }
+        }
+        return true;
+    };
+    try {
+        json value = json::parse(text, watch);
+        if (!duplicate.empty()) {
+            return Error{ErrorCode::ParseFailed, fmt::format("JSON has the key \"{}\" twice in one object", duplicate)};
+        }
+        return value;
+    } catch (const json::parse_error& problem) {
+        const Position at = position_of(text, problem.byte == 0 ? 0 : problem.byte - 1);
+        return Error{ErrorCode::ParseFailed, fmt::format("not JSON at line {}, column {}", at.line, at.column)};
+    } catch (const std::exception& problem) {
+        return Error{ErrorCode::ParseFailed, fmt::format("not JSON: {}", problem.what())};
+    }
+}
+
+Result<json> read_json(const std::filesystem::path& path, const JsonLimits& limits) {
+    const std::string text = TRY(read_file(path, limits.bytes_max));
+    return parse_json(text, limits).with_context(path.string());
+}
+
+std::string dump_json(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+} // namespace handeye

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler options as one interface target, and the two functions that declare a library and a test.
+
+add_library(handeye_options INTERFACE)
+target_include_directories(handeye_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(handeye_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wold-style-cast -Wextra-semi -Wimplicit-fallthrough -Wswitch-enum>)
+if(HANDEYE_WERROR)
+  target_compile_options(handeye_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(HANDEYE_SANITIZE)
+  target_compile_options(handeye_options INTERFACE
+    -fsanitize=${HANDEYE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(handeye_options INTERFACE -fsanitize=${HANDEYE_SANITIZE})
+endif()
+target_compile_definitions(handeye_options INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+
+# handeye_library(NAME SOURCES... ) declares handeye_NAME with the alias handeye::NAME.
+# Arguments after HEADERS are its front headers; each must compile alone.
+function(handeye_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  add_library(handeye_${name} STATIC ${arg_SOURCES})
+  add_library(handeye::${name} ALIAS handeye_${name})
+  target_sources(handeye_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HEADERS})
+  set_target_properties(handeye_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_link_libraries(handeye_${name} PUBLIC handeye_options ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
+
+# handeye_test(NAME SOURCES... LIBS... [LABELS...] [TIMEOUT s]): one GoogleTest program, one ctest entry per TEST.
+function(handeye_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    HANDEYE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" HANDEYE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} SKIP_REGULAR_EXPRESSION "SKIPPED")
+endfunction()

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens a checkpoint folder as a ChatModel, checks one against goldens, and measures one.
+#pragma once
+
+#include "base/result.h"
+#include "engine/chat_model.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+struct EngineOptions {
+    std::filesystem::path model_dir; ///< config.json, *.safetensors, tokenizer.json, ...
+    int threads = 0;                 ///< 0: one per core
+    int context_tokens = 0;          ///< KV cache size; 0: the model's own limit or what a step needs, whichever is less
+    /// Loading stages ("weights 45 %"), for a person who waits.
+    std::function<void(std::string_view stage, double share)> on_progress;
+};
+
+/// Maps the weights (no copy) and checks every tensor's name, shape and bounds before it is used.
+/// Errors name the file, the tensor or the key, the value and what was expected.
+Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options);
+
+/// One case of a goldens folder; unset: the case has no such expectation.
+struct CaseResult {
+    std::string name;
+    bool ids_equal = false;
+    std::optional<bool> grid_equal;
+    bool positions_equal = false;
+    std::optional<double> pixels_max_abs;
+    std::optional<double> image_embeds_max_abs;
+    double logits_max_abs = 0;
+    double mean_kl = 0;
+    bool greedy_equal = false;
+    bool pass = false;
+    std::string why; ///< empty when it passed
+};
+struct VerifyReport {
+    std::vector<CaseResult> cases;
+    int tokenizer_cases = 0;
+    int tokenizer_failures = 0;
+    bool pass = false;
+};
+/// Runs the cases of `cases_dir` (cases.json + expected.safetensors) on the model.
+Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir);
+
+/// A measured figure beside what this machine would allow in the same run.
+struct BenchLine {
+    std::string name;     ///< "decode", "prefill", "vision", "first_token"
+    double value = 0;
+    std::string unit;     ///< "tokens/s", "ms", ...
+    double ceiling = 0;   ///< in the same unit; 0: none
+    std::string ceiling_name; ///< "read bandwidth 35.1 GB/s", "FMA peak 453 GFLOP/s"
+    double share = 0;     ///< value / ceiling, or ceiling / value for times
+};
+/// Measures this machine's read bandwidth and FMA peak, then the model on `image` (a synthetic one when empty).
+Result<std::vector<BenchLine>> bench_model(const EngineOptions& options, const Image& image);
+
+} // namespace handeye

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A checkpoint's chat_template (Jinja) rendered by a small bounded interpreter: the subset that chat templates use.
+#pragma once
+
+#include "base/result.h"
+#include "engine/chat.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+struct TemplateLimits {
+    std::size_t source_bytes_max = 256U << 10U;
+    std::size_t output_bytes_max = 64U << 20U;
+    std::size_t steps_max = 2'000'000; ///< evaluated nodes
+    int depth_max = 100;
+};
+
+class ChatTemplate {
+public:
+    /// Compiles; ParseFailed names line and the construct that is not supported.
+    static Result<ChatTemplate> parse(std::string_view source, const TemplateLimits& limits = {});
+
+    /// The prompt text before image and video tokens are expanded (one <|image|> or <|video|> per part).
+    /// trim_blocks and lstrip_blocks are on. Stops with LimitExceeded within milliseconds on runaway templates.
+    [[nodiscard]] Result<std::string> render(const std::vector<Message>& messages, bool add_generation_prompt,
+                                             std::optional<bool> enable_thinking) const;
+
+private:
+    struct Program;
+    std::shared_ptr<const Program> program_;
+    TemplateLimits limits_;
+};
+
+} // namespace handeye
