@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens a platform by name.
+#pragma once
+
+#include "platforms/platform.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace handeye {
+
+struct PlatformOptions {
+    std::string platform = "x11";      ///< a name of platform_names()
+    std::string display;               ///< X display; empty: $DISPLAY
+    std::string window_title;          ///< x11: scope the session to the window whose title contains this; empty: whole display
+    std::optional<Rect> region;        ///< x11: scope to this part of the display
+    std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager
+    std::filesystem::path replay_file; ///< replay: frames of a recording
+};
+
+/// The target exists and answers when this returns; otherwise Unavailable says what is missing and the command that fixes it.
+Result<std::unique_ptr<Platform>> open_platform(const PlatformOptions& options, Clock& clock);
+
+struct PlatformSupport {
+    std::string name;
+    bool is_available = false;
+    std::string detail; ///< why not, or what it will use
+};
+/// Every platform this build knows, with what is missing here.
+std::vector<PlatformSupport> list_platforms();
+
+/// Releases what every open Platform of this process holds: for signal and crash paths of the programs. Async-signal-unsafe:
+/// call it from a thread that waits for signals.
+void release_all_platforms();
+
+} // namespace handeye

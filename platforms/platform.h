@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam to a screen and its input: a desktop, a browser, a phone, a VNC server, a recording.
+// Capture and input share one coordinate frame: pixels of the target (a whole display, or one window of it).
+// One thread at a time may use a Platform, except release_all(), which any thread may call at any moment.
+#pragma once
+
+#include "base/clock.h"
+#include "base/geometry.h"
+#include "base/image.h"
+#include "base/result.h"
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace handeye {
+
+struct Monitor {
+    std::string name;
+    Rect area; ///< in the display's frame
+    bool is_primary = false;
+};
+
+struct DisplayInfo {
+    std::string platform; ///< "x11", ...
+    std::string backend;  ///< how pixels are read: "xshm", "ximage", ...
+    Size size;            ///< of the target: the frame of captures and of input
+    std::vector<Monitor> monitors;
+};
+
+struct Screenshot {
+    Image image;
+    std::uint64_t sequence = 0; ///< counts captures of this Platform
+    TimePoint captured_at{};
+};
+
+/// What a platform knows about a thing on the screen without looking at pixels (AT-SPI node, DOM node, Android view).
+struct Element {
+    int mark = 0; ///< the number drawn beside it in set-of-marks pictures
+    std::string role;
+    std::string label_utf8;
+    Rect box;
+    bool is_secret = false; ///< a password field: mask it before anything is stored
+};
+
+struct WindowInfo {
+    std::uint64_t id = 0;
+    std::string title_utf8;
+    std::string window_class;
+    Rect area; ///< in the display's frame
+    int pid = 0;
+    bool is_focused = false;
+};
+
+enum class MouseButton { Left, Middle, Right };
+enum class Edge { Press, Release };
+
+struct PointerMove {
+    Point to;
+};
+struct PointerButton {
+    MouseButton button = MouseButton::Left;
+    Edge edge = Edge::Press;
+};
+/// Wheel notches; down and right are positive.
+struct Wheel {
+    int right_notches = 0;
+    int down_notches = 0;
+};
+/// One key by its X keysym name ("Return", "a", "Control_L", "F5"); platforms translate.
+struct Key {
+    std::string keysym;
+    Edge edge = Edge::Press;
+};
+using InputEvent = std::variant<PointerMove, PointerButton, Wheel, Key>;
+
+/// Whether an effect was seen; `Refused` and `Partial` come with a reason.
+enum class Certainty { Confirmed, Unverifiable, SuspectedNoop, Partial, Refused };
+std::string_view certainty_name(Certainty certainty);
+
+struct TextResult {
+    Certainty certainty = Certainty::Unverifiable;
+    std::string route;               ///< "keysyms", "keymap", "paste", ...
+    std::size_t characters_sent = 0; ///< of the text's Unicode code points
+    std::string reason;              ///< which characters did not arrive and why; empty when all did
+};
+
+struct LaunchApp {
+    std::vector<std::string> argv; ///< argv[0] is a program or a desktop entry's name
+};
+struct FocusWindow {
+    std::string title; ///< part of the title, letter case ignored
+};
+struct NavigateBack {};
+struct NavigateHome {};
+struct OpenUrl {
+    std::string url;
+};
+using Command = std::variant<LaunchApp, FocusWindow, NavigateBack, NavigateHome, OpenUrl>;
+
+struct SettleOptions {
+    Duration quiet = std::chrono::milliseconds(80);     ///< no change for this long means settled
+    Duration deadline = std::chrono::milliseconds(2000);///< give up waiting after this long
+};
+struct Settled {
+    bool is_quiet = false; ///< false: the deadline came first
+    bool has_changed = false; ///< pixels changed since the last capture() or settle()
+    Duration waited{};
+};
+
+class Platform {
+public:
+    virtual ~Platform() = default;
+
+    virtual Result<DisplayInfo> display() = 0;
+    /// The target's pixels now. Unavailable when the display or the window went away.
+    virtual Result<Screenshot> capture() = 0;
+    /// Empty where the platform has none or it is switched off.
+    virtual Result<std::vector<Element>> elements() = 0;
+    virtual Result<std::vector<WindowInfo>> windows() = 0;
+    /// Where the pointer is, in the target's frame; nullopt where there is no pointer.
+    virtual Result<std::optional<Point>> pointer() = 0;
+
+    /// One low-level event; returns when the target's server has taken it. OutOfBounds for a point outside the target,
+    /// InvalidArgument for an unknown key. What is pressed is remembered until released.
+    virtual Result<void> inject(const InputEvent& event) = 0;
+    /// Text of any Unicode into whatever has the focus; newline is the Return key, tab is Tab.
+    /// Stops between two characters when `stop` is requested (Partial).
+    virtual Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) = 0;
+    /// Unsupported, with what is possible here, where the platform has no such thing.
+    virtual Result<void> perform(const Command& command) = 0;
+
+    /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
+    virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;
+
+    /// Releases every key and button that this Platform pressed. Called on every exit path; safe to call twice.
+    virtual Result<void> release_all() = 0;
+};
+
+} // namespace handeye
