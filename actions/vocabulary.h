@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verb table: one row per verb, one column per dialect. Prompts, parser, API schema, policy and docs read it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+/// A language in which a model writes its action.
+enum class Dialect {
+    Canonical,      ///< {"verb":"click","x":160,"y":70}: scripts and the API
+    GlmMobile,      ///< {"action_type":"click","box_2d":[[..]]}
+    GlmDesktop,     ///< left_click(start_box='[x,y]', element_info='..')
+    GlmWebMarks,    ///< Click [12]
+};
+std::string_view dialect_name(Dialect dialect);
+
+/// How one dialect writes one verb: for prompts and docs.
+struct VerbForm {
+    std::string_view name;    ///< the word itself: "left_click"
+    std::string_view form;    ///< the call with its parameters
+    std::string_view meaning; ///< one line for the model, in our own words
+};
+
+struct VerbRow {
+    std::string_view verb;      ///< canonical name
+    std::string_view help;      ///< one line for a person
+    std::string_view example;   ///< canonical JSON
+    std::optional<VerbForm> mobile;
+    std::optional<VerbForm> desktop;
+    std::optional<VerbForm> web_marks;
+};
+
+/// All verbs, in the order in which prompts list them.
+std::span<const VerbRow> verb_table();
+/// A row by its canonical name; nullptr when there is none.
+const VerbRow* find_verb(std::string_view verb);
+
+} // namespace handeye

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent knows, rendered as the question that a model was trained on. Pure; templates are data files embedded at
+// build (prompts/<model>/<platform>.md) that a folder can override at run time.
+#pragma once
+
+#include "actions/vocabulary.h"
+#include "base/geometry.h"
+#include "base/image.h"
+#include "base/result.h"
+#include "engine/chat.h"
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+/// Which of the three action spaces of the GLM GUI agents is spoken.
+enum class Surface { Mobile, Desktop, Web };
+std::string_view surface_name(Surface surface);
+
+/// One earlier step as prompts tell it.
+struct HistoryStep {
+    std::string thought;      ///< visible text before the action
+    std::string call;         ///< the action as written
+    std::string history_text; ///< the whole visible answer without memory
+    std::string summary;      ///< the compact form: "left_click Save", "type Ada"
+    std::string observation;  ///< what came of it: "Success", or the reason why not
+    Image screenshot;         ///< before the action; empty: not kept
+};
+
+struct MarkedElement {
+    int number = 0;
+    std::string tag;          ///< printed for button, input, textarea
+    std::string text_utf8;
+    std::string aria_label_utf8;
+};
+
+struct PromptInput {
+    std::string prompt = "glm-4.1v"; ///< folder of templates: "glm-4.1v", "glm-4.5v", "compact"
+    Surface surface = Surface::Desktop;
+    std::string goal_utf8;
+    Image screenshot;                ///< current; with marks drawn for Web
+    std::vector<HistoryStep> history;///< oldest first
+    std::string memory;              ///< of the newest step, raw
+    std::vector<std::string> app_names;    ///< Mobile: what open_app may name
+    std::vector<MarkedElement> elements;   ///< Web
+    std::string start_url;                 ///< Web
+    std::string now_text;                  ///< Web, 4.5V: current date and time
+    std::string policy_text;               ///< what this agent may not do; empty: nothing said
+};
+
+struct RenderedPrompt {
+    ChatRequest request; ///< messages only; sampling and limits are the caller's
+    Dialect dialect = Dialect::GlmDesktop;
+    Size picture;        ///< of the current screenshot as fed
+};
+
+struct RenderOptions {
+    std::filesystem::path override_dir; ///< templates here win over the embedded ones; empty: none
+    std::size_t goal_bytes_max = 64U << 10U;
+};
+
+/// InvalidArgument: unknown prompt, missing screenshot; LimitExceeded: goal too long; ParseFailed: a template names an
+/// unknown field (with file and line).
+Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptions& options = {});
+
+/// The prompts that are embedded, for `--help` and errors.
+std::vector<std::string> prompt_names();
+
+} // namespace handeye
