@@ -20,6 +20,14 @@ struct TemplateLimits {
     int depth_max = 100;
 };
 
+/// A stretch of rendered text. Text that came from a message (content, metadata, reasoning) is marked, so that a role token
+/// typed by a user can be kept from becoming one; text of the template itself is not.
+struct RenderedSegment {
+    std::string text;
+    bool from_content = false;
+    bool operator==(const RenderedSegment&) const = default;
+};
+
 class ChatTemplate {
 public:
     /// Compiles; ParseFailed names line and the construct that is not supported.
@@ -29,6 +37,10 @@ public:
     /// trim_blocks and lstrip_blocks are on. Stops with LimitExceeded within milliseconds on runaway templates.
     [[nodiscard]] Result<std::string> render(const std::vector<Message>& messages, bool add_generation_prompt,
                                              std::optional<bool> enable_thinking) const;
+    /// The same text in segments whose neighbours differ in `from_content`; none is empty.
+    [[nodiscard]] Result<std::vector<RenderedSegment>>
+    render_segments(const std::vector<Message>& messages, bool add_generation_prompt,
+                    std::optional<bool> enable_thinking) const;
 
 private:
     struct Program;

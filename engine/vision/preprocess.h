@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace handeye {
@@ -50,6 +51,15 @@ struct Patches {
     Size resized;                  ///< what the model sees, in pixels
 };
 Result<Patches> preprocess_image(const Image& image, const PreprocessConfig& config);
+
+/// Which frames of a video the model sees, and when.
+struct FrameChoice {
+    std::vector<int> indices;      ///< even count; the last may repeat the one before
+    std::vector<int> timestamps_s; ///< one per temporal patch, truncated seconds
+};
+/// `seconds`: what the container says; unset: round((count - 1) / fps) + 1. Errors: no frames, fps not positive.
+Result<FrameChoice> choose_frames(int count, double fps, std::optional<double> seconds, const PreprocessConfig& config);
+
 /// Chooses frames (fps, duration), resizes all to one size.
 Result<Patches> preprocess_video(const std::vector<Image>& frames, double fps, const PreprocessConfig& config);
 
