@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop: observe, render, generate, parse, gate, resolve, execute, verify, record; until done, stopped or out of budget.
+#pragma once
+
+#include "agent/policy.h"
+#include "agent/step.h"
+#include "agent/step_sink.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "engine/chat_model.h"
+#include "platforms/platform.h"
+#include "prompts/render.h"
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace handeye {
+
+struct SessionOptions {
+    std::string session_id;               ///< ULID; empty: one is made
+    std::string prompt;                   ///< prompt folder; empty: ChatModel::info().prompt
+    Surface surface = Surface::Desktop;
+    Budget budget;
+    Policy policy;
+    SamplingOptions sampling;             ///< greedy by default
+    SamplingOptions retry_sampling{.temperature = 0.8}; ///< for the one retry after an answer without an action
+    int max_new_tokens = 8192;
+    std::optional<int> thinking_budget = 4096;
+    SettleOptions settle;
+    RenderOptions render;
+    std::string model_digest;             ///< recorded
+};
+
+/// Borrows platform, model, clock and sink for its own lifetime. One thread runs it; stop comes through the token.
+class Session {
+public:
+    static Result<std::unique_ptr<Session>> create(SessionOptions options, Platform& platform, ChatModel& model, Clock& clock,
+                                                   StepSink& sink);
+    virtual ~Session() = default;
+
+    /// Runs one task to its end and emits its events (session.opened first, once). Stops within one injected event and one
+    /// decoded token. Nothing stays pressed on any way out. An Error only when the sink failed; everything else is a TaskReport.
+    virtual Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) = 0;
+    [[nodiscard]] virtual const std::string& id() const = 0;
+};
+
+} // namespace handeye

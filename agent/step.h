@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one step saw, asked, was told, did and found: values for sinks and reports.
+#pragma once
+
+#include "actions/execute.h"
+#include "actions/parse.h"
+#include "actions/resolve.h"
+#include "agent/policy.h"
+#include "base/clock.h"
+#include "engine/chat.h"
+#include "platforms/platform.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+struct StepTimings {
+    Duration capture{};
+    Duration render{};
+    Duration generate{};
+    Duration parse{};
+    Duration gate{};
+    Duration resolve{};
+    Duration execute{}; ///< input only
+    Duration settle{};
+    Duration verify{};
+    Duration record{};  ///< of the step's events, those before this one
+};
+
+struct Step {
+    int index = 0; ///< from 1
+    Screenshot seen;
+    std::string prompt_text;           ///< all text parts, pictures as "<picture WxH>"
+    Completion reply;
+    std::optional<ParsedReply> parsed; ///< unset: the answer held no action
+    std::string parse_error;
+    GateDecision gate;
+    Plan plan;
+    ActionResult result;
+    std::optional<Screenshot> after;
+    StepTimings timings;
+};
+
+/// How a task ended. Only `Done` is success, and only the model's own claim can bring it about.
+enum class TaskOutcome {
+    Done,           ///< the model says that the goal is reached
+    Infeasible,     ///< the model says that it cannot be done
+    BudgetExceeded, ///< steps, wall time or tokens
+    Stuck,          ///< repeats without progress
+    ParseFailures,  ///< too many answers in a row without an action
+    Denied,         ///< policy said no and the model had no other way
+    NeedsPerson,    ///< the model asks for a person
+    Stopped,        ///< by a person or a signal
+    Failed,         ///< platform, engine or recording broke
+};
+std::string_view task_outcome_name(TaskOutcome outcome);
+/// cli.md: 0 done, 1 fell short, 2 bad input, 3 stopped, 4 needs a person, 5 backend.
+int task_exit_code(TaskOutcome outcome);
+
+struct TaskReport {
+    TaskOutcome outcome = TaskOutcome::Failed;
+    std::string message;     ///< one sentence for a person
+    std::string answer_utf8; ///< what the model answered, where it did
+    int steps = 0;
+    std::int64_t tokens = 0;
+    Duration wall{};
+};
+
+} // namespace handeye
