@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a picture to normalised patch rows in merge-block order, and the configuration files that steer it.
+#include "engine/vision/preprocess.h"
+
+#include "base/json.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kChannels = 3;
+constexpr std::int64_t kPatchesMax = 1 << 20;
+
+// Every byte's value after (x - 255 mean) / (255 std) in float32, the reference's fused form.
+using ByteTable = std::array<std::array<float, 256>, kChannels>;
+
+ByteTable make_table(const PreprocessConfig& config) {
+    ByteTable table{};
+    for (std::size_t c = 0; c < kChannels; ++c) {
+        const float mean = config.mean[c] * 255.0F, deviation = config.std[c] * 255.0F;
+        for (std::size_t value = 0; value < 256; ++value) {
+            table[c][value] = (static_cast<float>(value) - mean) / deviation;
+        }
+    }
+    return table;
+}
+
+/// The rows of one temporal patch, whose frames are `frames` (one per temporal index, all of the grid's size).
+class BandWriter {
+public:
+    BandWriter(const PreprocessConfig& config, GridThw grid)
+        : table_(make_table(config)), grid_(grid), patch_(static_cast<std::size_t>(config.patch_size)),
+          temporal_(static_cast<std::size_t>(config.temporal_patch_size)), merge_(config.merge_size),
+          width_px_(static_cast<std::size_t>(grid.w) * patch_), planes_(patch_ * kChannels * width_px_) {}
+
+    [[nodiscard]] std::size_t row_floats() const { return kChannels * temporal_ * patch_ * patch_; }
+
+    void write(std::span<const Image> frames, float* out) {
+        for (int band = 0; band < grid_.h; ++band) {
+            for (std::size_t t = 0; t < temporal_; ++t) {
+                const bool same = t > 0 && frames[t].bytes().data() == frames[t - 1].bytes().data();
+                if (!same) {
+                    load(frames[t], band);
+                }
+                for (int column = 0; column < grid_.w; ++column) {
+                    store(column, out + row_index(band, column) * row_floats() + t * patch_ * patch_);
+                }
+            }
+        }
+    }
+
+private:
+    // Blocks of merge x merge patches are consecutive rows.
+    [[nodiscard]] std::size_t row_index(int band, int column) const {
+        const int block = (band / merge_) * (grid_.w / merge_) + column / merge_;
+        return static_cast<std::size_t>((block * merge_ + band % merge_) * merge_ + column % merge_);
+    }
+
+    // planes_ is (patch y, channel, width).
+    void load(const Image& frame, int band) {
+        for (std::size_t y = 0; y < patch_; ++y) {
+            const auto row = frame.row(band * static_cast<int>(patch_) + static_cast<int>(y));
+            float* red = &planes_[y * kChannels * width_px_];
+            float* green = red + width_px_;
+            float* blue = green + width_px_;
+            for (std::size_t x = 0; x < width_px_; ++x) {
+                red[x] = table_[0][row[x * 3]];
+                green[x] = table_[1][row[x * 3 + 1]];
+                blue[x] = table_[2][row[x * 3 + 2]];
+            }
+        }
+    }
+
+    void store(int column, float* out) const {
+        const float* from = planes_.data() + static_cast<std::size_t>(column) * patch_;
+        for (std::size_t c = 0; c < kChannels; ++c) {
+            for (std::size_t y = 0; y < patch_; ++y) {
+                std::memcpy(out + (c * temporal_ * patch_ + y) * patch_, from + (y * kChannels + c) * width_px_,
+                            patch_ * sizeof(float));
+            }
+        }
+    }
+
+    ByteTable table_;
+    GridThw grid_;
+    std::size_t patch_;
+    std::size_t temporal_;
+    int merge_;
+    std::size_t width_px_;
+    std::vector<float> planes_;
+};
+
+Result<void> check_config(const PreprocessConfig& config) {
+    const auto outside = [](int value, int most) { return value < 1 || value > most; };
+    if (outside(config.patch_size, 256) || outside(config.temporal_patch_size, 16) || outside(config.merge_size, 16)) {
+        return Error{ErrorCode::InvalidArgument,
+                     fmt::format("patch_size {}, temporal_patch_size {}, merge_size {}: the limits are 1 to 256, 16, 16",
+                                 config.patch_size, config.temporal_patch_size, config.merge_size)};
+    }
+    return {};
+}
+
+Result<Patches> patches_of(std::span<const Image> frames, const PreprocessConfig& config) {
+    TRY(check_config(config));
+    const auto temporal = static_cast<std::size_t>(config.temporal_patch_size);
+    const Size size = TRY(smart_resize(static_cast<int>(std::max(frames.size(), temporal)), frames[0].size(), config));
+    Patches patches;
+    patches.resized = size;
+    patches.grid = {static_cast<int>((frames.size() + temporal - 1) / temporal), size.height_px / config.patch_size,
+                    size.width_px / config.patch_size};
+    const std::int64_t count = std::int64_t{patches.grid.t} * patches.grid.h * patches.grid.w;
+    if (count > kPatchesMax) {
+        return Error{ErrorCode::LimitExceeded,
+                     fmt::format("a picture of {} patches passes the limit of {}", count, kPatchesMax)};
+    }
+    BandWriter writer(config, patches.grid);
+    const std::size_t per_frame = static_cast<std::size_t>(patches.grid.h) * static_cast<std::size_t>(patches.grid.w) *
+                                  writer.row_floats();
+    patches.rows.resize(per_frame * static_cast<std::size_t>(patches.grid.t));
+    std::vector<Image> group(temporal);
+    for (std::size_t t = 0; t < static_cast<std::size_t>(patches.grid.t); ++t) {
+        for (std::size_t i = 0; i < temporal; ++i) {
+            const std::size_t at = t * temporal + i;
+            // A repeated frame is resized once; the last one fills an incomplete group.
+            const bool repeated = at >= frames.size() ||
+                                  (i > 0 && frames[at].bytes().data() == frames[at - 1].bytes().data());
+            group[i] = repeated ? group[i - 1] : TRY(resize_bicubic(frames[at].to_rgb(), size));
+        }
+        writer.write(group, patches.rows.data() + t * per_frame);
+    }
+    return patches;
+}
+
+template <class T>
+void take(const nlohmann::json& object, const char* key, T& value) {
+    if (const auto found = object.find(key); found != object.end() && found->is_number()) {
+        value = found->get<T>();
+    }
+}
+
+void take_channels(const nlohmann::json& object, const char* key, std::array<float, 3>& values) {
+    if (const auto found = object.find(key); found != object.end() && found->is_array() && found->size() == 3) {
+        values = found->get<std::array<float, 3>>();
+    }
+}
+
+} // namespace
+
+Result<PreprocessConfig> read_preprocess_config(const std::filesystem::path& path, const PreprocessConfig& defaults) {
+    const nlohmann::json object = TRY(read_json(path));
+    PreprocessConfig config = defaults;
+    try {
+        if (!object.is_object()) {
+            return Error{ErrorCode::ParseFailed, fmt::format("{}: not a JSON object", path.string())};
+        }
+        take(object, "patch_size", config.patch_size);
+        take(object, "temporal_patch_size", config.temporal_patch_size);
+        take(object, "merge_size", config.merge_size);
+        take(object, "fps", config.video_fps);
+        take(object, "max_duration", config.video_seconds_max);
+        take_channels(object, "image_mean", config.mean);
+        take_channels(object, "image_std", config.std);
+        if (const auto size = object.find("size"); size != object.end() && size->is_object()) {
+            take(*size, "shortest_edge", config.min_volume);
+            take(*size, "longest_edge", config.max_volume);
+        }
+    } catch (const nlohmann::json::exception& problem) {
+        return Error{ErrorCode::ParseFailed, fmt::format("{}: {}", path.string(), problem.what())};
+    }
+    TRY(check_config(config).with_context(path.string()));
+    return config;
+}
+
+Result<Patches> preprocess_image(const Image& image, const PreprocessConfig& config) {
+    if (image.is_empty()) {
+        return Error{ErrorCode::InvalidArgument, "an empty picture cannot be shown to the model"};
+    }
+    return patches_of(std::span<const Image>(&image, 1), config);
+}
+
+Result<Patches> preprocess_video(const std::vector<Image>& frames, double fps, const PreprocessConfig& config) {
+    if (frames.empty()) {
+        return Error{ErrorCode::InvalidArgument, "a video without frames cannot be shown to the model"};
+    }
+    const double seconds = static_cast<double>(frames.size()) / fps;
+    const FrameChoice choice = TRY(choose_frames(static_cast<int>(frames.size()), fps, seconds, config));
+    std::vector<Image> chosen;
+    for (const int index : choice.indices) {
+        const Image& frame = frames[static_cast<std::size_t>(index)];
+        if (frame.is_empty() || frame.size() != frames[0].size()) {
+            return Error{ErrorCode::InvalidArgument,
+                         fmt::format("frame {} of the video is {}x{}, the first one {}x{}", index,
+                                     frame.size().width_px, frame.size().height_px, frames[0].size().width_px,
+                                     frames[0].size().height_px)};
+        }
+        chosen.push_back(frame);
+    }
+    Patches patches = TRY(patches_of(chosen, config));
+    patches.timestamps_s = choice.timestamps_s;
+    return patches;
+}
+
+} // namespace handeye
