@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeye act`: one action, in any dialect, on a target; says what is known about its effect.
+#include "actions/execute.h"
+#include "actions/parse.h"
+#include "actions/resolve.h"
+#include "apps/cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+nlohmann::json to_json(const Action& action, const Plan& plan, const ActionResult& result) {
+    nlohmann::json out{{"action", nlohmann::json::parse(to_canonical_json(action))},
+                       {"result", certainty_name(result.certainty)},
+                       {"sent", result.route},
+                       {"events", result.events_sent},
+                       {"screen_changed", result.settled.has_changed},
+                       {"settled", result.settled.is_quiet},
+                       {"input_ms", std::chrono::duration<double, std::milli>(result.input_time).count()},
+                       {"settle_ms", std::chrono::duration<double, std::milli>(result.settle_time).count()}};
+    if (!result.reason.empty()) {
+        out["reason"] = result.reason;
+    }
+    if (result.landed) {
+        out["landed"] = {{"x", result.landed->x}, {"y", result.landed->y}};
+    }
+    for (const CoordinateChain& chain : plan.points) {
+        out["aimed"].push_back({{"x", chain.target.point.x}, {"y", chain.target.point.y}});
+    }
+    return out;
+}
+
+std::string to_text(const Action& action, const ActionResult& result) {
+    std::string text = fmt::format("{}: {}", verb_name(action), certainty_name(result.certainty));
+    if (result.landed) {
+        text += fmt::format(", pointer at ({}, {})", result.landed->x, result.landed->y);
+    }
+    text += fmt::format(", by {}, {}", result.route, result.settled.has_changed ? "the screen changed" : "no change seen");
+    return result.reason.empty() ? text : text + ": " + result.reason;
+}
+
+} // namespace
+
+Runner declare_act(CLI::App& app) {
+    struct Options {
+        TargetSpec target;
+        std::string action;
+    };
+    auto options = std::make_shared<Options>();
+    add_target_options(app, options->target);
+    app.add_option("ACTION", options->action,
+                   "One action in any dialect (thousandths of the target), or in canonical form (target pixels)")
+        ->required();
+    app.footer("Examples:\n"
+               "  handeye act \"left_click(start_box='[500,312]')\"\n"
+               "  handeye act '{\"action_type\":\"click\",\"box_2d\":[[480,300,520,330]]}'\n"
+               "  handeye act '{\"verb\":\"type\",\"text\":\"Grüße, 世界\"}'\n"
+               "  handeye act '{\"verb\":\"key\",\"keys\":\"ctrl+s\"}' --window Editor\n"
+               "Results: confirmed, unverifiable, suspected_noop (exit 0); partial, refused (exit 1).");
+    return [options](const Context& context) -> Result<int> {
+        const Action action = TRY(parse_action(options->action));
+        SystemClock clock;
+        const std::unique_ptr<Platform> platform = TRY(open_target(options->target, clock, context.stop));
+        const DisplayInfo display = TRY(platform->display());
+        const std::vector<Element> elements = TRY(platform->elements());
+        const Plan plan =
+            TRY(resolve(action, {.picture = display.size, .target = display.size, .elements = elements}));
+        TRY(platform->capture()); // the picture that "changed" is measured against
+        const ActionResult result = TRY(execute(plan, *platform, clock, {}, context.stop));
+        if (context.json) {
+            print_json(to_json(action, plan, result));
+        } else {
+            print(to_text(action, result));
+        }
+        const bool fell_short = result.certainty == Certainty::Partial || result.certainty == Certainty::Refused;
+        return context.stop.stop_requested() ? 3 : fell_short ? 1 : 0;
+    };
+}
+
+} // namespace handeye::cli

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/command.h"
+
+#include "base/json.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace handeye::cli {
+
+int exit_code(ErrorCode code) {
+    switch (code) {
+    case ErrorCode::InvalidArgument:
+    case ErrorCode::ParseFailed:
+    case ErrorCode::OutOfBounds:
+    case ErrorCode::LimitExceeded:
+    case ErrorCode::NotFound: return 2;
+    case ErrorCode::PermissionDenied:
+    case ErrorCode::Cancelled: return 3;
+    case ErrorCode::Unsupported:
+    case ErrorCode::Unavailable:
+    case ErrorCode::Overloaded:
+    case ErrorCode::DeadlineExceeded:
+    case ErrorCode::IoFailed:
+    case ErrorCode::OutOfMemory:
+    case ErrorCode::EngineLost:
+    case ErrorCode::Internal: return 5;
+    }
+    return 5;
+}
+
+void add_target_options(CLI::App& app, TargetSpec& spec) {
+    const char* const group = "Target";
+    app.add_option("--platform", spec.platform, "Where to look and act (see `handeye platforms`)")
+        ->capture_default_str()
+        ->group(group);
+    app.add_option("--display", spec.display, "X display, e.g. :0 (default: $DISPLAY)")->group(group);
+    app.add_option("--window", spec.window, "Only the window whose title contains this")->group(group);
+    app.add_option("--region", spec.region, "Only this part of the display: X,Y,WIDTH,HEIGHT")->group(group);
+    app.add_option("--headless", spec.headless, "Start an own invisible display of WIDTHxHEIGHT with a window manager")
+        ->group(group);
+    app.add_option("--launch", spec.launch, "Start this program on the target first and wait for its window (repeatable)")
+        ->allow_extra_args(false)
+        ->group(group);
+}
+
+void print_json(const nlohmann::json& value) {
+    fmt::print("{}\n", dump_json(value));
+    std::fflush(stdout);
+}
+
+void print(const std::string& text) {
+    fmt::print("{}\n", text);
+    std::fflush(stdout);
+}
+
+void print_progress(const std::string& text) {
+    static const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
+    if (is_terminal) {
+        fmt::print(stderr, "\r\x1b[K{}{}", text, text.empty() ? "" : " ");
+        std::fflush(stderr);
+    }
+}
+
+StopSignals::StopSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    waiter_ = std::jthread([this, set](const std::stop_token& done) {
+        constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000'000};
+        int seen = 0;
+        while (!done.stop_requested()) {
+            if (sigtimedwait(&set, nullptr, &kLook) < 0) {
+                continue;
+            }
+            source_.request_stop();
+            release_all_platforms();
+            if (++seen >= 2) {
+                std::_Exit(3);
+            }
+        }
+    });
+}
+
+StopSignals::~StopSignals() = default;
+
+} // namespace handeye::cli

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the subcommands of `handeye` share: one row per command, common options, errors to exit codes, stop signals.
+#pragma once
+
+#include "apps/target.h"
+#include "base/result.h"
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace CLI {
+class App;
+}
+
+namespace handeye::cli {
+
+/// What a command gets besides its own options.
+struct Context {
+    bool json = false;      ///< one JSON document (or lines) on stdout and nothing else
+    std::stop_token stop;   ///< requested by SIGINT and SIGTERM
+};
+
+/// Declares its options on the subcommand and returns what runs it; the result is the exit code.
+using Runner = std::function<Result<int>(const Context&)>;
+struct CommandRow {
+    const char* name;
+    const char* help;
+    Runner (*declare)(CLI::App& app);
+};
+
+// One per file of this folder.
+Runner declare_act(CLI::App& app);
+Runner declare_bench(CLI::App& app);
+Runner declare_doctor(CLI::App& app);
+Runner declare_models(CLI::App& app);
+Runner declare_platforms(CLI::App& app);
+Runner declare_report(CLI::App& app);
+Runner declare_run(CLI::App& app);
+Runner declare_screenshot(CLI::App& app);
+Runner declare_verify(CLI::App& app);
+
+/// Exit codes of docs: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.
+int exit_code(ErrorCode code);
+
+void add_target_options(CLI::App& app, TargetSpec& spec);
+
+/// One line of JSON on stdout.
+void print_json(const nlohmann::json& value);
+/// Human text on stdout.
+void print(const std::string& text);
+/// Progress on stderr, overwriting the last line when it is a terminal.
+void print_progress(const std::string& text);
+
+/// Blocks SIGINT, SIGTERM and SIGHUP for the program and waits for them on a thread: the first asks to stop and releases
+/// everything that is pressed, the second ends the program at once. Make it before any other thread.
+class StopSignals {
+public:
+    StopSignals();
+    ~StopSignals();
+    StopSignals(const StopSignals&) = delete;
+    StopSignals& operator=(const StopSignals&) = delete;
+    [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+private:
+    std::stop_source source_;
+    std::jthread waiter_;
+};
+
+} // namespace handeye::cli

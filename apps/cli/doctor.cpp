@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeye doctor`: captures, clicks and types for real into a window of its own, and runs the bundled model.
+#include "actions/execute.h"
+#include "actions/resolve.h"
+#include "apps/cli/command.h"
+#include "base/file.h"
+#include "base/image_codec.h"
+#include "engine/engine.h"
+#include "platforms/probe.h"
+
+#include <array>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+/// What is typed into the probe: ASCII, German, Greek, Chinese, an emoji and a combining accent.
+constexpr std::string_view kProbeText = "Hello, Wörld! ÄÖÜ Ωμέγα 你好 😀 e\xCC\x81";
+constexpr int kClicks = 5;
+
+struct Row {
+    std::string check;
+    bool pass = false;
+    std::string detail; ///< what was found
+    std::string fix;    ///< the command that helps; empty when it passed
+};
+
+Row passed(std::string check, std::string detail) { return {std::move(check), true, std::move(detail), {}}; }
+Row failed(std::string check, std::string detail, std::string fix) {
+    return {std::move(check), false, std::move(detail), std::move(fix)};
+}
+
+Row check_capture(Platform& platform, ProbeWindow& probe, Clock& clock) {
+    const TimePoint start = clock.now();
+    const Result<Screenshot> shot = platform.capture();
+    const double took_ms = std::chrono::duration<double, std::milli>(clock.now() - start).count();
+    if (!shot) {
+        return failed("capture", shot.error().message, "handeye screenshot -o test.png -v");
+    }
+    const Rect area = probe.area();
+    const Image part = shot->image.to_rgb().cropped({area.x + 4, area.y + 4, 8, 8});
+    const std::array<std::uint8_t, 3> want = probe.background_rgb();
+    if (part.is_empty() || !std::equal(want.begin(), want.end(), part.bytes().begin())) {
+        return failed("capture", "the picture does not show the probe window where it is",
+                      "bring the probe window to the front, or use --headless 1280x800");
+    }
+    const Size size = shot->image.size();
+    return passed("capture", fmt::format("{}x{} pixels in {:.1f} ms", size.width_px, size.height_px, took_ms));
+}
+
+Row check_clicks(Platform& platform, ProbeWindow& probe, Clock& clock, const std::stop_token& stop) {
+    const Rect area = probe.area();
+    for (int i = 0; i < kClicks; ++i) {
+        const Point at{area.x + area.width_px * (i + 1) / (kClicks + 1), area.y + area.height_px * (kClicks - i) / (kClicks + 1)};
+        const Action click = Click{.at = Spot{.units = Units::Pixels, .x = double(at.x), .y = double(at.y)}};
+        const Result<DisplayInfo> display = platform.display();
+        if (!display) {
+            return failed("click", display.error().message, "");
+        }
+        const Result<Plan> plan = resolve(click, {.picture = display->size, .target = display->size});
+        const Result<ActionResult> result = plan ? execute(*plan, platform, clock, {}, stop) : Result<ActionResult>(plan.error());
+        if (!result) {
+            return failed("click", result.error().message, "check that the XTEST extension is on: xdpyinfo | grep XTEST");
+        }
+        const std::optional<Point> got = probe.wait_click(std::chrono::seconds(2));
+        if (!got || !(*got == at)) {
+            return failed("click",
+                          got ? fmt::format("a click at ({}, {}) arrived at ({}, {})", at.x, at.y, got->x, got->y)
+                              : fmt::format("a click at ({}, {}) did not arrive", at.x, at.y),
+                          "another window may cover the probe: use --headless 1280x800");
+        }
+    }
+    return passed("click", fmt::format("{} of {} clicks arrived at their pixel", kClicks, kClicks));
+}
+
+Row check_typing(Platform& platform, ProbeWindow& probe, const std::stop_token& stop) {
+    if (const Result<void> focus = probe.take_focus(); !focus) {
+        return failed("type", focus.error().message, "use --headless 1280x800");
+    }
+    const Result<TextResult> sent = platform.type_text(kProbeText, stop);
+    if (!sent) {
+        return failed("type", sent.error().message, "");
+    }
+    const std::string got = probe.wait_text(kProbeText, std::chrono::seconds(5));
+    if (got != kProbeText) {
+        return failed("type", fmt::format("typed \"{}\", arrived \"{}\"", kProbeText, got),
+                      "an input method may swallow keys: try with ibus or fcitx off");
+    }
+    return passed("type", fmt::format("{} characters of Unicode arrived exactly, by {}", sent->characters_sent, sent->route));
+}
+
+Row check_engine(const std::string& model_option, const std::stop_token& stop) {
+    const Result<std::filesystem::path> model_dir = find_model(model_option);
+    if (!model_dir) {
+        return failed("engine", model_dir.error().message, "handeye doctor --model DIR");
+    }
+    const Result<std::unique_ptr<ChatModel>> model = open_engine({.model_dir = *model_dir});
+    if (!model) {
+        return failed("engine", model.error().message, "");
+    }
+    const auto golden = *model_dir / "eval" / "golden";
+    const Result<Image> frame = read_image(golden / "frame.png");
+    const Result<std::string> prompt = read_file(golden / "prompt.txt", 1U << 20U);
+    const Result<std::string> want = read_file(golden / "answer.txt", 1U << 20U);
+    const bool has_golden = frame && prompt && want;
+    ChatRequest request;
+    request.max_new_tokens = 96;
+    Message message;
+    message.parts.emplace_back(TextPart{has_golden ? *prompt : "Say hello."});
+    if (has_golden) {
+        message.parts.emplace_back(ImagePart{*frame});
+    }
+    request.messages.push_back(std::move(message));
+    const Result<Completion> reply = (*model)->generate(request, {}, stop);
+    if (!reply) {
+        return failed("engine", reply.error().message, "");
+    }
+    const ModelInfo& info = (*model)->info();
+    if (has_golden && reply->text_utf8 != *want) {
+        return failed("engine", fmt::format("{} answered \"{}\", the reference \"{}\"", info.name, reply->text_utf8, *want),
+                      "handeye models verify --model DIR --cases DIR");
+    }
+    return passed("engine", fmt::format("{} ({} {}): {} tokens{}", info.name, info.family, info.weight_format,
+                                        reply->usage.completion_tokens,
+                                        has_golden ? ", equal to the reference's" : ", no golden beside this model"));
+}
+
+std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token& stop) {
+    SystemClock clock;
+    std::vector<Row> rows;
+    const Result<std::unique_ptr<Platform>> platform = open_target(target, clock, stop);
+    if (!platform) {
+        rows.push_back(failed("display", platform.error().message, "handeye doctor --headless 1280x800"));
+        return rows;
+    }
+    const Result<DisplayInfo> display = (*platform)->display();
+    if (!display) {
+        rows.push_back(failed("display", display.error().message, ""));
+        return rows;
+    }
+    rows.push_back(passed("display", fmt::format("{} {}x{} by {}, {} monitor(s)", display->platform,
+                                                 display->size.width_px, display->size.height_px, display->backend,
+                                                 display->monitors.size())));
+    const Result<std::unique_ptr<ProbeWindow>> probe = ProbeWindow::open(**platform);
+    if (!probe) {
+        rows.push_back(failed("probe window", probe.error().message, ""));
+        return rows;
+    }
+    rows.push_back(check_capture(**platform, **probe, clock));
+    rows.push_back(check_clicks(**platform, **probe, clock, stop));
+    rows.push_back(check_typing(**platform, **probe, stop));
+    const Result<void> released = (*platform)->release_all();
+    rows.push_back(released ? passed("release", "no key or button is held")
+                            : failed("release", released.error().message, ""));
+    return rows;
+}
+
+} // namespace
+
+Runner declare_doctor(CLI::App& app) {
+    struct Options {
+        TargetSpec target;
+        std::string model;
+    };
+    auto options = std::make_shared<Options>();
+    add_target_options(app, options->target);
+    app.add_option("--model", options->model, "Checkpoint folder (default: the bundled model)");
+    return [options](const Context& context) -> Result<int> {
+        std::vector<Row> rows = check_platform(options->target, context.stop);
+        rows.push_back(check_engine(options->model, context.stop));
+        bool all = true;
+        nlohmann::json out = nlohmann::json::array();
+        for (const Row& row : rows) {
+            all = all && row.pass;
+            out.push_back({{"check", row.check}, {"pass", row.pass}, {"detail", row.detail}});
+            if (!row.fix.empty()) {
+                out.back()["fix"] = row.fix;
+            }
+            if (!context.json) {
+                print(fmt::format("{:<4} {:<13} {}", row.pass ? "ok" : "NO", row.check, row.detail));
+                if (!row.fix.empty()) {
+                    print(fmt::format("     {:<13} try: {}", "", row.fix));
+                }
+            }
+        }
+        if (context.json) {
+            print_json({{"checks", out}, {"pass", all}});
+        }
+        return all ? 0 : 5;
+    };
+}
+
+} // namespace handeye::cli

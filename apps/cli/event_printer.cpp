@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/event_printer.h"
+
+#include "apps/cli/command.h"
+#include "base/json.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+// Fields may be absent or of another type in recordings of other versions.
+std::string text_of(const nlohmann::json& data, const char* key) {
+    const auto found = data.find(key);
+    if (found == data.end() || found->is_null()) {
+        return {};
+    }
+    return found->is_string() ? found->get<std::string>() : dump_json(*found);
+}
+
+} // namespace
+
+void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std::int64_t t_mono_ns,
+                               const std::string& type, const std::string& data_json) {
+    const nlohmann::json data = parse_json(data_json).value_or(nlohmann::json::object());
+    if (json_) {
+        print_json({{"session", session_}, {"seq", seq}, {"t_wall", t_wall}, {"t_mono_ns", t_mono_ns}, {"type", type}, {"data", data}});
+        return;
+    }
+    if (type == "task.step_started") {
+        step_line_ = fmt::format("step {:>2}", text_of(data, "step"));
+        print_progress(step_line_ + ": looking and thinking ...");
+    } else if (type == "action.proposed") {
+        step_line_ += "  " + text_of(data, "call");
+        print_progress(step_line_);
+    } else if (type == "task.step_finished") {
+        print_progress("");
+        const std::string error = text_of(data, "error");
+        print(fmt::format("{}  {}{}", step_line_, text_of(data, "result"), error.empty() ? "" : ": " + error));
+    } else if (type == "loop.suspected" || type == "budget.exceeded") {
+        print_progress("");
+        print(fmt::format("{}: {}", type, text_of(data, "reason")));
+    }
+}
+
+} // namespace handeye::cli

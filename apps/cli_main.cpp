@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeye`: the command line. This file only knows which commands there are.
+#include "apps/cli/command.h"
+#include "base/log.h"
+
+#include <array>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+constexpr std::array<CommandRow, 9> kCommands{{
+    {"run", "Carry out a task in natural language on a screen", declare_run},
+    {"screenshot", "Capture a target into a PNG file", declare_screenshot},
+    {"act", "Perform one action on a target", declare_act},
+    {"report", "Write a recording as one HTML page", declare_report},
+    {"verify", "Check that nobody changed a recording", declare_verify},
+    {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor},
+    {"platforms", "List what can be looked at and acted on here", declare_platforms},
+    {"models", "Work with checkpoints", declare_models},
+    {"bench", "Measure speed as a share of this machine's limits", declare_bench},
+}};
+
+int report_error(const Error& error, bool json) {
+    if (json) {
+        print_json({{"error", {{"kind", error_code_name(error.code)}, {"message", error.message}}}});
+    }
+    fmt::print(stderr, "handeye: {}\n", error.message);
+    return exit_code(error.code);
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"handeye looks at a screen, thinks with a local vision-reasoning model, and acts with mouse and keyboard."};
+    app.name("handeye");
+    app.set_version_flag("--version", "handeye " HANDEYE_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    Context context;
+    bool verbose = false;
+    app.add_flag("--json", context.json, "One JSON document (or JSON lines) on stdout and nothing else");
+    app.add_flag("-v,--verbose", verbose, "Log what happens to stderr");
+    app.footer("First try:  handeye doctor\n"
+               "Then:       handeye run \"Set Name to Ada and click Save.\" --window \"My form\"\n"
+               "Exit codes: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.");
+    std::array<std::pair<CLI::App*, Runner>, kCommands.size()> commands;
+    for (std::size_t i = 0; i < kCommands.size(); ++i) {
+        CLI::App* const sub = app.add_subcommand(kCommands[i].name, kCommands[i].help);
+        commands[i] = {sub, kCommands[i].declare(*sub)};
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        return app.exit(problem) == 0 ? 0 : 2;
+    }
+    log::set_level(verbose ? log::Level::Debug : log::Level::Warn);
+    const StopSignals signals;
+    context.stop = signals.token();
+    for (const auto& [sub, runner] : commands) {
+        if (sub->parsed()) {
+            const Result<int> code = runner(context);
+            return code ? *code : report_error(code.error(), context.json);
+        }
+    }
+    return 2;
+}
+
+} // namespace
+} // namespace handeye::cli
+
+int main(int argc, char** argv) {
+    try {
+        return handeye::cli::run(argc, argv);
+    } catch (const std::exception& problem) {
+        fmt::print(stderr, "handeye: unexpected: {}\n", problem.what());
+        return 5;
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which screen a command means: the target options of the command line and the target object of the API, one meaning.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "platforms/open_platform.h"
+
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+/// As a person or a client writes it. Field names are those of the options (`--window`) and of the API's `target` object.
+struct TargetSpec {
+    std::string platform = "x11";
+    std::string display;
+    std::string window;
+    std::string region;              ///< "X,Y,W,H"
+    std::string headless;            ///< "WxH"
+    std::vector<std::string> launch; ///< command lines started on the target before anything else, quotes as in a shell
+};
+
+/// InvalidArgument names the field, what it held and the form it wants.
+Result<PlatformOptions> to_platform_options(const TargetSpec& spec);
+/// The API's `target` object. Unknown keys and wrong types are errors.
+Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json);
+std::string target_to_json(const TargetSpec& spec);
+
+/// Opens the platform, starts the programs of `launch` and waits until each has shown a window (15 s at most).
+Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clock, std::stop_token stop);
+
+/// Words of a command line: blanks separate, '..' and ".." keep them, a backslash takes the next character as it is.
+Result<std::vector<std::string>> split_command(std::string_view line);
+
+/// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from.
+Result<std::filesystem::path> find_model(const std::string& given);
+
+} // namespace handeye

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small window of our own that tells what really arrived: `handeye doctor` looks at it, clicks it and types into it.
+#pragma once
+
+#include "base/clock.h"
+#include "base/geometry.h"
+#include "base/result.h"
+#include "platforms/platform.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+class ProbeWindow {
+public:
+    /// Shows the window on the platform's display, in front; Unsupported where a platform has no windows of ours.
+    static Result<std::unique_ptr<ProbeWindow>> open(Platform& platform);
+    virtual ~ProbeWindow() = default;
+
+    /// In the platform's frame.
+    [[nodiscard]] virtual Rect area() const = 0;
+    [[nodiscard]] virtual std::array<std::uint8_t, 3> background_rgb() const = 0;
+    /// Where the next button press arrived, in the platform's frame; nullopt when none came in time.
+    virtual std::optional<Point> wait_click(Duration timeout) = 0;
+    virtual Result<void> take_focus() = 0;
+    /// All text received since take_focus(), as soon as it equals `expected` or when time is up.
+    virtual std::string wait_text(std::string_view expected, Duration timeout) = 0;
+};
+
+} // namespace handeye
