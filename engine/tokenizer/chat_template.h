@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "engine/chat.h"
+#include "engine/tokenizer/rendered.h"
 
 #include <memory>
 #include <optional>
@@ -18,14 +19,6 @@ struct TemplateLimits {
     std::size_t output_bytes_max = 64U << 20U;
     std::size_t steps_max = 2'000'000; ///< evaluated nodes
     int depth_max = 100;
-};
-
-/// A stretch of rendered text. Text that came from a message (content, metadata, reasoning) is marked, so that a role token
-/// typed by a user can be kept from becoming one; text of the template itself is not.
-struct RenderedSegment {
-    std::string text;
-    bool from_content = false;
-    bool operator==(const RenderedSegment&) const = default;
 };
 
 class ChatTemplate {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/tokenizer/rendered.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -21,13 +22,20 @@ enum class AddedTokens { Recognised, AsText };
 
 class Tokenizer {
 public:
+    struct Data; ///< for engine/tokenizer/ alone
+
     /// From tokenizer.json (byte-level BPE pipeline of the GLM family). Refuses pipelines it does not implement by name.
     static Result<Tokenizer> from_json_file(const std::filesystem::path& path);
     /// From a tiktoken-style file: lines of "base64 rank"; `added` get the ids after the last rank, in order.
+    /// The split pattern is the GLM family's, and a piece that is a token is not merged (ignore_merges).
     static Result<Tokenizer> from_tiktoken_file(const std::filesystem::path& path, const std::vector<std::string>& added);
 
     /// Adds nothing in front. Any bytes are accepted; bytes that are not UTF-8 encode as their byte tokens.
     [[nodiscard]] std::vector<TokenId> encode(std::string_view text, AddedTokens added) const;
+    /// Encodes the joined text of a rendered prompt, so that pieces may span segments as in the reference. An added token
+    /// whose id is in `text_in_content` stays ordinary text wherever any byte of it came from a message.
+    [[nodiscard]] std::vector<TokenId> encode_rendered(const std::vector<RenderedSegment>& segments,
+                                                       const std::vector<TokenId>& text_in_content) const;
     /// The raw bytes of one token (an added token's literal text); empty for an unknown id.
     [[nodiscard]] std::string_view token_bytes(TokenId id) const;
     /// Concatenated bytes with invalid UTF-8 replaced by U+FFFD. Added tokens are kept as text.
@@ -38,7 +46,7 @@ public:
     [[nodiscard]] int vocabulary_size() const;
 
 private:
-    struct Data;
+    friend class TokenizerBuilder;
     std::shared_ptr<const Data> data_;
 };
 
