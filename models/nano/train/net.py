@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The computation of Glm4vForConditionalGeneration on its own parameters, batched for pictures of one size."""
+import torch
+import torch.nn.functional as F
+
+import tasks
+
+PATCH = 14
+ROWS, COLS = tasks.HEIGHT // PATCH // 2, tasks.WIDTH // PATCH // 2     # image tokens: 2x2 patches each
+TOKENS = ROWS * COLS
+CELL = 2 * PATCH                                                      # pixels of an image token's side
+MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+
+def patches(pictures):
+    """uint8 (B, H, W, 3) -> float (B, 4 * TOKENS, 588): the four patches of a token beside each other"""
+    x = (torch.from_numpy(pictures).float().div_(255) - MEAN) / STD
+    x = x.view(-1, ROWS, 2, PATCH, COLS, 2, PATCH, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
+    return x.reshape(x.shape[0], 4 * TOKENS, 3 * PATCH * PATCH)
+
+
+def rms(x, weight):
+    return F.rms_norm(x, (x.shape[-1],), weight, 1e-5)
+
+
+class Net(torch.nn.Module):
+    def __init__(self, reference):
+        super().__init__()
+        self.reference = reference
+        self.tc, self.vc = reference.config.text_config, reference.config.vision_config
+        block = torch.arange(TOKENS)
+        ys = ((block // COLS * 2)[:, None] + torch.tensor([0, 0, 1, 1])).flatten()
+        xs = ((block % COLS * 2)[:, None] + torch.tensor([0, 1, 0, 1])).flatten()
+        half = self.vc.hidden_size // self.vc.num_heads // 2
+        inv = 10000.0 ** (-torch.arange(0, half, 2).float() / half)
+        angle = torch.cat([ys[:, None] * inv, xs[:, None] * inv], -1).repeat(1, 2)
+        self.register_buffer("vision_cos", angle.cos())
+        self.register_buffer("vision_sin", angle.sin())
+        side = self.vc.image_size // PATCH
+        eye = torch.eye(side * side).view(side, side, -1).permute(2, 0, 1)[None]
+        at = torch.stack([(xs + .5) / (2 * COLS) * 2 - 1, (ys + .5) / (2 * ROWS) * 2 - 1], -1)[None, :, None]
+        learnt = F.grid_sample(eye, at, mode="bicubic", align_corners=False, padding_mode="border")[0, :, :, 0]
+        self.register_buffer("position_mix", learnt.T.contiguous())     # (4 * TOKENS, learnt positions)
+        self.register_buffer("text_inv", 10000.0 ** (-torch.arange(0, 32, 2).float() / 32))
+        self.register_buffer("axis", torch.repeat_interleave(torch.arange(3), torch.tensor([4, 6, 6])))
+
+    def vision(self, x):
+        """Patches (B, 4 * TOKENS, 588) -> image tokens (B, TOKENS, hidden). Both frames of the temporal patch are this picture."""
+        v = self.reference.model.visual
+        h = F.linear(x, v.patch_embed.proj.weight.sum(2).flatten(1), v.patch_embed.proj.bias)
+        h = rms(h, v.post_conv_layernorm.weight)
+        h = h + (self.position_mix @ v.embeddings.position_embedding.weight)[None].to(h.dtype)
+        b, n, c = h.shape
+        cos, sin = self.vision_cos.to(h.dtype), self.vision_sin.to(h.dtype)
+
+        def rotate(q):
+            left, right = q.chunk(2, -1)
+            return q * cos + torch.cat([-right, left], -1) * sin
+
+        for block in v.blocks:
+            y = F.linear(rms(h, block.norm1.weight), block.attn.qkv.weight)
+            q, k, value = y.view(b, n, 3, self.vc.num_heads, -1).permute(2, 0, 3, 1, 4)
+            o = F.scaled_dot_product_attention(rotate(q), rotate(k), value)
+            h = h + F.linear(o.transpose(1, 2).reshape(b, n, c), block.attn.proj.weight)
+            h = h + gated(rms(h, block.norm2.weight), block.mlp)
+        h = rms(h, v.post_layernorm.weight).view(b, TOKENS, 4 * c)
+        h = F.linear(h, v.downsample.weight.permute(0, 2, 3, 1).flatten(1), v.downsample.bias)
+        m = v.merger
+        h = F.linear(h, m.proj.weight)
+        h = F.gelu(F.layer_norm(h, (h.shape[-1],), m.post_projection_norm.weight, m.post_projection_norm.bias))
+        return gated(h, m)
+
+    def positions(self, starts, length):
+        """The three rotary positions (3, B, T): an image takes as many as its longer side."""
+        t = torch.arange(length).expand(len(starts), length)
+        pos = torch.where(t >= starts[:, None] + TOKENS, t - TOKENS + max(ROWS, COLS), t).repeat(3, 1, 1)
+        block = torch.arange(TOKENS)
+        at = starts[:, None] + block
+        for axis, offset in enumerate((torch.zeros_like(block), block // COLS, block % COLS)):
+            pos[axis].scatter_(1, at, starts[:, None] + offset)
+        return pos
+
+    def text(self, ids, image, starts):
+        """ids (B, T) with the image tokens (B, TOKENS, hidden) from `starts` (B) on.
+        -> hidden (B, T, hidden), [(q (B, heads, T, 64), k (B, 1, T, 64))] of each layer"""
+        lm = self.reference.model.language_model
+        b, t = ids.shape
+        h = F.embedding(ids, lm.embed_tokens.weight)
+        at = starts[:, None] + torch.arange(TOKENS)
+        h = h.scatter(1, at[..., None].expand(-1, -1, h.shape[-1]), image.to(h.dtype))
+        angle = self.positions(starts, t)[self.axis].permute(1, 2, 0).float() * self.text_inv
+        cos = angle.cos().repeat_interleave(2, -1)[:, None].to(h.dtype)
+        sin = angle.sin().repeat_interleave(2, -1)[:, None].to(h.dtype)
+        heads, size = self.tc.num_attention_heads, self.tc.hidden_size // self.tc.num_attention_heads
+
+        def rotate(q):
+            turned, passed = q[..., :32], q[..., 32:]
+            other = torch.stack([-turned[..., 1::2], turned[..., 0::2]], -1).flatten(-2)
+            return torch.cat([turned * cos + other * sin, passed], -1)
+
+        seen = []
+        for layer in lm.layers:
+            a = layer.self_attn
+            y = rms(h, layer.input_layernorm.weight)
+            q = rotate(F.linear(y, a.q_proj.weight, a.q_proj.bias).view(b, t, heads, size).transpose(1, 2))
+            k = rotate(F.linear(y, a.k_proj.weight, a.k_proj.bias).view(b, t, -1, size).transpose(1, 2))
+            value = F.linear(y, a.v_proj.weight, a.v_proj.bias).view(b, t, -1, size).transpose(1, 2)
+            seen.append((q, k))
+            o = F.scaled_dot_product_attention(q, k.expand(-1, heads, -1, -1), value.expand(-1, heads, -1, -1), is_causal=True)
+            o = F.linear(o.transpose(1, 2).reshape(b, t, -1), a.o_proj.weight)
+            h = h + rms(o, layer.post_self_attn_layernorm.weight)
+            gate, up = F.linear(rms(h, layer.post_attention_layernorm.weight), layer.mlp.gate_up_proj.weight).chunk(2, -1)
+            h = h + rms(F.linear(F.silu(gate) * up, layer.mlp.down_proj.weight), layer.post_mlp_layernorm.weight)
+        return rms(h, lm.norm.weight), seen
+
+
+def gated(x, m):
+    return F.linear(F.silu(F.linear(x, m.gate_proj.weight)) * F.linear(x, m.up_proj.weight), m.down_proj.weight)
