@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// The WebSocket client: one io_context and one thread per connection; callers talk to it through two bounded queues.
+#include "base/net/beast_types.h"
+#include "base/net/client.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <boost/asio/connect.hpp>
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+constexpr Duration kCloseWait = std::chrono::milliseconds(500);
+
+struct Outgoing {
+    std::string text;
+    bool is_written = false;
+};
+
+class Client final : public WebSocketClient {
+public:
+    explicit Client(WebSocketOptions options) : options_(std::move(options)), stream_(io_), timer_(io_) {}
+    ~Client() override { finish(); }
+
+    Result<void> open(const Endpoint& endpoint, const std::stop_token& stop);
+    Result<void> send_text(std::string_view text, TimePoint deadline) override;
+    Result<WebSocketMessage> receive(TimePoint deadline, std::stop_token stop) override;
+    void close(std::uint16_t code, std::string_view reason) override;
+    WebSocketClose close_reason() const override {
+        const std::lock_guard lock(mutex_);
+        return closed_.value_or(WebSocketClose{});
+    }
+
+private:
+    Result<void> wait_for(std::optional<error_code>& done, TimePoint deadline, const std::stop_token& stop,
+                          std::string_view what);
+    Result<void> connect_socket(const Endpoint& endpoint, TimePoint deadline, const std::stop_token& stop);
+    void finish();
+    // On the io thread.
+    void read_next();
+    void write_next();
+    void start_close(websocket::close_reason reason);
+    void ended();
+
+    WebSocketOptions options_;
+    asio::io_context io_{1};
+    WebSocketStream stream_;
+    asio::steady_timer timer_;
+    std::optional<asio::ip::tcp::resolver> resolver_;
+    beast::flat_buffer buffer_;
+    std::deque<std::shared_ptr<Outgoing>> outbox_; // io thread only
+    bool is_reading_ = false;                      // io thread only
+    bool is_closing_ = false;                      // io thread only
+    bool is_ended_ = false;                        // io thread only
+
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::deque<WebSocketMessage> inbox_;
+    std::size_t inbox_bytes_ = 0;
+    std::optional<WebSocketClose> closed_;
+
+    std::thread thread_;
+};
+
+// Runs the context on the caller's thread until `done` is set; used before the connection has a thread of its own.
+Result<void> Client::wait_for(std::optional<error_code>& done, TimePoint deadline, const std::stop_token& stop,
+                              std::string_view what) {
+    const auto give_up = [this] {
+        asio::post(io_, [this] {
+            if (resolver_) {
+                resolver_->cancel();
+            }
+            error_code ignored;
+            beast::get_lowest_layer(stream_).socket().close(ignored);
+        });
+    };
+    const std::stop_callback on_stop(stop, give_up);
+    bool is_late = false;
+    io_.restart();
+    while (!done) {
+        if (is_late) {
+            io_.run_one();
+        } else if (io_.run_one_until(deadline) == 0 && !done) {
+            is_late = true;
+            io_.restart();
+            give_up();
+        }
+    }
+    if (!*done) {
+        return {};
+    }
+    if (stop.stop_requested()) {
+        return Error{ErrorCode::Cancelled, fmt::format("{}: stopped", what)};
+    }
+    if (is_late) {
+        return Error{ErrorCode::DeadlineExceeded,
+                     fmt::format("{}: no answer within {} ms", what,
+                                 std::chrono::floor<std::chrono::milliseconds>(options_.connect_timeout).count())};
+    }
+    return Error{ErrorCode::Unavailable, fmt::format("{}: {}", what, done->message())};
+}
+
+Result<void> Client::connect_socket(const Endpoint& endpoint, TimePoint deadline, const std::stop_token& stop) {
+    const std::string what = "cannot connect to " + to_string(endpoint);
+    std::optional<error_code> done;
+    AnySocket& socket = beast::get_lowest_layer(stream_).socket();
+    if (!endpoint.unix_path.empty()) {
+        socket.async_connect(asio::local::stream_protocol::endpoint(endpoint.unix_path.string()),
+                             [&](error_code ec) { done = ec; });
+        return wait_for(done, deadline, stop, what);
+    }
+    resolver_.emplace(io_);
+    std::vector<AnySocket::endpoint_type> found;
+    resolver_->async_resolve(endpoint.host, std::to_string(endpoint.port), asio::ip::resolver_base::numeric_service,
+                             [&](error_code ec, const asio::ip::tcp::resolver::results_type& results) {
+                                 for (const auto& result : results) {
+                                     found.emplace_back(result.endpoint());
+                                 }
+                                 done = ec;
+                             });
+    TRY(wait_for(done, deadline, stop, what));
+    done.reset();
+    asio::async_connect(socket, found, [&](error_code ec, const AnySocket::endpoint_type&) { done = ec; });
+    TRY(wait_for(done, deadline, stop, what));
+    error_code ignored;
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    return {};
+}
+
+Result<void> Client::open(const Endpoint& endpoint, const std::stop_token& stop) {
+    const TimePoint deadline = std::chrono::steady_clock::now() + options_.connect_timeout;
+    TRY(connect_socket(endpoint, deadline, stop));
+    stream_.set_option(websocket::stream_base::timeout{std::chrono::seconds(30), websocket::stream_base::none(), false});
+    stream_.set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
+        for (const auto& [name, value] : options_.headers) {
+            request.set(name, value);
+        }
+    }));
+    stream_.read_message_max(options_.message_bytes_max);
+    std::string authority = "localhost";
+    if (endpoint.unix_path.empty()) {
+        authority = to_string(endpoint);
+    }
+    std::optional<error_code> done;
+    websocket::response_type response;
+    stream_.async_handshake(response, authority, options_.target, [&](error_code ec) { done = ec; });
+    if (auto answered = wait_for(done, deadline, stop, to_string(endpoint)); !answered) {
+        Error error = std::move(answered).error();
+        if (*done == websocket::error::upgrade_declined) {
+            error.message = fmt::format("{} answered {} {} to the WebSocket upgrade", to_string(endpoint),
+                                        response.result_int(), std::string(response.reason()));
+        }
+        return error;
+    }
+    io_.restart();
+    read_next();
+    thread_ = std::thread([this] { io_.run(); });
+    return {};
+}
+
+void Client::read_next() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (is_reading_ || is_ended_ || inbox_bytes_ > options_.inbox_bytes_max) {
+            return; // receive() asks again when there is room
+        }
+    }
+    is_reading_ = true;
+    stream_.async_read(buffer_, [this](error_code ec, std::size_t) {
+        is_reading_ = false;
+        if (ec) {
+            ended();
+            return;
+        }
+        WebSocketMessage message{stream_.got_text(), beast::buffers_to_string(buffer_.data())};
+        buffer_.consume(buffer_.size());
+        {
+            const std::lock_guard lock(mutex_);
+            inbox_bytes_ += message.bytes.size();
+            inbox_.push_back(std::move(message));
+        }
+        changed_.notify_all();
+        read_next();
+    });
+}
+
+void Client::ended() {
+    is_ended_ = true;
+    timer_.cancel();
+    outbox_.clear();
+    error_code ignored;
+    beast::get_lowest_layer(stream_).socket().close(ignored);
+    {
+        const std::lock_guard lock(mutex_);
+        if (!closed_) {
+            const websocket::close_reason& said = stream_.reason();
+            closed_ = said.code == websocket::close_code::none
+                          ? WebSocketClose{}
+                          : WebSocketClose{said.code, std::string(said.reason.data(), said.reason.size())};
+        }
+    }
+    changed_.notify_all();
+}
+
+void Client::write_next() {
+    stream_.text(true);
+    stream_.async_write(asio::buffer(outbox_.front()->text), [this](error_code ec, std::size_t) {
+        if (ec || outbox_.empty()) {
+            outbox_.clear();
+            return; // the pending read reports the end
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            outbox_.front()->is_written = true;
+        }
+        changed_.notify_all();
+        outbox_.pop_front();
+        if (!outbox_.empty()) {
+            write_next();
+        }
+    });
+}
+
+Result<void> Client::send_text(std::string_view text, TimePoint deadline) {
+    const auto outgoing = std::make_shared<Outgoing>(Outgoing{std::string(text)});
+    asio::post(io_, [this, outgoing] {
+        if (is_ended_ || is_closing_) {
+            return;
+        }
+        outbox_.push_back(outgoing);
+        if (outbox_.size() == 1) {
+            write_next();
+        }
+    });
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline, [&] { return outgoing->is_written || closed_; });
+    if (outgoing->is_written) {
+        return {};
+    }
+    if (closed_) {
+        return Error{ErrorCode::Unavailable, fmt::format("connection closed: {} {}", closed_->code, closed_->reason)};
+    }
+    return Error{ErrorCode::DeadlineExceeded, fmt::format("message of {} bytes was not taken in time", text.size())};
+}
+
+Result<WebSocketMessage> Client::receive(TimePoint deadline, std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, stop, deadline, [&] { return !inbox_.empty() || closed_; });
+    if (!inbox_.empty()) {
+        WebSocketMessage message = std::move(inbox_.front());
+        inbox_.pop_front();
+        const bool was_full = inbox_bytes_ > options_.inbox_bytes_max;
+        inbox_bytes_ -= message.bytes.size();
+        if (was_full) {
+            asio::post(io_, [this] { read_next(); });
+        }
+        return message;
+    }
+    if (closed_) {
+        return Error{ErrorCode::Unavailable, fmt::format("connection closed: {} {}", closed_->code, closed_->reason)};
+    }
+    if (stop.stop_requested()) {
+        return Error{ErrorCode::Cancelled, "stopped while waiting for a message"};
+    }
+    return Error{ErrorCode::DeadlineExceeded, "no message in time"};
+}
+
+void Client::start_close(websocket::close_reason reason) {
+    if (is_ended_ || is_closing_) {
+        return;
+    }
+    is_closing_ = true;
+    timer_.expires_after(kCloseWait);
+    timer_.async_wait([this](error_code ec) {
+        if (!ec) {
+            error_code ignored;
+            beast::get_lowest_layer(stream_).socket().close(ignored);
+        }
+    });
+    stream_.async_close(reason, [this](error_code) {
+        if (!is_reading_) {
+            ended(); // no read is pending that would notice
+        }
+    });
+}
+
+void Client::close(std::uint16_t code, std::string_view reason) {
+    websocket::close_reason said(static_cast<websocket::close_code>(code));
+    const std::string_view shown = reason.substr(0, 123); // what a close frame can hold
+    said.reason.assign(shown.data(), shown.size());
+    asio::post(io_, [this, said] { start_close(said); });
+}
+
+void Client::finish() {
+    if (!thread_.joinable()) {
+        return; // never opened
+    }
+    close(1000, "");
+    thread_.join(); // the context runs dry once read, write and close have ended; the timer bounds that
+}
+
+} // namespace
+
+Result<std::unique_ptr<WebSocketClient>> WebSocketClient::connect(const Endpoint& endpoint, const WebSocketOptions& options,
+                                                                  std::stop_token stop) {
+    auto client = std::make_unique<Client>(options);
+    try {
+        TRY(client->open(endpoint, stop));
+    } catch (const std::exception& problem) { // an allocation or a bad path inside Asio
+        return Error{ErrorCode::Unavailable, fmt::format("cannot connect to {}: {}", to_string(endpoint), problem.what())};
+    }
+    return std::unique_ptr<WebSocketClient>(std::move(client));
+}
+
+} // namespace handeye
