@@ -128,6 +128,9 @@ using Action = std::variant<Click, Hover, Drag, Scroll, Swipe, TypeText, KeyChor
 std::string_view verb_name(const Action& action);
 /// The canonical JSON form, `{"verb":"click","x":160,"y":70,...}`, with "units" where they are thousandths.
 std::string to_canonical_json(const Action& action);
+/// The short form that histories tell: "left_click Save", "type Ada", "scroll down". A click is named by what the model called
+/// it, else by its place; at most 200 bytes, on one line.
+std::string history_summary(const Action& action);
 /// True for Answer that ends the task, and Finish.
 bool ends_task(const Action& action);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -39,10 +40,16 @@ struct ResolveContext {
     Size picture;  ///< pixels of the picture that the model saw
     Size target;   ///< pixels of the platform's frame
     std::span<const Element> elements; ///< for Mark targets
+    std::string_view search_page_url = "https://www.bing.com/"; ///< where Place::SearchPage leads
 };
 
+inline constexpr std::size_t kTextBytesMax = 100'000;   ///< of one TypeText
+inline constexpr Duration kWaitMax = std::chrono::seconds(60); ///< longer waits are cut to this
+inline constexpr int kNotchesMax = 100;                 ///< of one Scroll
+inline constexpr Duration kHoldMax = std::chrono::seconds(10); ///< of one long press; longer ones are cut to this
+
 /// OutOfBounds: coordinates outside 0..1000 or outside the target (message names point and limits); NotFound: no such mark
-/// or key name; InvalidArgument: the action contradicts itself.
+/// or key name; InvalidArgument: the action contradicts itself; LimitExceeded: text or notches beyond the limits above.
 /// Thousandths: px = int(x * (width / 1000.0)), clamped to width - 1 (spec: GLM, order of operations as published).
 Result<Plan> resolve(const Action& action, const ResolveContext& context);
 

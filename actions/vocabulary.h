@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace handeye {
 
@@ -18,11 +19,24 @@ enum class Dialect {
 };
 std::string_view dialect_name(Dialect dialect);
 
+/// One parameter of a verb in one dialect, as function schemas in prompts describe it.
+struct VerbParameter {
+    std::string_view name;
+    std::string_view type;     ///< "string", "boolean", "integer", "array"
+    std::string_view meaning;
+    bool is_required = false;
+    std::string_view choices = {}; ///< "up|down": the only values; empty: any
+};
+
 /// How one dialect writes one verb: for prompts and docs.
 struct VerbForm {
     std::string_view name;    ///< the word itself: "left_click"
     std::string_view form;    ///< the call with its parameters
     std::string_view meaning; ///< one line for the model, in our own words
+    int order = 0;            ///< place in the prompts of this dialect, from 1
+    std::string_view group = {}; ///< forms that a prompt with function schemas tells together, by that section's title
+    std::string_view note = {};  ///< a second line for the model
+    std::span<const VerbParameter> parameters = {};
 };
 
 struct VerbRow {
@@ -34,9 +48,13 @@ struct VerbRow {
     std::optional<VerbForm> web_marks;
 };
 
-/// All verbs, in the order in which prompts list them.
+/// All verbs.
 std::span<const VerbRow> verb_table();
 /// A row by its canonical name; nullptr when there is none.
 const VerbRow* find_verb(std::string_view verb);
+/// How a row is written in a dialect; nullptr where that dialect has no such verb, and for Dialect::Canonical.
+const VerbForm* form_of(const VerbRow& row, Dialect dialect);
+/// The rows that a dialect has, in the order in which its prompts list them.
+std::vector<const VerbRow*> verbs_of(Dialect dialect);
 
 } // namespace handeye
