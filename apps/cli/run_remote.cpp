@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/run_remote.h"
+
+#include "agent/step.h"
+#include "apps/cli/event_printer.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/net/json_rpc.h"
+
+#include <array>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration kCallDeadline = std::chrono::seconds(30);
+constexpr Duration kOpenDeadline = std::chrono::seconds(60); ///< session.create may start programs on the target
+constexpr Duration kStopDeadline = std::chrono::seconds(10);
+constexpr Duration kForever = std::chrono::hours(24 * 365);
+
+constexpr std::array<TaskOutcome, 9> kOutcomes{
+    TaskOutcome::Done,        TaskOutcome::Infeasible, TaskOutcome::BudgetExceeded, TaskOutcome::Stuck, TaskOutcome::ParseFailures,
+    TaskOutcome::Denied,      TaskOutcome::NeedsPerson, TaskOutcome::Stopped,       TaskOutcome::Failed};
+
+TaskOutcome outcome_from_name(const std::string& name) {
+    for (const TaskOutcome outcome : kOutcomes) {
+        if (task_outcome_name(outcome) == name) {
+            return outcome;
+        }
+    }
+    return TaskOutcome::Failed;
+}
+
+TimePoint in(Duration duration) { return SystemClock().now() + duration; }
+
+Result<std::unique_ptr<WebSocketClient>> connect_to(const std::string& daemon, const std::stop_token& stop) {
+    Endpoint endpoint;
+    if (daemon.empty()) {
+        endpoint.unix_path = runtime_dir() / "handeyed.sock";
+    } else {
+        endpoint = TRY(parse_endpoint(daemon));
+    }
+    return WebSocketClient::connect(endpoint, {}, stop);
+}
+
+/// A session and its task in the daemon, seen from here.
+class RemoteRun {
+public:
+    RemoteRun(JsonRpcClient rpc, const Context& context) : rpc_(std::move(rpc)), context_(context) {}
+
+    Result<int> run(const RemoteTask& task) {
+        const char* token = std::getenv("HANDEYE_TOKEN");
+        TRY(rpc_.identify("handeye run", token != nullptr ? token : "", in(kCallDeadline), context_.stop));
+        session_ = TRY(field(call("session.create",
+                                  {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}},
+                                  kOpenDeadline),
+                             "session"));
+        EventPrinter printer(session_, context_.json);
+        TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
+        task_ = TRY(field(call("task.run", task_params(task)), "task"));
+        const TaskOutcome outcome = TRY(follow(printer));
+        TRY(call("session.close", {{"session", session_}}));
+        if (!context_.json) {
+            print(fmt::format("{} (in the daemon, session {})", task_outcome_name(outcome), session_));
+        }
+        return task_exit_code(outcome);
+    }
+
+private:
+    Result<json> call(const std::string& method, const json& params, Duration deadline = kCallDeadline) {
+        const std::string result = TRY(rpc_.call(method, dump_json(params), in(deadline)));
+        return parse_json(result, {.bytes_max = 64U << 20U});
+    }
+
+    static Result<std::string> field(const Result<json>& result, const char* name) {
+        if (!result) {
+            return result.error();
+        }
+        if (!result->is_object() || !result->contains(name) || !(*result)[name].is_string()) {
+            return Error{ErrorCode::ParseFailed, fmt::format("the daemon's answer has no \"{}\"", name)};
+        }
+        return (*result)[name].get<std::string>();
+    }
+
+    json task_params(const RemoteTask& task) const {
+        const SessionOptions& options = task.session;
+        json params{{"session", session_},
+                    {"goal", task.goal},
+                    {"surface", surface_name(options.surface)},
+                    {"budget",
+                     {{"max_steps", options.budget.steps_max},
+                      {"max_seconds", std::chrono::duration<double>(options.budget.wall_max).count()},
+                      {"max_tokens", options.budget.tokens_max}}}};
+        if (!options.policy.allow_verbs.empty() || !options.policy.deny_verbs.empty()) {
+            params["policy"] = {{"allow_verbs", options.policy.allow_verbs}, {"deny_verbs", options.policy.deny_verbs}};
+        }
+        return params;
+    }
+
+    Result<TaskOutcome> follow(EventPrinter& printer) {
+        bool has_cancelled = false;
+        TimePoint deadline = in(kForever);
+        while (true) {
+            const Result<RpcNotification> note = rpc_.next_notification(deadline, has_cancelled ? std::stop_token() : context_.stop);
+            if (!note && note.error().code == ErrorCode::Cancelled && !has_cancelled) {
+                has_cancelled = true;
+                deadline = in(kStopDeadline);
+                TRY(call("task.cancel", {{"task", task_}}));
+                continue;
+            }
+            if (!note) {
+                return note.error();
+            }
+            if (note->method != "event") {
+                continue;
+            }
+            const json event = TRY(parse_json(note->params_json, {.bytes_max = 64U << 20U}));
+            const json data = event.value("data", json::object());
+            const std::string type = event.value("type", "");
+            printer.print_event(event.value("seq", std::uint64_t{0}), event.value("t_wall", ""),
+                                event.value("t_mono_ns", std::int64_t{0}), type, dump_json(data));
+            if (type == "task.finished") {
+                return outcome_from_name(data.value("outcome", ""));
+            }
+        }
+    }
+
+    JsonRpcClient rpc_;
+    const Context& context_;
+    std::string session_;
+    std::string task_;
+};
+
+} // namespace
+
+Result<std::optional<int>> run_in_daemon(const RemoteTask& task, const Context& context) {
+    Result<std::unique_ptr<WebSocketClient>> socket = connect_to(task.daemon, context.stop);
+    if (!socket && task.daemon.empty() && socket.error().code == ErrorCode::Unavailable) {
+        return std::optional<int>(); // nobody listens on the user's own socket: the caller runs the task itself
+    }
+    if (!socket) {
+        return std::move(socket).error().with_context("daemon");
+    }
+    RemoteRun run(JsonRpcClient(std::move(*socket)), context);
+    const int code = TRY(run.run(task));
+    return std::optional<int>(code);
+}
+
+} // namespace handeye::cli
