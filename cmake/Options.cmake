@@ -52,7 +52,10 @@ function(handeye_test name)
     set(arg_TIMEOUT 120)
   endif()
   math(EXPR timeout "${arg_TIMEOUT} * ${HANDEYE_TEST_TIMEOUT_SCALE}")
-  # A list would fall apart on its way through gtest_discover_tests; escaped it arrives whole.
-  string(REPLACE ";" "\\;" labels "${arg_LABELS}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${labels}" TIMEOUT ${timeout})
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_LIST ${name}_tests PROPERTIES TIMEOUT ${timeout})
+  # gtest_discover_tests takes lists apart, so labels are set by a file that ctest reads after the discovered tests.
+  set(labels_file ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
+  file(WRITE ${labels_file}
+    "if(${name}_tests)\n  set_tests_properties(\${${name}_tests} PROPERTIES LABELS \"${arg_LABELS}\")\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels_file})
 endfunction()

@@ -2,10 +2,14 @@
 // A real GTK 3 dialog built from a JSON description; it writes to a file what was done to it.
 //
 // handeye-form-app SPEC.json OUT.json
-//   SPEC: {"title": "Contact", "widgets": [["field", "Name"], ["check", "Agree"], ["button", "Save"]], "layout": {...}}
-//   OUT:  {"checks":{"Agree":true},"clicked":["Save"],"fields":{"Name":"Ada"}}, replaced as a whole on every change
-// The optional layout is described in models/nano/eval/README.md. Accessibility is off: whoever drives this program has
-// only its pixels.
+//   SPEC: {"title": "Contact", "widgets": [["field", "Name"], ["check", "Agree"], ["button",
+//   "Save"]]} OUT:  {"checks":{"Agree":true},"clicked":["Save"],"fields":{"Name":"Ada"}}, replaced
+//   as a whole on every change
+// A task of models/nano/eval is such a SPEC; its README lists the optional keys of the layout.
+// Accessibility is off: whoever drives this program has only its pixels.
+#include <gtk/gtk.h>
+#include <nlohmann/json.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -16,20 +20,16 @@
 #include <string>
 #include <utility>
 
-#include <gtk/gtk.h>
-#include <nlohmann/json.hpp>
-
 namespace {
-
-constexpr int kWidthPx = 336;
-constexpr int kHeightPx = 224;
 
 /// What the person (or the program that plays one) has done so far.
 class Outcome {
 public:
     explicit Outcome(std::string path) : path_(std::move(path)) {}
 
-    void set_field(const std::string& name, const std::string& text) { state_["fields"][name] = text; }
+    void set_field(const std::string& name, const std::string& text) {
+        state_["fields"][name] = text;
+    }
     void set_check(const std::string& name, bool is_on) { state_["checks"][name] = is_on; }
     void add_click(const std::string& name) { state_["clicked"].push_back(name); }
 
@@ -39,7 +39,8 @@ public:
         std::ofstream(beside) << state_.dump() << '\n';
         if (std::rename(beside.c_str(), path_.c_str()) != 0) {
             std::perror(path_.c_str());
-            std::exit(EXIT_FAILURE); // a result that cannot be written must not look like "nothing happened"
+            std::exit(EXIT_FAILURE); // a result that cannot be written must not look like "nothing
+                                     // happened"
         }
     }
 
@@ -58,13 +59,15 @@ struct Form {
 
 void on_entry_changed(GtkEditable* entry, gpointer data) {
     auto* form = static_cast<Form*>(data);
-    form->outcome.set_field(form->names.at(GTK_WIDGET(entry)), gtk_entry_get_text(GTK_ENTRY(entry)));
+    form->outcome.set_field(form->names.at(GTK_WIDGET(entry)),
+                            gtk_entry_get_text(GTK_ENTRY(entry)));
     form->outcome.write();
 }
 
 void on_check_toggled(GtkToggleButton* check, gpointer data) {
     auto* form = static_cast<Form*>(data);
-    form->outcome.set_check(form->names.at(GTK_WIDGET(check)), gtk_toggle_button_get_active(check) != FALSE);
+    form->outcome.set_check(form->names.at(GTK_WIDGET(check)),
+                            gtk_toggle_button_get_active(check) != FALSE);
     form->outcome.write();
 }
 
@@ -74,78 +77,60 @@ void on_button_clicked(GtkButton* button, gpointer data) {
     form->outcome.write();
 }
 
-/// How the dialog looks. The defaults are what the bundled model was mostly trained on.
+/// How the dialog looks; the keys of the description have these names.
 struct Layout {
-    std::string font = "DejaVu Sans";
+    int width_px = 336;
+    int height_px = 224;
     int font_px = 13;
-    int border = 10;
-    int spacing = 6;
-    int row_spacing = 4;
-    int column_spacing = 8;
-    std::string colon = ":";
-    double label_align = 0;
-    double title_align = 0;
-    bool titled = true;
-    bool buttons_end = true;
-    bool bar_bottom = true;
-    std::string background; ///< CSS colour; empty: the theme's own
-    bool caret = true;
+    int spacing = 6; ///< between the rows of the dialog
+    int border = 10; ///< around the dialog
+    bool are_buttons_end =
+        true; ///< "end": packed from the right, the first one rightmost; "start": from the left
 };
 
 Layout layout_of(const nlohmann::json& spec) {
     Layout look;
-    const nlohmann::json given = spec.value("layout", nlohmann::json::object());
-    const auto take = [&given](const char* key, auto& field) {
-        if (const auto found = given.find(key); found != given.end() && !found->is_null()) {
-            found->get_to(field);
-        }
-    };
-    take("font", look.font);
-    take("font_px", look.font_px);
-    take("border", look.border);
-    take("spacing", look.spacing);
-    take("row_spacing", look.row_spacing);
-    take("column_spacing", look.column_spacing);
-    take("colon", look.colon);
-    take("label_align", look.label_align);
-    take("title_align", look.title_align);
-    take("titled", look.titled);
-    take("buttons_end", look.buttons_end);
-    take("bar_bottom", look.bar_bottom);
-    take("background", look.background);
-    take("caret", look.caret);
+    if (const auto size = spec.find("size"); size != spec.end()) {
+        look.width_px = size->at(0).get<int>();
+        look.height_px = size->at(1).get<int>();
+    }
+    look.font_px = spec.value("font_px", look.font_px);
+    look.spacing = spec.value("spacing", look.spacing);
+    look.border = spec.value("border", look.border);
+    const auto buttons = spec.value("buttons", std::string("end"));
+    if (buttons != "end" && buttons != "start") {
+        throw std::runtime_error("buttons is \"" + buttons + "\", not start or end");
+    }
+    look.are_buttons_end = buttons == "end";
     return look;
 }
 
 void apply_style(const Layout& look) {
-    std::string css = "* {font-family: '" + look.font + "'; font-size: " + std::to_string(look.font_px) + "px;}";
-    if (!look.background.empty()) {
-        css += " window, box, grid {background-color: " + look.background + ";}";
-    }
-    if (!look.caret) {
-        css += " entry {caret-color: transparent;}";
-    }
+    const std::string css =
+        "* {font-family: 'DejaVu Sans'; font-size: " + std::to_string(look.font_px) + "px;}";
     GtkCssProvider* provider = gtk_css_provider_new();
     gtk_css_provider_load_from_data(provider, css.c_str(), -1, nullptr);
-    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider), 800);
+    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(),
+                                              GTK_STYLE_PROVIDER(provider), 800);
     g_object_unref(provider);
 }
 
-GtkWidget* aligned_label(const std::string& text, double align) {
+GtkWidget* left_label(const std::string& text) {
     GtkWidget* label = gtk_label_new(text.c_str());
-    gtk_label_set_xalign(GTK_LABEL(label), static_cast<float>(align));
+    gtk_label_set_xalign(GTK_LABEL(label), 0);
     return label;
 }
 
-/// One widget of the description, at its place: fields in the grid, checks below it, buttons in the bar.
-void add_widget(Form& form, const Layout& look, const nlohmann::json& widget, GtkWidget* root, GtkWidget* grid,
-                GtkWidget* bar, int& row) {
+/// One widget of the description, at its place: fields in the grid, checks below it, buttons in the
+/// bar.
+void add_widget(Form& form, const Layout& look, const nlohmann::json& widget, GtkWidget* root,
+                GtkWidget* grid, GtkWidget* bar, int& row) {
     const auto kind = widget.at(0).get<std::string>();
     const auto name = widget.at(1).get<std::string>();
     if (kind == "field") {
         GtkWidget* entry = gtk_entry_new();
         gtk_widget_set_hexpand(entry, TRUE);
-        gtk_grid_attach(GTK_GRID(grid), aligned_label(name + look.colon, look.label_align), 0, row, 1, 1);
+        gtk_grid_attach(GTK_GRID(grid), left_label(name + ":"), 0, row, 1, 1);
         gtk_grid_attach(GTK_GRID(grid), entry, 1, row++, 1, 1);
         form.names[entry] = name;
         form.outcome.set_field(name, "");
@@ -158,7 +143,8 @@ void add_widget(Form& form, const Layout& look, const nlohmann::json& widget, Gt
         g_signal_connect(check, "toggled", G_CALLBACK(on_check_toggled), &form);
     } else if (kind == "button") {
         GtkWidget* button = gtk_button_new_with_label(name.c_str());
-        (look.buttons_end ? gtk_box_pack_end : gtk_box_pack_start)(GTK_BOX(bar), button, FALSE, FALSE, 0);
+        (look.are_buttons_end ? gtk_box_pack_end : gtk_box_pack_start)(GTK_BOX(bar), button, FALSE,
+                                                                       FALSE, 0);
         form.names[button] = name;
         g_signal_connect(button, "clicked", G_CALLBACK(on_button_clicked), &form);
     } else {
@@ -171,25 +157,23 @@ void build_window(Form& form) {
     const auto title = form.spec.at("title").get<std::string>();
     GtkWidget* window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
     gtk_window_set_title(GTK_WINDOW(window), title.c_str());
-    gtk_window_set_default_size(GTK_WINDOW(window), kWidthPx, kHeightPx);
-    gtk_widget_set_size_request(window, kWidthPx, kHeightPx);
+    gtk_window_set_default_size(GTK_WINDOW(window), look.width_px, look.height_px);
+    gtk_widget_set_size_request(window, look.width_px, look.height_px);
     gtk_window_set_decorated(GTK_WINDOW(window), FALSE);
 
     GtkWidget* root = gtk_box_new(GTK_ORIENTATION_VERTICAL, look.spacing);
     gtk_container_set_border_width(GTK_CONTAINER(root), static_cast<guint>(look.border));
-    if (look.titled) {
-        gtk_box_pack_start(GTK_BOX(root), aligned_label(title, look.title_align), FALSE, FALSE, 0);
-    }
+    gtk_box_pack_start(GTK_BOX(root), left_label(title), FALSE, FALSE, 0);
     GtkWidget* grid = gtk_grid_new();
-    gtk_grid_set_row_spacing(GTK_GRID(grid), static_cast<guint>(look.row_spacing));
-    gtk_grid_set_column_spacing(GTK_GRID(grid), static_cast<guint>(look.column_spacing));
+    gtk_grid_set_row_spacing(GTK_GRID(grid), 4);
+    gtk_grid_set_column_spacing(GTK_GRID(grid), 8);
     gtk_box_pack_start(GTK_BOX(root), grid, FALSE, FALSE, 0);
-    GtkWidget* bar = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, look.spacing);
+    GtkWidget* bar = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
     int row = 0;
     for (const nlohmann::json& widget : form.spec.at("widgets")) {
         add_widget(form, look, widget, root, grid, bar, row);
     }
-    (look.bar_bottom ? gtk_box_pack_end : gtk_box_pack_start)(GTK_BOX(root), bar, FALSE, FALSE, 0);
+    gtk_box_pack_end(GTK_BOX(root), bar, FALSE, FALSE, 0);
     gtk_container_add(GTK_CONTAINER(window), root);
 
     apply_style(look);
@@ -199,7 +183,8 @@ void build_window(Form& form) {
     gtk_window_present(GTK_WINDOW(window));
 }
 
-/// The same pixels on every machine, whatever the user's desktop settings are; and no accessibility tree.
+/// The same pixels on every machine, whatever the user's desktop settings are; and no accessibility
+/// tree.
 void pin_appearance() {
     g_setenv("GDK_BACKEND", "x11", TRUE);
     g_setenv("GDK_SCALE", "1", TRUE);
@@ -219,7 +204,8 @@ int main(int argc, char** argv) {
     pin_appearance();
     if (gtk_init_check(nullptr, nullptr) == FALSE) {
         const char* display = std::getenv("DISPLAY");
-        std::cerr << "handeye-form-app: cannot open the X display \"" << (display != nullptr ? display : "") << "\"\n";
+        std::cerr << "handeye-form-app: cannot open the X display \""
+                  << (display != nullptr ? display : "") << "\"\n";
         return 5;
     }
     try {

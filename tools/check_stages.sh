@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# The stages of ./check. Source it after common.sh; it reads root, keep and fuzz_seconds of the caller.
+
+failures=0 results=()
+
+# attempt "TITLE" COMMAND...: as stage, but a failure is counted and the next stage still runs.
+attempt() {
+    local title=$1 result=passed begin=$SECONDS
+    shift
+    printf '\n%s== %s%s\n' "$bold" "$title" "$plain"
+    # A subshell of its own keeps "set -e" working inside, which "||" would switch off.
+    set +e
+    (set -e; "$@")
+    local code=$?
+    set -e
+    case $code in
+    0) ;;
+    77) result=skipped ;;
+    *) result=FAILED failures=$((failures + 1)) ;;
+    esac
+    stage_names+=("$title: $result") stage_times+=("$((SECONDS - begin))") results+=("$title|$result|$((SECONDS - begin))")
+    say "-- $title: $result, $((SECONDS - begin)) s"
+}
+
+# fresh_build PRESET [-DNAME=VALUE...] [TARGET...]
+fresh_build() {
+    local preset=$1 definitions=()
+    shift
+    while [[ ${1:-} == -D* ]]; do definitions+=("$1") && shift; done
+    ((keep)) || rm -rf "${root:?}/build/$preset"
+    build "$preset" "${definitions[@]}" "$@"
+}
+
+# run_tests PRESET CTEST_OPTION...: every X test starts a display of its own, so they run side by side.
+run_tests() {
+    local preset=$1
+    shift
+    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+    local wrapper=()
+    # GCC 12's thread sanitizer cannot map its shadow where the kernel randomises addresses widely.
+    [[ $preset == tsan ]] && wrapper=(setarch -R)
+    "${wrapper[@]}" ctest --test-dir "$root/build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" "$@" |
+        tee "$root/build/$preset-tests.log"
+}
+
+run_tidy() {
+    local files
+    mapfile -t files < <(git ls-files 'base/*.cpp' 'engine/*.cpp' 'platforms/*.cpp' 'actions/*.cpp' 'prompts/*.cpp' \
+        'agent/*.cpp' 'server/*.cpp' 'apps/*.cpp')
+    run-clang-tidy-16 -quiet -p "$root/build/dev" -j "$(nproc)" "${files[@]}" 2>/dev/null | tee "$root/build/tidy.log" |
+        grep -E '(error|warning):' || true
+    ! grep -qE '(error|warning):' "$root/build/tidy.log"
+}
+
+run_fuzzers() {
+    local seconds=$1 program name work
+    fresh_build fuzz
+    local programs=("$root"/build/fuzz/bin/*_fuzz)
+    [[ -x ${programs[0]} ]] || die "no fuzzer was built in build/fuzz/bin"
+    for program in "${programs[@]}"; do
+        name=$(basename "$program" _fuzz)
+        work=$root/build/fuzz/corpus/$name
+        mkdir -p "$work"
+        say "fuzzing $name for $seconds s"
+        "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+            -artifact_prefix="$root/build/fuzz/crash-$name-" "$work" "$root/tests/fuzz/corpus/$name"
+    done
+}
+
+build_cuda() {
+    command -v nvcc >/dev/null || { say "nvcc is not here"; exit 77; }
+    fresh_build cuda
+}
+
+# The seeds of the sampled tests, so that a failure can be run again.
+print_seeds() {
+    local log=$root/build/dev/Testing/Temporary/LastTest.log
+    [[ -f $log ]] || return 0
+    printf '\nseeds of the sampled tests (HANDEYE_FULL=1 runs their full counts):\n'
+    awk '/^[0-9]+\/[0-9]+ Testing: / { test = $3 } /seed/ { sub(/^[ \t]+/, ""); if (!seen[test $0]++) printf "  %s: %s\n", test, $0 }' \
+        "$log" | cut -c1-150
+}
+
+# What ctest said last, of each run; runs that failed come last.
+closing_lines() {
+    local log pass late=()
+    for log in "$root"/build/{tsan,asan,dev}-tests.log; do
+        [[ -f $log && $log -nt $root/build/.check-started ]] || continue
+        if grep -q '^100% tests passed' "$log"; then pass=1; else pass=0; fi
+        if ((pass)); then show_closing "$log"; else late+=("$log"); fi
+    done
+    for log in "${late[@]}"; do show_closing "$log"; done
+    ((failures == 0)) || printf '\n%s%d stages FAILED:%s %s\n' "$red" "$failures" "$plain" \
+        "$(printf '%s\n' "${results[@]}" | awk -F'|' '$2 == "FAILED" {printf "%s%s", sep, $1; sep = "; "}')"
+}
+show_closing() {
+    printf '\n%s:\n' "$(basename "$1" .log)"
+    sed -n '/^[0-9]*% tests passed/,$p' "$1"
+}
+
+# Markdown, for docs/verification.md
+result_table() {
+    local row
+    printf 'Commit %s%s, %s UTC, %s, %d cores.\n\n| stage | result | seconds |\n|---|---|---|\n' \
+        "$(git rev-parse --short=12 HEAD)" "$(git diff --quiet HEAD || echo ' with uncommitted changes')" \
+        "$(date -u '+%Y-%m-%d %H:%M')" "$(. /etc/os-release && echo "$PRETTY_NAME")" "$(nproc)"
+    for row in "${results[@]}"; do
+        IFS='|' read -r title result seconds <<<"$row"
+        printf '| %s | %s | %d |\n' "$title" "$result" "$seconds"
+    done
+    grep -hE '^[0-9]+% tests passed' "$root"/build/{dev,asan,tsan}-tests.log 2>/dev/null | sed 's/^/\n/' || true
+}
+
+# Replaces what stands between the two marks in docs/verification.md.
+record_table() {
+    local page=$root/docs/verification.md
+    awk -v table="$1" '
+        /<!-- check --full: begin -->/ { print; print ""; while ((getline line < table) > 0) print line; print ""; skip = 1; next }
+        /<!-- check --full: end -->/ { skip = 0 }
+        !skip' "$page" >"$page.new" && mv "$page.new" "$page"
+    say "recorded in docs/verification.md"
+}
