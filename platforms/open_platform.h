@@ -34,5 +34,7 @@ std::vector<PlatformSupport> list_platforms();
 /// Releases what every open Platform of this process holds: for signal and crash paths of the programs. Async-signal-unsafe:
 /// call it from a thread that waits for signals.
 void release_all_platforms();
+/// The same, and nothing is pressed by any open Platform from then on (Cancelled): for a program that is about to end.
+void close_all_input();
 
 } // namespace handeye

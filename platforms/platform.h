@@ -32,6 +32,7 @@ struct DisplayInfo {
     std::string address;  ///< how another program reaches the same screen: the X display's name, ...
     Point origin;         ///< of the target in its display's frame
     std::vector<Monitor> monitors;
+    std::string authority_file; ///< x11 with a display of its own: other programs' XAUTHORITY; empty: what they have
 };
 
 struct Screenshot {

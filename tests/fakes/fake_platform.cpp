@@ -129,7 +129,12 @@ Result<DisplayInfo> FakePlatform::display() {
         return *error;
     }
     const Rect all{0, 0, size().width_px, size().height_px};
-    return DisplayInfo{"fake", "script", size(), {Monitor{"fake-0", all, true}}};
+    DisplayInfo info;
+    info.platform = "fake";
+    info.backend = "script";
+    info.size = size();
+    info.monitors = {Monitor{"fake-0", all, true}};
+    return info;
 }
 
 Result<Screenshot> FakePlatform::capture() {

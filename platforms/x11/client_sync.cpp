@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two signs that a client is through with its events: its answer to a ping, or its process asleep with nothing to read.
+#include "platforms/x11/client_sync.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace handeye::x11 {
+
+namespace {
+
+constexpr Duration kLook = std::chrono::milliseconds(2);
+constexpr int kIdleLooksNeeded = 4;
+constexpr int kAncestorsMax = 32;
+
+/// Whether the process sleeps ('S' in /proc/PID/stat). A process with an unread event would be running or runnable.
+bool is_asleep(int pid) {
+    std::ifstream file(fmt::format("/proc/{}/stat", pid));
+    std::string stat;
+    if (!std::getline(file, stat)) {
+        return true; // gone: it reads nothing any more
+    }
+    const std::size_t name_end = stat.rfind(')'); // the name may hold anything
+    return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'S';
+}
+
+} // namespace
+
+Result<std::unique_ptr<ClientSync>> ClientSync::open(const DisplayAddress& address, Clock& clock) {
+    auto connection = TRY(Connection::open(address));
+    // Programs answer a ping by a message to the root window; the window manager is not the only one who may listen.
+    XSelectInput(connection->get(), connection->root(), SubstructureNotifyMask);
+    TRY(connection->sync("listening to the root window"));
+    return std::unique_ptr<ClientSync>(new ClientSync(std::move(connection), clock));
+}
+
+Result<::Window> ClientSync::focused_window() {
+    TRY(connection_->check("keyboard focus"));
+    ::Window window = 0;
+    int revert = 0;
+    XGetInputFocus(connection_->get(), &window, &revert);
+    TRY(connection_->check("keyboard focus"));
+    if (window == kNone) {
+        return ::Window{0};
+    }
+    if (window != PointerRoot && window != connection_->root()) {
+        return window;
+    }
+    ::Window root = 0, child = connection_->root();
+    int root_x = 0, root_y = 0, x = 0, y = 0;
+    unsigned mask = 0;
+    ::Window deepest = 0;
+    for (int depth = 0; depth < kAncestorsMax && child != 0; ++depth) {
+        deepest = child;
+        if (XQueryPointer(connection_->get(), deepest, &root, &child, &root_x, &root_y, &x, &y, &mask) == 0) {
+            break;
+        }
+    }
+    connection_->ignore_errors(); // windows may go away while we descend
+    return deepest == connection_->root() ? ::Window{0} : deepest;
+}
+
+::Window ClientSync::toplevel_of(::Window window) {
+    const Atom state = connection_->atom("WM_STATE");
+    const Atom protocols = connection_->atom("WM_PROTOCOLS");
+    for (int depth = 0; depth < kAncestorsMax && window != 0 && window != connection_->root(); ++depth) {
+        if (read_property(*connection_, window, state).type != 0 ||
+            read_property(*connection_, window, protocols).type != 0) {
+            return window;
+        }
+        ::Window root = 0, parent = 0;
+        ::Window* children = nullptr;
+        unsigned count = 0;
+        if (connection_->is_lost() ||
+            XQueryTree(connection_->get(), window, &root, &parent, &children, &count) == 0) {
+            break;
+        }
+        if (children != nullptr) {
+            XFree(children);
+        }
+        window = parent;
+    }
+    connection_->ignore_errors();
+    return 0;
+}
+
+bool ClientSync::answers_pings(::Window window) {
+    const Property protocols = read_property(*connection_, window, connection_->atom("WM_PROTOCOLS"));
+    const Atom ping = connection_->atom("_NET_WM_PING");
+    return std::find(protocols.values.begin(), protocols.values.end(), ping) != protocols.values.end();
+}
+
+bool ClientSync::take_pong(unsigned long token) {
+    bool found = false;
+    while (!connection_->is_lost() && XPending(connection_->get()) > 0) {
+        XEvent event;
+        XNextEvent(connection_->get(), &event);
+        found = found || (event.type == ClientMessage &&
+                          event.xclient.message_type == connection_->atom("WM_PROTOCOLS") &&
+                          static_cast<Atom>(event.xclient.data.l[0]) == connection_->atom("_NET_WM_PING") &&
+                          event.xclient.window == connection_->root() &&
+                          static_cast<unsigned long>(event.xclient.data.l[1]) == token);
+    }
+    return found;
+}
+
+Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_token stop) {
+    const unsigned long token = next_token_++; // stands where a timestamp would: it comes back as it was sent
+    XEvent event{};
+    event.xclient.type = ClientMessage;
+    event.xclient.window = window;
+    event.xclient.message_type = connection_->atom("WM_PROTOCOLS");
+    event.xclient.format = 32;
+    event.xclient.data.l[0] = static_cast<long>(connection_->atom("_NET_WM_PING"));
+    event.xclient.data.l[1] = static_cast<long>(token);
+    event.xclient.data.l[2] = static_cast<long>(window);
+    XSendEvent(connection_->get(), window, 0, NoEventMask, &event);
+    XFlush(connection_->get());
+    while (!take_pong(token)) {
+        TRY(connection_->check("waiting for a program"));
+        const TimePoint now = clock_.now();
+        if (now >= deadline || stop.stop_requested()) {
+            return false;
+        }
+        pollfd ready{connection_->fd(), POLLIN, 0};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
+        poll(&ready, 1, static_cast<int>(std::clamp<long>(left, 1, 10)));
+    }
+    return true;
+}
+
+Result<bool> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_token stop) {
+    int idle_looks = 0;
+    while (idle_looks < kIdleLooksNeeded) {
+        if (clock_.now() >= deadline || clock_.sleep_for(kLook, stop) == WaitResult::Stopped) {
+            return false;
+        }
+        idle_looks = is_asleep(pid) ? idle_looks + 1 : 0;
+    }
+    return true;
+}
+
+Result<bool> ClientSync::wait_until_handled(TimePoint deadline, std::stop_token stop) {
+    TRY(connection_->sync("waiting for a program"));
+    const ::Window focus = TRY(focused_window());
+    const ::Window window = focus == 0 ? 0 : toplevel_of(focus);
+    if (window == 0) {
+        return true; // nobody receives the input
+    }
+    if (answers_pings(window)) {
+        return ping(window, deadline, stop);
+    }
+    const Property pid = read_property(*connection_, window, connection_->atom("_NET_WM_PID"));
+    if (pid.values.empty()) {
+        return false;
+    }
+    return wait_until_idle(static_cast<int>(pid.values.front()), deadline, stop);
+}
+
+} // namespace handeye::x11

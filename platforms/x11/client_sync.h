@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waits until the program with the keyboard focus has handled the input that was sent to it.
+#pragma once
+
+#include "base/clock.h"
+#include "platforms/x11/connection.h"
+
+#include <memory>
+
+namespace handeye::x11 {
+
+class ClientSync {
+public:
+    static Result<std::unique_ptr<ClientSync>> open(const DisplayAddress& address, Clock& clock);
+
+    /// Asks the focused window's program for a sign of life (_NET_WM_PING), which it gives after all earlier events. A program
+    /// that answers no pings is done when its process was seen waiting for input several times in a row. Returns false when
+    /// neither could be seen before `deadline`.
+    Result<bool> wait_until_handled(TimePoint deadline, std::stop_token stop);
+
+    /// The window that keys go to now, or 0: with focus on the root it is the one under the pointer.
+    Result<::Window> focused_window();
+    /// The ancestor of `window` (or itself) that carries WM_STATE or WM_PROTOCOLS: what a person calls the window. 0 if none.
+    ::Window toplevel_of(::Window window);
+
+private:
+    ClientSync(std::unique_ptr<Connection> connection, Clock& clock)
+        : connection_(std::move(connection)), clock_(clock) {}
+    bool answers_pings(::Window window);
+    Result<bool> ping(::Window window, TimePoint deadline, std::stop_token stop);
+    Result<bool> wait_until_idle(int pid, TimePoint deadline, std::stop_token stop);
+    bool take_pong(unsigned long token);
+
+    std::unique_ptr<Connection> connection_;
+    Clock& clock_;
+    unsigned long next_token_ = 1;
+};
+
+} // namespace handeye::x11

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A display of our own: an Xvfb with a private cookie and a small window manager, both gone when this object is, or this process.
+#pragma once
+
+#include "base/clock.h"
+#include "base/geometry.h"
+#include "platforms/x11/child.h"
+#include "platforms/x11/connection.h"
+#include "platforms/x11/launch.h"
+
+#include <filesystem>
+#include <memory>
+
+namespace handeye::x11 {
+
+struct HeadlessOptions {
+    Size size{1280, 800};
+    bool with_window_manager = true;
+};
+
+class HeadlessDisplay {
+public:
+    /// Returns when the display answers and the window manager runs. Unavailable names the missing package; InvalidArgument for
+    /// sizes outside 64x64 to 16384x16384.
+    static Result<std::unique_ptr<HeadlessDisplay>> start(const HeadlessOptions& options, Clock& clock);
+    ~HeadlessDisplay();
+    HeadlessDisplay(const HeadlessDisplay&) = delete;
+    HeadlessDisplay& operator=(const HeadlessDisplay&) = delete;
+
+    [[nodiscard]] const DisplayAddress& address() const { return address_; }
+    /// Holds the cookie for other programs: their XAUTHORITY.
+    [[nodiscard]] std::filesystem::path authority_file() const { return folder_ / "Xauthority"; }
+    /// What a program needs to find this display.
+    [[nodiscard]] Environment environment() const;
+    [[nodiscard]] int server_pid() const { return server_->pid(); }
+
+private:
+    HeadlessDisplay() = default;
+    Result<void> start_server(Size size);
+    Result<void> start_window_manager(Clock& clock);
+    Result<void> write_authority(std::string_view display_number) const;
+
+    std::filesystem::path folder_;
+    DisplayAddress address_;
+    std::unique_ptr<GuardedChild> server_;
+    std::unique_ptr<GuardedChild> window_manager_;
+};
+
+} // namespace handeye::x11

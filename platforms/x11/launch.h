@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts programs on a display: argument vectors, never a shell.
+#pragma once
+
+#include "base/result.h"
+
+#include <string>
+#include <vector>
+
+namespace handeye::x11 {
+
+/// NAME=VALUE pairs put over the environment of this process.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+/// This process's environment with `changes` put over it, as "NAME=VALUE" strings.
+std::vector<std::string> merged_environment(const Environment& changes);
+/// The program's path: as it is when it holds a slash, otherwise looked up in $PATH. NotFound names it.
+Result<std::string> find_program(const std::string& name);
+/// argv of the desktop entry whose file or display name is `name` (letter case ignored), its field codes removed. NotFound.
+Result<std::vector<std::string>> find_desktop_entry(const std::string& name);
+/// Splits the Exec line of a desktop entry by that format's quoting rules and drops its field codes (%f, %U ...).
+std::vector<std::string> split_exec(const std::string& line);
+
+/// Starts argv (argv[0]: a program or a desktop entry's name) in a session of its own with no standard input; its output goes to
+/// /dev/null. Returns its process id; whoever started it reaps it.
+Result<int> launch(const std::vector<std::string>& argv, const Environment& changes);
+
+} // namespace handeye::x11

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the parts together: one connection for pixels and their change notices, others for input, keyboard and programs, so that
+// each part reads its own events.
+#include "platforms/x11/platform.h"
+
+#include "platforms/open_registry.h"
+#include "platforms/x11/monitors.h"
+#include "platforms/x11/windows.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace handeye::x11 {
+
+namespace {
+
+constexpr Duration kReadPatience = std::chrono::milliseconds(1500);
+constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
+
+} // namespace
+
+Result<std::unique_ptr<Platform>> X11Platform::open(const PlatformOptions& options,
+                                                    std::unique_ptr<HeadlessDisplay> headless, Clock& clock) {
+    std::unique_ptr<X11Platform> platform(new X11Platform(options, clock));
+    platform->address_ = headless ? headless->address() : DisplayAddress{options.display, {}};
+    platform->headless_ = std::move(headless);
+    TRY(platform->open_parts());
+    TRY(platform->choose_target());
+    TRY(platform->target_area());
+    auto* raw = platform.get();
+    register_open_platform(raw, [raw](bool refuse_more) { raw->quiesce(refuse_more); });
+    return std::unique_ptr<Platform>(std::move(platform));
+}
+
+X11Platform::~X11Platform() {
+    unregister_open_platform(this);
+    if (keymap_ != nullptr && keymap_->has_bindings()) {
+        static_cast<void>(wait_until_read()); // else the last characters would lose their keys
+    }
+    reap_launched();
+}
+
+Result<void> X11Platform::open_parts() {
+    screen_ = TRY(Connection::open(address_));
+    reader_ = TRY(ScreenReader::open(*screen_, CaptureRoute::SharedMemory));
+    damage_ = TRY(DamageWatcher::open(*screen_, clock_));
+    gate_ = TRY(InputGate::open(address_));
+    keymap_ = TRY(Keymap::open(address_, *gate_));
+    clients_ = TRY(ClientSync::open(address_, clock_));
+    typer_ = std::make_unique<TextTyper>(address_, *gate_, *keymap_, *clients_, clock_, [this] { return wait_until_read(); });
+    return {};
+}
+
+Result<void> X11Platform::choose_target() {
+    if (options_.window_title.empty()) {
+        return {};
+    }
+    const WindowInfo window = TRY(find_window(*screen_, options_.window_title));
+    window_ = window.id;
+    window_title_ = window.title_utf8;
+    return activate_window(*screen_, window_, clock_);
+}
+
+/// Where the target is now; remembered as the frame of input.
+Result<Rect> X11Platform::target_area() {
+    const Size root = TRY(root_size(*screen_));
+    const Rect all{0, 0, root.width_px, root.height_px};
+    Rect area = options_.region.value_or(all);
+    if (window_ != 0) {
+        area = TRY(window_area(*screen_, window_).with_context(fmt::format("window \"{}\"", window_title_)));
+        if (options_.region) { // a part of the window
+            const Rect& part = *options_.region;
+            area = Rect{area.x + part.x, area.y + part.y, part.width_px, part.height_px}.intersected(area);
+        }
+    }
+    const Rect visible = area.intersected(all);
+    if (visible.size().is_empty()) {
+        return Error{ErrorCode::OutOfBounds,
+                     fmt::format("the target {}x{}+{}+{} lies outside the {}x{} display", area.width_px, area.height_px,
+                                 area.x, area.y, root.width_px, root.height_px)};
+    }
+    area_ = visible;
+    return visible;
+}
+
+/// Input is for the frame that was captured last; only a target that is gone stops it.
+Result<void> X11Platform::check_target() {
+    if (window_ != 0) {
+        TRY(window_area(*screen_, window_).with_context(fmt::format("window \"{}\"", window_title_)));
+    }
+    return screen_->check("input");
+}
+
+Result<DisplayInfo> X11Platform::display() {
+    const Rect area = TRY(target_area());
+    DisplayInfo info;
+    info.platform = "x11";
+    info.backend = reader_->route() == CaptureRoute::SharedMemory ? "xshm" : "ximage";
+    info.size = area.size();
+    info.address = screen_->name();
+    info.origin = {area.x, area.y};
+    info.monitors = TRY(list_monitors(*screen_));
+    info.authority_file = headless_ ? headless_->authority_file().string() : "";
+    return info;
+}
+
+Result<Screenshot> X11Platform::capture() {
+    const Rect area = TRY(target_area());
+    damage_->mark();
+    const TimePoint now = clock_.now();
+    Image image = TRY(reader_->read(area));
+    return Screenshot{std::move(image), ++captures_, now};
+}
+
+Result<std::vector<Element>> X11Platform::elements() { return std::vector<Element>(); }
+
+Result<std::vector<WindowInfo>> X11Platform::windows() { return list_windows(*screen_); }
+
+Result<std::optional<Point>> X11Platform::pointer() {
+    TRY(screen_->check("pointer"));
+    ::Window root = 0, child = 0;
+    int root_x = 0, root_y = 0, x = 0, y = 0;
+    unsigned mask = 0;
+    XQueryPointer(screen_->get(), screen_->root(), &root, &child, &root_x, &root_y, &x, &y, &mask);
+    TRY(screen_->check("pointer"));
+    return std::optional<Point>(Point{root_x - area_.x, root_y - area_.y});
+}
+
+Result<TextResult> X11Platform::type_text(std::string_view text_utf8, std::stop_token stop) {
+    TRY(check_target());
+    return typer_->type(text_utf8, std::move(stop));
+}
+
+Result<Settled> X11Platform::settle(const SettleOptions& options, std::stop_token stop) {
+    TRY(screen_->check("settling"));
+    // A program that is still busy with the last input has not begun to paint: silence means nothing until it is through.
+    const TimePoint start = clock_.now();
+    TRY(clients_->wait_until_handled(start + options.deadline, stop));
+    const Duration waited = clock_.now() - start;
+    SettleOptions rest = options;
+    rest.deadline = std::max(options.deadline - waited, Duration::zero());
+    Settled settled = TRY(damage_->settle(area_, rest, std::move(stop)));
+    settled.waited += waited;
+    return settled;
+}
+
+/// Returns when the program with the focus has handled all input so far, as far as that can be seen.
+Result<void> X11Platform::wait_until_read() {
+    TRY(gate_->sync());
+    const bool was_seen = TRY(clients_->wait_until_handled(clock_.now() + kReadPatience, {}));
+    if (!was_seen) {
+        TRY(damage_->settle(area_, kQuietInstead, {})); // no sign of life: silence on the screen is the best there is
+    }
+    return {};
+}
+
+Result<void> X11Platform::release_all() { return gate_->release_all(); }
+
+void X11Platform::quiesce(bool refuse_more) {
+    if (refuse_more) {
+        gate_->close();
+    }
+    static_cast<void>(gate_->release_all()); // on a way out: nobody is left to tell
+    static_cast<void>(gate_->restore_keyboard());
+}
+
+void X11Platform::reap_launched() {
+    std::erase_if(launched_, [](int pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
+Result<std::unique_ptr<Platform>> open_x11(const PlatformOptions& options, Clock& clock) {
+    std::unique_ptr<HeadlessDisplay> headless;
+    if (options.headless) {
+        headless = TRY(HeadlessDisplay::start({.size = *options.headless}, clock));
+    }
+    return X11Platform::open(options, std::move(headless), clock);
+}
+
+PlatformSupport describe_x11() {
+    const auto connection = Connection::open({});
+    if (!connection) {
+        return {"x11", false, connection.error().message};
+    }
+    const auto size = root_size(**connection);
+    if (!size) {
+        return {"x11", false, size.error().message};
+    }
+    return {"x11", true, fmt::format("display {}, {}x{}", (*connection)->name(), size->width_px, size->height_px)};
+}
+
+} // namespace handeye::x11

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The platform "x11": capture by XShm, settling by XDamage, input by XTest, windows by EWMH.
+#pragma once
+
+#include "platforms/open_platform.h"
+#include "platforms/x11/capture.h"
+#include "platforms/x11/damage.h"
+#include "platforms/x11/headless.h"
+#include "platforms/x11/input_gate.h"
+#include "platforms/x11/keymap.h"
+#include "platforms/x11/text.h"
+
+#include <map>
+#include <memory>
+
+namespace handeye::x11 {
+
+/// Opens a display that exists, or a headless one of its own (options.headless).
+Result<std::unique_ptr<Platform>> open_x11(const PlatformOptions& options, Clock& clock);
+/// Whether a display can be opened here, and what is missing if not.
+PlatformSupport describe_x11();
+
+class X11Platform final : public Platform {
+public:
+    static Result<std::unique_ptr<Platform>> open(const PlatformOptions& options,
+                                                  std::unique_ptr<HeadlessDisplay> headless, Clock& clock);
+    ~X11Platform() override;
+
+    Result<DisplayInfo> display() override;
+    Result<Screenshot> capture() override;
+    Result<std::vector<Element>> elements() override;
+    Result<std::vector<WindowInfo>> windows() override;
+    Result<std::optional<Point>> pointer() override;
+    Result<void> inject(const InputEvent& event) override;
+    Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
+    Result<void> perform(const Command& command) override;
+    Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
+    Result<void> release_all() override;
+
+    /// Releases, takes bindings and locks back, and, when `refuse_more`, presses nothing from now on. Any thread.
+    void quiesce(bool refuse_more);
+
+private:
+    X11Platform(const PlatformOptions& options, Clock& clock) : options_(options), clock_(clock) {}
+    Result<void> open_parts();
+    Result<void> choose_target();
+    Result<Rect> target_area();
+    Result<void> check_target();
+    Result<Point> to_root(Point in_target);
+    Result<void> send(const PointerMove& move);
+    Result<void> send(const PointerButton& button);
+    Result<void> send(const Wheel& wheel);
+    Result<void> send(const Key& key);
+    Result<void> press(const std::string& name, const KeyStroke& stroke);
+    Result<void> release(const std::string& name);
+    Result<KeyStroke> stroke_for(const std::string& name);
+    Result<void> wait_until_read();
+    Result<void> run(const LaunchApp& launch_app);
+    Result<void> run(const FocusWindow& focus);
+    Result<void> run(const NavigateBack& back);
+    Result<void> run(const NavigateHome& home);
+    Result<void> run(const OpenUrl& open_url);
+    void reap_launched();
+
+    PlatformOptions options_;
+    Clock& clock_;
+    std::unique_ptr<HeadlessDisplay> headless_; // first: goes last
+    DisplayAddress address_;
+    std::unique_ptr<Connection> screen_;
+    std::unique_ptr<ScreenReader> reader_;
+    std::unique_ptr<DamageWatcher> damage_;
+    std::unique_ptr<InputGate> gate_;
+    std::unique_ptr<Keymap> keymap_;
+    std::unique_ptr<ClientSync> clients_;
+    std::unique_ptr<TextTyper> typer_;
+    ::Window window_ = 0;       // the target, or 0: the whole display
+    std::string window_title_;  // for messages
+    Rect area_;                 // of the last capture or display(), in root pixels: the frame of input
+    std::uint64_t captures_ = 0;
+    std::map<std::string, KeyStroke> pressed_; // by name: a layout may change between press and release
+    std::vector<int> launched_;
+};
+
+} // namespace handeye::x11

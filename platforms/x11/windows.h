@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The windows a person would name: listed by the window manager (EWMH), or, without one, the mapped children of the root.
+#pragma once
+
+#include "platforms/platform.h"
+#include "platforms/x11/connection.h"
+
+#include <string_view>
+
+namespace handeye::x11 {
+
+/// Topmost last.
+Result<std::vector<WindowInfo>> list_windows(Connection& connection);
+/// The topmost window whose title contains `title`, letter case (ASCII) ignored; NotFound lists what there is.
+Result<WindowInfo> find_window(Connection& connection, std::string_view title);
+/// Where the window is now, in root pixels. NotFound when it went away, Unavailable while it is not shown.
+Result<Rect> window_area(Connection& connection, ::Window window);
+/// Raises the window and gives it the keyboard: through the window manager, or directly where there is none. Returns when it
+/// has the focus; DeadlineExceeded when it does not get it.
+Result<void> activate_window(Connection& connection, ::Window window, Clock& clock);
+
+} // namespace handeye::x11
