@@ -1,40 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// The daemon's network face: JSON-RPC 2.0 over WebSocket on a Unix socket and, asked for, on loopback TCP.
-// Tasks live here, not in a connection.
+// The daemon's network face: JSON-RPC 2.0 over WebSocket on Unix sockets and, asked for, on loopback TCP.
+// Tasks live here, not in a connection. The protocol: docs/protocol.md.
 #pragma once
 
 #include "agent/recorder.h"
-#include "agent/session.h"
+#include "agent/session.h" // with it the two interfaces that it borrows: ChatModel and Platform
 #include "base/clock.h"
+#include "base/net/client.h"
 #include "base/result.h"
-#include "engine/chat_model.h"
-#include "platforms/platform.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 namespace handeye {
 
 struct ControlServerOptions {
-    std::filesystem::path unix_socket;         ///< empty: none. 0600 in a 0700 folder; peers of another uid are refused
-    std::optional<std::string> tcp_address;    ///< "127.0.0.1:PORT" (0: any free port); loopback only
+    /// Unix sockets become 0600 in a 0700 folder and serve this user alone; TCP is loopback only, port 0 is any free port.
+    std::vector<Endpoint> listen;
     std::string token;                         ///< needed by TCP peers; Unix peers are known by their uid
-    std::filesystem::path sessions_dir;        ///< where recordings go
-    std::size_t message_bytes_max = 1U << 20U;
-    int connections_max = 256;
-    Duration identify_timeout = std::chrono::seconds(5);
+    std::filesystem::path sessions_dir;        ///< where recordings go; made (0700) when absent
+    std::size_t message_bytes_max = 1U << 20U; ///< of one request
+    std::size_t connections_max = 256;
+    std::size_t unidentified_max = 64;         ///< of those; one more pushes out the oldest
+    std::size_t sessions_max = 64;             ///< open at one time
+    Duration identify_timeout = std::chrono::seconds(5); ///< for the HTTP head, and again for connection.identify
+    Duration idle_timeout = std::chrono::seconds(40);    ///< a silent peer is pinged after half of it
+    Duration write_timeout = std::chrono::seconds(20);   ///< a peer that takes nothing for so long is closed with 4008
     std::size_t queue_bytes_max = 4U << 20U;   ///< per connection, unsent
+    Duration tick{};                           ///< > 0: `on_tick` runs this often on the I/O thread (watchdog)
+    std::function<void()> on_tick;
 };
 
-/// What only the program's main knows: how to open a platform and which model answers.
+/// What only the program's main knows: how to open a platform, and the clock.
 struct ControlServices {
     /// `target_json`: the target of session.create, e.g. {"display":":0","window":"Editor"}; runs on the session's thread.
-    std::function<Result<std::unique_ptr<Platform>>(const std::string& platform, const std::string& target_json)> open_platform;
-    ChatModel* model = nullptr; ///< borrowed; null: task.run answers engine_missing
+    std::function<Result<std::unique_ptr<Platform>>(const std::string& platform, const std::string& target_json,
+                                                    std::stop_token stop)>
+        open_platform;
     Clock* clock = nullptr;     ///< borrowed
     SessionOptions session_defaults;
 };
@@ -45,9 +52,16 @@ public:
     static Result<std::unique_ptr<ControlServer>> start(ControlServerOptions options, ControlServices services);
     /// Stops tasks (keys released, recordings sealed), closes connections with 1001, within 10 s.
     virtual ~ControlServer() = default;
-    /// The port that TCP got; 0 without TCP.
+
+    /// The model may come later than the sockets. Until one of these is called there is none and task.run says
+    /// engine_missing; while it loads, tasks wait. Any thread. A model outlives the server.
+    virtual void set_model_loading(const std::string& stage) = 0;
+    virtual void set_model(ChatModel& model) = 0;
+    virtual void set_model_failed(const Error& error) = 0;
+
+    /// The first TCP listener's port; 0 without TCP.
     [[nodiscard]] virtual std::uint16_t tcp_port() const = 0;
-    /// As control.stop_all: every task stops within one event and one token, nothing stays pressed.
+    /// As control.stop_all: every task stops within one event and one token, nothing stays pressed. Any thread.
     virtual void stop_all(const std::string& reason) = 0;
 };
 
