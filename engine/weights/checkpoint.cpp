@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/weights/checkpoint.h"
+
+#include "base/json.h"
+
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kIndexBytesMax = 100'000'000;
+constexpr std::size_t kShardsMax = 1000;
+
+using WeightMap = std::map<std::string, std::string, std::less<>>; // tensor -> shard
+
+Result<WeightMap> read_index(const fs::path& path) {
+    const json index = TRY(read_json(path, JsonLimits{.bytes_max = kIndexBytesMax, .depth_max = 8}));
+    if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+        return Error{ErrorCode::ParseFailed, fmt::format("{} has no weight_map", path.filename().string())};
+    }
+    WeightMap map;
+    for (const auto& [name, shard] : index["weight_map"].items()) {
+        const bool is_name = shard.is_string() && !shard.get_ref<const std::string&>().empty() &&
+                             shard.get_ref<const std::string&>().find('/') == std::string::npos &&
+                             shard.get_ref<const std::string&>().find('\0') == std::string::npos;
+        if (!is_name) {
+            return Error{ErrorCode::ParseFailed, fmt::format("{}: {} is not the name of a file in this folder",
+                                                             path.filename().string(), dump_json(shard))};
+        }
+        map.emplace(name, shard.get<std::string>());
+    }
+    return map;
+}
+
+} // namespace
+
+Result<Checkpoint> Checkpoint::open(const fs::path& dir,
+                                    const std::function<void(std::size_t, std::size_t)>& on_shard) {
+    std::error_code ignored;
+    WeightMap map;
+    std::set<std::string> shards;
+    const bool is_sharded = fs::exists(dir / "model.safetensors.index.json", ignored);
+    if (is_sharded) {
+        map = TRY(read_index(dir / "model.safetensors.index.json"));
+        for (const auto& [name, shard] : map) {
+            shards.insert(shard);
+        }
+    } else if (fs::exists(dir / "model.safetensors", ignored)) {
+        shards.insert("model.safetensors");
+    } else {
+        return Error{ErrorCode::NotFound,
+                     fmt::format("{} has neither model.safetensors nor model.safetensors.index.json", dir.string())};
+    }
+    if (shards.size() > kShardsMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("{} shards, at most {}", shards.size(), kShardsMax)};
+    }
+    Checkpoint checkpoint;
+    for (const std::string& shard : shards) {
+        auto file = std::make_shared<const SafetensorsFile>(TRY(SafetensorsFile::open(dir / shard)));
+        for (const auto& [name, view] : file->tensors()) {
+            if (!checkpoint.names_.emplace(name, view).second) {
+                return Error{ErrorCode::ParseFailed, fmt::format("{} is in two shards, {} is one", name, shard)};
+            }
+        }
+        for (const auto& [name, where] : map) {
+            if (where == shard && file->find(name) == nullptr) {
+                return Error{ErrorCode::NotFound, fmt::format("the index places {} in {}, which lacks it", name, shard)};
+            }
+        }
+        checkpoint.files_.push_back(std::move(file));
+        if (on_shard) {
+            on_shard(checkpoint.files_.size(), shards.size());
+        }
+    }
+    return checkpoint;
+}
+
+const TensorView* Checkpoint::find(std::string_view name) const {
+    const auto found = names_.find(name);
+    return found == names_.end() ? nullptr : &found->second;
+}
+
+Result<TensorView> Checkpoint::weight(std::string_view name, const Shape& shape) const {
+    const TensorView* view = find(name);
+    if (view == nullptr) {
+        return Error{ErrorCode::NotFound, fmt::format("the checkpoint lacks the tensor {}", name)};
+    }
+    if (view->shape != shape) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} has the shape {}, the config asks for {}", name,
+                                                             shape_text(view->shape), shape_text(shape))};
+    }
+    if (view->dtype != DType::F32 && view->dtype != DType::F16 && view->dtype != DType::BF16) {
+        return Error{ErrorCode::Unsupported, fmt::format("{} is {}; only F32, F16 and BF16 are read here", name,
+                                                         dtype_name(view->dtype))};
+    }
+    if (reinterpret_cast<std::uintptr_t>(view->data) % dtype_size(view->dtype) != 0) {
+        return Error{ErrorCode::Unsupported, fmt::format("{} is not aligned to its {} bytes per element", name,
+                                                         dtype_size(view->dtype))};
+    }
+    return *view;
+}
+
+Result<std::vector<float>> Checkpoint::floats(std::string_view name, const Shape& shape) const {
+    const TensorView view = TRY(weight(name, shape));
+    std::vector<float> values(static_cast<std::size_t>(view.count()));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = element_as_float(view, static_cast<std::int64_t>(i));
+    }
+    return values;
+}
+
+std::int64_t Checkpoint::parameters() const {
+    std::int64_t sum = 0;
+    for (const auto& [name, view] : names_) {
+        sum += view.count();
+    }
+    return sum;
+}
+
+std::int64_t Checkpoint::size_bytes() const {
+    std::int64_t sum = 0;
+    for (const auto& [name, view] : names_) {
+        sum += static_cast<std::int64_t>(view.size_bytes());
+    }
+    return sum;
+}
+
+} // namespace handeye

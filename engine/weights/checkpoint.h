@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// All tensors of a checkpoint folder by name: model.safetensors, or the shards that model.safetensors.index.json lists.
+#pragma once
+
+#include "base/result.h"
+#include "engine/tensor/tensor.h"
+#include "engine/weights/safetensors.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+/// Maps the files; views stay valid as long as any copy of the Checkpoint. Immutable: any thread may read.
+class Checkpoint {
+public:
+    /// Errors name the file and the tensor: a missing shard, a tensor that is not in the shard the index names,
+    /// a name in two shards, a shard name that leaves the folder.
+    static Result<Checkpoint> open(const std::filesystem::path& dir,
+                                   const std::function<void(std::size_t done, std::size_t all)>& on_shard = {});
+
+    /// Null when there is no such tensor.
+    [[nodiscard]] const TensorView* find(std::string_view name) const;
+    /// The tensor, which must have this shape and be F32, F16 or BF16, in aligned memory.
+    [[nodiscard]] Result<TensorView> weight(std::string_view name, const Shape& shape) const;
+    /// The same as floats, for norms and biases.
+    [[nodiscard]] Result<std::vector<float>> floats(std::string_view name, const Shape& shape) const;
+    /// Elements and bytes of all tensors.
+    [[nodiscard]] std::int64_t parameters() const;
+    [[nodiscard]] std::int64_t size_bytes() const;
+    [[nodiscard]] std::size_t tensor_count() const { return names_.size(); }
+
+private:
+    std::vector<std::shared_ptr<const SafetensorsFile>> files_;
+    std::map<std::string, TensorView, std::less<>> names_;
+};
+
+} // namespace handeye

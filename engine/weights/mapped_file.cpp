@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/weights/mapped_file.h"
+
+#include "base/file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+namespace handeye {
+namespace {
+
+Error os_error(const std::filesystem::path& path, const char* what, int error) {
+    const ErrorCode code = error == ENOENT   ? ErrorCode::NotFound
+                           : error == EACCES ? ErrorCode::PermissionDenied
+                                             : ErrorCode::IoFailed;
+    return {code, fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
+}
+
+} // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+    const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.is_open()) {
+        return os_error(path, "cannot open", errno);
+    }
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) {
+        return os_error(path, "cannot stat", errno);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is not a regular file", path.string())};
+    }
+    MappedFile file;
+    if (info.st_size == 0) {
+        return file;
+    }
+    const auto size = static_cast<std::size_t>(info.st_size);
+    void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (data == MAP_FAILED) {
+        return os_error(path, "cannot map", errno);
+    }
+    file.bytes_ = {static_cast<const std::byte*>(data), size};
+    return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+}
+
+MappedFile::~MappedFile() {
+    if (!bytes_.empty()) {
+        ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    }
+}
+
+} // namespace handeye
