@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax attention in blocks of keys with a running maximum, so that scores never leave the cache.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/kernels/cpu/attention.cpp"
+#include "engine/kernels/cpu/highway_targets.h"
+#include <hwy/foreach_target.h>
+
+#include "engine/kernels/cpu/gemm-inl.h"
+#include "engine/kernels/ops.h"
+
+#include "base/result.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace handeye::kernels::HWY_NAMESPACE {
+
+constexpr std::int64_t kKeyBlock = 4 * kPanel; // keys whose scores exist at one time
+constexpr std::int64_t kQueryRows = 96;        // query rows of a task, all heads of a kv head together
+
+struct AttentionScratch {
+    std::vector<float> q, k_panel, v_panel, scores, out, highest, total;
+};
+
+// One kv head and the rows first..first+count of the queries; rows of the work are (position, head of the group).
+struct AttentionTask {
+    const AttentionInput& in;
+    int kv_head;
+    std::int64_t first;
+    std::int64_t count;
+    std::int64_t group;
+    std::int64_t dim_padded;
+
+    [[nodiscard]] std::int64_t rows() const { return count * group; }
+    [[nodiscard]] std::int64_t keys_seen(std::int64_t row) const {
+        return in.causal ? in.n_keys - in.q.rows + first + row / group + 1 : in.n_keys;
+    }
+    [[nodiscard]] std::int64_t head_column(std::int64_t row) const {
+        return (kv_head * group + row % group) * in.head_dim;
+    }
+};
+
+inline void load_queries(const AttentionTask& task, AttentionScratch& s) {
+    for (std::int64_t r = 0; r < task.rows(); ++r) {
+        const float* from = task.in.q.row(task.first + r / task.group) + task.head_column(r);
+        for (int d = 0; d < task.in.head_dim; ++d) {
+            s.q[static_cast<std::size_t>(r * task.in.head_dim + d)] = from[d] * task.in.scale;
+        }
+    }
+}
+
+// scores[row][0..width) become weights relative to the running maximum; the row's sums so far shrink to match.
+inline void soften(const AttentionTask& task, AttentionScratch& s, std::int64_t row, std::int64_t key,
+                   std::int64_t width) {
+    const FloatTag d;
+    float* scores = s.scores.data() + row * kKeyBlock;
+    const std::int64_t valid = std::clamp<std::int64_t>(task.keys_seen(row) - key, 0, width);
+    std::fill(scores + valid, scores + kKeyBlock, -std::numeric_limits<float>::infinity());
+    if (valid == 0) {
+        std::fill(scores, scores + kKeyBlock, 0.0F);
+        return;
+    }
+    Vec top = hn::Set(d, s.highest[static_cast<std::size_t>(row)]);
+    for (std::int64_t i = 0; i < kKeyBlock; i += kLanes) {
+        top = hn::Max(top, hn::LoadU(d, scores + i));
+    }
+    const float before = s.highest[static_cast<std::size_t>(row)];
+    const float now = hn::GetLane(hn::MaxOfLanes(d, top));
+    const Vec shift = hn::Set(d, now);
+    Vec sum = hn::Zero(d);
+    const Vec lowest = hn::Set(d, -100.0F); // e^-100 is zero beside a weight of one, and finite for Exp
+    for (std::int64_t i = 0; i < kKeyBlock; i += kLanes) {
+        const Vec x = hn::Sub(hn::LoadU(d, scores + i), shift);
+        const Vec e = hn::IfThenElseZero(hn::Gt(x, lowest), hn::Exp(d, hn::Max(x, lowest)));
+        hn::StoreU(e, d, scores + i);
+        sum = hn::Add(sum, e);
+    }
+    const float keep = before == now ? 1.0F : hn::GetLane(hn::Exp(d, hn::Max(hn::Set(d, before - now), lowest)));
+    float& total = s.total[static_cast<std::size_t>(row)];
+    total = total * keep + hn::GetLane(hn::SumOfLanes(d, sum));
+    s.highest[static_cast<std::size_t>(row)] = now;
+    if (keep != 1.0F) {
+        float* out = s.out.data() + row * task.dim_padded;
+        for (std::int64_t i = 0; i < task.dim_padded; i += kLanes) {
+            hn::StoreU(hn::Mul(hn::LoadU(d, out + i), hn::Set(d, keep)), d, out + i);
+        }
+    }
+}
+
+// scores = q k^T for keys key..key+width, the rest of the block is left as it is.
+inline void score_block(const AttentionTask& task, AttentionScratch& s, std::int64_t key, std::int64_t width) {
+    const AttentionInput& in = task.in;
+    for (std::int64_t j = 0; j < width; j += kPanel) {
+        const float* k = in.k + task.kv_head * in.kv_head_stride + (key + j) * in.kv_row_stride;
+        pack_panel(k, in.kv_row_stride, std::min(kPanel, width - j), in.head_dim, s.k_panel.data());
+        tile_rows(task.rows(), s.q.data(), in.head_dim, s.k_panel.data(), kPanel, in.head_dim, s.scores.data() + j,
+                  kKeyBlock, false);
+    }
+}
+
+// out += weights v. A head whose width fills whole panels is read where it lies.
+inline void value_block(const AttentionTask& task, AttentionScratch& s, std::int64_t key, std::int64_t width) {
+    const AttentionInput& in = task.in;
+    const float* v = in.v + task.kv_head * in.kv_head_stride + key * in.kv_row_stride;
+    std::int64_t stride = in.kv_row_stride;
+    if (task.dim_padded != in.head_dim) {
+        for (std::int64_t p = 0; p < width; ++p) {
+            std::memcpy(s.v_panel.data() + p * task.dim_padded, v + p * stride,
+                        static_cast<std::size_t>(in.head_dim) * sizeof(float));
+        }
+        v = s.v_panel.data();
+        stride = task.dim_padded;
+    }
+    for (std::int64_t j = 0; j < task.dim_padded; j += kPanel) {
+        tile_rows(task.rows(), s.scores.data(), kKeyBlock, v + j, stride, width, s.out.data() + j, task.dim_padded,
+                  true);
+    }
+}
+
+void attend(const AttentionTask& task, Matrix y) {
+    thread_local AttentionScratch s;
+    const AttentionInput& in = task.in;
+    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    s.q.resize(size(task.rows() * in.head_dim));
+    s.k_panel.resize(size(in.head_dim * kPanel));
+    s.v_panel.assign(size(kKeyBlock * task.dim_padded), 0.0F);
+    s.scores.resize(size(task.rows() * kKeyBlock));
+    s.out.assign(size(task.rows() * task.dim_padded), 0.0F);
+    s.highest.assign(size(task.rows()), -std::numeric_limits<float>::infinity());
+    s.total.assign(size(task.rows()), 0.0F);
+    load_queries(task, s);
+    const std::int64_t end = task.keys_seen(task.rows() - 1);
+    for (std::int64_t key = 0; key < end; key += kKeyBlock) {
+        const std::int64_t width = std::min(kKeyBlock, end - key);
+        score_block(task, s, key, width);
+        for (std::int64_t r = 0; r < task.rows(); ++r) {
+            soften(task, s, r, key, width);
+        }
+        value_block(task, s, key, width);
+    }
+    for (std::int64_t r = 0; r < task.rows(); ++r) {
+        float* to = y.row(task.first + r / task.group) + task.head_column(r);
+        const float factor = 1.0F / s.total[size(r)];
+        for (int d = 0; d < in.head_dim; ++d) {
+            to[d] = s.out[size(r * task.dim_padded + d)] * factor;
+        }
+    }
+}
+
+void attention_here(ThreadPool& pool, const AttentionInput& in, Matrix y) {
+    const std::int64_t group = in.n_heads / in.n_kv_heads;
+    const std::int64_t step = std::max<std::int64_t>(1, kQueryRows / group);
+    const std::int64_t blocks = (in.q.rows + step - 1) / step;
+    const std::int64_t padded = (in.head_dim + kPanel - 1) / kPanel * kPanel;
+    pool.run(blocks * in.n_kv_heads, [&](std::int64_t i, int) {
+        const std::int64_t first = i / in.n_kv_heads * step;
+        attend({in, static_cast<int>(i % in.n_kv_heads), first, std::min(step, in.q.rows - first), group, padded}, y);
+    });
+}
+
+} // namespace handeye::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace handeye::kernels {
+HWY_EXPORT(attention_here);
+
+void attention(ThreadPool& pool, const AttentionInput& in, Matrix y) {
+    CHECK(in.n_heads > 0 && in.n_kv_heads > 0 && in.n_heads % in.n_kv_heads == 0);
+    CHECK(in.q.cols == std::int64_t{in.n_heads} * in.head_dim && y.cols == in.q.cols && y.rows == in.q.rows);
+    CHECK(in.n_keys > 0 && (!in.causal || in.n_keys >= in.q.rows));
+    HWY_DYNAMIC_DISPATCH(attention_here)(pool, in, y);
+}
+
+} // namespace handeye::kernels
+#endif
