@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/models/decoder.h"
+
+#include "base/result.h"
+#include "engine/kernels/ops.h"
+
+#include <cmath>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+using kernels::AttentionInput;
+using kernels::RopeTable;
+
+// Angles in float, as the reference forms them: position * theta^(-2j/rotary), the axis chosen by section.
+RopeTable rope_table(const DecoderConfig& c, std::span<const Position3> positions, DecoderScratch& s) {
+    const int pairs = c.rotary_dims / 2;
+    const auto rows = static_cast<std::int64_t>(positions.size());
+    const Matrix cos = s.cos.matrix(rows, pairs);
+    const Matrix sin = s.sin.matrix(rows, pairs);
+    for (int j = 0; j < pairs; ++j) {
+        const auto frequency = static_cast<float>(std::pow(c.rope_theta, -2.0 * j / c.rotary_dims));
+        const std::size_t axis = j < c.rope_sections[0] ? 0 : j < c.rope_sections[0] + c.rope_sections[1] ? 1 : 2;
+        for (std::int64_t i = 0; i < rows; ++i) {
+            const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)][axis]) * frequency;
+            cos.row(i)[j] = std::cos(angle);
+            sin.row(i)[j] = std::sin(angle);
+        }
+    }
+    return {cos, sin};
+}
+
+// Rows (rows, kv_heads * head_dim) into (kv_heads, capacity, head_dim) from position `past` on.
+void store_rows(const DecoderConfig& c, ConstMatrix rows, float* layer, const KvView& kv, std::int64_t past) {
+    for (std::int64_t i = 0; i < rows.rows; ++i) {
+        for (int head = 0; head < c.kv_heads; ++head) {
+            std::memcpy(layer + (head * kv.capacity + past + i) * c.head_dim, rows.row(i) + std::int64_t{head} * c.head_dim,
+                        static_cast<std::size_t>(c.head_dim) * sizeof(float));
+        }
+    }
+}
+
+// x (rows, hidden) -> attention output (rows, hidden)
+Matrix attention_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool& pool, DecoderScratch& s,
+                      const DecoderStep& step, std::int64_t layer, const RopeTable& rope, ConstMatrix x) {
+    const std::int64_t rows = x.rows;
+    const Matrix q = s.q.matrix(rows, std::int64_t{c.heads} * c.head_dim);
+    const Matrix k = s.k.matrix(rows, std::int64_t{c.kv_heads} * c.head_dim);
+    const Matrix v = s.v.matrix(rows, std::int64_t{c.kv_heads} * c.head_dim);
+    kernels::matmul(pool, x, w.q, w.q_bias, q);
+    kernels::matmul(pool, x, w.k, w.k_bias, k);
+    kernels::matmul(pool, x, w.v, w.v_bias, v);
+    kernels::rope_interleaved(pool, q, c.heads, rope);
+    kernels::rope_interleaved(pool, k, c.kv_heads, rope);
+    const std::int64_t head_stride = step.kv.capacity * c.head_dim;
+    const std::int64_t layer_offset = layer * c.kv_heads * head_stride;
+    store_rows(c, k, step.kv.k + layer_offset, step.kv, step.past);
+    store_rows(c, v, step.kv.v + layer_offset, step.kv, step.past);
+    const Matrix attended = s.attended.matrix(rows, q.cols);
+    kernels::attention(pool,
+                       {.q = q,
+                        .k = step.kv.k + layer_offset,
+                        .v = step.kv.v + layer_offset,
+                        .kv_row_stride = c.head_dim,
+                        .kv_head_stride = head_stride,
+                        .n_keys = step.past + rows,
+                        .n_heads = c.heads,
+                        .n_kv_heads = c.kv_heads,
+                        .head_dim = c.head_dim,
+                        .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
+                        .causal = true},
+                       attended);
+    const Matrix out = s.projected.matrix(rows, c.hidden);
+    kernels::matmul(pool, attended, w.o, {}, out);
+    return out;
+}
+
+// x (rows, hidden) -> (rows, hidden)
+Matrix mlp_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool& pool, DecoderScratch& s, ConstMatrix x) {
+    const Matrix gate_up = s.gate_up.matrix(x.rows, 2 * std::int64_t{c.ffn});
+    kernels::matmul(pool, x, w.gate_up, {}, gate_up);
+    const Matrix activated = s.activated.matrix(x.rows, c.ffn);
+    kernels::silu_mul(pool, gate_up.cols_from(0, c.ffn), gate_up.cols_from(c.ffn, c.ffn), activated);
+    const Matrix out = s.projected.matrix(x.rows, c.hidden);
+    kernels::matmul(pool, activated, w.down, {}, out);
+    return out;
+}
+
+} // namespace
+
+void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix hidden) {
+    CHECK(hidden.rows == static_cast<std::int64_t>(ids.size()));
+    for (std::int64_t i = 0; i < hidden.rows; ++i) {
+        kernels::copy_row(decoder.embed, ids[static_cast<std::size_t>(i)], hidden.row_span(i));
+    }
+}
+
+Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& s, const DecoderStep& step, Matrix x,
+                     std::stop_token stop, const Tap& tap) {
+    const DecoderConfig& c = decoder.config;
+    CHECK(x.rows == static_cast<std::int64_t>(step.positions.size()) && step.past + x.rows <= step.kv.capacity);
+    const RopeTable rope = rope_table(c, step.positions, s);
+    const Matrix normed = s.normed.matrix(x.rows, c.hidden);
+    if (tap) {
+        tap("hidden_in", x);
+    }
+    for (std::int64_t i = 0; i < c.layers; ++i) {
+        if (stop.stop_requested()) {
+            return Finished::Stopped;
+        }
+        const DecoderLayer& w = decoder.layers[static_cast<std::size_t>(i)];
+        // h = x + RMS(attention(RMS(x)))
+        kernels::rms_norm(pool, x, w.input_norm, c.rms_eps, normed);
+        const Matrix attended = attention_part(c, w, pool, s, step, i, rope, normed);
+        kernels::rms_norm(pool, attended, w.post_attention_norm, c.rms_eps, attended);
+        kernels::add(pool, attended, x);
+        // x' = h + RMS(mlp(RMS(h)))
+        kernels::rms_norm(pool, x, w.pre_mlp_norm, c.rms_eps, normed);
+        const Matrix out = mlp_part(c, w, pool, s, normed);
+        kernels::rms_norm(pool, out, w.post_mlp_norm, c.rms_eps, out);
+        kernels::add(pool, out, x);
+        if (tap) {
+            tap(fmt::format("hidden_{}", i), x);
+        }
+    }
+    return Finished::Yes;
+}
+
+void run_head(const Decoder& decoder, ThreadPool& pool, DecoderScratch& s, ConstMatrix hidden, Matrix logits) {
+    const Matrix normed = s.last.matrix(hidden.rows, hidden.cols);
+    kernels::rms_norm(pool, hidden, decoder.norm, decoder.config.rms_eps, normed);
+    kernels::matmul(pool, normed, decoder.head, {}, logits);
+}
+
+} // namespace handeye

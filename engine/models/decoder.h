@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text decoder's graph: token rows through all layers, reading and extending a key/value cache.
+#pragma once
+
+#include "engine/kernels/thread_pool.h"
+#include "engine/models/model.h"
+#include "engine/tensor/buffer.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <stop_token>
+
+namespace handeye {
+
+/// Position of a token on the T, H and W axes.
+using Position3 = std::array<std::int32_t, 3>;
+
+/// Where keys and values of all layers lie: (layers, kv_heads, capacity, head_dim) each.
+struct KvView {
+    float* k = nullptr;
+    float* v = nullptr;
+    std::int64_t capacity = 0;
+};
+
+/// Memory of one forward pass, kept between passes. One thread at a time.
+struct DecoderScratch {
+    Scratch normed, q, k, v, attended, projected, gate_up, activated, cos, sin, last;
+};
+
+struct DecoderStep {
+    std::span<const Position3> positions; ///< one per row
+    KvView kv;
+    std::int64_t past = 0; ///< cached tokens before these rows; past + rows <= capacity
+};
+
+/// hidden (rows, hidden): the embeddings of consecutive tokens.
+void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix hidden);
+
+enum class Finished { Yes, Stopped };
+/// hidden (rows, hidden) becomes the residual stream after the last layer. A stop request is seen between layers;
+/// then hidden and the cache rows from `past` on are garbage.
+Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& scratch, const DecoderStep& step,
+                     Matrix hidden, std::stop_token stop, const Tap& tap = {});
+
+/// logits (rows, vocabulary) of residual rows.
+void run_head(const Decoder& decoder, ThreadPool& pool, DecoderScratch& scratch, ConstMatrix hidden, Matrix logits);
+
+} // namespace handeye
