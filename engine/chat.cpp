@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/chat.h"
+
+namespace handeye {
+
+std::string_view stop_reason_name(StopReason reason) {
+    switch (reason) {
+    case StopReason::StopToken: return "stop_token";
+    case StopReason::StopText: return "stop_text";
+    case StopReason::MaxTokens: return "max_tokens";
+    case StopReason::ContextFull: return "context_full";
+    case StopReason::Cancelled: return "cancelled";
+    }
+    return "unknown";
+}
+
+} // namespace handeye

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include "base/json.h"
+#include "engine/runtime/engine_core.h"
+#include "engine/runtime/generation.h"
+
+#include <atomic>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LocalModel final : public ChatModel {
+public:
+    LocalModel(std::unique_ptr<EngineCore> core, ModelInfo info) : core_(std::move(core)), info_(std::move(info)) {}
+
+    Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override {
+        if (is_busy_.exchange(true)) {
+            return Error{ErrorCode::Overloaded, "the engine is answering another request"};
+        }
+        Result<Completion> result = Generation(*core_, request, on_text, std::move(stop)).run();
+        is_busy_.store(false);
+        return result;
+    }
+    [[nodiscard]] const ModelInfo& info() const override { return info_; }
+
+private:
+    std::unique_ptr<EngineCore> core_;
+    ModelInfo info_;
+    std::atomic<bool> is_busy_{false};
+};
+
+// handeye.json beside the weights says which prompt the checkpoint was trained on; published ones have no such file.
+Result<std::string> prompt_name(const fs::path& dir, const std::string& fallback) {
+    std::error_code ignored;
+    if (!fs::exists(dir / "handeye.json", ignored)) {
+        return fallback;
+    }
+    const nlohmann::json json = TRY(read_json(dir / "handeye.json"));
+    if (!json.is_object() || !json.contains("prompt") || !json["prompt"].is_string()) {
+        return Error{ErrorCode::ParseFailed, "handeye.json has no text at \"prompt\""};
+    }
+    return json["prompt"].get<std::string>();
+}
+
+std::string folder_name(const fs::path& dir) {
+    const fs::path clean = dir.lexically_normal();
+    return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
+}
+
+} // namespace
+
+Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
+    std::unique_ptr<EngineCore> core = TRY(EngineCore::open(options));
+    const Model& model = core->model();
+    ModelInfo info{.name = folder_name(options.model_dir),
+                   .family = model.family,
+                   .weight_format = model.weight_format,
+                   .prompt = TRY(prompt_name(options.model_dir, model.default_prompt)),
+                   .parameters = model.weights.parameters(),
+                   .weights_bytes = model.weights.size_bytes(),
+                   .context_tokens_max = static_cast<int>(core->timeline().capacity())};
+    return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info)));
+}
+
+} // namespace handeye
