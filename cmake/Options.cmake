@@ -16,6 +16,11 @@ if(HANDEYE_SANITIZE)
     -fsanitize=${HANDEYE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(handeye_options INTERFACE -fsanitize=${HANDEYE_SANITIZE})
 endif()
+if(HANDEYE_FUZZ)
+  target_compile_options(handeye_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(handeye_options INTERFACE -fsanitize=address,undefined)
+endif()
 target_compile_definitions(handeye_options INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 
 # handeye_library(NAME SOURCES... ) declares handeye_NAME with the alias handeye::NAME.
