@@ -37,6 +37,9 @@ public:
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> release_all() override;
 
+    /// How another connection of this process reaches the same display.
+    [[nodiscard]] const DisplayAddress& address() const { return address_; }
+
     /// Releases, takes bindings and locks back, and, when `refuse_more`, presses nothing from now on. Any thread.
     void quiesce(bool refuse_more);
 
