@@ -36,6 +36,11 @@ public:
     Result<std::shared_ptr<const std::vector<float>>> embed_image(const PromptImage& image, std::stop_token stop,
                                                                   GenerationTimings& timings, const Tap& tap = {});
     void forget() { timeline_.truncate(0); }
+    /// The pictures too: the next prompt costs what the first one did.
+    void forget_all() {
+        forget();
+        image_cache_.clear();
+    }
 
     struct Prefill {
         std::int64_t reused = 0;
@@ -74,7 +79,7 @@ private:
     std::vector<CachedImage> image_cache_; // most recent last
 };
 
-/// Seconds between two readings as a Duration, for timings.
+/// The monotonic clock, for timings.
 TimePoint engine_now();
 
 } // namespace handeye

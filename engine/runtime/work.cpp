@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime/work.h"
+
+namespace handeye {
+
+double decoder_flop(const DecoderConfig& c, double rows, double past) {
+    const double hidden = c.hidden;
+    const double q = double{1} * c.heads * c.head_dim;
+    const double kv = double{1} * c.kv_heads * c.head_dim;
+    const double products = 2 * rows * hidden * (2 * q + 2 * kv + 3.0 * c.ffn);
+    const double keys = rows * past + rows * (rows + 1) / 2; // seen by all rows together
+    const double attention = 4 * q * keys;
+    return c.layers * (products + attention) + 2 * hidden * c.vocabulary;
+}
+
+double vision_flop(const VisionConfig& c, VisionGrid grid) {
+    const double patches = double{1} * grid.t * grid.h * grid.w;
+    const double slice = double{1} * grid.h * grid.w;
+    const double hidden = c.hidden;
+    const double out = c.out_hidden;
+    const double block = 2 * patches * hidden * (4 * hidden + 3.0 * c.mlp) + 4 * patches * slice * hidden;
+    const double merged = patches / (double{1} * c.merge_size * c.merge_size);
+    const double downsample = 2 * patches * hidden * out;
+    const double merger = 2 * merged * out * (out + 3.0 * c.merger_mlp);
+    return 2 * patches * c.patch_floats() * hidden + c.depth * block + downsample + merger;
+}
+
+double decode_bytes(const Decoder& decoder, double past) {
+    double bytes = static_cast<double>(decoder.head.size_bytes());
+    for (const DecoderLayer& layer : decoder.layers) {
+        for (const TensorView* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate_up, &layer.down}) {
+            bytes += static_cast<double>(w->size_bytes());
+        }
+    }
+    const DecoderConfig& c = decoder.config;
+    return bytes + 2.0 * c.layers * c.kv_heads * c.head_dim * past * sizeof(float);
+}
+
+} // namespace handeye
