@@ -32,7 +32,9 @@ public:
     static Result<std::unique_ptr<Recorder>> open(const std::filesystem::path& path, const std::string& session_id);
     ~Recorder() override;
 
-    /// Returns after the event is durable (synchronous commit).
+    /// One commit per event, with an fsync where the event asks for Synced: a step costs one fsync, at task.step_finished.
+    /// IoFailed when the disk is full (the event is refused, the next one may succeed) or when a sync failed (this
+    /// recorder refuses everything from then on: what the kernel dropped cannot be known).
     Result<std::uint64_t> on_event(const SessionEvent& event) override;
     /// Marks the session as closed in good order and checkpoints the log into one file.
     Result<void> seal();

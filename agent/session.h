@@ -31,6 +31,7 @@ struct SessionOptions {
     SettleOptions settle;
     RenderOptions render;
     std::string model_digest;             ///< recorded
+    OnText on_text;                       ///< each piece of an answer as it comes, for a live view; may be empty
 };
 
 /// Borrows platform, model, clock and sink for its own lifetime. One thread runs it; stop comes through the token.
@@ -40,8 +41,9 @@ public:
                                                    StepSink& sink);
     virtual ~Session() = default;
 
-    /// Runs one task to its end and emits its events (session.opened first, once). Stops within one injected event and one
-    /// decoded token. Nothing stays pressed on any way out. An Error only when the sink failed; everything else is a TaskReport.
+    /// Runs one task to its end and emits its events (docs/events.md; session.opened first, once). A session may run several
+    /// tasks, one after the other; session.closed follows when it is destroyed. Stops within one injected event and one
+    /// decoded token; the wall-time budget is checked at each piece of an answer and between stages. Nothing stays pressed on any way out. An Error only when the sink failed; everything else is a TaskReport.
     virtual Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) = 0;
     [[nodiscard]] virtual const std::string& id() const = 0;
 };

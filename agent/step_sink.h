@@ -21,6 +21,12 @@ struct Blob {
     std::shared_ptr<const std::vector<std::uint8_t>> bytes;
 };
 
+/// What must hold before on_event() returns.
+enum class Durability {
+    Written, ///< survives the death of this process; readers see it
+    Synced,  ///< survives a loss of power, with everything before it
+};
+
 /// One line of the log before it has its number. Types and their data: docs/events.md.
 struct SessionEvent {
     std::string type;      ///< "task.started", "action.executed", ...
@@ -28,12 +34,13 @@ struct SessionEvent {
     TimePoint mono{};
     WallTime wall{};
     std::vector<Blob> blobs; ///< stored before the event that names them
+    Durability durability = Durability::Synced;
 };
 
 class StepSink {
 public:
     virtual ~StepSink() = default;
-    /// Returns the event's number (from 1, no gaps) once it cannot be lost any more. An error stops the session: what
+    /// Returns the event's number (from 1, no gaps) once it is as durable as it asks for. An error stops the session: what
     /// cannot be recorded is not done. Called from the session's thread, one call at a time.
     virtual Result<std::uint64_t> on_event(const SessionEvent& event) = 0;
 };

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// One task: limits, then steps until one of them ends it. What a step does is in step_runner.cpp.
+#include "agent/session.h"
+
+#include "agent/events.h"
+#include "agent/step_runner.h"
+#include "base/hash.h"
+#include "base/log.h"
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+Result<void> check_options(const SessionOptions& options) {
+    const Budget& budget = options.budget;
+    if (budget.steps_max < 0 || budget.wall_max < Duration::zero() || budget.tokens_max < 0 || budget.parse_failures_max < 1) {
+        return Error{ErrorCode::InvalidArgument,
+                     fmt::format("a budget of {} steps, {} ns, {} tokens and {} parse failures makes no sense", budget.steps_max,
+                                 budget.wall_max.count(), budget.tokens_max, budget.parse_failures_max)};
+    }
+    if (options.max_new_tokens < 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("max_new_tokens is {}, the least is 1", options.max_new_tokens)};
+    }
+    return check_policy(options.policy);
+}
+
+class AgentSession final : public Session {
+public:
+    AgentSession(SessionOptions options, Platform& platform, ChatModel& model, Clock& clock, StepSink& sink)
+        : options_(std::move(options)), platform_(platform), model_(model), clock_(clock), log_(sink, clock) {}
+
+    ~AgentSession() override {
+        if (!is_opened_) {
+            return;
+        }
+        if (const Result<void> closed = log_.emit(events::session_closed(tasks_)); !closed) {
+            log::debug("session", "session.closed was not recorded: " + closed.error().message); // sealed already
+        }
+    }
+
+    [[nodiscard]] const std::string& id() const override { return options_.session_id; }
+
+    Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) override {
+        const TimePoint start = clock_.now();
+        if (!is_opened_) {
+            TRY(open());
+        }
+        ++tasks_;
+        TRY(log_.emit(events::task_started(tasks_, clip_utf8(goal_utf8, options_.render.goal_bytes_max))));
+        StepRunner runner({options_, platform_, model_, clock_, log_}, tasks_, goal_utf8, start, stop);
+        const Result<TaskEnd> end = run_steps(runner, goal_utf8);
+        if (const Result<void> released = platform_.release_all(); !released) {
+            log::error("session", "keys or buttons may still be pressed: " + released.error().message);
+        }
+        if (!end) {
+            return end.error();
+        }
+        TaskReport report{end->outcome, end->message, runner.answer(), runner.steps(), runner.tokens(), clock_.now() - start};
+        TRY(log_.emit(events::task_finished(tasks_, report)));
+        return report;
+    }
+
+private:
+    Result<void> open() {
+        DisplayInfo display;
+        display.platform = "unavailable";
+        if (Result<DisplayInfo> found = platform_.display()) {
+            display = *std::move(found);
+        } // otherwise the first capture says what is wrong, as the task's outcome
+        is_opened_ = true;
+        return log_.emit(events::session_opened(options_.session_id, options_, display, model_.info()));
+    }
+
+    Result<TaskEnd> run_steps(StepRunner& runner, const std::string& goal_utf8) {
+        if (goal_utf8.empty()) {
+            return TaskEnd{TaskOutcome::Failed, "the goal is empty"};
+        }
+        if (goal_utf8.size() > options_.render.goal_bytes_max) {
+            return TaskEnd{TaskOutcome::Failed, fmt::format("the goal has {} bytes, the limit is {}", goal_utf8.size(), options_.render.goal_bytes_max)};
+        }
+        for (;;) {
+            std::optional<TaskEnd> end = TRY(runner.run_step());
+            if (end) {
+                return *std::move(end);
+            }
+        }
+    }
+
+    SessionOptions options_;
+    Platform& platform_;
+    ChatModel& model_;
+    Clock& clock_;
+    EventLog log_;
+    bool is_opened_ = false;
+    int tasks_ = 0;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Session>> Session::create(SessionOptions options, Platform& platform, ChatModel& model, Clock& clock,
+                                                 StepSink& sink) {
+    TRY(check_options(options));
+    if (options.session_id.empty()) {
+        options.session_id = TRY(make_ulid(clock.wall_now()));
+    }
+    if (options.prompt.empty()) {
+        options.prompt = model.info().prompt;
+    }
+    return std::unique_ptr<Session>(new AgentSession(std::move(options), platform, model, clock, sink));
+}
+
+} // namespace handeye

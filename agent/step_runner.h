@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// One step of the loop, stage by stage, and what is carried from step to step. Inside this folder only.
+#pragma once
+
+#include "agent/events.h"
+#include "agent/frame_encoder.h"
+#include "agent/history.h"
+#include "agent/session.h"
+#include "agent/stuck.h"
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace handeye {
+
+/// Stamps events and hands them on; knows how long that took.
+class EventLog {
+public:
+    EventLog(StepSink& sink, Clock& clock) : sink_(sink), clock_(clock) {}
+    Result<void> emit(SessionEvent event);
+    /// Time spent in the sink since the last call.
+    Duration take_time() { return std::exchange(time_, Duration::zero()); }
+
+private:
+    StepSink& sink_;
+    Clock& clock_;
+    Duration time_{};
+};
+
+struct TaskEnd {
+    TaskOutcome outcome = TaskOutcome::Failed;
+    std::string message;
+};
+/// Unset: go on. An Error: the sink failed, nothing more can be recorded.
+using StageResult = Result<std::optional<TaskEnd>>;
+
+class StepRunner {
+public:
+    struct Borrowed {
+        const SessionOptions& options;
+        Platform& platform;
+        ChatModel& model;
+        Clock& clock;
+        EventLog& log;
+    };
+    StepRunner(Borrowed borrowed, int task, std::string goal_utf8, TimePoint start, std::stop_token stop);
+
+    /// Checks the limits, then does one step.
+    StageResult run_step();
+
+    [[nodiscard]] const std::string& answer() const { return answer_; }
+    [[nodiscard]] int steps() const { return at_.step; }
+    [[nodiscard]] std::int64_t tokens() const { return tokens_; }
+
+private:
+    static constexpr int kDenialsMax = 3; ///< in a row
+
+    StageResult check_limits();
+    StageResult observe(Step& step);
+    StageResult ask(Step& step);
+    StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
+    StageResult act(Step& step);
+    StageResult execute_plan(Step& step);
+    StageResult verify(Step& step);
+    StageResult finish(Step& step, std::optional<TaskEnd> end);
+    std::optional<TaskEnd> conclude(const Step& step);
+    Result<Completion> generate(const ChatRequest& request, RepetitionWatcher& watcher);
+    Result<Screenshot> capture(Duration& time, std::vector<Element>& elements, std::string& withheld);
+    Result<void> record_frame(const Screenshot& shot, const std::vector<Element>& elements, const std::string& withheld,
+                              std::string_view when, Duration capture_time);
+    [[nodiscard]] bool is_out_of_time() const;
+
+    Borrowed with_;
+    events::At at_;
+    std::string goal_;
+    TimePoint start_;
+    std::stop_token stop_;
+    History history_;
+    StuckDetector detector_;
+    FrameEncoder encoder_;
+    std::vector<Element> elements_; // of the current observation
+    Size picture_;                  // that the model saw
+    std::string answer_;
+    std::int64_t tokens_ = 0;
+    int parse_failures_ = 0;
+    int denials_ = 0;
+    Duration encode_time_{}; // of this step
+};
+
+} // namespace handeye
