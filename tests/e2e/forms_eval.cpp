@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints how many of the form tasks a checkpoint does, on real windows: the figure of the model's
+// card.
+#include "base/json.h"
+#include "engine/engine.h"
+#include "tests/e2e/forms_runner.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace handeye;
+
+struct Options {
+    std::string model = HANDEYE_SOURCE_DIR "/models/nano";
+    std::string forms = HANDEYE_SOURCE_DIR "/models/nano/eval/forms-40.json";
+    std::vector<std::string> tasks;
+    std::size_t count = 0; ///< 0: all
+    bool json = false;
+    e2e::FormRun run;
+};
+
+/// Returns an exit code where the command line ended the program.
+std::optional<int> parse(int argc, char** argv, Options& options) {
+    CLI::App app{"Runs form tasks on real windows and counts those that the application confirms"};
+    const std::map<std::string, e2e::Frames> frames{
+        {"real", e2e::Frames::Real}, {"blank", e2e::Frames::Blank}, {"swap", e2e::Frames::Swapped}};
+    app.add_option("--model", options.model, "Folder of the checkpoint");
+    app.add_option("--forms", options.forms, "Task file");
+    app.add_option("--app", options.run.app,
+                   "handeye-form-app; the one beside this program by default");
+    app.add_option("--tasks", options.tasks, "Only these, by id or number")->delimiter(',');
+    app.add_option("--count", options.count, "Only the first N");
+    app.add_option("--frames", options.run.frames,
+                   "What the model is shown: real, blank or swap (another task's first frame)")
+        ->transform(CLI::CheckedTransformer(frames, CLI::ignore_case));
+    app.add_option("--keep-recordings", options.run.recordings_dir,
+                   "Keep the session files in this folder");
+    app.add_flag("--json", options.json, "One JSON document and nothing else");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        return app.exit(problem) == 0 ? 0 : 2;
+    }
+    if (options.run.app.empty()) {
+        std::error_code ignored;
+        options.run.app = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path() /
+                          "handeye-form-app";
+    }
+    return std::nullopt;
+}
+
+bool is_chosen(const Options& options, const e2e::FormTask& task, std::size_t index) {
+    if (options.tasks.empty()) {
+        return options.count == 0 || index < options.count;
+    }
+    return std::any_of(options.tasks.begin(), options.tasks.end(), [&](const std::string& name) {
+        return name == task.id || name == std::to_string(index + 1);
+    });
+}
+
+double seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+Result<int> evaluate(const Options& options) {
+    const std::vector<e2e::FormTask> tasks = TRY(e2e::read_form_tasks(options.forms));
+    const std::unique_ptr<ChatModel> model = TRY(open_engine({.model_dir = options.model}));
+    SystemClock clock;
+    nlohmann::json results = nlohmann::json::array();
+    std::map<std::string, int> kinds;
+    int right = 0;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        if (!is_chosen(options, tasks[i], i)) {
+            continue;
+        }
+        const e2e::FormTask& other = tasks[(i + 1) % tasks.size()];
+        const e2e::FormResult result =
+            TRY(e2e::run_form_task(tasks[i], other, *model, clock, options.run));
+        right += result.is_right ? 1 : 0;
+        ++kinds[result.kind];
+        results.push_back({{"id", result.id},
+                           {"ok", result.is_right},
+                           {"kind", result.kind},
+                           {"outcome", result.outcome},
+                           {"steps", result.steps},
+                           {"seconds", seconds(result.wall)},
+                           {"got", result.got_json}});
+        if (!options.json) {
+            std::cout << fmt::format("{} {:<6} {:>2} steps {:>5.1f} s  {}{}\n", result.id,
+                                     result.kind, result.steps, seconds(result.wall), tasks[i].goal,
+                                     result.is_right ? ""
+                                                     : "\n        " + result.outcome + ", got " +
+                                                           result.got_json)
+                      << std::flush;
+        }
+    }
+    if (options.json) {
+        std::cout << dump_json({{"right", right},
+                                {"count", results.size()},
+                                {"failures", kinds},
+                                {"results", results}})
+                  << '\n';
+    } else {
+        std::cout << fmt::format("closed loop: {} of {} tasks\n", right, results.size());
+    }
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    if (const auto code = parse(argc, argv, options)) {
+        return *code;
+    }
+    const Result<int> code = evaluate(options);
+    if (!code) {
+        std::cerr << "forms_eval: " << code.error().message << '\n';
+        return 5;
+    }
+    return *code;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs one form task: display, application, session, comparison.
+#include "tests/e2e/forms_runner.h"
+
+#include "agent/recorder.h"
+#include "agent/session.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "platforms/open_platform.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+namespace handeye::e2e {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kActionsMax = 14;   // as the card's table counts; one more step says DONE
+constexpr int kNewTokensMax = 96; // likewise
+constexpr JsonLimits kFileLimits{.bytes_max = 16U << 20U};
+
+/// A folder that goes away with it.
+class TempDir {
+public:
+    TempDir() {
+        std::string name =
+            (std::filesystem::temp_directory_path() / "handeye-forms-XXXXXX").string();
+        path_ = mkdtemp(name.data()) != nullptr ? name : "";
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+/// The real platform; captures show a picture that is not there.
+class SubstitutedFrames final : public Platform {
+public:
+    SubstitutedFrames(Platform& real, Image picture) : real_(real), picture_(std::move(picture)) {}
+
+    Result<Screenshot> capture() override {
+        Screenshot shot = TRY(real_.capture());
+        shot.image = picture_;
+        return shot;
+    }
+    Result<DisplayInfo> display() override { return real_.display(); }
+    Result<std::vector<Element>> elements() override { return real_.elements(); }
+    Result<std::vector<WindowInfo>> windows() override { return real_.windows(); }
+    Result<std::optional<Point>> pointer() override { return real_.pointer(); }
+    Result<void> inject(const InputEvent& event) override { return real_.inject(event); }
+    Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override {
+        return real_.type_text(text_utf8, std::move(stop));
+    }
+    Result<void> perform(const Command& command) override { return real_.perform(command); }
+    Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override {
+        return real_.settle(options, std::move(stop));
+    }
+    Result<void> release_all() override { return real_.release_all(); }
+
+private:
+    Platform& real_;
+    Image picture_;
+};
+
+/// A display of the task's size with the application on it.
+struct Stage {
+    TempDir dir;
+    std::unique_ptr<Platform> platform;
+    [[nodiscard]] std::filesystem::path out() const { return dir.path() / "out.json"; }
+};
+
+Result<void> set_up(Stage& stage, const FormTask& task, const std::filesystem::path& app,
+                    Clock& clock) {
+    const std::filesystem::path spec = stage.dir.path() / "spec.json";
+    TRY(write_file_atomic(spec, task.spec_json));
+    stage.platform = TRY(open_platform({.headless = task.size}, clock));
+    TRY(stage.platform->perform(LaunchApp{{app.string(), spec.string(), stage.out().string()}}));
+    const TimePoint deadline = clock.now() + std::chrono::seconds(30);
+    // The application writes its file once its window is shown; the picture is then at rest within
+    // a few frames.
+    while (!std::filesystem::exists(stage.out())) {
+        if (clock.now() > deadline) {
+            return Error{ErrorCode::DeadlineExceeded,
+                         "the form of " + task.id + " did not come up within 30 s"};
+        }
+        clock.sleep_for(std::chrono::milliseconds(20), {});
+    }
+    TRY(stage.platform->settle(
+        {.quiet = std::chrono::milliseconds(300), .deadline = std::chrono::seconds(5)}, {}));
+    return {};
+}
+
+Result<Image> first_frame(const FormTask& task, const std::filesystem::path& app, Clock& clock) {
+    Stage stage;
+    TRY(set_up(stage, task, app, clock));
+    return TRY(stage.platform->capture()).image;
+}
+
+Result<Image> white_picture(Size size) {
+    const auto bytes = static_cast<std::size_t>(size.area()) * 3;
+    return Image::from_pixels(size, PixelFormat::Rgb, std::vector<std::uint8_t>(bytes, 255));
+}
+
+std::string first_difference(const json& want, const json& got, TaskOutcome outcome) {
+    for (const auto& [part, word] :
+         {std::pair{"fields", "field"}, {"checks", "check"}, {"clicked", "button"}}) {
+        if (want.value(part, json()) != got.value(part, json())) {
+            return word;
+        }
+    }
+    return outcome == TaskOutcome::Done ? "ok" : "end";
+}
+
+SessionOptions session_options() {
+    SessionOptions options;
+    options.budget.steps_max = kActionsMax + 1;
+    options.max_new_tokens = kNewTokensMax;
+    options.thinking_budget.reset();
+    return options;
+}
+
+} // namespace
+
+Result<std::vector<FormTask>> read_form_tasks(const std::filesystem::path& path) {
+    const json list = TRY(read_json(path, kFileLimits));
+    std::vector<FormTask> tasks;
+    try {
+        for (const json& task : list) {
+            const json size = task.value("size", json::array({336, 224}));
+            tasks.push_back({.id = task.at("id").get<std::string>(),
+                             .goal = task.at("task").get<std::string>(),
+                             .spec_json = dump_json(task),
+                             .want_json = dump_json(task.at("want")),
+                             .size = {size.at(0).get<int>(), size.at(1).get<int>()}});
+        }
+    } catch (const json::exception& problem) {
+        return Error{ErrorCode::ParseFailed, path.string() + ": " + problem.what()};
+    }
+    return tasks;
+}
+
+Result<std::vector<std::string>> read_passed_ids(const std::filesystem::path& path) {
+    const json file = TRY(read_json(path, kFileLimits));
+    std::vector<std::string> ids;
+    try {
+        for (const json& result : file.at("results")) {
+            if (result.at("ok").get<bool>()) {
+                ids.push_back(result.at("id").get<std::string>());
+            }
+        }
+    } catch (const json::exception& problem) {
+        return Error{ErrorCode::ParseFailed, path.string() + ": " + problem.what()};
+    }
+    return ids;
+}
+
+Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, ChatModel& model,
+                                 Clock& clock, const FormRun& run) {
+    Image substitute;
+    if (run.frames == Frames::Blank) {
+        substitute = TRY(white_picture(task.size));
+    } else if (run.frames == Frames::Swapped) {
+        substitute = TRY(first_frame(other, run.app, clock));
+    }
+    Stage stage;
+    TRY(set_up(stage, task, run.app, clock));
+    SubstitutedFrames substituted(*stage.platform, substitute);
+    Platform& platform = run.frames == Frames::Real ? *stage.platform : substituted;
+
+    const std::filesystem::path folder =
+        run.recordings_dir.empty() ? stage.dir.path() : run.recordings_dir;
+    std::error_code ignored;
+    std::filesystem::create_directories(folder, ignored);
+    const std::filesystem::path recording = folder / (task.id + ".handeye");
+    std::filesystem::remove(recording, ignored);
+    const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(recording, task.id));
+    const TimePoint begin = clock.now();
+    const std::unique_ptr<Session> session =
+        TRY(Session::create(session_options(), platform, model, clock, *recorder));
+    const TaskReport report = TRY(session->run_task(task.goal, {}));
+    TRY(recorder->seal());
+
+    const json got = TRY(read_json(stage.out()));
+    const json want = TRY(parse_json(task.want_json));
+    FormResult result{.id = task.id,
+                      .kind = first_difference(want, got, report.outcome),
+                      .got_json = dump_json(got)};
+    result.is_right = result.kind == "ok";
+    result.outcome = std::string(task_outcome_name(report.outcome));
+    result.steps = report.steps;
+    result.wall = clock.now() - begin;
+    return result;
+}
+
+} // namespace handeye::e2e

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The closed loop on real windows: one task of models/nano/eval, from the first frame to what the
+// application wrote.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "engine/chat_model.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace handeye::e2e {
+
+struct FormTask {
+    std::string id;
+    std::string goal;
+    std::string spec_json; ///< what the application is started with: the whole task
+    std::string want_json; ///< what it is to have written at the end
+    Size size;
+};
+Result<std::vector<FormTask>> read_form_tasks(const std::filesystem::path& path);
+
+/// The ids of the tasks that the reference implementation passed, from a result file of
+/// models/nano/train/loop.py.
+Result<std::vector<std::string>> read_passed_ids(const std::filesystem::path& path);
+
+/// What the model is shown: the screen, or something that makes success impossible for whoever
+/// really looks at it.
+enum class Frames {
+    Real,
+    Blank,   ///< a white picture
+    Swapped, ///< the first frame of another task
+};
+
+struct FormRun {
+    std::filesystem::path app;            ///< handeye-form-app
+    std::filesystem::path recordings_dir; ///< session files stay there; empty: they go away
+    Frames frames = Frames::Real;
+};
+
+struct FormResult {
+    std::string id;
+    bool is_right =
+        false;        ///< the model said that it is done, and the application's file is as wanted
+    std::string kind; ///< what went wrong first: "field", "check", "button", "end"; "ok"
+    std::string outcome; ///< task_outcome_name
+    std::string got_json;
+    int steps = 0;
+    Duration wall{};
+};
+
+/// A headless display of its own, a fresh application, one Session with a Recorder. `other` lends
+/// its first frame to Swapped.
+Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, ChatModel& model,
+                                 Clock& clock, const FormRun& run);
+
+} // namespace handeye::e2e
