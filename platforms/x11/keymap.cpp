@@ -88,7 +88,8 @@ KeySym Keymap::symbol_at(KeyCode code, unsigned modifiers) const {
 }
 
 Result<void> Keymap::read_map() {
-    XkbDescPtr xkb = XkbGetMap(connection_->get(), XkbAllClientInfoMask, XkbUseCoreKbd);
+    // With the server's part of the map too: Xlib looks into it, unasked, when a key gets other types.
+    XkbDescPtr xkb = XkbGetMap(connection_->get(), XkbAllMapComponentsMask, XkbUseCoreKbd);
     TRY(connection_->check("reading the keyboard map"));
     if (xkb == nullptr) {
         return Error{ErrorCode::Unavailable, "the X server returned no keyboard map"};
@@ -159,7 +160,8 @@ void Keymap::forget_replaced_slots() {
 void Keymap::list_free_keys() {
     free_keys_.clear();
     const XkbDescPtr xkb = map_->xkb;
-    for (unsigned code = xkb->min_key_code; code <= xkb->max_key_code; ++code) {
+    // The first key is left alone: it is the kernel's key 0, which toolkits take for no key at all.
+    for (unsigned code = xkb->min_key_code + 1U; code <= xkb->max_key_code; ++code) {
         if (XkbKeyNumGroups(xkb, code) == 0 && xkb->map->modmap[code] == 0) {
             free_keys_.push_back(static_cast<KeyCode>(code));
         }
@@ -277,14 +279,18 @@ Result<void> Keymap::write_slots(const std::vector<Slot>& slots) {
     if (slots.empty()) {
         return {};
     }
-    XkbMapChangesRec changes{};
+    KeyCode first = slots.front().code;
+    KeyCode last = first;
+    XkbMapChangesRec unused{}; // Xlib wants one, but its bookkeeping of changed keys starts at key 0
     for (const Slot& slot : slots) {
+        first = std::min(first, slot.code);
+        last = std::max(last, slot.code);
         gate_.note_bound(slot.code); // before the server knows: a crash in between must undo it
         std::array<int, XkbNumKbdGroups> types{};
         types[0] = slot.is_cased        ? XkbAlphabeticIndex
                    : slot.shifted != 0 ? XkbTwoLevelIndex
                                        : XkbOneLevelIndex;
-        if (XkbChangeTypesOfKey(map_->xkb, slot.code, 1, XkbGroup1Mask, types.data(), &changes) != 0) {
+        if (XkbChangeTypesOfKey(map_->xkb, slot.code, 1, XkbGroup1Mask, types.data(), &unused) != 0) {
             return Error{ErrorCode::OutOfMemory, fmt::format("binding key {} failed", slot.code)};
         }
         XkbKeySymEntry(map_->xkb, slot.code, 0, 0) = keysym_of_character(slot.plain);
@@ -292,6 +298,10 @@ Result<void> Keymap::write_slots(const std::vector<Slot>& slots) {
             XkbKeySymEntry(map_->xkb, slot.code, 1, 0) = keysym_of_character(slot.shifted);
         }
     }
+    XkbMapChangesRec changes{};
+    changes.changed = XkbKeySymsMask;
+    changes.first_key_sym = first;
+    changes.num_key_syms = static_cast<unsigned char>(last - first + 1);
     XkbChangeMap(connection_->get(), map_->xkb, &changes); // one request: one notice to each client
     return connection_->sync("binding keys");
 }

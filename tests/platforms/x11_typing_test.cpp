@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text of any Unicode arrives exactly in a GTK text field and in a terminal, on every layout and with Caps Lock on.
+#include "platforms/x11/keysyms.h"
+#include "tests/platforms/x11_fixture.h"
+
+#include "platforms/x11/xlib.h"
+
+#include <array>
+
+namespace handeye::x11 {
+namespace {
+
+std::string utf8(char32_t c) {
+    std::string out;
+    if (c < 0x80) {
+        out += static_cast<char>(c);
+    } else if (c < 0x800) {
+        out += static_cast<char>(0xc0 | (c >> 6));
+        out += static_cast<char>(0x80 | (c & 0x3f));
+    } else if (c < 0x10000) {
+        out += static_cast<char>(0xe0 | (c >> 12));
+        out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+        out += static_cast<char>(0x80 | (c & 0x3f));
+    } else {
+        out += static_cast<char>(0xf0 | (c >> 18));
+        out += static_cast<char>(0x80 | ((c >> 12) & 0x3f));
+        out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
+        out += static_cast<char>(0x80 | (c & 0x3f));
+    }
+    return out;
+}
+
+/// ASCII, German, Chinese, emoji or letters with combining marks, or all mixed.
+class RandomText {
+public:
+    explicit RandomText(std::mt19937 generator) : generator_(generator) {}
+
+    std::string next() {
+        const int length = pick(1, 40);
+        const int kind = pick(0, 5);
+        std::string text;
+        for (int i = 0; i < length; ++i) {
+            text += one(kind == 5 ? pick(0, 4) : kind);
+        }
+        return text;
+    }
+
+private:
+    int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator_); }
+    std::string one(int kind) {
+        constexpr std::array<char32_t, 9> german = {U'ä', U'ö', U'ü', U'Ä', U'Ö', U'Ü', U'ß', U'ẞ', U'€'};
+        switch (kind) {
+        case 1: return pick(0, 1) == 0 ? utf8(german[static_cast<std::size_t>(pick(0, 8))]) : one(0);
+        case 2: return utf8(static_cast<char32_t>(pick(0x4e00, 0x9fa5)));
+        case 3: return utf8(static_cast<char32_t>(pick(0x1f300, 0x1f64f)));
+        case 4: return utf8(static_cast<char32_t>(pick('a', 'z'))) + utf8(static_cast<char32_t>(pick(0x300, 0x36f)));
+        default: return utf8(static_cast<char32_t>(pick(0x20, 0x7e)));
+        }
+    }
+    std::mt19937 generator_;
+};
+
+class X11Typing : public X11Test, public ::testing::WithParamInterface<bool> {
+protected:
+    /// A text field that has the keyboard; its content is in file().
+    std::unique_ptr<Platform> open_entry() {
+        start_app("entry_app", {file().string()});
+        auto platform = open();
+        const WindowInfo window = wait_for_window(*platform, "handeye entry");
+        click(*platform, window.area.center());
+        return platform;
+    }
+    std::unique_ptr<Platform> open_terminal() {
+        const std::string reader = std::string(HANDEYE_BINARY_DIR) + "/bin/raw_reader";
+        start_app("xterm", {"-u8", "-title", "handeye terminal", "-e", reader, file().string()});
+        auto platform = open();
+        const WindowInfo window = wait_for_window(*platform, "handeye terminal");
+        click(*platform, window.area.center());
+        EXPECT_TRUE(wait_for([&] { return content(file()).empty(); }));
+        return platform;
+    }
+    void expect_typed(Platform& platform, const std::string& text, const std::string& want) {
+        const auto typed = platform.type_text(text, {});
+        ASSERT_TRUE(typed) << typed.error().message;
+        ASSERT_EQ(typed->certainty, Certainty::Unverifiable) << typed->reason;
+        ASSERT_TRUE(wait_for([&] { return content(file()) == want; })) << "want " << want << "\ngot  " << content(file());
+    }
+    void type_random_strings(Platform& platform, bool is_terminal, int count) {
+        RandomText random(seeded_generator());
+        std::string all;
+        for (int i = 0; i < count && !HasFatalFailure(); ++i) {
+            const std::string text = random.next();
+            all += text;
+            if (!is_terminal) {
+                press_chord(platform, {"Control_L", "a"}); // what is typed next replaces it
+            }
+            expect_typed(platform, text, is_terminal ? all : text);
+        }
+    }
+    [[nodiscard]] std::filesystem::path file() const { return folder() / "content"; }
+};
+
+TEST_P(X11Typing, RandomStringsArriveExactlyInAGtkEntry) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    type_random_strings(*platform, false, count_of(1000, 20));
+}
+
+TEST_P(X11Typing, RandomStringsArriveExactlyInATerminal) {
+    start_display(GetParam());
+    const auto platform = open_terminal();
+    type_random_strings(*platform, true, count_of(1000, 20));
+}
+
+INSTANTIATE_TEST_SUITE_P(Managers, X11Typing, ::testing::Values(true, false),
+                         [](const auto& param) { return param.param ? "WithOpenbox" : "WithoutManager"; });
+
+using X11TypingOnce = X11Typing;
+TEST_P(X11TypingOnce, LatinCapitalsStayCapitals) { // a lone capital bound to a key comes out small
+    start_display(GetParam());
+    const auto platform = open_entry();
+    expect_typed(*platform, "aÄÖÜÅÆŁŽŠПЛÑÇΩäłžп", "aÄÖÜÅÆŁŽŠПЛÑÇΩäłžп");
+}
+
+TEST_P(X11TypingOnce, MoreCharactersThanFreeKeysArriveInOneText) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    std::string text;
+    for (char32_t c = 0x4e00; c < 0x4e00 + 300; ++c) {
+        text += utf8(c);
+    }
+    expect_typed(*platform, text, text);
+}
+
+TEST_P(X11TypingOnce, CapsLockDoesNotTurnTheText) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    press_chord(*platform, {"Caps_Lock"});
+    expect_typed(*platform, "aBc äÖ łŁ", "aBc äÖ łŁ");
+    press_chord(*platform, {"Control_L", "a"});
+    press_chord(*platform, {"a"}); // the lock itself is back afterwards
+    EXPECT_TRUE(wait_for([&] { return content(file()) == "A"; })) << content(file());
+}
+
+TEST_P(X11TypingOnce, GermanLayoutTypesTheSameText) {
+    start_display(GetParam());
+    if (!find_program("setxkbmap")) {
+        GTEST_SKIP() << "SKIPPED: no setxkbmap here (package x11-xkb-utils)";
+    }
+    const auto platform = open_entry();
+    for (const std::string layout : {"de", "ru", "fr", "us,gr"}) {
+        ASSERT_EQ(std::system(("setxkbmap " + layout).c_str()), 0);
+        press_chord(*platform, {"Control_L", "a"});
+        expect_typed(*platform, "yz YZ @[]{}\\|~ äöü éè д \" ' ^ `", "yz YZ @[]{}\\|~ äöü éè д \" ' ^ `");
+    }
+}
+
+TEST_P(X11TypingOnce, PastesWhereNoKeyIsFree) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    const auto connection = Connection::open({});
+    ASSERT_TRUE(connection);
+    int low = 0, high = 0;
+    XDisplayKeycodes((*connection)->get(), &low, &high);
+    for (int code = low; code <= high; ++code) { // gives every free key a symbol
+        int width = 0;
+        KeySym* symbols = XGetKeyboardMapping((*connection)->get(), static_cast<KeyCode>(code), 1, &width);
+        if (symbols[0] == NoSymbol) {
+            KeySym filler = XK_F35;
+            XChangeKeyboardMapping((*connection)->get(), code, 1, &filler, 1);
+        }
+        XFree(symbols);
+    }
+    ASSERT_TRUE((*connection)->sync("filling the keyboard"));
+    const auto typed = platform->type_text("abc 字符 def", {});
+    ASSERT_TRUE(typed) << typed.error().message;
+    EXPECT_EQ(typed->route, "paste");
+    EXPECT_TRUE(wait_for([&] { return content(file()) == "abc 字符 def"; })) << content(file());
+}
+
+TEST_P(X11TypingOnce, RefusesControlCharactersBeforeTyping) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    const auto typed = platform->type_text("abc\x1b[A", {});
+    ASSERT_TRUE(typed);
+    EXPECT_EQ(typed->certainty, Certainty::Refused);
+    EXPECT_NE(typed->reason.find("U+001B at character 3"), std::string::npos) << typed->reason;
+    expect_typed(*platform, "x", "x");
+}
+
+TEST_P(X11TypingOnce, RefusesTextThatIsNotUtf8) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    const auto typed = platform->type_text("abc\xff", {});
+    ASSERT_FALSE(typed);
+    EXPECT_EQ(typed.error().code, ErrorCode::InvalidArgument);
+    EXPECT_NE(typed.error().message.find("byte 3"), std::string::npos);
+}
+
+TEST_P(X11TypingOnce, StopsBetweenTwoCharacters) {
+    start_display(GetParam());
+    const auto platform = open_entry();
+    std::stop_source stop;
+    stop.request_stop();
+    const auto typed = platform->type_text("never", stop.get_token());
+    ASSERT_TRUE(typed);
+    EXPECT_EQ(typed->certainty, Certainty::Partial);
+    EXPECT_EQ(typed->characters_sent, 0U);
+    EXPECT_EQ(typed->reason, "stopped after 0 of 5 characters");
+}
+
+TEST_P(X11TypingOnce, BindingsAreGoneAfterTheSession) {
+    start_display(GetParam());
+    {
+        const auto platform = open_entry();
+        expect_typed(*platform, "字符", "字符");
+    }
+    EXPECT_TRUE(wait_for([&] { return content(file()) == "字符"; }));
+    const auto connection = Connection::open({});
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(XKeysymToKeycode((*connection)->get(), keysym_of_character(U'字')), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Once, X11TypingOnce, ::testing::Values(true), [](const auto&) { return "WithOpenbox"; });
+
+} // namespace
+} // namespace handeye::x11
