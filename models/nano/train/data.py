@@ -15,18 +15,11 @@ SPECIALS = ["[gMASK]", "<sop>", "<|user|>", "<|begin_of_image|>", "<|image|>", "
 
 
 class Shards:
-    """All pictures of a folder; `refresh` takes up the shards that were finished since."""
+    """All pictures of a folder."""
 
     def __init__(self, folder):
-        self.folder, self.known = folder, set()
         self.states, self.pictures, self.by_length = [], [], {}
-        self.refresh()
-
-    def refresh(self):
-        for path in sorted(glob.glob(self.folder + "/*.jsonl")):
-            if path in self.known:
-                continue
-            self.known.add(path)
+        for path in sorted(glob.glob(folder + "/*.jsonl")):
             pixels = np.memmap(path[:-5] + "rgb", np.uint8, "r").reshape(-1, H, W, 3)
             for i, line in enumerate(open(path)):
                 state = json.loads(line)
@@ -36,8 +29,12 @@ class Shards:
                 self.pictures.append((pixels, i))
 
     def draw(self, r):
-        """A state, every length of history alike. -> picture, state"""
-        i = r.choice(self.by_length[r.choice(list(self.by_length))])
+        """A state, every length of history alike, but few in which all is done. -> picture, state"""
+        while True:
+            i = r.choice(self.by_length[r.choice(list(self.by_length))])
+            done = self.states[i]["done"]
+            if not (done and done[-1][0] == "click" and r.random() < 0.6):
+                break
         pixels, k = self.pictures[i]
         return np.array(pixels[k]), self.states[i]
 
@@ -167,14 +164,14 @@ class Encoder:
 
     def __call__(self, sample):
         """-> dict(ids, start of the image, begin and end of the answer, decisive positions, coordinates [(position, thousandths)],
-        name position or None, copies/chain/last: [(query position, key position)])"""
+        name position or None, copies/chain/last/naming: [(query position, key position)])"""
         p = self.tokenizer.encode(sample.prompt, add_special_tokens=False)
         o = self.tokenizer.encode(sample.answer, add_special_tokens=False)
         ids = self.head + p.ids + self.image + o.ids + [self.id["<|user|>"]]
         begin = len(self.head) + len(p.ids) + len(self.image)
         asked = lambda c: len(self.head) + next(i for i, (a, b) in enumerate(p.offsets) if a <= c < b)
         out = dict(ids=ids, start=len(self.head) + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None,
-                   decisive=[], copies=[], chain=[], last=[])
+                   decisive=[], copies=[], chain=[], last=[], naming=[])
         thought_end = sample.answer.index("</think>")
         out["decisive"] = [begin + i for i, (a, b) in enumerate(o.offsets) if 7 <= a < thought_end]
         if sample.said:
@@ -201,21 +198,24 @@ class Encoder:
             x, y = (self.numbers[v] for v in sample.target["point"])
             i = next(i for i in range(begin, len(ids) - 2) if ids[i] == x and ids[i + 2] == y)
             out["coordinates"] = list(zip((i, i + 2), sample.target["point"]))
+            out["naming"] = [(i - 1, out["name"]), (i + 1, out["name"])]
         return out
 
     def reading(self, states):
-        """Which image tokens hold enough of which word. -> lists: picture, token, word id, weight"""
+        """Which image tokens hold enough of which word; in a dialog its widgets' names weigh most. -> lists: picture, token, word, weight"""
         found = []
         for n, state in enumerate(states):
+            names = {w["label"] for w in state["widgets"]}
             for word, x0, y0, x1, y1 in state["words"]:
                 i = self.vocabulary.get(word.rstrip(":?"))
                 if i is None:
                     continue
+                due = 1.0 if not names or word.rstrip(":") in names else 0.3
                 for ty in range(max(0, y0 // net.CELL), min(net.ROWS - 1, (y1 - 1) // net.CELL) + 1):
                     for tx in range(max(0, x0 // net.CELL), min(net.COLS - 1, (x1 - 1) // net.CELL) + 1):
                         wide = min(x1, tx * net.CELL + net.CELL) - max(x0, tx * net.CELL)
                         high = min(y1, ty * net.CELL + net.CELL) - max(y0, ty * net.CELL)
                         share = max(0, wide) * max(0, high) / max(1, (x1 - x0) * (y1 - y0))
                         if share > 0.2 and wide * high > 60:
-                            found.append((n, ty * net.COLS + tx, i, min(1.0, share * 2)))
+                            found.append((n, ty * net.COLS + tx, i, due * min(1.0, share * 2)))
         return zip(*found)

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of GTK 3 dialogs, taken at every step of made-up tasks, from real windows.
 
-render.py OUT_DIR SEED SHARDS [--size 2000]
+render.py OUT_DIR SEED SHARDS [--size 2000] [--pages]
 
 Needs an X display of its own (Xvfb), and gi with GTK 3; no window manager. Writes OUT_DIR/SHARD.rgb (3 bytes a pixel)
 and then OUT_DIR/SHARD.jsonl, a line for each picture: the widgets (kind, label, box in pixels, value), the drawn words with their
-boxes, the goals already done in their order, and the field that is clicked but still empty ("half", or null).
+boxes, the goals already done in their order, and the field that is clicked but still empty ("half", or null). With --pages the
+pictures are pages full of words in widgets of all kinds, to learn reading from; they have no widgets and no goals.
 """
 import argparse
 import json
@@ -50,48 +51,17 @@ class Layout:
         self.caret = r.random() < 0.5
 
 
-class Dialog:
+class Window:
     """One real window on the display, undecorated, at 0,0."""
 
     def __init__(self, r):
-        self.r = r
-        look = Layout(r)
+        self.r, self.painted = r, False
         self.window = Gtk.Window()
         self.window.set_default_size(W, H)
         self.window.set_size_request(W, H)
         self.window.set_decorated(False)
-        root = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=look.spacing)
-        root.set_border_width(look.border)
-        if look.titled:
-            title = Gtk.Label(label=r.choice(words.TITLES))
-            title.set_xalign(look.title_align)
-            root.pack_start(title, False, False, 0)
-        fields, checks, buttons = r.choice(FORMS)
-        self.widgets = []                       # [kind, label, Gtk widget]
-        grid = Gtk.Grid(row_spacing=look.row_spacing, column_spacing=look.column_spacing)
-        root.pack_start(grid, False, False, 0)
-        used = set()
-        for row, name in enumerate(r.sample(words.FIELDS, fields)):
-            used.add(name)
-            label = Gtk.Label(label=name + look.colon)
-            label.set_xalign(look.label_align)
-            entry = Gtk.Entry()
-            entry.set_hexpand(True)
-            grid.attach(label, 0, row, 1, 1)
-            grid.attach(entry, 1, row, 1, 1)
-            self.widgets.append(["field", name, entry])
-        for name in r.sample(words.CHECKS, checks):
-            used.add(name)
-            check = Gtk.CheckButton(label=name)
-            check.set_active(r.random() < 0.1)
-            root.pack_start(check, False, False, 0)
-            self.widgets.append(["check", name, check])
-        bar = Gtk.Box(spacing=look.spacing)
-        for name in r.sample([b for b in words.BUTTONS if b not in used], buttons):
-            button = Gtk.Button(label=name)
-            (bar.pack_end if look.buttons_end else bar.pack_start)(button, False, False, 0)
-            self.widgets.append(["button", name, button])
-        (root.pack_end if look.bar_bottom else root.pack_start)(bar, False, False, 0)
+
+    def show(self, root, look):
         self.window.add(root)
         css = "* {font-family: '%s'; font-size: %dpx;}" % (look.font, look.font_px)
         if look.background:
@@ -101,8 +71,8 @@ class Dialog:
         self.css = Gtk.CssProvider()
         self.css.load_from_data(css.encode())
         Gtk.StyleContext.add_provider_for_screen(Gdk.Screen.get_default(), self.css, 800)
-        self.painted = False
-        self.point(*(r.choice([(W + 20, 5), (W // 2, H // 2)]) if r.random() < 0.2 else (r.randrange(W), r.randrange(H))))
+        away = self.r.choice([(W + 20, 5), (W // 2, H // 2)])
+        self.point(*(away if self.r.random() < 0.2 else (self.r.randrange(W), self.r.randrange(H))))
         self.window.show_all()
         self.window.get_frame_clock().connect("after-paint", self.on_paint)
         self.window.move(0, 0)
@@ -114,28 +84,6 @@ class Dialog:
     def point(self, x, y):
         """Put the pointer at a pixel of the screen."""
         Gdk.Display.get_default().get_default_seat().get_pointer().warp(Gdk.Screen.get_default(), int(x), int(y))
-
-    def box(self, widget):
-        x, y = widget.translate_coordinates(self.window, 0, 0)
-        return [x, y, x + widget.get_allocated_width(), y + widget.get_allocated_height()]
-
-    def act(self, kind, label):
-        """Do what a click on the widget does, the pointer left on it."""
-        widget = next(w[2] for w in self.widgets if w[1] == label)
-        x0, y0, x1, y1 = self.box(widget)
-        self.point(self.r.randint(x0 + 4, x1 - 5) if kind == "field" else x0 + 30, (y0 + y1) // 2)
-        if kind == "field":
-            widget.grab_focus_without_selecting()
-            widget.set_position(-1)
-        else:
-            widget.grab_focus()
-            if kind == "check":
-                widget.set_active(not widget.get_active())
-
-    def type(self, label, text):
-        widget = next(w[2] for w in self.widgets if w[1] == label)
-        widget.set_text(text)
-        widget.set_position(-1)
 
     def settle(self):
         """Run the main loop until what was changed is on the screen."""
@@ -152,11 +100,6 @@ class Dialog:
         pixels = Gdk.pixbuf_get_from_window(self.window.get_window(), 0, 0, W, H)
         assert pixels.get_rowstride() == 3 * W, "the window has an alpha channel"
         return pixels.get_pixels()[:3 * W * H]
-
-    def describe(self):
-        """The widgets with boxes and values."""
-        value = {"field": lambda w: w.get_text(), "check": lambda w: w.get_active(), "button": lambda w: ""}
-        return [dict(kind=k, label=n, box=self.box(w), value=value[k](w)) for k, n, w in self.widgets]
 
     def words(self):
         """Every word drawn: [word, x0, y0, x1, y1]."""
@@ -193,6 +136,111 @@ class Dialog:
         self.window.destroy()
         while Gtk.events_pending():
             Gtk.main_iteration_do(False)
+
+
+class Dialog(Window):
+    """A form."""
+
+    def __init__(self, r):
+        look = Layout(r)
+        super().__init__(r)
+        root = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=look.spacing)
+        root.set_border_width(look.border)
+        if look.titled:
+            title = Gtk.Label(label=r.choice(words.TITLES))
+            title.set_xalign(look.title_align)
+            root.pack_start(title, False, False, 0)
+        fields, checks, buttons = r.choice(FORMS)
+        self.widgets = []                       # [kind, label, Gtk widget]
+        grid = Gtk.Grid(row_spacing=look.row_spacing, column_spacing=look.column_spacing)
+        root.pack_start(grid, False, False, 0)
+        used = set()
+        for row, name in enumerate(r.sample(words.FIELDS, fields)):
+            used.add(name)
+            label = Gtk.Label(label=name + look.colon)
+            label.set_xalign(look.label_align)
+            entry = Gtk.Entry()
+            entry.set_hexpand(True)
+            grid.attach(label, 0, row, 1, 1)
+            grid.attach(entry, 1, row, 1, 1)
+            self.widgets.append(["field", name, entry])
+        for name in r.sample(words.CHECKS, checks):
+            used.add(name)
+            check = Gtk.CheckButton(label=name)
+            check.set_active(r.random() < 0.1)
+            root.pack_start(check, False, False, 0)
+            self.widgets.append(["check", name, check])
+        bar = Gtk.Box(spacing=look.spacing)
+        for name in r.sample([b for b in words.BUTTONS if b not in used], buttons):
+            button = Gtk.Button(label=name)
+            (bar.pack_end if look.buttons_end else bar.pack_start)(button, False, False, 0)
+            self.widgets.append(["button", name, button])
+        (root.pack_end if look.bar_bottom else root.pack_start)(bar, False, False, 0)
+        self.show(root, look)
+
+    def box(self, widget):
+        x, y = widget.translate_coordinates(self.window, 0, 0)
+        return [x, y, x + widget.get_allocated_width(), y + widget.get_allocated_height()]
+
+    def act(self, kind, label):
+        """Do what a click on the widget does, the pointer left on it."""
+        widget = next(w[2] for w in self.widgets if w[1] == label)
+        x0, y0, x1, y1 = self.box(widget)
+        self.point(self.r.randint(x0 + 4, x1 - 5) if kind == "field" else x0 + 30, (y0 + y1) // 2)
+        if kind == "field":
+            widget.grab_focus_without_selecting()
+            widget.set_position(-1)
+        else:
+            widget.grab_focus()
+            if kind == "check":
+                widget.set_active(not widget.get_active())
+
+    def type(self, label, text):
+        widget = next(w[2] for w in self.widgets if w[1] == label)
+        widget.set_text(text)
+        widget.set_position(-1)
+
+    def describe(self):
+        """The widgets with boxes and values."""
+        value = {"field": lambda w: w.get_text(), "check": lambda w: w.get_active(), "button": lambda w: ""}
+        return [dict(kind=k, label=n, box=self.box(w), value=value[k](w)) for k, n, w in self.widgets]
+
+
+class Page(Window):
+    """Words from edge to edge."""
+
+    def __init__(self, r):
+        look = Layout(r)
+        super().__init__(r)
+        fixed, y = Gtk.Fixed(), r.randint(0, 10)
+        self.show(fixed, look)                  # at first: sizes are known once the fonts are
+        while y < H - 24:
+            x, high = r.randint(0, 14), 18
+            while True:
+                widget, tall = self.word(r.choice(words.ALL))
+                wide = widget.get_preferred_width()[1]
+                if x + wide > W:
+                    widget.destroy()
+                    break
+                high = max(high, tall)
+                fixed.put(widget, x, y)
+                x += wide + r.randint(3, 16)
+            y += high + r.randint(0, 4)
+
+    def word(self, word):
+        """-> widget, its height"""
+        u = self.r.random()
+        if u < 0.35:
+            widget, high = Gtk.Label(label=word + self.r.choice(["", ":"])), 18
+        elif u < 0.7:
+            widget, high = Gtk.Button(label=word), 34
+        elif u < 0.9:
+            widget, high = Gtk.CheckButton(label=word), 22
+            widget.set_active(self.r.random() < 0.4)
+        else:
+            widget, high = Gtk.Entry(text=word, width_chars=len(word)), 34
+        widget.show()
+        return widget, high
 
 
 def plan(dialog, r):
@@ -241,12 +289,23 @@ def walk(r):
     dialog.close()
 
 
+def page(r):
+    """-> yields picture, description"""
+    shown = Page(r)
+    shown.settle()
+    picture = shown.picture()
+    if shown.window.get_size() == (W, H):
+        yield picture, dict(widgets=[], words=shown.words(), done=[], half=None)
+    shown.close()
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out")
     ap.add_argument("seed", type=int)
     ap.add_argument("shards", type=int)
     ap.add_argument("--size", type=int, default=2000, help="pictures in a shard")
+    ap.add_argument("--pages", action="store_true", help="pages of words instead of dialogs")
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
     Gtk.Settings.get_default().set_property("gtk-enable-animations", False)
@@ -256,7 +315,7 @@ def main():
         base = "%s/%d-%03d" % (a.out, a.seed, shard)
         pictures, lines = [], []
         while len(pictures) < a.size:
-            for picture, state in walk(r):
+            for picture, state in (page if a.pages else walk)(r):
                 pictures.append(picture)
                 lines.append(json.dumps(state))
         with open(base + ".rgb", "wb") as f:

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Go on training nano on rendered states of dialogs, on the CPU.
 
-train.py --init CHECKPOINT --data DIR --held DIR --out DIR --minutes M     starts from a checkpoint
-train.py --resume --data DIR --held DIR --out DIR --minutes M              goes on from OUT/state.pt, M minutes in all
+train.py --init CHECKPOINT --data DIR --held DIR --out DIR --minutes M       starts from a checkpoint
+train.py --resume --data DIR --held DIR --out DIR --minutes M            goes on from OUT/state.pt, M minutes in all
+
+--workers processes of one thread each train on their own batches, and every --sync steps their weights become the mean of all: cores that
+are shared with other work are then waited for seldom.
 
 Every --every minutes it saves OUT/state.pt, measures the running average of the weights on the held-out states (whole answers
 right, by length of history) and, only if they are the best so far, writes them to OUT/best, a complete checkpoint. At the end the
@@ -18,6 +21,8 @@ import time
 
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
@@ -26,6 +31,7 @@ from transformers import Glm4vForConditionalGeneration
 import curve
 import data
 import net
+import words
 from muon import Muon
 
 # Attention heads that are shown where to look: (layer, head).
@@ -34,17 +40,14 @@ GUIDES = dict(
     last=(1, 1),         # the answer's first words -> the label of the last finished goal in the history
     copies=(2, 1),       # a word about to be said -> the same word in the task
     name=(2, 0),         # the word that names the target -> the place where it is drawn
-    coordinates=(3, 0),  # a coordinate about to be said -> the word that names the target
+    naming=(3, 0),       # a coordinate about to be said -> the word that names the target
 )
 
 
 class Trainer:
-    def __init__(self, a):
-        self.a = a
-        source = a.out + "/base" if a.resume else a.init
-        if not a.resume:
-            os.makedirs(a.out, exist_ok=True)
-            shutil.copytree(a.init, a.out + "/base", dirs_exist_ok=True, ignore=shutil.ignore_patterns("train", "eval", "*.md"))
+    def __init__(self, a, rank):
+        self.a, self.rank = a, rank
+        source = a.out + "/base"
         self.reference = Glm4vForConditionalGeneration.from_pretrained(source, dtype=torch.float32)
         self.net = net.Net(self.reference)
         self.encode = data.Encoder(Tokenizer.from_file(source + "/tokenizer.json"))
@@ -60,9 +63,9 @@ class Trainer:
             self.groups[key] = (Muon([p for p, m in members if m]),
                                 torch.optim.AdamW([p for p, m in members if not m], betas=(0.9, 0.98), weight_decay=0.0))
         self.step, self.spent, self.best, self.log = 0, 0.0, -1.0, []
-        self.random = random.Random(a.seed)
         if a.resume:
             self.load()
+        self.random = random.Random("%d %d %d" % (a.seed, rank, self.step))
 
     # ------------------------------------------------------------ batches and losses
     def batch(self, shards, pictures, each, r, move):
@@ -78,27 +81,31 @@ class Trainer:
         return np.stack(images), states, samples
 
     def forward(self, images, samples, each):
-        """-> image tokens, encoded samples, ids (B, T), hidden (B, T, D), attention parts"""
+        """images: those that the samples ask about, then any number that are only read. -> image tokens, encoded samples, ids (B, T), hidden (B, A, D) before each answer token, attention parts"""
         image = self.net.vision(net.patches(images))
         rows = [self.encode(s) for s in samples]
         ids = torch.full((len(rows), max(len(e["ids"]) for e in rows)), self.encode.id["<|user|>"])
         for row, e in zip(ids, rows):
             row[:len(e["ids"])] = torch.tensor(e["ids"])
         starts = torch.tensor([e["start"] for e in rows])
-        hidden, seen = self.net.text(ids, image.repeat_interleave(each, 0), starts)
+        begin, end = (torch.tensor([e[k] for e in rows]) for k in ("begin", "end"))
+        asked = torch.minimum(begin[:, None] + torch.arange((end - begin).max()), end[:, None] - 1) - 1
+        hidden, seen = self.net.text(ids, image[:len(rows) // each].repeat_interleave(each, 0), starts, asked)
         return image, rows, ids, hidden, seen
 
     def logits(self, rows, ids, hidden):
         """-> (row, position) of every answer token, its logits, its id"""
         b = torch.cat([torch.full((e["end"] - e["begin"],), i) for i, e in enumerate(rows)])
         t = torch.cat([torch.arange(e["begin"], e["end"]) for e in rows])
-        return b, t, F.linear(hidden[b, t - 1], self.reference.lm_head.weight).float(), ids[b, t]
+        begin = torch.tensor([e["begin"] for e in rows])
+        return b, t, F.linear(hidden[b, t - begin[b]], self.reference.lm_head.weight).float(), ids[b, t]
 
-    def guide(self, seen, which, b, query):
+    def guide(self, rows, seen, which, b, query):
         """Log attention (N, T) of a guided head from the query positions."""
         layer, head = GUIDES[which]
         q, k = seen[layer]
-        score = (k[b, 0].float() @ q[b, head, query].float()[:, :, None])[..., 0] / 8
+        first = torch.tensor([e["begin"] - 1 for e in rows]) if layer == len(seen) - 1 else torch.zeros(len(rows), dtype=torch.long)
+        score = (k[b, 0].float() @ q[b, head, query - first[b]].float()[:, :, None])[..., 0] / 8
         later = torch.arange(k.shape[2]) > query[:, None]
         return score.masked_fill(later, -1e9).log_softmax(-1)
 
@@ -108,7 +115,7 @@ class Trainer:
         if not found:
             return torch.zeros(())
         b, q, k = torch.tensor(found).T
-        return -self.guide(seen, which, b, q).gather(1, k[:, None]).mean()
+        return -self.guide(rows, seen, which, b, q).gather(1, k[:, None]).mean()
 
     def read_loss(self, image, states):
         """Image tokens must be nearest to the embedding of the word that is drawn there. -> loss, share right"""
@@ -133,7 +140,6 @@ class Trainer:
                     weight[first[i] + pos - e["begin"]] = 3.0
                 for pos, value in e["coordinates"]:
                     coordinate[first[i] + pos - e["begin"]] = value
-                e["coordinate_queries"] = [(pos - 1, e["name"]) for pos, _ in e["coordinates"]]
                 if samples[i].target:
                     x0, y0, x1, y1 = samples[i].target["name"]
                     name_at.append((i, e["name"], (x0 + x1) / 2, (y0 + y1) / 2))
@@ -151,13 +157,10 @@ class Trainer:
                 far = ((cells % net.COLS + .5) * net.CELL - at[:, 2:3]) / 14, ((cells // net.COLS + .5) * net.CELL - at[:, 3:4]) / 10
                 place = torch.softmax(-0.5 * (far[0] ** 2 + far[1] ** 2), -1)
                 starts = torch.tensor([e["start"] for e in rows])
-                parts["name"] = -(place * self.guide(seen, "name", nb, nq).gather(1, starts[nb][:, None] + cells)).sum(-1).mean()
-                found = [(i, q, k) for i, e in enumerate(rows) for q, k in e["coordinate_queries"]]
-                cb, cq, ck = torch.tensor(found).T
-                parts["coordinates"] = -self.guide(seen, "coordinates", cb, cq).gather(1, ck[:, None]).mean()
-            for which in ("chain", "last", "copies"):
+                parts["name"] = -(place * self.guide(rows, seen, "name", nb, nq).gather(1, starts[nb][:, None] + cells)).sum(-1).mean()
+            for which in ("chain", "last", "copies", "naming"):
                 parts[which] = self.pairs(rows, seen, which)
-            weights = dict(text=1.0, point=1.0, read=0.3, name=0.3, coordinates=0.3, copies=0.3, chain=0.1, last=0.1)
+            weights = dict(text=1.0, point=1.0, read=1.0, name=0.3, naming=0.3, copies=0.3, chain=0.1, last=0.1)
             total = sum(weights[k] * v for k, v in parts.items())
         info = {k: v.item() for k, v in parts.items()}
         info.update(read_right=read_right.item(), right=(scores.argmax(-1) == want)[plain].float().mean().item())
@@ -186,7 +189,8 @@ class Trainer:
                     inside &= s.target["box"][low] < v < s.target["box"][high] - 1
                     same[pos - e["begin"]] = True
                 fields = sum(g[0] == "set" for g in s.goals)
-                what = "type" if s.half else "click" if s.target else "done"
+                known = s.half and set(s.said.split()) <= set(words.VALUES)
+                what = "type" if known else "type unknown" if s.half else "click" if s.target else "done"
                 words_right, whole = same.all().item(), same.all().item() and inside
                 for key in ("all", "steps %d" % len(s.steps), "fields %d" % fields, what):
                     kinds.setdefault(key, []).append((whole, words_right))
@@ -202,7 +206,7 @@ class Trainer:
     @torch.no_grad()
     def follow(self):
         """The running average takes a step towards the weights."""
-        keep = min(0.998, (1 + self.step) / (10 + self.step))
+        keep = min(0.998, (1 + self.step) / (10 + self.step)) ** self.a.sync
         for n, p in self.reference.named_parameters():
             self.average[n].lerp_(p, 1 - keep)
 
@@ -214,7 +218,7 @@ class Trainer:
 
     def save(self):
         state = dict(weights=self.reference.state_dict(), average=self.average, step=self.step, spent=self.spent, best=self.best,
-                     log=self.log, random=self.random.getstate(),
+                     log=self.log,
                      optimisers={k: [o.state_dict() for o in v] for k, v in self.groups.items()})
         torch.save(state, self.a.out + "/state.tmp")
         os.replace(self.a.out + "/state.tmp", self.a.out + "/state.pt")
@@ -227,7 +231,6 @@ class Trainer:
                 o.load_state_dict(s)
         self.average, self.step, self.spent = state["average"], state["step"], state["spent"]
         self.best, self.log = state["best"], state["log"]
-        self.random.setstate(state["random"])
 
     def rates(self, share):
         """Learning rates at this share of the time: a short rise, level, then a straight fall to nothing."""
@@ -250,32 +253,67 @@ class Trainer:
             self.write(self.a.out + "/best")
         self.save()
 
-    def run(self):
-        shards, held = data.Shards(self.a.data), data.Shards(self.a.held)
-        end, smooth, last, since = self.a.minutes * 60, {}, time.time(), time.time()
-        while self.spent < end and not os.path.exists(self.a.out + "/stop"):
-            self.rates(self.spent / end)
-            total, info = self.losses(*self.batch(shards, self.a.pictures, self.a.each, self.random, True), self.a.each)
-            total.backward()
-            for opts in self.groups.values():
-                torch.nn.utils.clip_grad_norm_([p for g in opts[1].param_groups for p in g["params"]], 1.0)
-                for o in opts:
-                    o.step()
+    def learn(self, shards, pages):
+        """One step. -> what it was like"""
+        images, states, samples = self.batch(shards, self.a.pictures, self.a.each, self.random, True)
+        if self.a.reading:
+            more, told, _ = self.batch(pages, self.a.reading, 0, self.random, True)
+            images, states = np.concatenate([images, more]), states + told
+        total, info = self.losses(images, states, samples, self.a.each)
+        total.backward()
+        for opts in self.groups.values():
+            torch.nn.utils.clip_grad_norm_([p for g in opts[1].param_groups for p in g["params"]], 1.0)
+            for o in opts:
+                o.step()
+        for p in self.reference.parameters():
+            p.grad = None
+        self.step += 1
+        return info
+
+    @torch.no_grad()
+    def meet(self, stop):
+        """All workers' weights become their mean, and the first worker's clock everybody's. -> whether to stop"""
+        if self.a.workers > 1:
+            flat = torch.cat([p.flatten() for p in self.reference.parameters()])
+            dist.all_reduce(flat)
+            at = 0
             for p in self.reference.parameters():
-                p.grad = None
-            self.step += 1
-            self.follow()
-            for k, v in info.items():
+                p.copy_(flat[at:at + p.numel()].view_as(p) / self.a.workers)
+                at += p.numel()
+            clock = torch.tensor([self.spent, float(stop)], dtype=torch.float64)
+            dist.broadcast(clock, 0)
+            self.spent, stop = clock[0].item(), bool(clock[1])
+        self.follow()
+        return stop
+
+    def run(self):
+        shards, held, pages = data.Shards(self.a.data), data.Shards(self.a.held), data.Shards(self.a.pages or "")
+        end, smooth, last, since = self.a.minutes * 60, {}, time.time(), time.time()
+        while True:
+            self.rates(self.spent / end)
+            for k, v in self.learn(shards, pages).items():
                 smooth[k] = smooth.get(k, v) * 0.95 + v * 0.05
             now = time.time()
             self.spent, last = self.spent + now - last, now
-            if self.step % 50 == 0:
+            if self.step % self.a.sync:
+                continue
+            if self.meet(self.spent >= end or os.path.exists(self.a.out + "/stop")):
+                break
+            if self.step % 50 == 0 and self.rank == 0:
                 print("%5d %.1f min" % (self.step, self.spent / 60), {k: round(v, 3) for k, v in smooth.items()}, flush=True)
-            if now - since > self.a.every * 60:
+            if self.rank == 0 and now - since > self.a.every * 60:
                 self.checkpoint(held)
-                shards.refresh()
                 since = last = time.time()
-        self.checkpoint(held)
+        if self.rank == 0:
+            self.checkpoint(held)
+
+
+def work(rank, a):
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(a.seed)
+    if a.workers > 1:
+        dist.init_process_group("gloo", init_method="file://%s/meeting" % os.path.abspath(a.out), rank=rank, world_size=a.workers)
+    Trainer(a, rank).run()
 
 
 def main():
@@ -284,23 +322,33 @@ def main():
     ap.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
     ap.add_argument("--data", required=True, help="folder of shards written by render.py")
     ap.add_argument("--held", required=True, help="folder of shards, of another seed, to measure on")
+    ap.add_argument("--pages", help="folder of shards written by render.py --pages")
     ap.add_argument("--out", required=True)
     ap.add_argument("--minutes", type=float, required=True, help="training time, measuring not counted")
     ap.add_argument("--every", type=float, default=8, help="minutes between measurements")
-    ap.add_argument("--pictures", type=int, default=8, help="pictures in a step")
+    ap.add_argument("--pictures", type=int, default=6, help="pictures in a worker's step")
     ap.add_argument("--each", type=int, default=4, help="tasks asked about each picture")
+    ap.add_argument("--reading", type=int, default=0, help="pages only to be read in a worker's step")
     ap.add_argument("--rate", type=float, default=0.4, help="learning rate, as a multiple of Muon 0.02 and AdamW 0.002")
-    ap.add_argument("--see-rate", type=float, default=0.25, help="the vision's rate, as a multiple of that")
+    ap.add_argument("--see-rate", type=float, default=0.6, help="the vision's rate, as a multiple of that")
     ap.add_argument("--fall", type=float, default=0.4, help="share of the time in which the rate falls")
     ap.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="autocast to bfloat16")
-    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--workers", type=int, default=2)
+    ap.add_argument("--threads", type=int, default=1, help="threads of a worker")
+    ap.add_argument("--sync", type=int, default=10, help="steps between two meetings of the workers")
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
+    if a.reading and not a.pages:
+        ap.error("--reading needs --pages")
     if not a.init and not a.resume:
         ap.error("give --init or --resume")
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
-    Trainer(a).run()
+    os.makedirs(a.out, exist_ok=True)
+    for left in ("stop", "meeting"):
+        if os.path.exists(a.out + "/" + left):
+            os.remove(a.out + "/" + left)
+    if not a.resume:
+        shutil.copytree(a.init, a.out + "/base", dirs_exist_ok=True, ignore=shutil.ignore_patterns("train", "eval", "*.md"))
+    torch.multiprocessing.spawn(work, (a,), a.workers)
 
 
 if __name__ == "__main__":
