@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks a template and writes the one user message that it describes.
+#include "prompts/render.h"
+
+#include "base/file.h"
+#include "base/image_codec.h"
+#include "prompts/action_section.h"
+#include "prompts/embedded.h"
+#include "prompts/template.h"
+
+#include <algorithm>
+#include <cctype>
+#include <functional>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kTemplateBytesMax = 256U << 10U;
+constexpr std::size_t kHistoryImagesMax = 4;
+constexpr std::size_t kWebHistoryMax = 15;
+constexpr std::size_t kElementTextMax = 200; // characters; longer ones are whole paragraphs
+
+/// Grows the parts of a message; neighbouring texts become one part.
+class PartWriter {
+public:
+    void add_text(std::string_view text) {
+        if (text.empty()) {
+            return;
+        }
+        if (parts_.empty() || !std::holds_alternative<TextPart>(parts_.back())) {
+            parts_.emplace_back(TextPart{});
+        }
+        std::get<TextPart>(parts_.back()).text_utf8 += text;
+    }
+    void add_image(const Image& image) { parts_.emplace_back(ImagePart{image}); }
+    std::vector<Part> take() { return std::move(parts_); }
+
+private:
+    std::vector<Part> parts_;
+};
+
+std::size_t character_count(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// `[i]: <tag> "text", "aria-label";` with a tag for what is typed into or pressed; nothing where there is no name at all.
+std::string element_line(const MarkedElement& element) {
+    const bool shows_tag = element.tag == "button" || element.tag == "input" || element.tag == "textarea";
+    const std::string tag = shows_tag ? fmt::format(" <{}>", element.tag) : "";
+    const std::string& text = element.text_utf8;
+    const std::string& label = element.aria_label_utf8;
+    if (text.empty()) {
+        return shows_tag ? fmt::format("[{}]:{} \"{}\";", element.number, tag, label) : "";
+    }
+    if (character_count(text) >= kElementTextMax || text.find("<img") != std::string::npos) {
+        return "";
+    }
+    return label.empty() || label == text ? fmt::format("[{}]:{} \"{}\";", element.number, tag, text)
+                                          : fmt::format("[{}]:{} \"{}\", \"{}\";", element.number, tag, text, label);
+}
+
+std::string element_list(std::span<const MarkedElement> elements) {
+    std::vector<std::string> lines;
+    for (const MarkedElement& element : elements) {
+        if (std::string line = element_line(element); !line.empty()) {
+            lines.push_back(std::move(line));
+        }
+    }
+    return fmt::format("{}", fmt::join(lines, "\t"));
+}
+
+Result<Image> halved(const Image& image) {
+    const Size size = image.size();
+    return scaled(image, {std::max(1, size.width_px / 2), std::max(1, size.height_px / 2)});
+}
+
+Dialect dialect_of(Surface surface) {
+    switch (surface) {
+    case Surface::Mobile: return Dialect::GlmMobile;
+    case Surface::Desktop: return Dialect::GlmDesktop;
+    case Surface::Web: return Dialect::GlmWebMarks;
+    }
+    return Dialect::GlmDesktop;
+}
+
+class Renderer {
+public:
+    Renderer(const PromptInput& input, std::string_view file) : input_(input), file_(file) {
+        for (std::size_t i = input_.history.size(); i > 0 && with_image_.size() < kHistoryImagesMax; --i) {
+            if (!input_.history[i - 1].screenshot.is_empty()) {
+                with_image_.insert(with_image_.begin(), i - 1);
+            }
+        }
+        if (!input_.history.empty() && !with_image_.empty()) { // of the last four steps only
+            std::erase_if(with_image_, [&](std::size_t i) { return i + kHistoryImagesMax < input_.history.size(); });
+        }
+        fields_ = {
+            {"goal", input_.goal_utf8},
+            {"memory", input_.memory},
+            {"policy", input_.policy_text},
+            {"start_url", input_.start_url},
+            {"now", input_.now_text},
+            {"elements", element_list(input_.elements)},
+            {"history", input_.history.empty() ? "" : "yes"},
+            {"history_images", with_image_.empty() ? "" : "yes"},
+            {"history_image_count", fmt::format("{}", with_image_.size())},
+        };
+    }
+
+    Result<std::vector<Part>> render(const std::vector<TemplateNode>& nodes) {
+        TRY(walk(nodes));
+        return writer_.take();
+    }
+
+private:
+    [[nodiscard]] Error unknown(const TemplateNode& node, std::string_view what, std::string_view known) const {
+        return {ErrorCode::ParseFailed, fmt::format("{}:{}: there is no {} '{}'; there are {}", file_, node.line, what,
+                                                    node.style.empty() ? node.name : node.name + ":" + node.style,
+                                                    known)};
+    }
+    [[nodiscard]] std::string field_names() const {
+        std::vector<std::string_view> names;
+        for (const auto& [name, value] : fields_) {
+            names.push_back(name);
+        }
+        return fmt::format("{}", fmt::join(names, ", "));
+    }
+
+    Result<void> walk(const std::vector<TemplateNode>& nodes) {
+        for (const TemplateNode& node : nodes) {
+            TRY(write(node));
+        }
+        return {};
+    }
+
+    Result<void> write(const TemplateNode& node) {
+        switch (node.kind) {
+        case TemplateNode::Kind::Text: writer_.add_text(node.text); return {};
+        case TemplateNode::Kind::Block: return write_block(node);
+        case TemplateNode::Kind::Field:
+        case TemplateNode::Kind::Section: break;
+        }
+        const auto field = fields_.find(node.name);
+        if (field == fields_.end()) {
+            return unknown(node, "field", field_names());
+        }
+        if (node.kind == TemplateNode::Kind::Field) {
+            writer_.add_text(field->second);
+            return {};
+        }
+        return field->second.empty() == node.is_inverse ? walk(node.children) : Result<void>();
+    }
+
+    Result<void> write_block(const TemplateNode& node) {
+        if (node.name == "actions") {
+            const std::string section = action_section(node.style, dialect_of(input_.surface), input_.app_names);
+            if (section.empty()) {
+                return unknown(node, "style", "actions: bullets, calls, formats, json_schemas, meanings, python_schemas");
+            }
+            writer_.add_text(section);
+            return {};
+        }
+        if (node.name == "image" && node.style == "current") {
+            writer_.add_image(input_.screenshot);
+            return {};
+        }
+        if (node.name == "images" && node.style == "history") {
+            for (const std::size_t i : with_image_) {
+                writer_.add_image(TRY(halved(input_.history[i].screenshot)));
+            }
+            return {};
+        }
+        if (node.name == "history") {
+            return write_history(node);
+        }
+        return unknown(node, "block", "actions:STYLE, image:current, images:history, history:STYLE");
+    }
+
+    Result<void> write_history(const TemplateNode& node) {
+        if (node.style == "interleaved") {
+            return write_interleaved();
+        }
+        using Line = std::function<std::string(std::size_t, const HistoryStep&)>;
+        struct Style {
+            std::string_view name;
+            std::string_view separator;
+            std::size_t steps_max;
+            Line line;
+        };
+        const std::vector<Style> styles{
+            {"numbered", "\n", SIZE_MAX, [](std::size_t i, const HistoryStep& s) { return fmt::format("{} {}", i + 1, s.summary); }},
+            {"steps_from_0", "", SIZE_MAX,
+             [](std::size_t i, const HistoryStep& s) { return fmt::format("Step {}:\n{}\n\n", i, s.history_text); }},
+            {"steps_from_1", "", SIZE_MAX, [](std::size_t i, const HistoryStep& s) { return fmt::format("\nstep {}: {}", i + 1, s.history_text); }},
+            {"web", "\n", kWebHistoryMax,
+             [](std::size_t i, const HistoryStep& s) {
+                 return fmt::format("{}.Thought:{} Action:{} Observation:{}", i, s.thought, s.call,
+                                    s.observation.empty() ? "Success" : s.observation);
+             }},
+        };
+        const auto style = std::ranges::find(styles, node.style, &Style::name);
+        if (style == styles.end()) {
+            return unknown(node, "style", "history: interleaved, numbered, steps_from_0, steps_from_1, web");
+        }
+        const std::size_t count = std::min(style->steps_max, input_.history.size());
+        const auto steps = std::span(input_.history).last(count);
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            writer_.add_text(i > 0 ? style->separator : "");
+            writer_.add_text(style->line(i, steps[i]));
+        }
+        return {};
+    }
+
+    Result<void> write_interleaved() {
+        for (std::size_t i = 0; i < input_.history.size(); ++i) {
+            const HistoryStep& step = input_.history[i];
+            writer_.add_text(fmt::format("\nstep {}: Screenshot:", i + 1));
+            if (std::ranges::find(with_image_, i) != with_image_.end()) {
+                writer_.add_image(TRY(halved(step.screenshot)));
+            } else {
+                writer_.add_text("(Omitted in context.)");
+            }
+            writer_.add_text(fmt::format(" Thought: {}\nAction: {}", step.thought, step.call));
+        }
+        return {};
+    }
+
+    const PromptInput& input_;
+    std::string_view file_;
+    std::vector<std::size_t> with_image_; ///< steps whose screenshot is shown, oldest first
+    std::map<std::string, std::string, std::less<>> fields_;
+    PartWriter writer_;
+};
+
+bool is_plain_name(std::string_view name) {
+    return !name.empty() && name.size() <= 64 && name.front() != '.' && std::ranges::all_of(name, [](char c) {
+        return c == '.' || c == '-' || c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+    });
+}
+
+struct Source {
+    std::string file; ///< for messages
+    std::string text;
+};
+
+/// The file in the override folder, else the embedded one.
+Result<Source> find_template(const PromptInput& input, const std::filesystem::path& override_dir) {
+    if (!is_plain_name(input.prompt)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("'{}' is not a prompt's name", input.prompt.substr(0, 80))};
+    }
+    const std::string path = fmt::format("{}/{}.md", input.prompt, surface_name(input.surface));
+    if (!override_dir.empty()) {
+        const std::filesystem::path file = override_dir / path;
+        Result<std::string> text = read_file(file, kTemplateBytesMax);
+        if (text) {
+            return Source{file.string(), std::move(*text)};
+        }
+        if (text.error().code != ErrorCode::NotFound) {
+            return text.error().with_context("prompt template");
+        }
+    }
+    const auto templates = embedded_templates();
+    const auto found = std::ranges::find(templates, path, &EmbeddedTemplate::path);
+    if (found == templates.end()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("there is no prompt '{}' for {}; there are: {}", input.prompt,
+                                                             surface_name(input.surface), fmt::join(prompt_names(), ", "))};
+    }
+    return Source{"prompts/" + path, std::string(found->source)};
+}
+
+} // namespace
+
+std::string_view surface_name(Surface surface) {
+    switch (surface) {
+    case Surface::Mobile: return "mobile";
+    case Surface::Desktop: return "desktop";
+    case Surface::Web: return "web";
+    }
+    return "";
+}
+
+std::vector<std::string> prompt_names() {
+    std::vector<std::string> names;
+    for (const EmbeddedTemplate& entry : embedded_templates()) {
+        const std::string name(entry.path.substr(0, entry.path.find('/')));
+        if (std::ranges::find(names, name) == names.end()) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
+Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptions& options) {
+    if (input.goal_utf8.size() > options.goal_bytes_max) {
+        return Error{ErrorCode::LimitExceeded,
+                     fmt::format("the goal takes {} bytes, more than {}", input.goal_utf8.size(), options.goal_bytes_max)};
+    }
+    if (input.screenshot.is_empty()) {
+        return Error{ErrorCode::InvalidArgument, "a prompt needs the current screenshot"};
+    }
+    const Source source = TRY(find_template(input, options.override_dir));
+    const std::vector<TemplateNode> nodes = TRY(parse_template(source.text, source.file));
+    RenderedPrompt rendered;
+    Message message;
+    message.parts = TRY(Renderer(input, source.file).render(nodes));
+    rendered.request.messages.push_back(std::move(message));
+    rendered.dialect = dialect_of(input.surface);
+    rendered.picture = input.screenshot.size();
+    return rendered;
+}
+
+} // namespace handeye
