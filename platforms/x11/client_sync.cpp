@@ -95,33 +95,17 @@ bool ClientSync::answers_pings(::Window window) {
     return std::find(protocols.values.begin(), protocols.values.end(), ping) != protocols.values.end();
 }
 
-bool ClientSync::take_pong(unsigned long token) {
-    bool found = false;
-    while (!connection_->is_lost() && XPending(connection_->get()) > 0) {
-        XEvent event;
-        XNextEvent(connection_->get(), &event);
-        found = found || (event.type == ClientMessage &&
-                          event.xclient.message_type == connection_->atom("WM_PROTOCOLS") &&
-                          static_cast<Atom>(event.xclient.data.l[0]) == connection_->atom("_NET_WM_PING") &&
-                          event.xclient.window == connection_->root() &&
-                          static_cast<unsigned long>(event.xclient.data.l[1]) == token);
-    }
-    return found;
-}
-
-Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_token stop) {
-    const unsigned long token = next_token_++; // stands where a timestamp would: it comes back as it was sent
-    XEvent event{};
-    event.xclient.type = ClientMessage;
-    event.xclient.window = window;
-    event.xclient.message_type = connection_->atom("WM_PROTOCOLS");
-    event.xclient.format = 32;
-    event.xclient.data.l[0] = static_cast<long>(connection_->atom("_NET_WM_PING"));
-    event.xclient.data.l[1] = static_cast<long>(token);
-    event.xclient.data.l[2] = static_cast<long>(window);
-    XSendEvent(connection_->get(), window, 0, NoEventMask, &event);
+Result<bool> ClientSync::wait_for_event(const std::function<bool(const XEvent&)>& is_wanted, TimePoint deadline,
+                                        std::stop_token stop) {
     XFlush(connection_->get());
-    while (!take_pong(token)) {
+    while (true) {
+        while (!connection_->is_lost() && XPending(connection_->get()) > 0) {
+            XEvent event;
+            XNextEvent(connection_->get(), &event);
+            if (is_wanted(event)) {
+                return true;
+            }
+        }
         TRY(connection_->check("waiting for a program"));
         const TimePoint now = clock_.now();
         if (now >= deadline || stop.stop_requested()) {
@@ -131,7 +115,50 @@ Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_tok
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
         poll(&ready, 1, static_cast<int>(std::clamp<long>(left, 1, 10)));
     }
-    return true;
+}
+
+Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_token stop) {
+    const Atom protocols = connection_->atom("WM_PROTOCOLS");
+    const auto token = static_cast<long>(next_token_++); // stands where a timestamp would: it comes back as it was sent
+    XEvent event{};
+    event.xclient.type = ClientMessage;
+    event.xclient.window = window;
+    event.xclient.message_type = protocols;
+    event.xclient.format = 32;
+    event.xclient.data.l[0] = static_cast<long>(connection_->atom("_NET_WM_PING"));
+    event.xclient.data.l[1] = token;
+    event.xclient.data.l[2] = static_cast<long>(window);
+    XSendEvent(connection_->get(), window, 0, NoEventMask, &event);
+    const auto is_pong = [&](const XEvent& answer) {
+        return answer.type == ClientMessage && answer.xclient.message_type == protocols &&
+               answer.xclient.window == connection_->root() && answer.xclient.data.l[0] == event.xclient.data.l[0] &&
+               answer.xclient.data.l[1] == token;
+    };
+    return wait_for_event(is_pong, deadline, std::move(stop));
+}
+
+Result<bool> ClientSync::wait_for_manager(TimePoint deadline, std::stop_token stop) {
+    TRY(connection_->sync("waiting for the window manager"));
+    const Atom request = connection_->atom("_NET_REQUEST_FRAME_EXTENTS");
+    const Property supported = read_property(*connection_, connection_->root(), connection_->atom("_NET_SUPPORTED"));
+    if (std::find(supported.values.begin(), supported.values.end(), request) == supported.values.end()) {
+        return true; // no manager, or one that answers no questions
+    }
+    if (probe_ == 0) {
+        probe_ = XCreateSimpleWindow(connection_->get(), connection_->root(), -1, -1, 1, 1, 0, 0, 0);
+        XSelectInput(connection_->get(), probe_, PropertyChangeMask);
+    }
+    XEvent event{};
+    event.xclient.type = ClientMessage;
+    event.xclient.window = probe_;
+    event.xclient.message_type = request;
+    event.xclient.format = 32;
+    XSendEvent(connection_->get(), connection_->root(), 0, SubstructureRedirectMask | SubstructureNotifyMask, &event);
+    const Atom extents = connection_->atom("_NET_FRAME_EXTENTS");
+    const auto is_answer = [&](const XEvent& answer) {
+        return answer.type == PropertyNotify && answer.xproperty.window == probe_ && answer.xproperty.atom == extents;
+    };
+    return wait_for_event(is_answer, deadline, std::move(stop));
 }
 
 Result<bool> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_token stop) {

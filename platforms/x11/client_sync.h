@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "platforms/x11/connection.h"
 
+#include <functional>
 #include <memory>
 
 namespace handeye::x11 {
@@ -18,6 +19,10 @@ public:
     /// neither could be seen before `deadline`.
     Result<bool> wait_until_handled(TimePoint deadline, std::stop_token stop);
 
+    /// Returns when the window manager has handled all events so far (true at once where there is none): a click moves the focus
+    /// only when the manager gets round to it. False when it did not answer before `deadline`.
+    Result<bool> wait_for_manager(TimePoint deadline, std::stop_token stop);
+
     /// The window that keys go to now, or 0: with focus on the root it is the one under the pointer.
     Result<::Window> focused_window();
     /// The ancestor of `window` (or itself) that carries WM_STATE or WM_PROTOCOLS: what a person calls the window. 0 if none.
@@ -29,11 +34,12 @@ private:
     bool answers_pings(::Window window);
     Result<bool> ping(::Window window, TimePoint deadline, std::stop_token stop);
     Result<bool> wait_until_idle(int pid, TimePoint deadline, std::stop_token stop);
-    bool take_pong(unsigned long token);
+    Result<bool> wait_for_event(const std::function<bool(const XEvent&)>& is_wanted, TimePoint deadline, std::stop_token stop);
 
     std::unique_ptr<Connection> connection_;
     Clock& clock_;
     unsigned long next_token_ = 1;
+    ::Window probe_ = 0; ///< never shown: the manager is asked about it
 };
 
 } // namespace handeye::x11

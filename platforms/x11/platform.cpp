@@ -18,6 +18,7 @@ namespace handeye::x11 {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::milliseconds(1500);
+constexpr Duration kManagerPatience = std::chrono::milliseconds(500);
 constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
 
 } // namespace
@@ -131,6 +132,7 @@ Result<std::optional<Point>> X11Platform::pointer() {
 
 Result<TextResult> X11Platform::type_text(std::string_view text_utf8, std::stop_token stop) {
     TRY(check_target());
+    TRY(let_focus_settle());
     return typer_->type(text_utf8, std::move(stop));
 }
 
@@ -138,6 +140,7 @@ Result<Settled> X11Platform::settle(const SettleOptions& options, std::stop_toke
     TRY(screen_->check("settling"));
     // A program that is still busy with the last input has not begun to paint: silence means nothing until it is through.
     const TimePoint start = clock_.now();
+    TRY(clients_->wait_for_manager(start + options.deadline, stop));
     TRY(clients_->wait_until_handled(start + options.deadline, stop));
     const Duration waited = clock_.now() - start;
     SettleOptions rest = options;
@@ -153,6 +156,17 @@ Result<void> X11Platform::wait_until_read() {
     const bool was_seen = TRY(clients_->wait_until_handled(clock_.now() + kReadPatience, {}));
     if (!was_seen) {
         TRY(damage_->settle(area_, kQuietInstead, {})); // no sign of life: silence on the screen is the best there is
+    }
+    return {};
+}
+
+/// Keys that follow a click go where the click puts the focus, not where it was: some managers take it from everybody in between.
+Result<void> X11Platform::let_focus_settle() {
+    if (may_focus_move_) {
+        const TimePoint deadline = clock_.now() + kManagerPatience;
+        TRY(clients_->wait_for_manager(deadline, {}));
+        TRY(clients_->wait_until_handled(deadline, {})); // the program may hand the focus on to one of its windows
+        may_focus_move_ = false;
     }
     return {};
 }

@@ -58,6 +58,7 @@ private:
     Result<void> release(const std::string& name);
     Result<KeyStroke> stroke_for(const std::string& name);
     Result<void> wait_until_read();
+    Result<void> let_focus_settle();
     Result<void> run(const LaunchApp& launch_app);
     Result<void> run(const FocusWindow& focus);
     Result<void> run(const NavigateBack& back);
@@ -80,6 +81,7 @@ private:
     std::string window_title_;  // for messages
     Rect area_;                 // of the last capture or display(), in root pixels: the frame of input
     std::uint64_t captures_ = 0;
+    bool may_focus_move_ = true; // a click was sent, or a window activated, and the window manager may not have seen to it
     std::map<std::string, KeyStroke> pressed_; // by name: a layout may change between press and release
     std::vector<int> launched_;
 };

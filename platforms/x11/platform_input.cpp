@@ -52,6 +52,7 @@ Result<void> X11Platform::send(const PointerMove& move) {
 }
 
 Result<void> X11Platform::send(const PointerButton& button) {
+    may_focus_move_ = true;
     return gate_->button(button_number(button.button), button.edge == Edge::Press);
 }
 
@@ -85,6 +86,7 @@ Result<void> X11Platform::send(const Key& key) {
     if (key.edge == Edge::Release) {
         return release(key.keysym);
     }
+    TRY(let_focus_settle());
     const KeyStroke stroke = TRY(stroke_for(key.keysym));
     return press(key.keysym, stroke);
 }
@@ -131,12 +133,14 @@ Result<void> X11Platform::run(const LaunchApp& launch_app) {
     reap_launched();
     const Environment environment =
         headless_ ? headless_->environment() : Environment{{"DISPLAY", screen_->name()}};
+    may_focus_move_ = true;
     launched_.push_back(TRY(launch(launch_app.argv, environment)));
     return {};
 }
 
 Result<void> X11Platform::run(const FocusWindow& focus) {
     const WindowInfo window = TRY(find_window(*screen_, focus.title));
+    may_focus_move_ = true;
     return activate_window(*screen_, window.id, clock_);
 }
 
