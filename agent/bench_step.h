@@ -32,12 +32,14 @@ struct StepBench {
     Duration total_worst{};
     Duration budget = std::chrono::milliseconds(15);
     Duration settle_median{};         ///< the application's time, not in the total
+    Duration whole_frame{};           ///< encoding a frame of which nothing is known yet: what a step adds when all of the screen changed
     std::uint64_t recording_bytes = 0;
     [[nodiscard]] bool is_within_budget() const { return total_median < budget; }
 };
 
 /// Runs `steps` steps (>= 1) of a session that records into `record_file` (must not exist). The model's place is taken by one
-/// that answers at once with a hover that wanders over the target: nothing is clicked and nothing is typed.
+/// that answers at once with a hover that wanders over the target: nothing is clicked and nothing is typed. The prompt is the
+/// largest one, with its history pictures.
 Result<StepBench> bench_step(Platform& platform, Clock& clock, int steps, const std::filesystem::path& record_file);
 
 } // namespace handeye

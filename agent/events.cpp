@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/events.h"
 
+#include "agent/history.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -228,6 +229,7 @@ SessionEvent action_proposed(At at, const ParsedReply& reply) {
     json data = attempt_json(at);
     data["verb"] = verb_name(reply.action);
     data["action"] = json::parse(to_canonical_json(reply.action), nullptr, false);
+    data["summary"] = summarize(reply);
     data["call"] = reply.call;
     data["dialect"] = dialect_name(reply.dialect);
     data["thought"] = reply.thought;

@@ -41,6 +41,16 @@ public:
 
     [[nodiscard]] const std::string& id() const override { return options_.session_id; }
 
+    Result<void> configure(const Budget& budget, const Policy& policy, Surface surface) override {
+        SessionOptions changed = options_;
+        changed.budget = budget;
+        changed.policy = policy;
+        changed.surface = surface;
+        TRY(check_options(changed));
+        options_ = std::move(changed);
+        return {};
+    }
+
     Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) override {
         const TimePoint start = clock_.now();
         if (!is_opened_) {

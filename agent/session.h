@@ -45,6 +45,8 @@ public:
     /// tasks, one after the other; session.closed follows when it is destroyed. Stops within one injected event and one
     /// decoded token; the wall-time budget is checked at each piece of an answer and between stages. Nothing stays pressed on any way out. An Error only when the sink failed; everything else is a TaskReport.
     virtual Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) = 0;
+    /// Limits and surface of the tasks that follow; InvalidArgument as in create(). Not while a task runs.
+    virtual Result<void> configure(const Budget& budget, const Policy& policy, Surface surface) = 0;
     [[nodiscard]] virtual const std::string& id() const = 0;
 };
 

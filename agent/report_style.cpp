@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the report looks. One sheet, no outside resource, both colour schemes.
+#include "agent/report_html.h"
+
+namespace handeye::report {
+
+std::string_view style_sheet() {
+    return R"css(
+:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5b6570;--line:#dfe3e8;--code:#f1f3f6;--accent:#3757d6;
+--ok:#12734a;--ok-bg:#dcf3e7;--warn:#8a5a00;--warn-bg:#fdf0d2;--bad:#b3261e;--bad-bg:#fce3e1;--plain:#48525d;--plain-bg:#e9ecf0;
+--s-capture:#5b8ff9;--s-render:#8c7ae6;--s-generate:#3757d6;--s-decide:#b07aa1;--s-execute:#e8833a;--s-settle:#c9ced6;--s-verify:#4db6ac;--s-record:#7f8c9a}
+@media (prefers-color-scheme:dark){:root{--bg:#14171b;--card:#1c2026;--ink:#e6e9ed;--soft:#9aa5b1;--line:#2e343c;--code:#15181d;--accent:#8ea6ff;
+--ok:#7fdcae;--ok-bg:#15372a;--warn:#f2c667;--warn-bg:#3b2f12;--bad:#ff9d95;--bad-bg:#452220;--plain:#b5bfca;--plain-bg:#2a3038;
+--s-generate:#7b93ff;--s-settle:#4a525c}}
+*{box-sizing:border-box}
+html{scroll-behavior:smooth;scroll-padding-top:1rem}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
+h1,h2,h3,p,dl,dd,ol,figure,pre{margin:0;padding:0}
+.wrap{max-width:1320px;margin:0 auto;padding:0 1.5rem}
+.head{background:var(--card);border-bottom:1px solid var(--line);padding:1.6rem 0 1.4rem}
+.brand{color:var(--soft);font-size:.8rem;letter-spacing:.04em;margin-bottom:.7rem}
+.brand b{color:var(--accent)}
+h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:pre-wrap}
+.verdict{display:flex;gap:.7rem;align-items:baseline;margin-top:.7rem;color:var(--soft)}
+.verdict p{max-width:80ch}
+.answer{margin-top:.8rem;padding:.7rem .9rem;border-left:3px solid var(--accent);background:var(--code);border-radius:0 6px 6px 0;white-space:pre-wrap}
+.facts{display:flex;flex-wrap:wrap;gap:.6rem 2.2rem;margin-top:1.2rem}
+.facts dt{font-size:.72rem;color:var(--soft);text-transform:uppercase;letter-spacing:.05em}
+.facts dd{font-size:1rem;font-variant-numeric:tabular-nums}
+.badge{display:inline-block;padding:.08rem .55rem;border-radius:99px;font-size:.78rem;font-weight:600;white-space:nowrap}
+.badge.ok{color:var(--ok);background:var(--ok-bg)}.badge.warn{color:var(--warn);background:var(--warn-bg)}
+.badge.bad{color:var(--bad);background:var(--bad-bg)}.badge.plain{color:var(--plain);background:var(--plain-bg)}
+.note{margin-top:.8rem;padding:.55rem .8rem;border-radius:8px;font-size:.9rem}
+.note.warn{background:var(--warn-bg);color:var(--warn)}.note.bad{background:var(--bad-bg);color:var(--bad)}.note.plain{background:var(--plain-bg);color:var(--plain)}
+.grid{display:grid;grid-template-columns:320px minmax(0,1fr);gap:1.5rem;margin-top:1.5rem;margin-bottom:3rem;align-items:start}
+.nav{position:sticky;top:1rem;max-height:calc(100vh - 2rem);overflow:auto;background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1rem}
+.nav h2{font-size:.95rem}
+.legend{display:flex;flex-wrap:wrap;gap:.15rem .75rem;margin:.5rem 0 .7rem;font-size:.72rem;color:var(--soft)}
+.legend svg{width:.65rem;height:.65rem;margin-right:.28rem;vertical-align:-.03rem}
+.nav ol{list-style:none}
+.nav a{display:grid;grid-template-columns:1.7rem minmax(0,1fr) auto;gap:.05rem .4rem;padding:.38rem .45rem;border-radius:8px;color:inherit;text-decoration:none;font-size:.87rem}
+.nav a:hover,.nav a:focus-visible{background:var(--code)}
+.nav .n{color:var(--soft);text-align:right;font-variant-numeric:tabular-nums}
+.nav .what{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.nav .t{color:var(--soft);font-size:.78rem;font-variant-numeric:tabular-nums}
+.nav .bar{grid-column:2/4;height:6px;width:100%;border-radius:3px;background:var(--code)}
+.dot{display:inline-block;width:.55rem;height:.55rem;border-radius:50%;margin-right:.4rem}
+.dot.ok{background:var(--ok)}.dot.warn{background:var(--warn)}.dot.bad{background:var(--bad)}.dot.plain{background:var(--plain)}
+.task{font-size:1.05rem;margin:0 0 .8rem}
+.step{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.2rem 1.2rem;margin-bottom:1.2rem}
+.step:target{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
+.step>header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem .7rem}
+.step .no{color:var(--soft);font-variant-numeric:tabular-nums;font-weight:600}
+.step h3{font-size:1.1rem;font-weight:620;flex:1 1 12rem}
+.step .time{color:var(--soft);font-variant-numeric:tabular-nums}
+.thought{margin-top:.5rem;max-width:85ch;white-space:pre-wrap;color:var(--soft)}
+.pictures{display:flex;flex-wrap:wrap;gap:1rem;margin-top:.9rem;align-items:flex-start}
+.pictures figure{flex:1 1 240px;min-width:0}
+.pictures figure.before{flex-grow:1.75}
+.pictures figure:has(input:checked){flex-basis:100%}
+.pictures label{display:block;cursor:zoom-in;border:1px solid var(--line);border-radius:8px;overflow:hidden;background:var(--code)}
+.pictures input{position:absolute;opacity:0;pointer-events:none}
+.pictures label:has(input:checked){cursor:zoom-out}
+.pictures label:has(input:focus-visible){outline:2px solid var(--accent)}
+.pictures svg{display:block;width:100%;height:auto}
+figcaption{margin-top:.3rem;font-size:.78rem;color:var(--soft)}
+.withheld{padding:2.2rem 1rem;text-align:center;color:var(--soft);border:1px dashed var(--line);border-radius:8px;font-size:.88rem}
+.stages{display:block;width:100%;height:10px;border-radius:5px;margin-top:1rem;background:var(--code)}
+.times{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin-top:.35rem;font-size:.78rem;color:var(--soft);font-variant-numeric:tabular-nums}
+.times svg{width:.6rem;height:.6rem;margin-right:.28rem}
+.s-capture{fill:var(--s-capture)}.s-render{fill:var(--s-render)}.s-generate{fill:var(--s-generate)}.s-decide{fill:var(--s-decide)}
+.s-execute{fill:var(--s-execute)}.s-settle{fill:var(--s-settle)}.s-verify{fill:var(--s-verify)}.s-record{fill:var(--s-record)}
+table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums;margin-top:.9rem}
+caption{text-align:left;font-size:.72rem;color:var(--soft);text-transform:uppercase;letter-spacing:.05em;padding-bottom:.25rem}
+th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-top:1px solid var(--line);font-weight:400;vertical-align:top}
+th{color:var(--soft)}
+.arrow{color:var(--soft);padding-right:.9rem}
+details{margin-top:.55rem;border-top:1px solid var(--line);padding-top:.5rem}
+summary{cursor:pointer;font-size:.88rem;color:var(--soft)}
+summary:hover{color:var(--ink)}
+pre{margin-top:.5rem;padding:.8rem .9rem;background:var(--code);border-radius:8px;font:12.5px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre-wrap;max-height:34rem;overflow:auto}
+.empty{padding:3rem 1rem;text-align:center;color:var(--soft)}
+.foot{color:var(--soft);font-size:.8rem;padding:0 0 2.5rem}
+.halo{fill:none;stroke:#fff;stroke-opacity:.9}.mark{fill:none;stroke:#e5174f}.spot{fill:#e5174f}.box{fill:#e5174f;fill-opacity:.1;stroke:#e5174f}
+.landed{fill:none;stroke:#0b8f5c}.change{fill:#3757d6;fill-opacity:.07;stroke:#3757d6}
+.defs{position:absolute;width:0;height:0}
+@media (max-width:900px){.grid{grid-template-columns:minmax(0,1fr)}.nav{position:static;max-height:none}.wrap{padding:0 1rem}}
+@media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--code:#f4f4f4}
+body{font-size:11px}.grid{display:block}.nav{position:static;max-height:none;overflow:visible;margin-bottom:1rem;break-after:page}
+.step{break-inside:avoid;border-color:#bbb}details:not([open]){display:none}pre{max-height:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+)css";
+}
+
+} // namespace handeye::report

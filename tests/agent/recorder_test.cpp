@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// The session file: what was acknowledged is there, what was changed is found, what is full says so.
+#include "agent/recorder.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "tests/agent/recording_samples.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace handeye {
+namespace {
+
+using tests::TempDir;
+using tests::make_event;
+using tests::record_sample;
+
+class RawDatabase {
+public:
+    explicit RawDatabase(const std::filesystem::path& path) { EXPECT_EQ(sqlite3_open(path.c_str(), &handle_), SQLITE_OK); }
+    ~RawDatabase() { sqlite3_close(handle_); }
+    RawDatabase(const RawDatabase&) = delete;
+    RawDatabase& operator=(const RawDatabase&) = delete;
+    void run(const std::string& sql) { ASSERT_EQ(sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(handle_); }
+
+private:
+    sqlite3* handle_ = nullptr;
+};
+
+int full_or(int full, int share) { return std::getenv("HANDEYE_FULL") != nullptr ? full : share; }
+
+TEST(Recorder, GivesBackWhatItWasGiven) {
+    const TempDir dir;
+    const auto file = record_sample(dir.path() / "a.handeye", 5);
+    const auto recording = Recording::open(file);
+    ASSERT_TRUE(recording) << recording.error().message;
+    EXPECT_EQ(recording->session_id(), "S");
+    EXPECT_TRUE(recording->is_sealed());
+    const auto events = recording->events(1, 100);
+    ASSERT_TRUE(events);
+    ASSERT_EQ(events->size(), 5U);
+    EXPECT_EQ((*events)[2].seq, 3U);
+    EXPECT_EQ((*events)[2].type, "test.event");
+    const SessionEvent third = make_event(3);
+    EXPECT_EQ((*events)[2].data_json, third.data_json);
+    const auto bytes = recording->blob(third.blobs[0].sha256_hex);
+    ASSERT_TRUE(bytes);
+    EXPECT_EQ(*bytes, *third.blobs[0].bytes);
+    EXPECT_EQ(recording->verify_chain().value_or(0), 5U);
+}
+
+TEST(Recorder, ReadsFromAnyPlaceInPages) {
+    const TempDir dir;
+    const auto recording = Recording::open(record_sample(dir.path() / "a.handeye", 10));
+    ASSERT_TRUE(recording);
+    const auto page = recording->events(4, 3);
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->size(), 3U);
+    EXPECT_EQ(page->front().seq, 4U);
+    EXPECT_TRUE(recording->events(11, 3).value_or(std::vector<StoredEvent>(1)).empty());
+}
+
+TEST(Recorder, KeepsItsFileFromOtherUsers) {
+    const TempDir dir;
+    const auto file = record_sample(dir.path() / "a.handeye", 1);
+    struct stat info {};
+    ASSERT_EQ(::stat(file.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+TEST(Recorder, RefusesASecondWriter) {
+    const TempDir dir;
+    const auto first = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_TRUE(first);
+    const auto second = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, ErrorCode::Overloaded);
+}
+
+TEST(Recorder, ContinuesWhereACrashStopped) {
+    const TempDir dir;
+    const auto file = record_sample(dir.path() / "a.handeye", 4, tests::Ending::Left);
+    {
+        const auto again = Recorder::open(file, "S");
+        ASSERT_TRUE(again) << again.error().message;
+        EXPECT_EQ((*again)->on_event(make_event(5)).value_or(0), 5U);
+    }
+    const auto recording = Recording::open(file);
+    ASSERT_TRUE(recording);
+    EXPECT_FALSE(recording->is_sealed());
+    EXPECT_EQ(recording->verify_chain().value_or(0), 5U);
+}
+
+TEST(Recorder, RefusesFilesThatAreNotItsOwn) {
+    const TempDir dir;
+    ASSERT_TRUE(write_file_atomic(dir.path() / "text", std::string(9000, 'x')));
+    EXPECT_EQ(Recorder::open(dir.path() / "text", "S").error().code, ErrorCode::ParseFailed);
+    EXPECT_EQ(Recording::open(dir.path() / "text").error().code, ErrorCode::ParseFailed);
+    { RawDatabase(dir.path() / "other").run("CREATE TABLE t(x)"); }
+    EXPECT_EQ(Recorder::open(dir.path() / "other", "S").error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ(Recording::open(dir.path() / "other").error().code, ErrorCode::ParseFailed);
+    const auto file = record_sample(dir.path() / "a.handeye", 1, tests::Ending::Left);
+    EXPECT_EQ(Recorder::open(file, "another").error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ(Recording::open(dir.path() / "missing").error().code, ErrorCode::NotFound);
+    EXPECT_EQ(Recorder::open(dir.path() / "no" / "folder", "S").error().code, ErrorCode::IoFailed);
+}
+
+TEST(Recorder, AddsNothingToASealedFile) {
+    const TempDir dir;
+    const auto recorder = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_TRUE(recorder);
+    ASSERT_TRUE((*recorder)->on_event(make_event(1)));
+    ASSERT_TRUE((*recorder)->seal());
+    EXPECT_FALSE((*recorder)->on_event(make_event(2)));
+    EXPECT_FALSE(std::filesystem::exists((dir.path() / "a.handeye").string() + "-wal"));
+}
+
+TEST(Recorder, RefusesABlobWhoseNameIsNoHash) {
+    const TempDir dir;
+    const auto recorder = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_TRUE(recorder);
+    SessionEvent bad = make_event(1);
+    bad.blobs[0].sha256_hex = "zz";
+    EXPECT_EQ((*recorder)->on_event(bad).error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ((*recorder)->on_event(make_event(1)).value_or(0), 1U); // the refused event left no gap
+}
+
+TEST(Recorder, IsFollowedWhileItWrites) {
+    const TempDir dir;
+    const auto recorder = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_TRUE(recorder);
+    ASSERT_TRUE((*recorder)->on_event(make_event(1)));
+    const auto reader = Recording::open(dir.path() / "a.handeye");
+    ASSERT_TRUE(reader) << reader.error().message;
+    for (int i = 2; i < 40; ++i) {
+        ASSERT_TRUE((*recorder)->on_event(make_event(i)));
+        const auto acknowledged = std::chrono::steady_clock::now();
+        const auto seen = reader->events(static_cast<std::uint64_t>(i), 1);
+        ASSERT_TRUE(seen);
+        ASSERT_EQ(seen->size(), 1U); // at once: well below the 50 ms of R5
+        EXPECT_LT(std::chrono::steady_clock::now() - acknowledged, std::chrono::milliseconds(50));
+    }
+}
+
+TEST(Recorder, FindsEveryEditOfARecord) {
+    const TempDir dir;
+    const auto original = record_sample(dir.path() / "a.handeye", 20);
+    const auto seed = std::random_device{}();
+    std::printf("seed %u\n", seed);
+    std::mt19937 random(seed);
+    const char* columns[] = {"t_wall", "type", "data", "prev_hash", "hash"};
+    for (int round = 0; round < full_or(10'000, 150); ++round) {
+        const auto copy = dir.path() / "b.handeye";
+        std::filesystem::copy_file(original, copy, std::filesystem::copy_options::overwrite_existing);
+        const unsigned row = random() % 20 + 1;
+        {
+            RawDatabase raw(copy);
+            const unsigned kind = random() % 10;
+            const std::string which = " WHERE seq=" + std::to_string(row);
+            if (kind == 0) {
+                raw.run("DELETE FROM events" + which);
+            } else if (kind == 1) {
+                raw.run("UPDATE events SET t_mono_ns = t_mono_ns + 1" + which);
+            } else if (kind == 2) {
+                raw.run("UPDATE events SET seq = seq + 100" + which);
+            } else if (kind == 3) {
+                raw.run("DELETE FROM blobs WHERE rowid=" + std::to_string(row));
+            } else if (kind == 4) {
+                raw.run("UPDATE blobs SET bytes = CAST(bytes || 'x' AS BLOB) WHERE rowid=" + std::to_string(row));
+            } else {
+                // One byte of a column: hex() and back, the byte exchanged.
+                const std::string column = columns[kind - 5];
+                const std::string at = std::to_string(1 + random() % 8);
+                raw.run("UPDATE events SET " + column + " = substr(" + column + ", 1, " + at + " - 1) || '~' || substr(" + column + ", " + at + " + 1)" + which);
+            }
+        }
+        const auto recording = Recording::open(copy);
+        ASSERT_TRUE(recording);
+        const auto verified = recording->verify_chain();
+        ASSERT_FALSE(verified) << "round " << round << " row " << row;
+        EXPECT_NE(verified.error().message.find("event " + std::to_string(row)), std::string::npos) << verified.error().message;
+    }
+}
+
+TEST(Recorder, SurvivesAnyDamagedByteAndAnyLength) {
+    const TempDir dir;
+    const auto original = record_sample(dir.path() / "a.handeye", 20);
+    const std::string good = read_file(original, 1U << 26U).value_or("");
+    ASSERT_GT(good.size(), 10'000U);
+    std::vector<std::string> want;
+    for (const StoredEvent& event : Recording::open(original).value().events(1, 100).value_or(std::vector<StoredEvent>())) {
+        want.push_back(event.data_json);
+    }
+    const auto seed = std::random_device{}();
+    std::printf("seed %u\n", seed);
+    std::mt19937 random(seed);
+    for (int round = 0; round < full_or(10'000, 300); ++round) {
+        std::string bad = good;
+        if (round % 4 == 0) {
+            bad.resize(random() % good.size());
+        } else {
+            const std::size_t at = round % 4 == 1 ? random() % 100 : random() % good.size(); // the header is hit often
+            bad[at] = static_cast<char>(bad[at] ^ static_cast<char>(1 + random() % 255));
+        }
+        ASSERT_TRUE(write_file_atomic(dir.path() / "b.handeye", bad));
+        const auto recording = Recording::open(dir.path() / "b.handeye");
+        if (!recording) {
+            EXPECT_FALSE(recording.error().message.empty());
+            continue;
+        }
+        const auto events = recording->events(1, 100);
+        for (std::size_t i = 0; events && i < events->size(); ++i) {
+            ASSERT_EQ((*events)[i].data_json, want[i]) << "a wrong event was handed out, round " << round;
+        }
+        const auto verified = recording->verify_chain();
+        if (verified) { // the damage lies in unused bytes: then every event must be whole
+            EXPECT_EQ(*verified, recording->is_sealed() ? want.size() : *verified);
+        }
+    }
+}
+
+TEST(Recorder, RefusesAnEventThatDoesNotFitAndGoesOnWhenThereIsRoom) {
+    const TempDir dir;
+    const auto recorder = Recorder::open(dir.path() / "a.handeye", "S");
+    ASSERT_TRUE(recorder);
+    ASSERT_TRUE((*recorder)->on_event(make_event(1)));
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit small{200'000, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const auto refused = (*recorder)->on_event(make_event(2, 1'000'000));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::IoFailed);
+    EXPECT_NE(refused.error().message.find("a.handeye"), std::string::npos) << refused.error().message;
+    EXPECT_EQ((*recorder)->on_event(make_event(2)).value_or(0), 2U);
+    ASSERT_TRUE((*recorder)->seal());
+    EXPECT_EQ(Recording::open(dir.path() / "a.handeye").value().verify_chain().value_or(0), 2U);
+}
+
+// R1: the child prints a number after each acknowledgement; whatever was printed must be in the file.
+TEST(Recorder, LosesNoAcknowledgedEventWhenKilled) {
+    const TempDir dir;
+    const auto seed = std::random_device{}();
+    std::printf("seed %u\n", seed);
+    std::mt19937 random(seed);
+    std::uint64_t expected_least = 0;
+    for (int round = 0; round < full_or(200, 10); ++round) {
+        const auto file = dir.path() / "k.handeye";
+        const std::uint64_t acknowledged = tests::run_and_kill(HANDEYE_BINARY_DIR "/bin/recorder_kill", file, std::chrono::microseconds(random() % 60'000));
+        expected_least = std::max(expected_least, acknowledged);
+        const auto begin = std::chrono::steady_clock::now();
+        const auto recording = Recording::open(file);
+        if (!recording) {
+            ASSERT_EQ(expected_least, 0U) << recording.error().message; // killed before the first acknowledgement
+            continue;
+        }
+        const auto verified = recording->verify_chain();
+        ASSERT_TRUE(verified) << verified.error().message;
+        ASSERT_GE(*verified, expected_least) << "round " << round;
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+        expected_least = *verified;
+    }
+    EXPECT_GT(expected_least, 0U);
+}
+
+} // namespace
+} // namespace handeye
