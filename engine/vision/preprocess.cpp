@@ -2,9 +2,12 @@
 // From a picture to normalised patch rows in merge-block order, and the configuration files that steer it.
 #include "engine/vision/preprocess.h"
 
+#include "engine/vision/normalize.h"
+
 #include "base/json.h"
 
 #include <cstring>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,25 +18,21 @@ namespace {
 constexpr std::size_t kChannels = 3;
 constexpr std::int64_t kPatchesMax = 1 << 20;
 
-// Every byte's value after (x - 255 mean) / (255 std) in float32, the reference's fused form.
-using ByteTable = std::array<std::array<float, 256>, kChannels>;
-
-ByteTable make_table(const PreprocessConfig& config) {
-    ByteTable table{};
+// (x - 255 mean) / (255 std) in float32: the reference's fused form.
+ChannelScale make_scale(const PreprocessConfig& config) {
+    ChannelScale scale;
     for (std::size_t c = 0; c < kChannels; ++c) {
-        const float mean = config.mean[c] * 255.0F, deviation = config.std[c] * 255.0F;
-        for (std::size_t value = 0; value < 256; ++value) {
-            table[c][value] = (static_cast<float>(value) - mean) / deviation;
-        }
+        scale.mean[c] = config.mean[c] * 255.0F;
+        scale.deviation[c] = config.std[c] * 255.0F;
     }
-    return table;
+    return scale;
 }
 
 /// The rows of one temporal patch, whose frames are `frames` (one per temporal index, all of the grid's size).
 class BandWriter {
 public:
     BandWriter(const PreprocessConfig& config, GridThw grid)
-        : table_(make_table(config)), grid_(grid), patch_(static_cast<std::size_t>(config.patch_size)),
+        : scale_(make_scale(config)), grid_(grid), patch_(static_cast<std::size_t>(config.patch_size)),
           temporal_(static_cast<std::size_t>(config.temporal_patch_size)), merge_(config.merge_size),
           width_px_(static_cast<std::size_t>(grid.w) * patch_), planes_(patch_ * kChannels * width_px_) {}
 
@@ -64,28 +63,32 @@ private:
     void load(const Image& frame, int band) {
         for (std::size_t y = 0; y < patch_; ++y) {
             const auto row = frame.row(band * static_cast<int>(patch_) + static_cast<int>(y));
-            float* red = &planes_[y * kChannels * width_px_];
-            float* green = red + width_px_;
-            float* blue = green + width_px_;
-            for (std::size_t x = 0; x < width_px_; ++x) {
-                red[x] = table_[0][row[x * 3]];
-                green[x] = table_[1][row[x * 3 + 1]];
-                blue[x] = table_[2][row[x * 3 + 2]];
-            }
+            normalize_row(row.first(width_px_ * kChannels), scale_, &planes_[y * kChannels * width_px_]);
         }
     }
 
     void store(int column, float* out) const {
+        // The published patch size as a constant: 900,000 copies of 56 bytes for a screenshot.
+        constexpr std::size_t kUsualPatch = 14;
+        if (patch_ == kUsualPatch) {
+            store_rows(column, std::integral_constant<std::size_t, kUsualPatch>(), out);
+        } else {
+            store_rows(column, patch_, out);
+        }
+    }
+
+    template <class Count>
+    void store_rows(int column, Count patch, float* out) const {
         const float* from = planes_.data() + static_cast<std::size_t>(column) * patch_;
         for (std::size_t c = 0; c < kChannels; ++c) {
             for (std::size_t y = 0; y < patch_; ++y) {
                 std::memcpy(out + (c * temporal_ * patch_ + y) * patch_, from + (y * kChannels + c) * width_px_,
-                            patch_ * sizeof(float));
+                            patch * sizeof(float));
             }
         }
     }
 
-    ByteTable table_;
+    ChannelScale scale_;
     GridThw grid_;
     std::size_t patch_;
     std::size_t temporal_;

@@ -5,6 +5,7 @@
 
 #include "base/image.h"
 #include "base/result.h"
+#include "engine/vision/large_buffer.h"
 
 #include <array>
 #include <cstdint>
@@ -45,7 +46,7 @@ Result<Size> smart_resize(int frames, Size size, const PreprocessConfig& config)
 Result<Image> resize_bicubic(const Image& rgb, Size size);
 
 struct Patches {
-    std::vector<float> rows; ///< (grid.patches(), 3 * temporal * patch * patch), merge-block order
+    LargeVector<float> rows; ///< (grid.patches(), 3 * temporal * patch * patch), merge-block order
     GridThw grid;
     std::vector<int> timestamps_s; ///< video only: one per temporal patch, truncated seconds
     Size resized;                  ///< what the model sees, in pixels

@@ -17,30 +17,66 @@ constexpr std::size_t kChannels = 3;
 
 std::size_t row_bytes(int width_px) { return static_cast<std::size_t>(width_px) * kChannels; }
 
-// Taps beyond the input have weight 0, but the kernel reads them: the slack keeps that inside the buffer.
-Pixels across(const Image& rgb, int width_px) {
-    const ResizePass pass = make_resize_pass(rgb.size().width_px, width_px);
-    const std::size_t slack = std::max(kRowSlackBytes, static_cast<std::size_t>(pass.taps) * kChannels + 16);
-    Pixels row(rgb.stride_bytes() + slack);
-    Pixels out(row_bytes(width_px) * static_cast<std::size_t>(rgb.size().height_px) + kRowSlackBytes);
-    for (int y = 0; y < rgb.size().height_px; ++y) {
-        std::memcpy(row.data(), rgb.row(y).data(), rgb.stride_bytes());
-        resize_row_across(pass, row.data(), &out[row_bytes(width_px) * static_cast<std::size_t>(y)]);
-    }
-    return out;
-}
-
-Pixels down(const Pixels& pixels, Size size, int height_px) {
-    const ResizePass pass = make_resize_pass(size.height_px, height_px);
-    const std::size_t stride = row_bytes(size.width_px);
-    Pixels out(stride * static_cast<std::size_t>(height_px) + kRowSlackBytes);
-    std::vector<const std::uint8_t*> rows(static_cast<std::size_t>(pass.taps));
-    for (int y = 0; y < height_px; ++y) {
-        for (int k = 0; k < pass.taps; ++k) {
-            const int from = std::min(pass.first[static_cast<std::size_t>(y)] + k, size.height_px - 1);
-            rows[static_cast<std::size_t>(k)] = &pixels[stride * static_cast<std::size_t>(from)];
+/// The rows of the first pass, made as the second one needs them: a ring of as many as it reads at once, which stays in the
+/// cache. Without a first pass they are the picture's own rows.
+class AcrossRows {
+public:
+    AcrossRows(const Image& rgb, int width_px, int rows_at_once)
+        : rgb_(rgb), is_needed_(rgb.size().width_px != width_px), ring_rows_(std::max(rows_at_once, 1)),
+          stride_(row_bytes(width_px) + kRowSlackBytes) {
+        if (is_needed_) {
+            pass_ = make_resize_pass(rgb.size().width_px, width_px);
+            // Taps beyond the input have weight 0, but the kernel reads them.
+            source_.resize(rgb.stride_bytes() + static_cast<std::size_t>(pass_.taps) * kChannels + kRowSlackBytes);
+            ring_.resize(stride_ * static_cast<std::size_t>(ring_rows_));
         }
-        resize_rows_down(pass, y, rows, stride, &out[stride * static_cast<std::size_t>(y)]);
+    }
+
+    /// Rows must be asked for in an order that never goes back by more than the ring. Valid until it comes round again.
+    const std::uint8_t* row(int y) {
+        if (!is_needed_) {
+            return rgb_.row(y).data();
+        }
+        for (; done_ <= y; ++done_) {
+            std::memcpy(source_.data(), rgb_.row(done_).data(), rgb_.stride_bytes());
+            resize_row_across(pass_, source_.data(), slot(done_));
+        }
+        return slot(y);
+    }
+
+private:
+    std::uint8_t* slot(int y) { return &ring_[stride_ * static_cast<std::size_t>(y % ring_rows_)]; }
+
+    const Image& rgb_;
+    bool is_needed_;
+    int ring_rows_;
+    std::size_t stride_;
+    ResizePass pass_;
+    Pixels source_;
+    Pixels ring_;
+    int done_ = 0;
+};
+
+Pixels resized(const Image& rgb, Size size) {
+    Pixels out(row_bytes(size.width_px) * static_cast<std::size_t>(size.height_px));
+    const auto out_row = [&](int y) { return &out[row_bytes(size.width_px) * static_cast<std::size_t>(y)]; };
+    if (rgb.size().height_px == size.height_px) {
+        AcrossRows across(rgb, size.width_px, 1);
+        for (int y = 0; y < size.height_px; ++y) {
+            std::memcpy(out_row(y), across.row(y), row_bytes(size.width_px));
+        }
+        return out;
+    }
+    const ResizePass pass = make_resize_pass(rgb.size().height_px, size.height_px);
+    AcrossRows across(rgb, size.width_px, pass.taps);
+    std::vector<const std::uint8_t*> rows(static_cast<std::size_t>(pass.taps));
+    for (int y = 0; y < size.height_px; ++y) {
+        for (int k = 0; k < pass.taps; ++k) {
+            // Beyond the last row the weight is 0 and any row will do.
+            const int from = std::min(pass.first[static_cast<std::size_t>(y)] + k, rgb.size().height_px - 1);
+            rows[static_cast<std::size_t>(k)] = across.row(from);
+        }
+        resize_rows_down(pass, y, rows, row_bytes(size.width_px), out_row(y));
     }
     return out;
 }
@@ -56,14 +92,7 @@ Result<Image> resize_bicubic(const Image& rgb, Size size) {
     if (rgb.size() == size) {
         return rgb;
     }
-    Pixels pixels = rgb.size().width_px == size.width_px ? Pixels(rgb.bytes().begin(), rgb.bytes().end())
-                                                         : across(rgb, size.width_px);
-    if (rgb.size().height_px != size.height_px) {
-        pixels.resize(row_bytes(size.width_px) * static_cast<std::size_t>(rgb.size().height_px) + kRowSlackBytes);
-        pixels = down(pixels, {size.width_px, rgb.size().height_px}, size.height_px);
-    }
-    pixels.resize(row_bytes(size.width_px) * static_cast<std::size_t>(size.height_px));
-    return Image::from_pixels(size, PixelFormat::Rgb, std::move(pixels));
+    return Image::from_pixels(size, PixelFormat::Rgb, resized(rgb, size));
 }
 
 } // namespace handeye

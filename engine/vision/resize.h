@@ -23,11 +23,10 @@ struct ResizePass {
 /// Antialiased cubic (a = -0.5) taps in 16-bit integers with one precision for the pass.
 ResizePass make_resize_pass(int n_in, int n_out);
 
-/// Bytes that must be readable after the last pixel of a row given to resize_row_across, and after each of the rows
-/// given to resize_rows_down.
-constexpr std::size_t kRowSlackBytes = 64;
+/// Bytes that must be readable after the taps of the last pixel given to resize_row_across, and writable after its output.
+constexpr std::size_t kRowSlackBytes = 16;
 
-/// One row of RGB pixels, n_in of them and the slack, to n_out pixels.
+/// One row of RGB pixels, n_in of them, to n_out pixels.
 void resize_row_across(const ResizePass& pass, const std::uint8_t* row, std::uint8_t* out);
 
 /// One output row: the weighted sum of pass.taps rows, each `bytes` long; `rows[k]` belongs to weights[k].
