@@ -3,6 +3,7 @@
 #include "platforms/x11/headless.h"
 
 #include "base/hash.h"
+#include "platforms/x11/client_sync.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +20,7 @@ namespace {
 constexpr int kServerPatienceMs = 15'000;
 constexpr Duration kManagerPatience = std::chrono::seconds(15);
 constexpr Duration kManagerLook = std::chrono::milliseconds(5);
+constexpr Duration kManagerAnswer = std::chrono::milliseconds(50);
 constexpr int kSideMin = 64;
 constexpr int kSideMax = 16'384;
 constexpr std::size_t kCookieBytes = 16;
@@ -30,7 +32,7 @@ constexpr std::string_view kOpenboxConfig = R"(<?xml version="1.0" encoding="UTF
   <placement><policy>Smart</policy><center>yes</center></placement>
   <theme><name>Clearlooks</name><titleLayout>NLIMC</titleLayout><animateIconify>no</animateIconify></theme>
   <desktops><number>1</number></desktops>
-  <keyboard/>
+  <keyboard><rebindOnMappingNotify>no</rebindOnMappingNotify></keyboard>
   <mouse>
     <dragThreshold>4</dragThreshold>
     <context name="Frame"><mousebind button="A-Left" action="Press"><action name="Focus"/><action name="Raise"/></mousebind></context>
@@ -175,6 +177,15 @@ Result<void> HeadlessDisplay::start_window_manager(Clock& clock) {
             return Error{ErrorCode::Unavailable, "openbox did not start on the headless display within 15 s"};
         }
         clock.sleep_for(kManagerLook, {});
+    }
+    // It announces itself before it reads events, and a window that is shown in between is never managed: wait for an answer.
+    const auto clients = TRY(ClientSync::open(address_, clock));
+    bool has_answered = false;
+    while (!has_answered && clock.now() < deadline) {
+        has_answered = TRY(clients->wait_for_manager(clock.now() + kManagerAnswer, {}));
+    }
+    if (!has_answered) {
+        return Error{ErrorCode::DeadlineExceeded, "openbox did not answer within 15 s"};
     }
     return {};
 }

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is sent is what an application receives, in order; and nothing stays down.
+#include "platforms/x11/xlib.h"
+#include "tests/platforms/x11_fixture.h"
+
+#include <array>
+#include <bit>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include <sys/wait.h>
+
+namespace handeye::x11 {
+namespace {
+
+class X11Input : public X11Test {
+protected:
+    std::unique_ptr<Platform> open_logged(bool with_window_manager = false) {
+        start_display(with_window_manager);
+        start_app("event_log_app", {log_file().string()});
+        EXPECT_TRUE(wait_for([&] { return content(log_file()).starts_with("ready\n"); }));
+        return open();
+    }
+    /// Lines after "ready", once the last of them is `last`.
+    std::vector<std::string> log_ending_with(const std::string& last) {
+        std::vector<std::string> lines;
+        EXPECT_TRUE(wait_for([&] {
+            lines.clear();
+            std::istringstream text(content(log_file()));
+            for (std::string line; std::getline(text, line);) {
+                lines.push_back(line);
+            }
+            return !lines.empty() && lines.back() == last;
+        })) << "last: " << (lines.empty() ? "nothing" : lines.back()) << ", want " << last;
+        lines.erase(lines.begin());
+        return lines;
+    }
+    [[nodiscard]] std::filesystem::path log_file() const { return folder() / "log"; }
+
+    /// Keys and buttons that the server has down.
+    static int count_down() {
+        const auto connection = Connection::open({});
+        if (!connection) {
+            return -1;
+        }
+        std::array<char, 32> keys{};
+        XQueryKeymap((*connection)->get(), keys.data());
+        ::Window root = 0, child = 0;
+        int x = 0, y = 0;
+        unsigned mask = 0;
+        XQueryPointer((*connection)->get(), (*connection)->root(), &root, &child, &x, &y, &x, &y, &mask);
+        int down = std::popcount(mask & (Button1Mask | Button2Mask | Button3Mask | Button4Mask | Button5Mask));
+        for (const char byte : keys) {
+            down += std::popcount(static_cast<unsigned char>(byte));
+        }
+        return down;
+    }
+};
+
+TEST_F(X11Input, ClickArrivesAtItsPoint) {
+    const auto platform = open_logged();
+    click(*platform, {321, 123});
+    const auto lines = log_ending_with("release 1 321 123");
+    EXPECT_EQ(lines, (std::vector<std::string>{"motion 320 123 0", "motion 321 123 0", "press 1 321 123", "release 1 321 123"}));
+}
+
+TEST_F(X11Input, DragMovesWithTheButtonDownInOrder) {
+    const auto platform = open_logged();
+    ASSERT_TRUE(platform->inject(PointerMove{{100, 100}}));
+    ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Left, Edge::Press}));
+    std::vector<std::string> want = {"motion 99 100 0", "motion 100 100 0", "press 1 100 100"};
+    for (int i = 1; i <= 12; ++i) {
+        ASSERT_TRUE(platform->inject(PointerMove{{100 + 10 * i, 100 + 5 * i}}));
+        want.push_back("motion " + std::to_string(100 + 10 * i) + " " + std::to_string(100 + 5 * i) + " 256");
+    }
+    ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Left, Edge::Release}));
+    want.emplace_back("release 1 220 160");
+    EXPECT_EQ(log_ending_with(want.back()), want);
+}
+
+TEST_F(X11Input, WheelNotchesAreButtonClicksAtThePointer) {
+    const auto platform = open_logged();
+    ASSERT_TRUE(platform->inject(PointerMove{{50, 60}}));
+    ASSERT_TRUE(platform->inject(Wheel{0, 2}));
+    ASSERT_TRUE(platform->inject(Wheel{-1, -1}));
+    const auto lines = log_ending_with("release 6 50 60");
+    EXPECT_EQ(std::vector<std::string>(lines.begin() + 2, lines.end()),
+              (std::vector<std::string>{"press 5 50 60", "release 5 50 60", "press 5 50 60", "release 5 50 60", "press 4 50 60",
+                                        "release 4 50 60", "press 6 50 60", "release 6 50 60"}));
+}
+
+TEST_F(X11Input, ChordHoldsItsModifiers) {
+    const auto platform = open_logged();
+    press_chord(*platform, {"Control_L", "Shift_L", "t"});
+    EXPECT_EQ(log_ending_with("keyup Control_L 4"),
+              (std::vector<std::string>{"keydown Control_L 0", "keydown Shift_L 4", "keydown T 5", "keyup T 5",
+                                        "keyup Shift_L 5", "keyup Control_L 4"}));
+}
+
+TEST_F(X11Input, ShiftedSymbolBringsItsShift) {
+    const auto platform = open_logged();
+    press_chord(*platform, {"Control_L", "plus"});
+    EXPECT_EQ(log_ending_with("keyup Control_L 4"),
+              (std::vector<std::string>{"keydown Control_L 0", "keydown Shift_L 4", "keydown plus 5", "keyup plus 5",
+                                        "keyup Shift_L 5", "keyup Control_L 4"}));
+}
+
+TEST_F(X11Input, KeyThatTheLayoutLacksIsBound) {
+    const auto platform = open_logged();
+    press_chord(*platform, {"ä"});
+    EXPECT_EQ(log_ending_with("keyup adiaeresis 0"), (std::vector<std::string>{"keydown adiaeresis 0", "keyup adiaeresis 0"}));
+}
+
+TEST_F(X11Input, UnknownKeysAndPointsOutsideAreRefused) {
+    const auto platform = open_logged();
+    const auto key = platform->inject(Key{"NoSuchKey", Edge::Press});
+    ASSERT_FALSE(key);
+    EXPECT_EQ(key.error().code, ErrorCode::InvalidArgument);
+    for (const Point point : {Point{-1, 0}, Point{0, -1}, Point{1024, 0}, Point{0, 768}}) {
+        const auto moved = platform->inject(PointerMove{point});
+        ASSERT_FALSE(moved);
+        EXPECT_EQ(moved.error().code, ErrorCode::OutOfBounds);
+        EXPECT_NE(moved.error().message.find("1024x768"), std::string::npos);
+    }
+    EXPECT_EQ(platform->inject(Wheel{0, 100'000}).error().code, ErrorCode::LimitExceeded);
+    EXPECT_EQ(count_down(), 0);
+}
+
+TEST_F(X11Input, RandomEventsArriveExactly) {
+    const auto platform = open_logged();
+    auto generator = seeded_generator();
+    const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); };
+    const std::array<std::string, 6> keys = {"a", "z", "5", "F7", "Left", "space"};
+    std::vector<std::string> want;
+    Point pointer{-1, -1};
+    const auto place = [&] { return std::to_string(pointer.x) + " " + std::to_string(pointer.y); };
+    const int count = count_of(10'000, 500);
+    for (int i = 0; i < count; ++i) {
+        const int kind = i == 0 ? 0 : pick(0, 3);
+        if (kind == 0) {
+            Point to{pick(0, 1023), pick(0, 767)};
+            const Point before{to.x > 0 ? to.x - 1 : to.x + 1, to.y};
+            if (before == pointer) {
+                continue; // no motion, no event
+            }
+            ASSERT_TRUE(platform->inject(PointerMove{to}));
+            pointer = before;
+            want.push_back("motion " + place() + " 0");
+            pointer = to;
+            want.push_back("motion " + place() + " 0");
+        } else if (kind == 1) {
+            const int which = pick(0, 2);
+            const std::array<MouseButton, 3> buttons = {MouseButton::Left, MouseButton::Middle, MouseButton::Right};
+            ASSERT_TRUE(platform->inject(PointerButton{buttons[static_cast<std::size_t>(which)], Edge::Press}));
+            ASSERT_TRUE(platform->inject(PointerButton{buttons[static_cast<std::size_t>(which)], Edge::Release}));
+            want.push_back("press " + std::to_string(which + 1) + " " + place());
+            want.push_back("release " + std::to_string(which + 1) + " " + place());
+        } else if (kind == 2) {
+            ASSERT_TRUE(platform->inject(Wheel{0, 1}));
+            want.push_back("press 5 " + place());
+            want.push_back("release 5 " + place());
+        } else {
+            const std::string& key = keys[static_cast<std::size_t>(pick(0, 5))];
+            press_chord(*platform, {key});
+            want.push_back("keydown " + key + " 0");
+            want.push_back("keyup " + key + " 0");
+        }
+    }
+    press_chord(*platform, {"F12"});
+    want.insert(want.end(), {"keydown F12 0", "keyup F12 0"});
+    EXPECT_EQ(log_ending_with("keyup F12 0"), want);
+}
+
+TEST_F(X11Input, ReleaseAllLetsGoOfEverythingFromAnotherThread) {
+    const auto platform = open_logged();
+    ASSERT_TRUE(platform->inject(Key{"Control_L", Edge::Press}));
+    ASSERT_TRUE(platform->inject(Key{"a", Edge::Press}));
+    ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Right, Edge::Press}));
+    EXPECT_EQ(count_down(), 3);
+    std::thread([&] { EXPECT_TRUE(platform->release_all()); }).join();
+    EXPECT_EQ(count_down(), 0);
+    EXPECT_TRUE(platform->release_all()); // safe to call twice
+}
+
+TEST_F(X11Input, ClosingAPlatformReleasesWhatItHolds) {
+    {
+        const auto platform = open_logged();
+        ASSERT_TRUE(platform->inject(Key{"Shift_L", Edge::Press}));
+        ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Left, Edge::Press}));
+        EXPECT_EQ(count_down(), 2);
+    }
+    EXPECT_EQ(count_down(), 0);
+}
+
+TEST_F(X11Input, NothingIsPressedAfterCloseAllInput) {
+    const auto platform = open_logged();
+    ASSERT_TRUE(platform->inject(Key{"Shift_L", Edge::Press}));
+    close_all_input();
+    EXPECT_EQ(count_down(), 0);
+    const auto pressed = platform->inject(Key{"a", Edge::Press});
+    ASSERT_FALSE(pressed);
+    EXPECT_EQ(pressed.error().code, ErrorCode::Cancelled);
+    EXPECT_EQ(count_down(), 0);
+}
+
+TEST_F(X11Input, NothingIsHeldAfterAnInterruptAtAnyMoment) {
+    start_display(true);
+    auto generator = seeded_generator();
+    const int rounds = count_of(200, 10);
+    for (int round = 0; round < rounds; ++round) {
+        const auto sign = folder() / ("at-work-" + std::to_string(round));
+        start_app("holding_app", {sign.string()});
+        ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(sign); }));
+        clock_.sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, 150'000)(generator)), {});
+        const int pid = apps_.back()->pid();
+        ASSERT_EQ(kill(pid, SIGINT), 0);
+        const TimePoint stopped_at = clock_.now();
+        ASSERT_TRUE(wait_for([&] { return apps_.back()->has_ended(); }));
+        RecordProperty("stop_us", static_cast<int>((clock_.now() - stopped_at).count() / 1000));
+        EXPECT_EQ(count_down(), 0) << "round " << round;
+        apps_.clear();
+    }
+}
+
+TEST_F(X11Input, GuardianReleasesWhatAKilledProcessHeld) {
+    start_display(true);
+    auto generator = seeded_generator();
+    const int rounds = count_of(100, 5);
+    for (int round = 0; round < rounds; ++round) {
+        const auto sign = folder() / ("at-work-" + std::to_string(round));
+        start_app("holding_app", {sign.string()});
+        ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(sign); }));
+        clock_.sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, 150'000)(generator)), {});
+        ASSERT_EQ(kill(apps_.back()->pid(), SIGKILL), 0);
+        ASSERT_TRUE(wait_for([&] { return apps_.back()->has_ended(); }));
+        EXPECT_TRUE(wait_for([] { return count_down() == 0; }, 5)) << count_down() << " down in round " << round;
+        apps_.clear();
+    }
+}
+
+} // namespace
+} // namespace handeye::x11
