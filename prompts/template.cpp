@@ -23,7 +23,7 @@ struct Tag {
 std::string trimmed(std::string_view text) {
     const std::size_t begin = text.find_first_not_of(" \t");
     const std::size_t end = text.find_last_not_of(" \t");
-    return begin == std::string_view::npos ? "" : std::string(text.substr(begin, end - begin + 1));
+    return begin == std::string_view::npos ? std::string() : std::string(text.substr(begin, end - begin + 1));
 }
 
 class Parser {
@@ -89,7 +89,7 @@ private:
         }
         const std::size_t colon = tag.sigil == 0 ? body.find(':') : std::string_view::npos;
         tag.name = trimmed(body.substr(0, colon));
-        tag.style = colon == std::string_view::npos ? "" : trimmed(body.substr(colon + 1));
+        tag.style = colon == std::string_view::npos ? std::string() : trimmed(body.substr(colon + 1));
         const auto is_name = [](const std::string& name) {
             return !name.empty() && std::ranges::all_of(name, [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; });
         };
