@@ -2,6 +2,8 @@
 // The scripted screen keeps the contract that sessions are tested against.
 #include "tests/fakes/fake_platform.h"
 
+#include "platforms/bench.h"
+
 #include <gtest/gtest.h>
 
 namespace handeye::fakes {
@@ -98,6 +100,34 @@ TEST(FakePlatform, FailsTheCallItWasToldToFailOnce) {
     platform.fail_next(Call::Capture, {ErrorCode::Unavailable, "the display went away"});
     EXPECT_FALSE(platform.capture());
     EXPECT_TRUE(platform.capture());
+}
+
+TEST(PlatformBench, EachFigureHasItsCeilingAndShare) {
+    SystemClock clock;
+    FakePlatform platform(clock, two_scenes());
+    const auto capture = bench_capture(platform, 5);
+    ASSERT_TRUE(capture);
+    ASSERT_EQ(capture->size(), 2U);
+    EXPECT_EQ(capture->front().ceiling_name, "memcpy of one 40x30 frame");
+    EXPECT_GT(capture->front().ceiling, 0);
+    const auto input = bench_input(platform, 5);
+    ASSERT_TRUE(input);
+    EXPECT_EQ(input->size(), 3U);
+    EXPECT_TRUE(platform.held().empty());
+}
+
+TEST(PlatformBench, RefusesTooFewAndTooManyRuns) {
+    SystemClock clock;
+    FakePlatform platform(clock, two_scenes());
+    EXPECT_EQ(bench_capture(platform, 2).error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ(bench_input(platform, 100'001).error().code, ErrorCode::InvalidArgument);
+}
+
+TEST(PlatformBench, FailureOfThePlatformIsReturned) {
+    SystemClock clock;
+    FakePlatform platform(clock, two_scenes());
+    platform.fail_next(Call::Capture, {ErrorCode::Unavailable, "the display went away"});
+    EXPECT_EQ(bench_capture(platform, 5).error().code, ErrorCode::Unavailable);
 }
 
 } // namespace

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Medians over runs, after a warm-up that is not counted.
+#include "platforms/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace handeye {
+
+namespace {
+
+constexpr int kRunsMin = 3;
+constexpr int kRunsMax = 100'000;
+constexpr int kWarmUps = 3;
+// What inject() waits for: a move is two motions, a key a press and a release, each acknowledged by the server.
+constexpr double kTripsPerMove = 2;
+constexpr double kTripsPerKey = 2;
+
+struct Times {
+    double median_ms = 0;
+    double worst_ms = 0;
+};
+
+template <class Work>
+Result<Times> time_runs(int runs, Work&& work) {
+    std::vector<double> all_ms;
+    for (int run = -kWarmUps; run < runs; ++run) {
+        const auto start = std::chrono::steady_clock::now();
+        TRY(work(run));
+        const auto took = std::chrono::steady_clock::now() - start;
+        if (run >= 0) {
+            all_ms.push_back(std::chrono::duration<double, std::milli>(took).count());
+        }
+    }
+    std::sort(all_ms.begin(), all_ms.end());
+    return Times{all_ms[all_ms.size() / 2], all_ms.back()};
+}
+
+Result<void> check_runs(int runs) {
+    if (runs < kRunsMin || runs > kRunsMax) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} runs; {} to {} are measured", runs, kRunsMin, kRunsMax)};
+    }
+    return {};
+}
+
+PlatformBenchLine line(std::string name, double value_ms, double ceiling_ms, std::string ceiling_name) {
+    return {std::move(name), value_ms, "ms", ceiling_ms, std::move(ceiling_name), value_ms > 0 ? ceiling_ms / value_ms : 0};
+}
+
+} // namespace
+
+Result<std::vector<PlatformBenchLine>> bench_capture(Platform& platform, int runs) {
+    Screenshot last = TRY(platform.capture());
+    std::vector<std::uint8_t> copy(last.image.bytes().size());
+    const auto capture_once = [&]() -> Result<void> {
+        last = TRY(platform.capture());
+        return {};
+    };
+    const auto copy_once = [&]() -> Result<void> {
+        std::memcpy(copy.data(), last.image.bytes().data(), copy.size());
+        return {};
+    };
+    const Spread capture = TRY(time_runs(runs, capture_once));
+    const Spread memory = TRY(time_runs(runs, copy_once));
+    return std::vector<PlatformBenchLine>{line("capture, median", capture.median, memory.median, "memcpy of one frame"),
+                                          line("capture, best", capture.best), line("capture, p99", capture.p99)};
+}
+
+Result<std::vector<PlatformBenchLine>> bench_input(Platform& platform, int runs) {
+    int x = 0;
+    const auto ask = [&]() -> Result<void> {
+        TRY(platform.pointer());
+        return {};
+    };
+    const auto move_once = [&]() -> Result<void> {
+        x = (x + 1) % 32;
+        return platform.inject(PointerMove{{x, 0}});
+    };
+    const auto click_once = [&]() -> Result<void> {
+        TRY(platform.inject(PointerButton{MouseButton::Left, Edge::Press}));
+        return platform.inject(PointerButton{MouseButton::Left, Edge::Release});
+    };
+    const auto key_once = [&]() -> Result<void> {
+        TRY(platform.inject(Key{"Shift_L", Edge::Press}));
+        return platform.inject(Key{"Shift_L", Edge::Release});
+    };
+    const Spread trip = TRY(time_runs(runs, ask));
+    const Spread move = TRY(time_runs(runs, move_once));
+    const Spread click = TRY(time_runs(runs, click_once));
+    const Spread key = TRY(time_runs(runs, key_once));
+    const std::string name = "one round trip to the server";
+    return std::vector<PlatformBenchLine>{line("round trip", trip.median), line("pointer move", move.median, trip.median, name),
+                                          line("click (press, release)", click.median, trip.median * 2, "two round trips"),
+                                          line("key (press, release)", key.median, trip.median * 2, "two round trips")};
+}
+
+} // namespace handeye
