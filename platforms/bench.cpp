@@ -53,48 +53,46 @@ PlatformBenchLine line(std::string name, double value_ms, double ceiling_ms, std
 } // namespace
 
 Result<std::vector<PlatformBenchLine>> bench_capture(Platform& platform, int runs) {
+    TRY(check_runs(runs));
     Screenshot last = TRY(platform.capture());
     std::vector<std::uint8_t> copy(last.image.bytes().size());
-    const auto capture_once = [&]() -> Result<void> {
+    const auto capture_once = [&](int) -> Result<void> {
         last = TRY(platform.capture());
         return {};
     };
-    const auto copy_once = [&]() -> Result<void> {
+    const auto copy_once = [&](int) -> Result<void> {
         std::memcpy(copy.data(), last.image.bytes().data(), copy.size());
         return {};
     };
-    const Spread capture = TRY(time_runs(runs, capture_once));
-    const Spread memory = TRY(time_runs(runs, copy_once));
-    return std::vector<PlatformBenchLine>{line("capture, median", capture.median, memory.median, "memcpy of one frame"),
-                                          line("capture, best", capture.best), line("capture, p99", capture.p99)};
+    const Times capture = TRY(time_runs(runs, capture_once));
+    const Times memory = TRY(time_runs(runs, copy_once));
+    return std::vector{line("capture, median", capture.median_ms, memory.median_ms, "memcpy of one frame"),
+                       line("capture, worst", capture.worst_ms, memory.worst_ms, "memcpy of one frame, worst")};
 }
 
 Result<std::vector<PlatformBenchLine>> bench_input(Platform& platform, int runs) {
-    int x = 0;
-    const auto ask = [&]() -> Result<void> {
+    TRY(check_runs(runs));
+    const std::optional<Point> before = TRY(platform.pointer());
+    const auto ask = [&](int) -> Result<void> {
         TRY(platform.pointer());
         return {};
     };
-    const auto move_once = [&]() -> Result<void> {
-        x = (x + 1) % 32;
-        return platform.inject(PointerMove{{x, 0}});
+    const auto move_once = [&](int run) -> Result<void> {
+        return platform.inject(PointerMove{{run & 31, 0}});
     };
-    const auto click_once = [&]() -> Result<void> {
-        TRY(platform.inject(PointerButton{MouseButton::Left, Edge::Press}));
-        return platform.inject(PointerButton{MouseButton::Left, Edge::Release});
-    };
-    const auto key_once = [&]() -> Result<void> {
+    const auto key_once = [&](int) -> Result<void> {
         TRY(platform.inject(Key{"Shift_L", Edge::Press}));
         return platform.inject(Key{"Shift_L", Edge::Release});
     };
-    const Spread trip = TRY(time_runs(runs, ask));
-    const Spread move = TRY(time_runs(runs, move_once));
-    const Spread click = TRY(time_runs(runs, click_once));
-    const Spread key = TRY(time_runs(runs, key_once));
-    const std::string name = "one round trip to the server";
-    return std::vector<PlatformBenchLine>{line("round trip", trip.median), line("pointer move", move.median, trip.median, name),
-                                          line("click (press, release)", click.median, trip.median * 2, "two round trips"),
-                                          line("key (press, release)", key.median, trip.median * 2, "two round trips")};
+    const Times trip = TRY(time_runs(runs, ask));
+    const Times move = TRY(time_runs(runs, move_once));
+    const Times key = TRY(time_runs(runs, key_once));
+    if (before) {
+        TRY(platform.inject(PointerMove{*before}));
+    }
+    return std::vector{line("round trip", trip.median_ms, 0, ""),
+                       line("pointer move", move.median_ms, kTripsPerMove * trip.median_ms, "two round trips"),
+                       line("key press and release", key.median_ms, kTripsPerKey * trip.median_ms, "two round trips")};
 }
 
 } // namespace handeye
