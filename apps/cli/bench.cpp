@@ -2,10 +2,138 @@
 // `handeye bench`: each figure beside what this machine allows, measured in the same run, and their ratio.
 #include "agent/bench_step.h"
 #include "apps/cli/command.h"
-#include "base/file.h"
+#include "base/hash.h"
 #include "engine/engine.h"
 #include "platforms/bench.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace handeye::cli {
+namespace {
+
+constexpr const char* kDefaultScreen = "1920x1080";
+
+struct BenchOptions {
+    std::string subject;
+    TargetSpec target;
+    std::string model;
+    std::string device = "cpu";
+    int threads = 0;
+    int runs = 50;
+};
+
+/// One figure, whatever was measured.
+struct Figure {
+    std::string name;
+    double value = 0;
+    std::string unit;
+    double ceiling = 0; ///< 0: none is known
+    std::string ceiling_name;
+    double share = 0;
+};
+
+void print_figures(const std::vector<Figure>& figures, const Context& context) {
+    for (const Figure& one : figures) {
+        if (context.json) {
+            nlohmann::json line{{"name", one.name}, {"value", one.value}, {"unit", one.unit}};
+            if (one.ceiling > 0) {
+                line.update({{"ceiling", one.ceiling}, {"ceiling_of", one.ceiling_name}, {"share", one.share}});
+            }
+            print_json(line);
+        } else if (one.ceiling > 0) {
+            print(fmt::format("{:<26} {:>12.4g} {:<9} {:>5.1f} % of {:.4g} ({})", one.name, one.value, one.unit,
+                              one.share * 100, one.ceiling, one.ceiling_name));
+        } else {
+            print(fmt::format("{:<26} {:>12.4g} {}", one.name, one.value, one.unit));
+        }
+    }
+}
+
+double ms(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+/// A time and the least time that it could take.
+Figure timed(std::string name, Duration took, Duration least, std::string least_of) {
+    return {std::move(name), ms(took), "ms", ms(least), std::move(least_of), took > Duration{} ? ms(least) / ms(took) : 0};
+}
+
+Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
+    const std::filesystem::path model = TRY(find_model(options.model));
+    std::vector<Figure> figures;
+    for (const BenchLine& line : TRY(bench_model({.model_dir = model, .threads = options.threads}, Image()))) {
+        figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
+    }
+    return figures;
+}
+
+Result<std::vector<Figure>> bench_platform(const BenchOptions& options, Platform& platform) {
+    const auto lines = options.subject == "capture" ? bench_capture(platform, options.runs) : bench_input(platform, options.runs);
+    if (!lines) {
+        return lines.error();
+    }
+    std::vector<Figure> figures;
+    for (const PlatformBenchLine& line : *lines) {
+        figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
+    }
+    return figures;
+}
+
+Result<std::vector<Figure>> bench_loop(const BenchOptions& options, Platform& platform, Clock& clock) {
+    const std::filesystem::path file =
+        std::filesystem::temp_directory_path() / fmt::format("handeye-bench-{}-{}.handeye", ::getpid(), TRY(random_hex(4)));
+    const Result<StepBench> bench = bench_step(platform, clock, options.runs, file);
+    std::error_code ignored;
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        std::filesystem::remove(file.string() + suffix, ignored);
+    }
+    if (!bench) {
+        return bench.error();
+    }
+    std::vector<Figure> figures;
+    for (const StageCost& stage : bench->stages) {
+        figures.push_back(timed(stage.name, stage.median, stage.ceiling, stage.ceiling_of));
+    }
+    figures.push_back({"step without the model", ms(bench->total_median), "ms", ms(bench->budget), "budget",
+                       ms(bench->total_median) / ms(bench->budget)});
+    figures.push_back({"worst step", ms(bench->total_worst), "ms"});
+    figures.push_back({"settle (the application)", ms(bench->settle_median), "ms"});
+    figures.push_back({"recording, a step", static_cast<double>(bench->recording_bytes) / std::max(1, bench->steps) / 1024.0, "KiB"});
+    return figures;
+}
+
+Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& context) {
+    if (options.subject == "engine") {
+        return bench_engine(options);
+    }
+    SystemClock clock;
+    TargetSpec target = options.target;
+    if (target.display.empty() && target.headless.empty()) {
+        target.headless = kDefaultScreen;
+    }
+    const std::unique_ptr<Platform> platform = TRY(open_target(target, clock, context.stop));
+    return options.subject == "step" ? bench_loop(options, *platform, clock) : bench_platform(options, *platform);
+}
+
+} // namespace
+
+Runner declare_bench(CLI::App& app) {
+    auto options = std::make_shared<BenchOptions>();
+    app.add_option("SUBJECT", options->subject, "engine, capture, input or step (the loop without the model)")
+        ->required()
+        ->check(CLI::IsMember({"engine", "capture", "input", "step"}));
+    add_target_options(app, options->target);
+    app.add_option("--model", options->model, "Checkpoint folder (default: the bundled model)");
+    app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
+    app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
+    app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
+    return [options](const Context& context) -> Result<int> {
+        const std::vector<Figure> figures = TRY(measure(*options, context));
+        print_figures(figures, context);
+        return 0;
+    };
+}
+
+} // namespace handeye::cli

@@ -36,11 +36,13 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
         print_progress(step_line_);
     } else if (type == "task.step_finished") {
         print_progress("");
-        const std::string error = text_of(data, "error");
-        print(fmt::format("{}  {}{}", step_line_, text_of(data, "result"), error.empty() ? "" : ": " + error));
-    } else if (type == "loop.suspected" || type == "budget.exceeded") {
+        print(fmt::format("{}  {} ({})", step_line_, text_of(data, "result"), text_of(data, "observation")));
+    } else if (type == "loop.suspected") {
         print_progress("");
-        print(fmt::format("{}: {}", type, text_of(data, "reason")));
+        print("this looks like a loop: " + text_of(data, "message"));
+    } else if (type == "budget.exceeded") {
+        print_progress("");
+        print(fmt::format("the limit of {} is reached: {}", text_of(data, "budget"), text_of(data, "limit")));
     }
 }
 

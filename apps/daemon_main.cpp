@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeyed`: wires platforms, engine and control server together, and turns signals into their orderly end.
+#include "apps/daemon_model.h"
+#include "apps/daemon_options.h"
+#include "apps/target.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "platforms/open_platform.h"
+#include "server/control_server.h"
+#include "server/listen_socket.h"
+#include "server/service_notify.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace handeye {
+namespace {
+
+constexpr mode_t kPrivate = 0077;
+
+sigset_t handled_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
+        sigaddset(&set, number);
+    }
+    return set;
+}
+
+// The signal that ends the program; the others are served here.
+int serve_signals(ControlServer& server, const sigset_t& set) {
+    for (;;) {
+        int number = 0;
+        sigwait(&set, &number);
+        switch (number) {
+        case SIGUSR1: server.stop_all("SIGUSR1"); break;
+        case SIGHUP: log::warn("daemon", "SIGHUP: the configuration is read at start only"); break;
+        default: return number;
+        }
+    }
+}
+
+// From the first signal on, a second one ends the program at once, hands off the keys.
+void watch_for_second_signal(const sigset_t& set) {
+    std::thread([set] {
+        int number = 0;
+        do {
+            sigwait(&set, &number);
+        } while (number != SIGTERM && number != SIGINT);
+        release_all_platforms();
+        std::_Exit(128 + number);
+    }).detach();
+}
+
+Result<std::string> token_for(const DaemonOptions& options) {
+    for (const Endpoint& endpoint : options.listen) {
+        if (endpoint.unix_path.empty()) {
+            if (options.token_file == config_dir() / "token") {
+                TRY(make_private_dir(config_dir()));
+            }
+            return read_or_make_token(options.token_file);
+        }
+    }
+    return std::string(); // only the Unix socket: the kernel says who comes
+}
+
+Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify) {
+    ControlServerOptions wanted{.listen = options.listen, .sessions_dir = options.sessions_dir};
+    wanted.token = TRY(token_for(options));
+    if (const auto interval = watchdog_interval(); interval) {
+        wanted.tick = *interval;
+        wanted.on_tick = [&notify] { (void)notify.send("WATCHDOG=1"); };
+    }
+    ControlServices services;
+    services.clock = &clock;
+    services.open_platform = [&clock](const std::string& platform, const std::string& target_json,
+                                      std::stop_token stop) -> Result<std::unique_ptr<Platform>> {
+        const TargetSpec spec = TRY(target_from_json(platform, target_json));
+        return open_target(spec, clock, std::move(stop));
+    };
+    return ControlServer::start(std::move(wanted), std::move(services));
+}
+
+int run(int argc, char** argv) {
+    const ParsedCommandLine parsed = parse_daemon_command_line(argc, argv);
+    if (!parsed.options) {
+        return parsed.exit_code;
+    }
+    const DaemonOptions& options = *parsed.options;
+    log::set_level(options.is_verbose ? log::Level::Info : log::Level::Warn);
+    ::umask(kPrivate);
+    std::signal(SIGPIPE, SIG_IGN);
+    const sigset_t signals = handled_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr); // before any thread, so that all inherit it
+
+    SystemClock clock;
+    const ServiceNotify notify = ServiceNotify::from_environment();
+    auto server = start_server(options, clock, notify);
+    if (!server) {
+        fmt::print(stderr, "handeyed: {}\n", server.error().message);
+        return daemon_exit_code(server.error());
+    }
+    DaemonModel model(**server, notify, options.model, options.threads);
+    (void)notify.send("READY=1");
+    for (const Endpoint& endpoint : options.listen) {
+        Endpoint shown = endpoint;
+        shown.port = endpoint.unix_path.empty() && endpoint.port == 0 ? (*server)->tcp_port() : endpoint.port;
+        fmt::print(stderr, "handeyed: listening on {}\n", to_string(shown));
+    }
+
+    const int number = serve_signals(**server, signals);
+    watch_for_second_signal(signals);
+    (void)notify.send("STOPPING=1");
+    log::info("daemon", fmt::format("ending after signal {}", number));
+    model.forget_server();
+    server->reset();
+    if (model.is_loading()) {
+        std::fflush(nullptr);
+        std::_Exit(0); // nothing is held any more; a load of minutes need not be waited for
+    }
+    return 0;
+}
+
+} // namespace
+} // namespace handeye
+
+int main(int argc, char** argv) { return handeye::run(argc, argv); }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/daemon_model.h"
+
+#include "apps/target.h"
+#include "base/log.h"
+
+#include <fmt/format.h>
+
+namespace handeye {
+
+DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, std::string model, int threads)
+    : server_(&server), notify_(notify) {
+    server.set_model_loading("starting");
+    thread_ = std::thread([this, model = std::move(model), threads] { load(model, threads); });
+}
+
+DaemonModel::~DaemonModel() { thread_.join(); }
+
+void DaemonModel::forget_server() {
+    const std::lock_guard lock(mutex_);
+    server_ = nullptr;
+}
+
+bool DaemonModel::is_loading() const {
+    const std::lock_guard lock(mutex_);
+    return is_loading_;
+}
+
+void DaemonModel::load(const std::string& model, int threads) {
+    const auto folder = find_model(model);
+    if (!folder) {
+        finish(folder.error());
+        return;
+    }
+    finish(open_engine({.model_dir = *folder,
+                        .threads = threads,
+                        .on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); }}));
+}
+
+void DaemonModel::say_loading(std::string_view stage, double share) {
+    const std::string text = fmt::format("{} {:.0f} %", stage, share * 100);
+    const std::lock_guard lock(mutex_);
+    if (server_ != nullptr) {
+        server_->set_model_loading(text);
+        (void)notify_.send("STATUS=loading the model: " + text);
+    }
+}
+
+void DaemonModel::finish(Result<std::unique_ptr<ChatModel>> opened) {
+    const std::lock_guard lock(mutex_);
+    is_loading_ = false;
+    if (!opened) {
+        log::error("daemon", fmt::format("no model: {}", opened.error().message));
+        if (server_ != nullptr) {
+            server_->set_model_failed(opened.error());
+            (void)notify_.send("STATUS=no model: " + opened.error().message);
+        }
+        return;
+    }
+    model_ = std::move(*opened);
+    if (server_ != nullptr) {
+        server_->set_model(*model_);
+        (void)notify_.send(fmt::format("STATUS=ready with {}", model_->info().name));
+    }
+}
+
+} // namespace handeye

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads the model beside the running server, so that sockets answer from the first moment.
+#pragma once
+
+#include "engine/engine.h"
+#include "server/control_server.h"
+#include "server/service_notify.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace handeye {
+
+class DaemonModel {
+public:
+    /// Tells `server` and `notify` how loading goes, until forget_server().
+    DaemonModel(ControlServer& server, const ServiceNotify& notify, std::string model, int threads);
+    /// Waits for a load under way: see is_loading().
+    ~DaemonModel();
+
+    /// Call it before the server ends. A load goes on unheard; the model stays until this object ends.
+    void forget_server();
+    [[nodiscard]] bool is_loading() const;
+
+private:
+    void load(const std::string& model, int threads);
+    void say_loading(std::string_view stage, double share);
+    void finish(Result<std::unique_ptr<ChatModel>> opened);
+
+    mutable std::mutex mutex_; // guards the server pointer and is_loading_
+    ControlServer* server_;
+    const ServiceNotify& notify_;
+    bool is_loading_ = true;
+    std::unique_ptr<ChatModel> model_;
+    std::thread thread_;
+};
+
+} // namespace handeye

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/daemon_options.h"
+
+#include "base/file.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 64U << 10U;
+constexpr int kThreadsMax = 1024;
+constexpr std::array<std::string_view, 5> kKeys{"listen", "model", "token_file", "sessions_dir", "threads"};
+
+Error config_error(const std::string& name, const YAML::Node& node, const std::string& what) {
+    return Error{ErrorCode::InvalidArgument, fmt::format("{}:{}: {}", name, node.Mark().line + 1, what)};
+}
+
+Result<std::string> text_of(const std::string& name, const std::string& key, const YAML::Node& node) {
+    if (!node.IsScalar() || node.Scalar().empty()) {
+        return config_error(name, node, fmt::format("{} must be a text", key));
+    }
+    return node.Scalar();
+}
+
+Result<void> add_listen(const std::string& name, const YAML::Node& node, DaemonOptions& options) {
+    const std::string text = TRY(text_of(name, "listen", node));
+    auto endpoint = parse_endpoint(text);
+    if (!endpoint) {
+        return config_error(name, node, endpoint.error().message);
+    }
+    options.listen.push_back(std::move(*endpoint));
+    return {};
+}
+
+Result<void> take_key(const std::string& name, const std::string& key, const YAML::Node& node, DaemonOptions& options) {
+    if (key == "listen" && node.IsSequence()) {
+        for (const YAML::Node& item : node) {
+            TRY(add_listen(name, item, options));
+        }
+    } else if (key == "listen") {
+        TRY(add_listen(name, node, options));
+    } else if (key == "threads") {
+        const std::string text = TRY(text_of(name, key, node));
+        int value = 0;
+        if (!YAML::convert<int>::decode(node, value) || value < 0 || value > kThreadsMax) {
+            return config_error(name, node, fmt::format("threads is \"{}\", it must be from 0 to {}", text, kThreadsMax));
+        }
+        options.threads = value;
+    } else if (key == "model") {
+        options.model = TRY(text_of(name, key, node));
+    } else if (key == "token_file") {
+        options.token_file = TRY(text_of(name, key, node));
+    } else {
+        options.sessions_dir = TRY(text_of(name, key, node));
+    }
+    return {};
+}
+
+Result<DaemonOptions> read_tree(const YAML::Node& root, const std::string& name) {
+    DaemonOptions options;
+    if (root.IsNull()) {
+        return options;
+    }
+    if (!root.IsMap()) {
+        return config_error(name, root, "a configuration is a map of keys");
+    }
+    std::vector<std::string> seen;
+    for (const auto& entry : root) {
+        const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+        if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
+            return config_error(name, entry.first, fmt::format("there is no key \"{}\"; the keys are {}", key, fmt::join(kKeys, ", ")));
+        }
+        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+            return config_error(name, entry.first, fmt::format("\"{}\" is there twice", key));
+        }
+        seen.push_back(key);
+        TRY(take_key(name, key, entry.second, options));
+    }
+    return options;
+}
+
+void fill_defaults(DaemonOptions& options) {
+    if (options.listen.empty()) {
+        options.listen.push_back({.unix_path = runtime_dir() / "handeyed.sock"});
+    }
+    if (options.token_file.empty()) {
+        options.token_file = config_dir() / "token";
+    }
+    if (options.sessions_dir.empty()) {
+        options.sessions_dir = state_dir() / "sessions";
+    }
+}
+
+// The file that was named must exist; the default one may.
+Result<DaemonOptions> read_config(const std::string& named) {
+    const std::filesystem::path path = named.empty() ? config_dir() / "config.yaml" : std::filesystem::path(named);
+    const auto text = read_file(path, kConfigBytesMax);
+    if (!text && named.empty() && text.error().code == ErrorCode::NotFound) {
+        return DaemonOptions{};
+    }
+    if (!text) {
+        return text.error();
+    }
+    return parse_daemon_config(*text, path.string());
+}
+
+} // namespace
+
+Result<DaemonOptions> parse_daemon_config(std::string_view yaml, const std::string& name) {
+    try {
+        return read_tree(YAML::Load(std::string(yaml)), name);
+    } catch (const YAML::Exception& problem) {
+        return Error{ErrorCode::ParseFailed, fmt::format("{}:{}: {}", name, problem.mark.line + 1, problem.msg)};
+    }
+}
+
+int daemon_exit_code(const Error& error) {
+    switch (error.code) {
+    case ErrorCode::InvalidArgument:
+    case ErrorCode::ParseFailed:
+    case ErrorCode::OutOfBounds:
+    case ErrorCode::LimitExceeded:
+    case ErrorCode::NotFound:
+    case ErrorCode::Unsupported:
+    case ErrorCode::PermissionDenied: return 2;
+    case ErrorCode::Unavailable:
+    case ErrorCode::Overloaded:
+    case ErrorCode::Cancelled:
+    case ErrorCode::DeadlineExceeded:
+    case ErrorCode::IoFailed:
+    case ErrorCode::OutOfMemory:
+    case ErrorCode::EngineLost:
+    case ErrorCode::Internal: return 5;
+    }
+    return 5;
+}
+
+ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
+    CLI::App app{"handeyed keeps sessions on screens and works on tasks there; programs and people steer it over a socket."};
+    app.name("handeyed");
+    app.set_version_flag("--version", "handeyed " HANDEYE_VERSION);
+    std::string config;
+    std::vector<std::string> listen;
+    std::string token_file;
+    std::string model;
+    std::string sessions_dir;
+    int threads = -1;
+    bool is_verbose = false;
+    app.add_option("--config", config, "YAML file with the keys listen, model, token_file, sessions_dir, threads\n"
+                                       "(default: $XDG_CONFIG_HOME/handeye/config.yaml, where there is one)");
+    app.add_option("--listen", listen, "unix:PATH or HOST:PORT of this machine; may be given several times\n"
+                                       "(default: unix:$XDG_RUNTIME_DIR/handeye/handeyed.sock)");
+    app.add_option("--token-file", token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
+                                               "(default: $XDG_CONFIG_HOME/handeye/token)");
+    app.add_option("--model", model, "Folder of a checkpoint (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--sessions-dir", sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
+    app.add_option("--threads", threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
+    app.add_flag("-v,--verbose", is_verbose, "Log what happens to stderr");
+    app.footer("Try it:      handeyed &   then   handeye run \"Click Save.\" --window \"My form\"\n"
+               "Over TCP:    handeyed --listen 127.0.0.1:7625   with the token from the token file\n"
+               "Emergency:   kill -USR1 stops every task and lets go of all keys\n"
+               "Whoever may connect controls this desktop: the socket is for this user alone, TCP for this machine alone.\n"
+               "Exit codes:  0 ended in good order, 2 bad use or input, 5 something is missing or failed.");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+        return {std::nullopt, app.exit(problem) == 0 ? 0 : 2};
+    }
+    auto options = read_config(config);
+    if (options && !listen.empty()) {
+        options->listen.clear();
+    }
+    for (const std::string& text : listen) {
+        auto endpoint = parse_endpoint(text);
+        if (options && endpoint) {
+            options->listen.push_back(std::move(*endpoint));
+        } else if (options) {
+            options = std::move(endpoint).error().with_context("--listen");
+        }
+    }
+    if (!options) {
+        fmt::print(stderr, "handeyed: {}\n", options.error().message);
+        return {std::nullopt, daemon_exit_code(options.error())};
+    }
+    options->token_file = token_file.empty() ? options->token_file : std::filesystem::path(token_file);
+    options->model = model.empty() ? options->model : model;
+    options->sessions_dir = sessions_dir.empty() ? options->sessions_dir : std::filesystem::path(sessions_dir);
+    options->threads = threads < 0 ? options->threads : threads;
+    options->is_verbose = is_verbose;
+    fill_defaults(*options);
+    return {std::move(*options), 0};
+}
+
+} // namespace handeye
