@@ -2,6 +2,9 @@
 #include "agent/history.h"
 
 #include "actions/vocabulary.h"
+#include "base/image_codec.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -110,6 +113,11 @@ void History::add(const Step& step, std::string observation) {
         entry.history_text += "\nObservation: " + entry.observation;
     }
     entry.screenshot = step.seen.image;
+    const Size size = step.seen.image.size();
+    if (!step.seen.image.is_empty()) {
+        const Size half{std::max(1, size.width_px / 2), std::max(1, size.height_px / 2)};
+        entry.screenshot_half = scaled(step.seen.image, half).value_or(Image()); // empty: the prompt makes it, or says why not
+    }
     steps_.push_back(std::move(entry));
     forget();
 }
@@ -119,7 +127,9 @@ void History::forget() {
         steps_.erase(steps_.begin());
     }
     if (steps_.size() > limits_.pictures_max) {
-        steps_[steps_.size() - limits_.pictures_max - 1].screenshot = {};
+        HistoryStep& old = steps_[steps_.size() - limits_.pictures_max - 1];
+        old.screenshot = {};
+        old.screenshot_half = {};
     }
     if (steps_.size() > limits_.full_steps_max) {
         HistoryStep& old = steps_[steps_.size() - limits_.full_steps_max - 1];

@@ -70,7 +70,8 @@ void add(SessionRecord& session, const StoredEvent& event) {
         task.started_at = event.t_wall;
         task.started = *std::move(parsed);
     } else if (event.type == "task.finished") {
-        task_of(session, *parsed).finished = *std::move(parsed);
+        TaskRecord& task = task_of(session, *parsed); // first: json's assignment moves its right side early
+        task.finished = *std::move(parsed);
     } else if (StepRecord* step = step_of(session, *parsed)) {
         add_to_step(*step, event.type, *std::move(parsed));
     }

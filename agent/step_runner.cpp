@@ -372,7 +372,10 @@ StageResult StepRunner::finish(Step& step, std::optional<TaskEnd> over) {
         over = TaskEnd{TaskOutcome::Stuck, verdict.message};
     }
     const std::string observation = describe_effect(step, verdict.message);
-    history_.add(step, observation);
+    {
+        const Stopwatch watch(with_.clock, step.timings.render); // its half-size picture belongs to the next prompt
+        history_.add(step, observation);
+    }
     step.timings.record = with_.log.take_time() + encode_time_;
     TRY(with_.log.emit(events::task_step_finished(at_, step, observation, tokens_)));
     return over;

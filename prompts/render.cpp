@@ -72,9 +72,12 @@ std::string element_list(std::span<const MarkedElement> elements) {
     return fmt::format("{}", fmt::join(lines, "\t"));
 }
 
-Result<Image> halved(const Image& image) {
-    const Size size = image.size();
-    return scaled(image, {std::max(1, size.width_px / 2), std::max(1, size.height_px / 2)});
+Result<Image> halved(const HistoryStep& step) {
+    if (!step.screenshot_half.is_empty()) {
+        return step.screenshot_half;
+    }
+    const Size size = step.screenshot.size();
+    return scaled(step.screenshot, {std::max(1, size.width_px / 2), std::max(1, size.height_px / 2)});
 }
 
 Dialect dialect_of(Surface surface) {
@@ -169,7 +172,7 @@ private:
         }
         if (node.name == "images" && node.style == "history") {
             for (const std::size_t i : with_image_) {
-                writer_.add_image(TRY(halved(input_.history[i].screenshot)));
+                writer_.add_image(TRY(halved(input_.history[i])));
             }
             return {};
         }
@@ -219,7 +222,7 @@ private:
             const HistoryStep& step = input_.history[i];
             writer_.add_text(fmt::format("\nstep {}: Screenshot:", i + 1));
             if (std::ranges::find(with_image_, i) != with_image_.end()) {
-                writer_.add_image(TRY(halved(step.screenshot)));
+                writer_.add_image(TRY(halved(step)));
             } else {
                 writer_.add_text("(Omitted in context.)");
             }

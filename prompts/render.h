@@ -29,6 +29,7 @@ struct HistoryStep {
     std::string summary;      ///< the compact form: "left_click Save", "type Ada"
     std::string observation;  ///< what came of it: "Success", or the reason why not
     Image screenshot;         ///< before the action; empty: not kept
+    Image screenshot_half;    ///< `screenshot` at half size, where the caller keeps it: made once instead of at each prompt
 };
 
 struct MarkedElement {
