@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GTK window with one text field; its content is written to a file (argv[1]) on every change, its size and place are argv[2] if
-// given (WxH). The title is "handeye entry".
+// A GTK window with one text field; its content is written to a file (argv[1]) on every change. Return empties the field. (Selecting
+// all and typing over it would race with GTK itself: a late notice that it lost the selection takes the next selection away.)
+// The title is "handeye entry".
 #include <gtk/gtk.h>
 
 #include <cstdio>
@@ -15,6 +16,8 @@ void write_content(GtkEditable* editable, gpointer path) {
     std::rename((target + ".new").c_str(), target.c_str()); // a reader sees the old or the new text
 }
 
+void empty(GtkEntry* entry, gpointer /*unused*/) { gtk_entry_set_text(entry, ""); }
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -28,6 +31,7 @@ int main(int argc, char** argv) {
     GtkWidget* entry = gtk_entry_new();
     gtk_container_add(GTK_CONTAINER(window), entry);
     g_signal_connect(entry, "changed", G_CALLBACK(write_content), argv[1]);
+    g_signal_connect(entry, "activate", G_CALLBACK(empty), nullptr);
     g_signal_connect(window, "destroy", G_CALLBACK(gtk_main_quit), nullptr);
     gtk_widget_show_all(window);
     gtk_widget_grab_focus(entry);
