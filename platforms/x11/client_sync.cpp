@@ -15,7 +15,7 @@ namespace handeye::x11 {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(2);
-constexpr int kIdleLooksNeeded = 4;
+constexpr int kIdleLooksNeeded = 5;
 constexpr int kAncestorsMax = 32;
 
 /// Whether the process sleeps ('S' in /proc/PID/stat). A process with an unread event would be running or runnable.
@@ -167,6 +167,9 @@ Result<bool> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_
         if (clock_.now() >= deadline || clock_.sleep_for(kLook, stop) == WaitResult::Stopped) {
             return false;
         }
+        // It also sleeps while it waits for the server, say for the keyboard map. Our round trip is over only after a turn of the
+        // server, in which it answers the program too and wakes it.
+        TRY(connection_->sync("waiting for a program"));
         idle_looks = is_asleep(pid) ? idle_looks + 1 : 0;
     }
     return true;
