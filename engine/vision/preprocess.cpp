@@ -6,6 +6,8 @@
 
 #include "base/json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -16,7 +18,8 @@ namespace handeye {
 namespace {
 
 constexpr std::size_t kChannels = 3;
-constexpr std::int64_t kPatchesMax = 1 << 20;
+constexpr std::int64_t kRowFloatsMax = 1 << 28;     // 1 GiB; the published limits need 142 million
+constexpr std::int64_t kVolumeMax = 1LL << 42;      // t*h*w pixels
 
 // (x - 255 mean) / (255 std) in float32: the reference's fused form.
 ChannelScale make_scale(const PreprocessConfig& config) {
@@ -104,6 +107,21 @@ Result<void> check_config(const PreprocessConfig& config) {
                      fmt::format("patch_size {}, temporal_patch_size {}, merge_size {}: the limits are 1 to 256, 16, 16",
                                  config.patch_size, config.temporal_patch_size, config.merge_size)};
     }
+    if (config.min_volume < 1 || config.max_volume < 1 || std::max(config.min_volume, config.max_volume) > kVolumeMax) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("shortest_edge {} and longest_edge {}: the limits are 1 to {}",
+                                                             config.min_volume, config.max_volume, kVolumeMax)};
+    }
+    for (std::size_t c = 0; c < config.std.size(); ++c) {
+        if (!std::isfinite(config.mean[c]) || !std::isfinite(config.std[c]) || config.std[c] <= 0.0F) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("image_mean {} and image_std {}: the second must be positive",
+                                                                 config.mean[c], config.std[c])};
+        }
+    }
+    if (!(config.video_fps > 0.0 && config.video_fps <= 1000.0) ||
+        !(config.video_seconds_max > 0.0 && config.video_seconds_max <= 1e6)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("fps {} and max_duration {}: the limits are 1000 and 1000000",
+                                                             config.video_fps, config.video_seconds_max)};
+    }
     return {};
 }
 
@@ -115,10 +133,11 @@ Result<Patches> patches_of(std::span<const Image> frames, const PreprocessConfig
     patches.resized = size;
     patches.grid = {static_cast<int>((frames.size() + temporal - 1) / temporal), size.height_px / config.patch_size,
                     size.width_px / config.patch_size};
-    const std::int64_t count = std::int64_t{patches.grid.t} * patches.grid.h * patches.grid.w;
-    if (count > kPatchesMax) {
-        return Error{ErrorCode::LimitExceeded,
-                     fmt::format("a picture of {} patches passes the limit of {}", count, kPatchesMax)};
+    const std::int64_t floats = std::int64_t{size.width_px} * size.height_px * std::int64_t{kChannels} *
+                                config.temporal_patch_size * patches.grid.t;
+    if (floats > kRowFloatsMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("{} frames of {}x{} make {} values, the limit is {}", frames.size(),
+                                                           size.width_px, size.height_px, floats, kRowFloatsMax)};
     }
     BandWriter writer(config, patches.grid);
     const std::size_t per_frame = static_cast<std::size_t>(patches.grid.h) * static_cast<std::size_t>(patches.grid.w) *
@@ -138,16 +157,11 @@ Result<Patches> patches_of(std::span<const Image> frames, const PreprocessConfig
     return patches;
 }
 
+// A value of the wrong type throws; absent and null keep what there is.
 template <class T>
 void take(const nlohmann::json& object, const char* key, T& value) {
-    if (const auto found = object.find(key); found != object.end() && found->is_number()) {
+    if (const auto found = object.find(key); found != object.end() && !found->is_null()) {
         value = found->get<T>();
-    }
-}
-
-void take_channels(const nlohmann::json& object, const char* key, std::array<float, 3>& values) {
-    if (const auto found = object.find(key); found != object.end() && found->is_array() && found->size() == 3) {
-        values = found->get<std::array<float, 3>>();
     }
 }
 
@@ -165,9 +179,9 @@ Result<PreprocessConfig> read_preprocess_config(const std::filesystem::path& pat
         take(object, "merge_size", config.merge_size);
         take(object, "fps", config.video_fps);
         take(object, "max_duration", config.video_seconds_max);
-        take_channels(object, "image_mean", config.mean);
-        take_channels(object, "image_std", config.std);
-        if (const auto size = object.find("size"); size != object.end() && size->is_object()) {
+        take(object, "image_mean", config.mean);
+        take(object, "image_std", config.std);
+        if (const auto size = object.find("size"); size != object.end()) {
             take(*size, "shortest_edge", config.min_volume);
             take(*size, "longest_edge", config.max_volume);
         }

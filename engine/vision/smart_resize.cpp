@@ -13,6 +13,8 @@ namespace handeye {
 namespace {
 
 constexpr double kAspectMax = 200.0;
+constexpr double kFpsMax = 1000.0;
+constexpr double kFramesMax = 1e6; // chosen from one video
 constexpr int kSidePxMax = 1 << 20; // products with the frame count stay inside 64 bits
 
 // Python's round(): halves to even; exact for any int64 numerator, unlike a division in double.
@@ -104,8 +106,11 @@ Result<FrameChoice> choose_frames(int count, double fps, std::optional<double> s
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("a video of {} frames at {} frames per second: both must be positive", count, fps)};
     }
-    if (!(config.video_fps > 0.0) || (seconds && !std::isfinite(*seconds))) {
-        return Error{ErrorCode::InvalidArgument, "the video's duration and sampling rate must be finite numbers"};
+    if (!(config.video_fps > 0.0 && config.video_fps <= kFpsMax) || (seconds && !std::isfinite(*seconds)) ||
+        !(config.video_seconds_max * config.video_fps <= kFramesMax)) {
+        return Error{ErrorCode::InvalidArgument,
+                     fmt::format("a video of {} seconds sampled {} times per second for at most {} seconds: no such limits",
+                                 seconds.value_or(0.0), config.video_fps, config.video_seconds_max)};
     }
     // nearbyint rounds halves to even, as the reference's round() does.
     const double duration = seconds && *seconds > 0.0 ? *seconds : std::nearbyint((count - 1) / fps) + 1.0;
