@@ -131,7 +131,7 @@ Result<void> TextTyper::tap_with(KeySym keysym, std::span<const KeySym> modifier
 }
 
 Result<void> TextTyper::press_paste_chord() {
-    // Shift+Insert is understood by terminals and by text fields alike; only browsers' own widgets want Control+v.
+    // Terminals and text fields alike take Shift+Insert for paste; Control+v means something else in a terminal.
     constexpr std::array<KeySym, 1> shift = {XK_Shift_L};
     return tap_with(XK_Insert, shift);
 }
