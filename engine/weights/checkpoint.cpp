@@ -100,10 +100,6 @@ Result<TensorView> Checkpoint::weight(std::string_view name, const Shape& shape)
         return Error{ErrorCode::Unsupported, fmt::format("{} is {}; only F32, F16 and BF16 are read here", name,
                                                          dtype_name(view->dtype))};
     }
-    if (reinterpret_cast<std::uintptr_t>(view->data) % dtype_size(view->dtype) != 0) {
-        return Error{ErrorCode::Unsupported, fmt::format("{} is not aligned to its {} bytes per element", name,
-                                                         dtype_size(view->dtype))};
-    }
     return *view;
 }
 

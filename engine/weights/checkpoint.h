@@ -27,7 +27,7 @@ public:
 
     /// Null when there is no such tensor.
     [[nodiscard]] const TensorView* find(std::string_view name) const;
-    /// The tensor, which must have this shape and be F32, F16 or BF16, in aligned memory.
+    /// The tensor, which must have this shape and be F32, F16 or BF16; its data may be unaligned.
     [[nodiscard]] Result<TensorView> weight(std::string_view name, const Shape& shape) const;
     /// The same as floats, for norms and biases.
     [[nodiscard]] Result<std::vector<float>> floats(std::string_view name, const Shape& shape) const;

@@ -13,6 +13,7 @@
 
 #include "engine/tensor/tensor.h"
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -43,11 +44,20 @@ HWY_INLINE hn::Vec<D> load_wide(D d, const hwy::float16_t* p) {
     return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), p));
 }
 
-inline float widen(float x) { return x; }
-inline float widen(hwy::bfloat16_t x) { return hwy::F32FromBF16(x); }
-inline float widen(hwy::float16_t x) {
+/// One weight as float. Containers need not align their data, so nothing is read through a typed pointer.
+inline float widen(const float* p) {
+    float value = 0;
+    std::memcpy(&value, p, sizeof value);
+    return value;
+}
+inline float widen(const hwy::bfloat16_t* p) {
     std::uint16_t bits = 0;
-    std::memcpy(&bits, &x, sizeof bits);
+    std::memcpy(&bits, p, sizeof bits);
+    return std::bit_cast<float>(std::uint32_t{bits} << 16U);
+}
+inline float widen(const hwy::float16_t* p) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, p, sizeof bits);
     return half_as_float(bits);
 }
 
@@ -77,14 +87,14 @@ void pack_panel(const T* b, std::int64_t stride, std::int64_t valid, std::int64_
         }
         for (; k < depth; ++k) {
             for (std::int64_t i = 0; i < 4; ++i) {
-                panel[k * kPanel + r + i] = widen(b0[i * stride + k]);
+                panel[k * kPanel + r + i] = widen(b0 + i * stride + k);
             }
         }
     }
 #endif
     for (; r < kPanel; ++r) {
         for (std::int64_t k = 0; k < depth; ++k) {
-            panel[k * kPanel + r] = r < valid ? widen(b[r * stride + k]) : 0.0F;
+            panel[k * kPanel + r] = r < valid ? widen(b + r * stride + k) : 0.0F;
         }
     }
 }

@@ -41,15 +41,16 @@ float read_all(const float* data, std::int64_t count) {
     return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
 }
 
-// Twelve chains hide the latency of every multiply-add unit known; returns the operations done.
+// Twelve chains hide the latency of every multiply-add unit known; they start apart, or the compiler would see one chain.
+// Returns the operations done.
 std::int64_t multiply_adds(std::int64_t steps, float* sink) {
     const FloatTag d;
     const Vec x = hn::Set(d, 0.999999F);
     const Vec y = hn::Set(d, 1e-9F);
     Vec chain[12];
 #pragma GCC unroll 12
-    for (Vec& v : chain) {
-        v = hn::Set(d, *sink);
+    for (int i = 0; i < 12; ++i) {
+        chain[i] = hn::Set(d, *sink + static_cast<float>(i));
     }
     for (std::int64_t i = 0; i < steps; ++i) {
 #pragma GCC unroll 12

@@ -63,7 +63,7 @@ void dot_rows(const MatmulJob& job, const T* w, std::int64_t row, std::int64_t b
             for (std::int64_t j = 0; j < n; ++j) {
                 float sum = hn::GetLane(hn::SumOfLanes(d, sums[i][j]));
                 for (std::int64_t k = whole; k < depth; ++k) {
-                    sum += job.x.row(row + i)[k] * widen(rows[j][k]);
+                    sum += job.x.row(row + i)[k] * widen(rows[j] + k);
                 }
                 finish(job, row + i, col + j, sum);
             }

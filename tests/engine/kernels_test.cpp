@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast kernels against plain loops in double, over odd shapes; the tolerance follows from the length of the sums.
+#include "engine/kernels/ops.h"
+#include "engine/tensor/buffer.h"
+
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <random>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace handeye {
+namespace {
+
+using kernels::Into;
+
+constexpr float kEpsilon = 0x1p-24F; // half a unit in the last place of 1
+
+struct Numbers {
+    std::mt19937 bits{20261121};
+    float next() { return std::uniform_real_distribution<float>(-1.0F, 1.0F)(bits); }
+    std::vector<float> floats(std::int64_t count) {
+        std::vector<float> values(static_cast<std::size_t>(count));
+        for (float& v : values) {
+            v = next();
+        }
+        return values;
+    }
+};
+
+struct Weights {
+    std::vector<float> f32;
+    std::vector<std::uint16_t> narrow;
+    TensorView view;
+};
+
+Weights make_weights(Numbers& numbers, DType dtype, std::int64_t n, std::int64_t k) {
+    Weights w{.f32 = numbers.floats(n * k), .narrow = {}, .view = {nullptr, dtype, {n, k}}};
+    for (const float v : w.f32) {
+        if (dtype == DType::BF16) {
+            w.narrow.push_back(static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(v) >> 16U));
+        } else { // a half of a random sign, a middle exponent and a random fraction
+            w.narrow.push_back(static_cast<std::uint16_t>((numbers.bits() & 0x83FFU) | (8U + numbers.bits() % 7U) << 10U));
+        }
+    }
+    w.view.data = dtype == DType::F32 ? reinterpret_cast<const std::byte*>(w.f32.data())
+                                      : reinterpret_cast<const std::byte*>(w.narrow.data());
+    return w;
+}
+
+Matrix view(std::vector<float>& values, std::int64_t rows, std::int64_t cols) { return {values.data(), rows, cols, cols}; }
+
+// Rounding of a sum of `length` products of size at most `size` each, in any order.
+float tolerance(std::int64_t length, float size) { return 4 * kEpsilon * static_cast<float>(length + 4) * size; }
+
+void expect_close(const std::vector<float>& got, const std::vector<float>& want, float limit) {
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        ASSERT_NEAR(got[i], want[i], limit) << "at " << i;
+    }
+}
+
+using MatmulShape = std::tuple<int, int, int>; // m, k, n
+class Matmul : public testing::TestWithParam<std::tuple<MatmulShape, DType, int>> {};
+
+TEST_P(Matmul, EqualsPlainLoops) {
+    const auto [shape, dtype, threads] = GetParam();
+    const auto [m, k, n] = shape;
+    Numbers numbers;
+    ThreadPool pool(threads);
+    const Weights w = make_weights(numbers, dtype, n, k);
+    std::vector<float> x = numbers.floats(std::int64_t{m} * k);
+    const std::vector<float> bias = numbers.floats(n);
+    for (const Into into : {Into::Overwrite, Into::Add}) {
+        std::vector<float> got = numbers.floats(std::int64_t{m} * n);
+        std::vector<float> want = got;
+        kernels::matmul(pool, view(x, m, k), w.view, bias, view(got, m, n), into);
+        kernels::reference::matmul(view(x, m, k), w.view, bias, view(want, m, n), into);
+        expect_close(got, want, tolerance(k, 1.0F));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Matmul,
+                         testing::Combine(testing::Values(MatmulShape{1, 1, 1}, MatmulShape{1, 64, 7}, MatmulShape{3, 17, 5},
+                                                          MatmulShape{5, 33, 130}, MatmulShape{6, 96, 31}, MatmulShape{7, 3, 33},
+                                                          MatmulShape{13, 65, 64}, MatmulShape{31, 515, 70}, MatmulShape{64, 1030, 97},
+                                                          MatmulShape{481, 40, 3}, MatmulShape{1, 1000, 2049}),
+                                          testing::Values(DType::F32, DType::BF16, DType::F16), testing::Values(1, 3)));
+
+TEST(Matmul, ReadsAndWritesRowsWithAStride) {
+    Numbers numbers;
+    ThreadPool pool(2);
+    const Weights w = make_weights(numbers, DType::BF16, 20, 24);
+    std::vector<float> x = numbers.floats(10 * 40);
+    std::vector<float> got(10 * 50, 7.0F);
+    std::vector<float> want = got;
+    const Matrix part{x.data() + 8, 10, 24, 40};
+    kernels::matmul(pool, part, w.view, {}, {got.data() + 3, 10, 20, 50});
+    kernels::reference::matmul(part, w.view, {}, {want.data() + 3, 10, 20, 50});
+    expect_close(got, want, tolerance(24, 1.0F)); // what lies between the rows is untouched
+}
+
+TEST(Matmul, DoesNotDependOnTheNumberOfThreads) {
+    Numbers numbers;
+    const Weights w = make_weights(numbers, DType::BF16, 300, 700);
+    std::vector<float> x = numbers.floats(37 * 700);
+    std::vector<float> first(37 * 300);
+    ThreadPool one(1);
+    kernels::matmul(one, view(x, 37, 700), w.view, {}, view(first, 37, 300));
+    for (const int threads : {2, 3, 5}) {
+        ThreadPool pool(threads);
+        std::vector<float> again(37 * 300);
+        kernels::matmul(pool, view(x, 37, 700), w.view, {}, view(again, 37, 300));
+        EXPECT_EQ(again, first) << threads;
+    }
+}
+
+struct AttentionCase {
+    int rows, past, heads, kv_heads, head_dim;
+    bool causal;
+};
+class Attention : public testing::TestWithParam<AttentionCase> {};
+
+TEST_P(Attention, EqualsPlainLoops) {
+    const AttentionCase c = GetParam();
+    Numbers numbers;
+    ThreadPool pool(2);
+    const std::int64_t keys = c.past + c.rows;
+    const std::int64_t capacity = keys + 3;
+    std::vector<float> q = numbers.floats(std::int64_t{c.rows} * c.heads * c.head_dim);
+    const std::vector<float> k = numbers.floats(c.kv_heads * capacity * c.head_dim);
+    const std::vector<float> v = numbers.floats(c.kv_heads * capacity * c.head_dim);
+    std::vector<float> got(q.size());
+    std::vector<float> want(q.size());
+    const std::int64_t width = std::int64_t{c.heads} * c.head_dim;
+    const kernels::AttentionInput in{.q = view(q, c.rows, width), .k = k.data(), .v = v.data(), .kv_row_stride = c.head_dim,
+                                     .kv_head_stride = capacity * c.head_dim, .n_keys = keys, .n_heads = c.heads,
+                                     .n_kv_heads = c.kv_heads, .head_dim = c.head_dim, .scale = 1.5F, .causal = c.causal};
+    kernels::attention(pool, in, view(got, c.rows, width));
+    kernels::reference::attention(in, view(want, c.rows, width));
+    // A score is off by the rounding of head_dim products, which moves each weight by that share; values are at most 1.
+    expect_close(got, want, 4 * tolerance(c.head_dim, 1.5F) + tolerance(keys, 1.0F));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
+                         testing::Values(AttentionCase{1, 0, 1, 1, 4, true}, AttentionCase{1, 300, 8, 2, 16, true},
+                                         AttentionCase{7, 5, 6, 3, 10, true}, AttentionCase{130, 0, 4, 2, 64, true},
+                                         AttentionCase{33, 600, 5, 1, 64, true}, AttentionCase{200, 0, 3, 3, 64, false},
+                                         AttentionCase{19, 0, 2, 2, 36, false}, AttentionCase{97, 129, 16, 1, 128, true}));
+
+TEST(AttentionScores, OfAnyMagnitudeStayFinite) {
+    ThreadPool pool(1);
+    std::vector<float> q(64, 100.0F);
+    std::vector<float> k(64 * 200);
+    std::vector<float> v(64 * 200, 2.0F);
+    for (std::size_t i = 0; i < k.size(); ++i) {
+        k[i] = i < k.size() / 2 ? -100.0F : 100.0F;
+    }
+    std::vector<float> y(64);
+    kernels::attention(pool, {.q = view(q, 1, 64), .k = k.data(), .v = v.data(), .kv_row_stride = 64, .kv_head_stride = 0,
+                              .n_keys = 200, .n_heads = 1, .n_kv_heads = 1, .head_dim = 64, .scale = 1.0F, .causal = true},
+                       view(y, 1, 64));
+    for (const float value : y) {
+        EXPECT_NEAR(value, 2.0F, 1e-5F);
+    }
+}
+
+TEST(RmsNorm, EqualsPlainLoops) {
+    Numbers numbers;
+    ThreadPool pool(2);
+    for (const int cols : {1, 3, 16, 33, 320, 1537}) {
+        std::vector<float> x = numbers.floats(9 * cols);
+        const std::vector<float> weight = numbers.floats(cols);
+        std::vector<float> got(x.size());
+        std::vector<float> want(x.size());
+        kernels::rms_norm(pool, view(x, 9, cols), weight, 1e-5F, view(got, 9, cols));
+        kernels::reference::rms_norm(view(x, 9, cols), weight, 1e-5F, view(want, 9, cols));
+        expect_close(got, want, tolerance(cols, 2.0F));
+    }
+}
+
+TEST(SiluMul, EqualsPlainLoopsAndIsFiniteFarOut) {
+    Numbers numbers;
+    ThreadPool pool(1);
+    std::vector<float> gate = numbers.floats(5 * 37);
+    for (std::size_t i = 0; i < gate.size(); ++i) {
+        gate[i] *= i % 5 == 0 ? 1000.0F : 10.0F;
+    }
+    std::vector<float> up = numbers.floats(5 * 37);
+    std::vector<float> got(gate.size());
+    std::vector<float> want(gate.size());
+    kernels::silu_mul(pool, view(gate, 5, 37), view(up, 5, 37), view(got, 5, 37));
+    kernels::reference::silu_mul(view(gate, 5, 37), view(up, 5, 37), view(want, 5, 37));
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        EXPECT_NEAR(got[i], want[i], 1e-6F * (1 + std::abs(want[i]))) << gate[i];
+    }
+}
+
+TEST(LayerNorm, GivesZeroMeanAndUnitSpread) {
+    ThreadPool pool(1);
+    std::vector<float> x = {1, 2, 3, 4, 10, 10, 10, 14};
+    const std::vector<float> weight = {1, 1, 1, 1};
+    const std::vector<float> bias = {0, 0, 0, 5};
+    kernels::layer_norm(pool, view(x, 2, 4), weight, bias, 0.0F);
+    expect_close(x, {-1.3416408F, -0.4472136F, 0.4472136F, 6.3416408F, -0.57735027F, -0.57735027F, -0.57735027F, 6.7320508F}, 1e-6F);
+}
+
+TEST(Gelu, IsTheExactOne) {
+    ThreadPool pool(1);
+    std::vector<float> x = {-3.0F, -1.0F, 0.0F, 1.0F, 3.0F};
+    kernels::gelu_erf(pool, view(x, 1, 5));
+    expect_close(x, {-0.0040496942F, -0.15865525F, 0.0F, 0.84134475F, 2.9959503F}, 1e-6F);
+}
+
+TEST(Rope, InterleavedRotatesNeighboursAndLeavesTheRest) {
+    ThreadPool pool(1);
+    std::vector<float> x = {1, 0, 0, 1, 5, 6, /* head 2 */ 2, 0, 3, 4, 7, 8};
+    const std::vector<float> cos = {0.0F, 1.0F};
+    const std::vector<float> sin = {1.0F, 0.0F};
+    kernels::rope_interleaved(pool, view(x, 1, 12), 2, {{cos.data(), 1, 2, 2}, {sin.data(), 1, 2, 2}});
+    EXPECT_EQ(x, (std::vector<float>{0, 1, 0, 1, 5, 6, 0, 2, 3, 4, 7, 8}));
+}
+
+TEST(Rope, HalfSplitRotatesAcrossTheHalves) {
+    ThreadPool pool(1);
+    std::vector<float> x = {1, 2, 0, 5};
+    const std::vector<float> cos = {0.0F, 1.0F};
+    const std::vector<float> sin = {1.0F, 0.0F};
+    kernels::rope_half_split(pool, view(x, 1, 4), 1, {{cos.data(), 1, 2, 2}, {sin.data(), 1, 2, 2}});
+    EXPECT_EQ(x, (std::vector<float>{0, 2, 1, 5}));
+}
+
+TEST(ThreadPool, RunsEveryTaskOnceOverManyRounds) {
+    ThreadPool pool(4);
+    std::vector<std::atomic<int>> counts(100);
+    for (int round = 0; round < 2000; ++round) {
+        const std::int64_t n = 1 + round % 100;
+        pool.run(n, [&](std::int64_t i, int worker) {
+            ASSERT_LT(worker, 4);
+            counts[static_cast<std::size_t>(i)].fetch_add(1, std::memory_order_relaxed);
+        });
+    }
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        EXPECT_EQ(counts[i].load(), 20 * (100 - static_cast<int>(i))) << i;
+    }
+}
+
+TEST(ThreadPool, OfNoTasksReturnsAtOnce) {
+    ThreadPool pool(2);
+    pool.run(0, [](std::int64_t, int) { FAIL(); });
+}
+
+} // namespace
+} // namespace handeye
