@@ -117,7 +117,7 @@ Result<bool> ClientSync::wait_for_event(const std::function<bool(const XEvent&)>
     }
 }
 
-Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_token stop) {
+Result<Handling> ClientSync::ping(::Window window, TimePoint deadline, std::stop_token stop) {
     const Atom protocols = connection_->atom("WM_PROTOCOLS");
     const auto token = static_cast<long>(next_token_++); // stands where a timestamp would: it comes back as it was sent
     XEvent event{};
@@ -134,7 +134,8 @@ Result<bool> ClientSync::ping(::Window window, TimePoint deadline, std::stop_tok
                answer.xclient.window == connection_->root() && answer.xclient.data.l[0] == event.xclient.data.l[0] &&
                answer.xclient.data.l[1] == token;
     };
-    return wait_for_event(is_pong, deadline, std::move(stop));
+    const bool has_answered = TRY(wait_for_event(is_pong, deadline, std::move(stop)));
+    return has_answered ? Handling::Done : Handling::Busy;
 }
 
 Result<bool> ClientSync::wait_for_manager(TimePoint deadline, std::stop_token stop) {
@@ -161,33 +162,33 @@ Result<bool> ClientSync::wait_for_manager(TimePoint deadline, std::stop_token st
     return wait_for_event(is_answer, deadline, std::move(stop));
 }
 
-Result<bool> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_token stop) {
+Result<Handling> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_token stop) {
     int idle_looks = 0;
     while (idle_looks < kIdleLooksNeeded) {
         if (clock_.now() >= deadline || clock_.sleep_for(kLook, stop) == WaitResult::Stopped) {
-            return false;
+            return Handling::Busy;
         }
         // It also sleeps while it waits for the server, say for the keyboard map. Our round trip is over only after a turn of the
         // server, in which it answers the program too and wakes it.
         TRY(connection_->sync("waiting for a program"));
         idle_looks = is_asleep(pid) ? idle_looks + 1 : 0;
     }
-    return true;
+    return Handling::Done;
 }
 
-Result<bool> ClientSync::wait_until_handled(TimePoint deadline, std::stop_token stop) {
+Result<Handling> ClientSync::wait_until_handled(TimePoint deadline, std::stop_token stop) {
     TRY(connection_->sync("waiting for a program"));
     const ::Window focus = TRY(focused_window());
     const ::Window window = focus == 0 ? 0 : toplevel_of(focus);
     if (window == 0) {
-        return true; // nobody receives the input
+        return Handling::Done; // nobody receives the input
     }
     if (answers_pings(window)) {
         return ping(window, deadline, stop);
     }
     const Property pid = read_property(*connection_, window, connection_->atom("_NET_WM_PID"));
     if (pid.values.empty()) {
-        return false;
+        return Handling::CannotTell;
     }
     return wait_until_idle(static_cast<int>(pid.values.front()), deadline, stop);
 }

@@ -10,14 +10,17 @@
 
 namespace handeye::x11 {
 
+/// Whether a program is through with its input.
+enum class Handling { Done, Busy, CannotTell };
+
 class ClientSync {
 public:
     static Result<std::unique_ptr<ClientSync>> open(const DisplayAddress& address, Clock& clock);
 
     /// Asks the focused window's program for a sign of life (_NET_WM_PING), which it gives after all earlier events. A program
-    /// that answers no pings is done when its process was seen waiting for input several times in a row. Returns false when
-    /// neither could be seen before `deadline`.
-    Result<bool> wait_until_handled(TimePoint deadline, std::stop_token stop);
+    /// that answers no pings is done when its process was seen waiting for input several times in a row. Busy: neither was seen
+    /// before `deadline`; CannotTell: it answers no pings and does not say which process it is.
+    Result<Handling> wait_until_handled(TimePoint deadline, std::stop_token stop);
 
     /// Returns when the window manager has handled all events so far (true at once where there is none): a click moves the focus
     /// only when the manager gets round to it. False when it did not answer before `deadline`.
@@ -32,8 +35,8 @@ private:
     ClientSync(std::unique_ptr<Connection> connection, Clock& clock)
         : connection_(std::move(connection)), clock_(clock) {}
     bool answers_pings(::Window window);
-    Result<bool> ping(::Window window, TimePoint deadline, std::stop_token stop);
-    Result<bool> wait_until_idle(int pid, TimePoint deadline, std::stop_token stop);
+    Result<Handling> ping(::Window window, TimePoint deadline, std::stop_token stop);
+    Result<Handling> wait_until_idle(int pid, TimePoint deadline, std::stop_token stop);
     Result<bool> wait_for_event(const std::function<bool(const XEvent&)>& is_wanted, TimePoint deadline, std::stop_token stop);
 
     std::unique_ptr<Connection> connection_;

@@ -17,7 +17,7 @@ namespace handeye::x11 {
 
 namespace {
 
-constexpr Duration kReadPatience = std::chrono::milliseconds(1500);
+constexpr Duration kReadPatience = std::chrono::seconds(10); // a loaded machine may leave a program without its turn for seconds
 constexpr Duration kManagerPatience = std::chrono::milliseconds(500);
 constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
 
@@ -150,13 +150,17 @@ Result<Settled> X11Platform::settle(const SettleOptions& options, std::stop_toke
     return settled;
 }
 
-/// Returns when the program with the focus has handled all input so far, as far as that can be seen.
+/// Returns when the program with the focus has handled all input so far; DeadlineExceeded when it does not: what it would read with
+/// another keyboard map would be wrong text.
 Result<void> X11Platform::wait_until_read() {
     TRY(gate_->sync());
-    const bool was_seen = TRY(clients_->wait_until_handled(clock_.now() + kReadPatience, {}));
-    if (!was_seen) {
-        TRY(damage_->settle(area_, kQuietInstead, {})); // no sign of life: silence on the screen is the best there is
+    switch (TRY(clients_->wait_until_handled(clock_.now() + kReadPatience, {}))) {
+    case Handling::Done: return {};
+    case Handling::Busy:
+        return Error{ErrorCode::DeadlineExceeded, "the program with the focus did not handle its input within 10 s"};
+    case Handling::CannotTell: break;
     }
+    TRY(damage_->settle(area_, kQuietInstead, {})); // no sign of life to be had: silence on the screen is the best there is
     return {};
 }
 

@@ -174,7 +174,13 @@ Result<TextResult> TextTyper::type(std::string_view text_utf8, std::stop_token s
     TRY(prepare_keyboard());
     const OpenLocks locks(keymap_);
     Progress progress;
-    TRY(type_all(text, stop, progress));
+    const Result<void> typed = type_all(text, stop, progress);
+    if (!typed && typed.error().code != ErrorCode::DeadlineExceeded) {
+        return typed.error();
+    }
+    if (!typed) {
+        progress.failure = typed.error().message;
+    }
     TextResult result;
     result.characters_sent = progress.sent;
     result.route = progress.used_paste ? "paste" : progress.used_bindings ? "keymap" : "keysyms";
