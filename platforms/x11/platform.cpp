@@ -78,9 +78,10 @@ Result<Rect> X11Platform::target_area() {
         }
     }
     const Rect visible = area.intersected(all);
-    if (visible.size().is_empty()) {
+    const bool is_cut_region = window_ == 0 && !(visible == area); // a window may hang over the edge; a region is as asked for
+    if (visible.size().is_empty() || is_cut_region) {
         return Error{ErrorCode::OutOfBounds,
-                     fmt::format("the target {}x{}+{}+{} lies outside the {}x{} display", area.width_px, area.height_px,
+                     fmt::format("the target {}x{}+{}+{} does not lie inside the {}x{} display", area.width_px, area.height_px,
                                  area.x, area.y, root.width_px, root.height_px)};
     }
     area_ = visible;
