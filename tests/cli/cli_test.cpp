@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The built `handeye` as a person and a script use it: exit codes, errors that name the thing, JSON and nothing else.
+#include "base/file.h"
+#include "base/image_codec.h"
+#include "base/json.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace handeye {
+namespace {
+
+struct Ran {
+    int code = -1;
+    std::string out;
+    std::string err;
+};
+
+class Cli : public testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = std::filesystem::temp_directory_path() / ("handeye-cli-" + std::to_string(::getpid()));
+        std::filesystem::create_directories(dir_);
+    }
+    void TearDown() override { std::filesystem::remove_all(dir_); }
+
+    // Arguments as in a shell. No display is inherited.
+    Ran handeye(const std::string& arguments) const {
+        const std::string command = "env -u DISPLAY XDG_STATE_HOME=" + dir_.string() + " XDG_RUNTIME_DIR=" + dir_.string() +
+                                    " " HANDEYE_BINARY_DIR "/bin/handeye " + arguments + " >" + (dir_ / "out").string() + " 2>" +
+                                    (dir_ / "err").string() + " </dev/null";
+        const int status = std::system(command.c_str());
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), *read_file(dir_ / "out", 64U << 20U),
+                *read_file(dir_ / "err", 64U << 20U)};
+    }
+
+    std::filesystem::path dir_;
+};
+
+TEST_F(Cli, HelpTeachesAndSucceeds) {
+    EXPECT_EQ(handeye("--help").code, 0);
+    for (const char* command : {"run", "screenshot", "act", "report", "verify", "doctor", "platforms", "models", "bench"}) {
+        const Ran ran = handeye(std::string(command) + " --help");
+        EXPECT_EQ(ran.code, 0) << command;
+        EXPECT_NE(ran.out.find("Usage"), std::string::npos) << command;
+    }
+}
+
+TEST_F(Cli, BadUseIsTwo) {
+    EXPECT_EQ(handeye("").code, 2);
+    EXPECT_EQ(handeye("fly").code, 2);
+    EXPECT_EQ(handeye("screenshot").code, 2);
+    EXPECT_EQ(handeye("screenshot --headless 640 -o x.png").code, 2);
+    EXPECT_EQ(handeye("run --max-steps 0 goal").code, 2);
+    EXPECT_EQ(handeye("run --deny fly goal --headless 64x64").code, 2);
+}
+
+TEST_F(Cli, DisplayThatIsNotThereIsNamed) {
+    const Ran ran = handeye("screenshot --display :4077 -o x.png");
+    EXPECT_EQ(ran.code, 5);
+    EXPECT_NE(ran.err.find(":4077"), std::string::npos) << ran.err;
+    const Ran json = handeye("screenshot --display :4077 -o x.png --json");
+    const auto document = parse_json(json.out);
+    ASSERT_TRUE(document.has_value()) << json.out;
+    EXPECT_EQ((*document)["error"]["kind"], "backend_unavailable");
+}
+
+TEST_F(Cli, WindowThatIsNotThereIsNamed) {
+    const Ran ran = handeye("screenshot --headless 320x200 --window Nowhere -o x.png");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("Nowhere"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, ScreenshotHasTheTargetsSize) {
+    const Ran ran = handeye("screenshot --headless 320x200 --json -o " + (dir_ / "a.png").string());
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(read_image(dir_ / "a.png")->size(), (Size{320, 200}));
+    EXPECT_EQ((*parse_json(ran.out))["width_px"], 320);
+}
+
+TEST_F(Cli, RegionIsCut) {
+    ASSERT_EQ(handeye("screenshot --headless 320x200 --region 10,20,30,40 -o " + (dir_ / "b.png").string()).code, 0);
+    EXPECT_EQ(read_image(dir_ / "b.png")->size(), (Size{30, 40}));
+    EXPECT_EQ(handeye("screenshot --headless 320x200 --region 300,20,30,40 -o x.png").code, 2);
+}
+
+TEST_F(Cli, ActRefusesWhatIsNoActionAndWhatLiesOutside) {
+    EXPECT_EQ(handeye("act 'please click' --headless 320x200").code, 2);
+    const Ran outside = handeye(R"(act '{"verb":"click","x":320,"y":10}' --headless 320x200)");
+    EXPECT_EQ(outside.code, 2);
+    EXPECT_NE(outside.err.find("320x200"), std::string::npos) << outside.err;
+}
+
+TEST_F(Cli, ActLandsWhereItAimed) {
+    const Ran ran = handeye(R"x(act "left_click(start_box='[500,250]')" --headless 320x200 --json)x");
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const auto result = *parse_json(ran.out);
+    EXPECT_EQ(result["landed"]["x"], 160);
+    EXPECT_EQ(result["landed"]["y"], 50);
+}
+
+TEST_F(Cli, GoalOfAHundredKilobytesIsRefusedWithItsLimit) {
+    ASSERT_TRUE(write_file_atomic(dir_ / "goal", std::string(100'000, 'x')).has_value());
+    const Ran ran = handeye("run --headless 336x224 --in-process \"$(cat " + (dir_ / "goal").string() + ")\"");
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("65536"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, DamagedModelsAreNamed) {
+    EXPECT_NE(handeye("run --headless 336x224 --model /nonexistent goal").err.find("/nonexistent"), std::string::npos);
+    const auto model = dir_ / "model";
+    std::filesystem::copy(HANDEYE_SOURCE_DIR "/models/nano", model);
+    std::filesystem::resize_file(model / "model.safetensors", 1000);
+    const Ran ran = handeye("run --headless 336x224 goal --model " + model.string());
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_NE(ran.err.find("model.safetensors"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, ReportOfWhatIsNoRecordingIsNamed) {
+    ASSERT_TRUE(write_file_atomic(dir_ / "x.handeye", "not a database").has_value());
+    const Ran ran = handeye("report " + (dir_ / "x.handeye").string());
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("x.handeye"), std::string::npos) << ran.err;
+    EXPECT_EQ(handeye("report " + (dir_ / "absent.handeye").string()).code, 2);
+}
+
+TEST_F(Cli, DoctorProvesTheChain) {
+    const Ran ran = handeye("doctor --headless 640x480 --json");
+    const auto document = parse_json(ran.out);
+    ASSERT_TRUE(document.has_value()) << ran.out << ran.err;
+    for (const auto& check : (*document)["checks"]) {
+        EXPECT_TRUE(check["pass"].get<bool>()) << check.dump();
+    }
+    EXPECT_EQ(ran.code, 0);
+}
+
+} // namespace
+} // namespace handeye

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Target options: what a person and an API client write, and what is refused.
+#include "apps/target.h"
+
+#include <gtest/gtest.h>
+
+namespace handeye {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST(SplitCommand, KeepsQuotedAndEscapedBlanks) {
+    EXPECT_EQ(*split_command("form  a b"), (Words{"form", "a", "b"}));
+    EXPECT_EQ(*split_command(R"(form "a b" 'c "d' e\ f)"), (Words{"form", "a b", "c \"d", "e f"}));
+    EXPECT_EQ(*split_command("x ''"), (Words{"x", ""}));
+}
+
+TEST(SplitCommand, RefusesNothingAndOpenQuotes) {
+    EXPECT_EQ(split_command("").error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ(split_command("   ").error().code, ErrorCode::InvalidArgument);
+    EXPECT_NE(split_command("form 'a").error().message.find("quote is not closed"), std::string::npos);
+    EXPECT_FALSE(split_command("''").has_value());
+}
+
+TEST(TargetSpec, ReadsRegionAndHeadless) {
+    const auto options = to_platform_options({.region = "1,2,30,40", .headless = "640x480"});
+    EXPECT_EQ(*options->region, (Rect{1, 2, 30, 40}));
+    EXPECT_EQ(*options->headless, (Size{640, 480}));
+}
+
+TEST(TargetSpec, NamesWhatIsWrong) {
+    for (const char* region : {"1,2,3", "1,2,3,4,5", "a,b,c,d", "1,2,0,4", "-1,2,3,4", "1,2,3,4 ", "1,2,99999999,4"}) {
+        const auto options = to_platform_options({.region = region});
+        ASSERT_FALSE(options.has_value()) << region;
+        EXPECT_NE(options.error().message.find(region), std::string::npos);
+    }
+    for (const char* size : {"640", "640x", "x480", "63x480", "640*480", "640x480x2", "99999x480"}) {
+        EXPECT_FALSE(to_platform_options({.headless = size}).has_value()) << size;
+    }
+    EXPECT_FALSE(to_platform_options({.display = ":0", .headless = "640x480"}).has_value());
+}
+
+TEST(TargetSpec, JsonRoundTrip) {
+    const TargetSpec spec{.display = ":7", .window = "Édit", .launch = {"a 'b c'", "d"}};
+    const auto back = target_from_json("x11", target_to_json(spec));
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(back->display, ":7");
+    EXPECT_EQ(back->window, "Édit");
+    EXPECT_EQ(back->launch, spec.launch);
+}
+
+TEST(TargetSpec, JsonRefusesUnknownKeysAndTypes) {
+    EXPECT_NE(target_from_json("x11", R"({"colour":"red"})").error().message.find("target.colour"), std::string::npos);
+    EXPECT_FALSE(target_from_json("x11", R"({"display":7})").has_value());
+    EXPECT_FALSE(target_from_json("x11", R"({"launch":[1]})").has_value());
+    EXPECT_FALSE(target_from_json("x11", "[]").has_value());
+    EXPECT_FALSE(target_from_json("x11", "{").has_value());
+    EXPECT_TRUE(target_from_json("x11", "").has_value());
+}
+
+TEST(FindModel, NamesAFolderWithoutConfig) {
+    const auto model = find_model("/nonexistent/model");
+    ASSERT_FALSE(model.has_value());
+    EXPECT_EQ(model.error().code, ErrorCode::NotFound);
+    EXPECT_NE(model.error().message.find("/nonexistent/model"), std::string::npos);
+}
+
+} // namespace
+} // namespace handeye
