@@ -169,7 +169,9 @@ private:
                 return Mark{static_cast<int>(*number)};
             }
         }
-        std::vector<Spot> spots = places(kPlaceNames, 0);
+        const Literal* first = find(kPlaceNames, 0);
+        const bool is_in_parts = first != nullptr && first->kind == Literal::Kind::Number; // click(500, 300)
+        std::vector<Spot> spots = is_in_parts ? std::vector<Spot>{} : places(kPlaceNames, 0);
         if (spots.empty() && !fault_) {
             spots = place_of_parts();
         }

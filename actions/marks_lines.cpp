@@ -203,10 +203,12 @@ std::optional<MarkLine> read_mark_line(std::string_view text, std::size_t begin,
     if (*found == "answer") {
         return work.spend(limit - after) ? read_answer(text, at, after, limit) : std::nullopt;
     }
-    const std::size_t end = std::min(text.find('\n', after), limit);
+    std::size_t end = std::min(text.find('\n', after), limit);
     if (!work.spend(end - after)) {
         return std::nullopt;
     }
+    const std::size_t observation = text.substr(after, end - after).find(" Observation:");
+    end = observation == std::string_view::npos ? end : after + observation; // a step told on one line
     const Line line(text.substr(after, end - after));
     const std::optional<Action> action = *found == "click"    ? read_click(line)
                                          : *found == "type"   ? read_type(line)

@@ -318,7 +318,10 @@ private:
         if (const std::size_t fence = text.rfind("```"); fence != std::string::npos && text.size() - fence < 16) {
             text.resize(fence);
         }
-        return std::string(cut(trim(text), kHistoryBytesMax));
+        constexpr std::string_view kToolCall = "<tool_call>";
+        std::string_view thought = trim(text);
+        thought.remove_suffix(thought.ends_with(kToolCall) ? kToolCall.size() : 0);
+        return std::string(cut(trim(thought), kHistoryBytesMax));
     }
 
     SplitReply split_;

@@ -160,8 +160,14 @@ std::vector<FieldLabel> find_labels(std::string_view answer) {
                 i = label->value - 1;
                 continue;
             }
-        } else if (answer[i] == 'A' && i > 0 && is_space(answer[i - 1]) && answer.substr(i).starts_with("Action:")) {
-            labels.push_back({FieldName::Act, i, i + 7}); // "Thought: ... Action: ..." on one line
+        } else if ((answer[i] == 'A' || answer[i] == 'O') && i > 0 && is_space(answer[i - 1])) {
+            // "Thought: ... Action: ... Observation: ..." on one line
+            const std::string_view rest = answer.substr(i);
+            if (rest.starts_with("Action:")) {
+                labels.push_back({FieldName::Act, i, i + std::string_view("Action:").size()});
+            } else if (rest.starts_with("Observation:")) {
+                labels.push_back({FieldName::Observation, i, i + std::string_view("Observation:").size()});
+            }
         }
         is_line_start = is_line_start || answer[i] == '\n';
     }

@@ -31,7 +31,7 @@ struct FieldLabel {
     std::size_t begin = 0;
     std::size_t value = 0; ///< first byte after the colon
 };
-/// Labels at line starts, and "Action:" within a line after a space, in order.
+/// Labels at line starts, and "Action:" and "Observation:" within a line after a space, in order.
 std::vector<FieldLabel> find_labels(std::string_view answer);
 
 struct BoxSpan {

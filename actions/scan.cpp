@@ -36,7 +36,7 @@ std::optional<std::size_t> name_before(std::string_view text, std::size_t paren,
         while (at > from && end - at < kNameBytesMax && is_name_char(text[at - 1])) {
             --at;
         }
-        if (at == word_end || (at > from && (is_name_char(text[at - 1]) || static_cast<unsigned char>(text[at - 1]) >= 0x80))) {
+        if (at == word_end || (at > from && is_name_char(text[at - 1]))) {
             break;
         }
         if (find_intent(text.substr(at, end - at))) {
@@ -350,7 +350,11 @@ void scan_actions(std::string_view text, TextSpan span, std::span<const std::siz
 }
 
 std::optional<Candidate> find_bare_word(std::string_view text, TextSpan span) {
-    std::string_view region = trim(text.substr(span.begin, span.end - span.begin));
+    std::string_view region = text.substr(span.begin, span.end - span.begin);
+    while (!region.empty() && std::isspace(static_cast<unsigned char>(region.back())) != 0) {
+        region.remove_suffix(1);
+    }
+    const std::size_t region_end = region.size();
     while (!region.empty() && std::string_view(".!*`\"'() ").find(region.back()) != std::string_view::npos) {
         region.remove_suffix(1);
     }
@@ -363,7 +367,7 @@ std::optional<Candidate> find_bare_word(std::string_view text, TextSpan span) {
     while (!before.empty() && std::string_view(" \t*`\"'").find(before.back()) != std::string_view::npos) {
         before.remove_suffix(1);
     }
-    const bool is_alone = before.empty() || before.back() == '\n';
+    const bool is_alone = trim(before).empty() || before.back() == '\n';
     const bool closes_sentence = is_alone || std::string_view(".:;!?").find(before.back()) != std::string_view::npos;
     const bool is_shouted = std::ranges::all_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
     const auto intent = find_intent(word);
@@ -371,7 +375,7 @@ std::optional<Candidate> find_bare_word(std::string_view text, TextSpan span) {
         (*intent != Intent::Finish && *intent != Intent::Fail && *intent != Intent::Wait)) {
         return std::nullopt;
     }
-    Candidate candidate{span, Fault{}, Dialect::GlmDesktop, {"took a bare word for an action"}};
+    Candidate candidate{{span.begin + begin, span.begin + region_end}, Fault{}, Dialect::GlmDesktop, {"took a bare word for an action"}};
     Call call{std::string(word), {}, Notation::Call};
     call.arguments.kind = Literal::Kind::Dict;
     candidate.built = build_action(call, candidate.warnings);
