@@ -15,18 +15,28 @@ namespace handeye::x11 {
 namespace {
 
 constexpr Duration kLook = std::chrono::milliseconds(2);
-constexpr int kIdleLooksNeeded = 5;
+constexpr int kIdleLooksNeeded = 3;
 constexpr int kAncestorsMax = 32;
 
-/// Whether the process sleeps ('S' in /proc/PID/stat). A process with an unread event would be running or runnable.
-bool is_asleep(int pid) {
-    std::ifstream file(fmt::format("/proc/{}/stat", pid));
-    std::string stat;
-    if (!std::getline(file, stat)) {
-        return true; // gone: it reads nothing any more
+/// What the kernel tells of a process: whether it sleeps, and how often it was given and gave up the processor.
+struct ProcessLook {
+    bool is_asleep = true;
+    std::string switches;
+    bool operator==(const ProcessLook&) const = default;
+};
+
+/// A process that is gone looks asleep for ever: it reads nothing any more.
+ProcessLook look_at(int pid) {
+    ProcessLook look;
+    std::ifstream status(fmt::format("/proc/{}/status", pid));
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("State:")) {
+            look.is_asleep = line.find('S', sizeof("State:") - 1) != std::string::npos;
+        } else if (line.find("ctxt_switches:") != std::string::npos) {
+            look.switches += line;
+        }
     }
-    const std::size_t name_end = stat.rfind(')'); // the name may hold anything
-    return name_end != std::string::npos && name_end + 2 < stat.size() && stat[name_end + 2] == 'S';
+    return look;
 }
 
 } // namespace
@@ -162,16 +172,18 @@ Result<bool> ClientSync::wait_for_manager(TimePoint deadline, std::stop_token st
     return wait_for_event(is_answer, deadline, std::move(stop));
 }
 
+/// A program also sleeps while it waits for an answer of the server, say the keyboard map. But each of our round trips is over only
+/// after a turn of the server, in which it answers the program too: a program that has not run for several of them awaits nothing.
 Result<Handling> ClientSync::wait_until_idle(int pid, TimePoint deadline, std::stop_token stop) {
-    int idle_looks = 0;
-    while (idle_looks < kIdleLooksNeeded) {
+    ProcessLook before = look_at(pid);
+    for (int idle_looks = 0; idle_looks < kIdleLooksNeeded;) {
         if (clock_.now() >= deadline || clock_.sleep_for(kLook, stop) == WaitResult::Stopped) {
             return Handling::Busy;
         }
-        // It also sleeps while it waits for the server, say for the keyboard map. Our round trip is over only after a turn of the
-        // server, in which it answers the program too and wakes it.
         TRY(connection_->sync("waiting for a program"));
-        idle_looks = is_asleep(pid) ? idle_looks + 1 : 0;
+        ProcessLook now = look_at(pid);
+        idle_looks = now.is_asleep && now == before ? idle_looks + 1 : 0;
+        before = std::move(now);
     }
     return Handling::Done;
 }

@@ -18,7 +18,7 @@ public:
     static Result<std::unique_ptr<ClientSync>> open(const DisplayAddress& address, Clock& clock);
 
     /// Asks the focused window's program for a sign of life (_NET_WM_PING), which it gives after all earlier events. A program
-    /// that answers no pings is done when its process was seen waiting for input several times in a row. Busy: neither was seen
+    /// that answers no pings is done when its process was seen not to run although it could have. Busy: neither was seen
     /// before `deadline`; CannotTell: it answers no pings and does not say which process it is.
     Result<Handling> wait_until_handled(TimePoint deadline, std::stop_token stop);
 

@@ -4,6 +4,8 @@
 // XSetIOErrorExitHandler (libX11 1.7 and later), without which Xlib calls exit().
 #include "platforms/x11/connection.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -76,6 +78,11 @@ void install_handlers() {
         XInitThreads();
         XSetErrorHandler(on_protocol_error);
         XSetIOErrorHandler(on_lost);
+        struct sigaction action {};
+        // Xlib writes without MSG_NOSIGNAL: a server that went away would end a program that never thought of it.
+        if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+            signal(SIGPIPE, SIG_IGN);
+        }
         return true;
     }();
     static_cast<void>(once);

@@ -233,7 +233,7 @@ Result<std::size_t> Keymap::make_typeable(std::span<const char32_t> text,
     if (fits == text.size()) {
         return fits;
     }
-    // First try with free keys only; then give up all earlier bindings at once.
+    // First try with free keys only; then bind the oldest of ours anew, without regard to what they hold.
     const auto fill = [&](std::vector<Slot>& slots, const auto& known) {
         std::size_t count = 0;
         while (count < text.size() && (known(text[count]) || place(text[count], slots))) {
@@ -263,10 +263,13 @@ Result<std::size_t> Keymap::make_typeable(std::span<const char32_t> text,
         for (const Slot& old : slots_) {
             slots.push_back({old.code, 0, 0, false});
         }
-        slots_.clear();
         fits = fill(slots, is_layout);
     }
     std::erase_if(slots, [](const Slot& slot) { return slot.plain == 0; });
+    const auto is_replaced = [&](const Slot& old) {
+        return std::any_of(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.code == old.code; });
+    };
+    std::erase_if(slots_, is_replaced); // the rest stay bound as they are, to be used again
     TRY(write_slots(slots));
     slots_.insert(slots_.end(), slots.begin(), slots.end());
     is_stale_ = true;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text of any Unicode arrives exactly in a GTK text field and in a terminal, on every layout and with Caps Lock on.
+#include "platforms/x11/input_gate.h"
+#include "platforms/x11/keymap.h"
 #include "platforms/x11/keysyms.h"
 #include "tests/platforms/x11_fixture.h"
 
@@ -134,6 +136,24 @@ TEST_P(X11TypingOnce, MoreCharactersThanFreeKeysArriveInOneText) {
         text += utf8(c);
     }
     expect_typed(*platform, text, text);
+}
+
+TEST_P(X11TypingOnce, BindingAgainAndAgainLosesNoKey) {
+    start_display(GetParam());
+    auto gate = InputGate::open({});
+    ASSERT_TRUE(gate);
+    auto keymap = Keymap::open({}, **gate);
+    ASSERT_TRUE(keymap);
+    const auto nobody_to_wait_for = [] { return Result<void>(); };
+    for (char32_t first = 0x4e00; first < 0x4e00 + 60 * 30; first += 30) {
+        std::vector<char32_t> text;
+        for (char32_t c = first; c < first + 30; c += 1 + (first / 30) % 7) { // more and fewer than last time
+            text.push_back(c);
+        }
+        const auto count = (*keymap)->make_typeable(text, nobody_to_wait_for);
+        ASSERT_TRUE(count);
+        ASSERT_EQ(*count, text.size());
+    }
 }
 
 TEST_P(X11TypingOnce, CapsLockDoesNotTurnTheText) {
