@@ -66,8 +66,8 @@ run_through_daemon() {
         sleep 0.1
     done
     say "Task through handeyed: JSON-RPC over WebSocket on a Unix socket"
-    "$bin/ws_client" --socket "$private/d/handeyed.sock" --platform x11 \
-        --target "{\"headless\":\"336x224\",\"launch\":[$(json_text "$(launch "$out/daemon.json")")]}" "$goal" ||
+    "$bin/ws_client" "unix:$private/d/handeyed.sock" x11 "$goal" \
+        "{\"headless\":\"336x224\",\"launch\":[$(json_text "$(launch "$out/daemon.json")")]}" ||
         say "ws_client ended with code $?"
     compare "handeyed over WebSocket" "$out/daemon.json"
 }

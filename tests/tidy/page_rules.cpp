@@ -139,7 +139,8 @@ bool is_program(const Tree& tree, const std::string& name) {
     return std::any_of(tree.files.begin(), tree.files.end(), [&](const SourceFile& file) {
         return file.path.ends_with("CMakeLists.txt") &&
                std::any_of(file.lines.begin(), file.lines.end(), [&](const std::string& line) {
-                   return line.find("add_executable(" + name + " ") != std::string::npos;
+                   return line.find("add_executable(" + name + " ") != std::string::npos ||
+                          line.find("OUTPUT_NAME " + name + ")") != std::string::npos;
                });
     });
 }
