@@ -53,7 +53,7 @@ struct ChatRequest {
     int max_new_tokens = 8192;           ///< over all rounds, the forced close included
     /// New tokens after which an unfinished thought is closed by force (spec: `</think><answer>`); unset: never.
     std::optional<int> thinking_budget;
-    std::vector<std::string> stop_texts; ///< stop when the answer ends in one of these
+    std::vector<std::string> stop_texts; ///< stop after the token that completes one of these; it stays in the answer
 };
 
 enum class StopReason { StopToken, StopText, MaxTokens, ContextFull, Cancelled };

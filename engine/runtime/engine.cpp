@@ -6,6 +6,7 @@
 #include "engine/runtime/generation.h"
 
 #include <atomic>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,17 +17,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Ends the one call in progress on every path.
+struct Turn {
+    std::atomic<bool>& is_busy;
+    ~Turn() { is_busy.store(false); }
+};
+
 class LocalModel final : public ChatModel {
 public:
     LocalModel(std::unique_ptr<EngineCore> core, ModelInfo info) : core_(std::move(core)), info_(std::move(info)) {}
 
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override {
-        if (is_busy_.exchange(true)) {
+        if (is_busy_.exchange(true)) { // a flag, not a mutex: the callback may ask again from the same thread
             return Error{ErrorCode::Overloaded, "the engine is answering another request"};
         }
-        Result<Completion> result = Generation(*core_, request, on_text, std::move(stop)).run();
-        is_busy_.store(false);
-        return result;
+        const Turn turn{is_busy_};
+        try {
+            return Generation(*core_, request, on_text, std::move(stop)).run();
+        } catch (const std::bad_alloc&) {
+            core_->forget_all();
+            return Error{ErrorCode::OutOfMemory, "not enough memory for this request's pictures and tokens"};
+        }
     }
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 

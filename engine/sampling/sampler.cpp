@@ -19,6 +19,13 @@ struct Candidate {
 
 bool before(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
 
+// The best `top_k` (0: all), best first.
+void keep_best(std::vector<Candidate>& candidates, int top_k) {
+    const std::size_t kept = top_k > 0 ? std::min(static_cast<std::size_t>(top_k), candidates.size()) : candidates.size();
+    std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(kept), candidates.end(), before);
+    candidates.resize(kept);
+}
+
 // Keeps the smallest set of best candidates whose probability reaches top_p; at least one.
 void cut_tail(std::vector<Candidate>& sorted, double top_p) {
     double total = 0;
@@ -104,10 +111,7 @@ Result<std::int32_t> Sampler::choose(std::span<float> logits) {
             candidates.push_back({static_cast<std::int32_t>(i), logits[i] / options_.temperature});
         }
     }
-    std::sort(candidates.begin(), candidates.end(), before);
-    if (options_.top_k > 0 && static_cast<std::size_t>(options_.top_k) < candidates.size()) {
-        candidates.resize(static_cast<std::size_t>(options_.top_k));
-    }
+    keep_best(candidates, options_.top_k);
     cut_tail(candidates, options_.top_p);
     return draw(candidates, uniform());
 }

@@ -99,7 +99,7 @@ HWY_EXPORT(silu_row);
 HWY_EXPORT(rotate_pairs_apart);
 
 // Rows in groups of at least this many elements; fewer are done by the caller alone.
-constexpr std::int64_t kGrain = 16384;
+constexpr std::int64_t kGrain = 65536;
 
 template <class Row>
 void by_rows(ThreadPool& pool, std::int64_t rows, std::int64_t cols, const Row& row) {

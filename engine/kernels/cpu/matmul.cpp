@@ -19,7 +19,7 @@ namespace handeye::kernels::HWY_NAMESPACE {
 constexpr std::int64_t kFewRows = 6;       // up to here the weights are read once and never packed
 constexpr std::int64_t kDepthBlock = 512;  // a panel of this depth stays in the first-level cache's neighbour
 constexpr std::int64_t kRowBlock = 480;    // rows of x per task: a multiple of every kRows
-constexpr std::int64_t kParallelWork = 1 << 15; // multiplications below which waking a thread costs more than it saves
+constexpr std::int64_t kParallelWork = 1 << 18; // weights (about 8 microseconds) below which a second thread saves nothing
 
 inline void finish(const MatmulJob& job, std::int64_t row, std::int64_t col, float value) {
     const float sum = job.bias.empty() ? value : value + job.bias[static_cast<std::size_t>(col)];
