@@ -54,8 +54,10 @@ run_tidy() {
 }
 
 run_fuzzers() {
-    local seconds=$1 program name work
-    fresh_build fuzz
+    local seconds=$1 program name work targets
+    targets=$(cd "$root/tests/fuzz" && printf '%s\n' *_fuzz.cpp)
+    # shellcheck disable=SC2086
+    fresh_build fuzz ${targets//.cpp/}
     local programs=("$root"/build/fuzz/bin/*_fuzz)
     [[ -x ${programs[0]} ]] || die "no fuzzer was built in build/fuzz/bin"
     for program in "${programs[@]}"; do
