@@ -105,7 +105,7 @@ Result<Duration> measure_sync(const std::filesystem::path& beside, std::size_t b
     const std::vector<char> data(bytes, 'x');
     std::vector<Duration> times;
     bool is_written = true;
-    for (int i = 0; i < 9; ++i) {
+    for (int i = 0; i < 31; ++i) {
         const TimePoint begin = clock.now();
         is_written = is_written && ::write(file.get(), data.data(), data.size()) == static_cast<ssize_t>(data.size()) && ::fdatasync(file.get()) == 0;
         times.push_back(clock.now() - begin);

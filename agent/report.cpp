@@ -160,7 +160,8 @@ private:
             out += fmt::format(R"(<p class="thought">{}</p>)", escape(shorten(thought, 1200)));
         }
         out += notes_html(step) + pictures_html(step);
-        out += stage_bar(timings_of(step), sum_of(timings_of(step)), "stages") + times_html(step) + chain_html(step) + effect_html(step);
+        out += stage_bar(timings_of(step), sum_of(timings_of(step)), "stages") + times_html(step);
+        out += R"(<div class="tables">)" + effect_html(step) + chain_html(step) + "</div>";
         for (const json& prompt : step.prompts) {
             out += details(attempt_title("Prompt", step.prompts.size(), prompt), field_of(prompt, "text"));
         }
@@ -304,6 +305,12 @@ private:
         return out + "</table>";
     }
 
+    static std::string sent_words(const StepRecord& step) {
+        const double events = number_of(step.executed, "events_sent");
+        const std::string route = text_of(step.executed, "route");
+        return fmt::format("{:.0f} {}{}", events, events == 1 ? "event" : "events", route.empty() || route == "events" ? "" : ", as " + route);
+    }
+
     static std::string effect_html(const StepRecord& step) {
         const json proposal = step.proposals.empty() ? json() : step.proposals.back();
         std::string rows;
@@ -312,7 +319,7 @@ private:
         };
         row("call", text_of(proposal, "call"));
         row("policy", text_of(step.gated, "rule"));
-        row("sent", step.executed.is_object() ? fmt::format("{:.0f} events, {}", number_of(step.executed, "events_sent"), text_of(step.executed, "route", "events")) : "");
+        row("sent", step.executed.is_object() ? sent_words(step) : "");
         row("effect", text_of(step.verified, "reason"));
         row("told to the model", text_of(step.finished, "observation"));
         return rows.empty() ? "" : "<table><caption>Action</caption>" + rows + "</table>";

@@ -254,8 +254,9 @@ std::string change_overlay(const StepRecord& step, double width) {
     if (!changed.is_object()) {
         return "";
     }
-    return fmt::format(R"(<rect class="change" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" stroke-width="{:.1f}"/>)", number_of(changed, "x"),
-                       number_of(changed, "y"), number_of(changed, "width"), number_of(changed, "height"), std::max(1.0, width / 500));
+    return stroke(fmt::format(R"(<rect fill="none" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>)", number_of(changed, "x"),
+                              number_of(changed, "y"), number_of(changed, "width"), number_of(changed, "height")),
+                  "change", std::max(1.0, width / 320));
 }
 
 } // namespace handeye::report

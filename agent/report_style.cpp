@@ -8,7 +8,7 @@ std::string_view style_sheet() {
     return R"css(
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5b6570;--line:#dfe3e8;--code:#f1f3f6;--accent:#3757d6;
 --ok:#12734a;--ok-bg:#dcf3e7;--warn:#8a5a00;--warn-bg:#fdf0d2;--bad:#b3261e;--bad-bg:#fce3e1;--plain:#48525d;--plain-bg:#e9ecf0;
---s-capture:#5b8ff9;--s-render:#8c7ae6;--s-generate:#3757d6;--s-decide:#b07aa1;--s-execute:#e8833a;--s-settle:#c9ced6;--s-verify:#4db6ac;--s-record:#7f8c9a}
+--s-capture:#14a3c7;--s-render:#8c7ae6;--s-generate:#3757d6;--s-decide:#b07aa1;--s-execute:#e8833a;--s-settle:#c9ced6;--s-verify:#3aa876;--s-record:#7f8c9a}
 @media (prefers-color-scheme:dark){:root{--bg:#14171b;--card:#1c2026;--ink:#e6e9ed;--soft:#9aa5b1;--line:#2e343c;--code:#15181d;--accent:#8ea6ff;
 --ok:#7fdcae;--ok-bg:#15372a;--warn:#f2c667;--warn-bg:#3b2f12;--bad:#ff9d95;--bad-bg:#452220;--plain:#b5bfca;--plain-bg:#2a3038;
 --s-generate:#7b93ff;--s-settle:#4a525c}}
@@ -70,7 +70,8 @@ figcaption{margin-top:.3rem;font-size:.78rem;color:var(--soft)}
 .times svg{width:.6rem;height:.6rem;margin-right:.28rem}
 .s-capture{fill:var(--s-capture)}.s-render{fill:var(--s-render)}.s-generate{fill:var(--s-generate)}.s-decide{fill:var(--s-decide)}
 .s-execute{fill:var(--s-execute)}.s-settle{fill:var(--s-settle)}.s-verify{fill:var(--s-verify)}.s-record{fill:var(--s-record)}
-table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums;margin-top:.9rem}
+.tables{display:flex;flex-wrap:wrap;gap:0 2.5rem;align-items:flex-start}
+table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums;margin-top:.9rem;max-width:100%}
 caption{text-align:left;font-size:.72rem;color:var(--soft);text-transform:uppercase;letter-spacing:.05em;padding-bottom:.25rem}
 th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-top:1px solid var(--line);font-weight:400;vertical-align:top}
 th{color:var(--soft)}
@@ -82,7 +83,7 @@ pre{margin-top:.5rem;padding:.8rem .9rem;background:var(--code);border-radius:8p
 .empty{padding:3rem 1rem;text-align:center;color:var(--soft)}
 .foot{color:var(--soft);font-size:.8rem;padding:0 0 2.5rem}
 .halo{fill:none;stroke:#fff;stroke-opacity:.9}.mark{fill:none;stroke:#e5174f}.spot{fill:#e5174f}.box{fill:#e5174f;fill-opacity:.1;stroke:#e5174f}
-.landed{fill:none;stroke:#0b8f5c}.change{fill:#3757d6;fill-opacity:.07;stroke:#3757d6}
+.landed{fill:none;stroke:#0b8f5c}.change{fill:none;stroke:#ff8a00}
 .defs{position:absolute;width:0;height:0}
 @media (max-width:900px){.grid{grid-template-columns:minmax(0,1fr)}.nav{position:static;max-height:none}.wrap{padding:0 1rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--code:#f4f4f4}

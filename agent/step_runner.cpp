@@ -104,6 +104,7 @@ StageResult StepRunner::run_step() {
     }
     ++at_.step;
     encode_time_ = {};
+    [[maybe_unused]] const Duration earlier = with_.log.take_time(); // belongs to the step before
     Step step;
     step.index = at_.step;
     TRY(with_.log.emit(events::task_step_started(at_)));

@@ -138,16 +138,17 @@ ScreenSignature sign_screen(const Image& image) {
     ScreenSignature out{(size.width_px + kCellPx - 1) / kCellPx, (size.height_px + kCellPx - 1) / kCellPx, {}};
     const auto columns = static_cast<std::size_t>(out.columns);
     const int bpp = bytes_per_pixel(image.format());
-    const int green = bpp > 1 ? 1 : 0; // the middle byte of three or four: most of brightness
+    const bool is_gray = bpp == 1;
     std::vector<std::uint32_t> sums(columns);
     for (int cell_row = 0; cell_row < out.rows; ++cell_row) {
         std::fill(sums.begin(), sums.end(), 0U);
         const int bottom = std::min((cell_row + 1) * kCellPx, size.height_px);
         int lines = 0;
         for (int y = cell_row * kCellPx; y < bottom; y += 2, ++lines) {
-            const std::uint8_t* row = image.row(y).data() + green;
+            const std::uint8_t* row = image.row(y).data();
             for (int x = 0; x < size.width_px; x += 2) {
-                sums[static_cast<std::size_t>(x / kCellPx)] += row[x * bpp];
+                const std::uint8_t* pixel = row + x * bpp; // green is in the middle, whichever way round
+                sums[static_cast<std::size_t>(x / kCellPx)] += is_gray ? *pixel : (pixel[0] + 2U * pixel[1] + pixel[2]) / 4;
             }
         }
         for (std::size_t column = 0; column < columns; ++column) {
@@ -199,9 +200,10 @@ StuckVerdict StuckDetector::add(StepFact fact) {
     const int repeats = run_length(facts_, is_same_step);
     const int alternations = alternation_length(facts_);
     const int still = still_length(facts_);
+    const int repeats_max = newest.action == "wait" ? kSameWaitMax : kSameActionMax;
     const StuckVerdict verdicts[] = {
         judge(errors, kSameErrorMax, "same_error", fmt::format("\"{}\" failed {} times in a row", newest.action, errors)),
-        judge(repeats, kSameActionMax, "same_action",
+        judge(repeats, repeats_max, "same_action",
               fmt::format("\"{}\" was done {} times in a row and the screen stayed the same", newest.action, repeats)),
         judge(alternations, kAlternationMax, "alternation",
               fmt::format("the last {} steps only go back and forth between two actions", alternations)),

@@ -52,10 +52,11 @@ struct StuckVerdict {
 class StuckDetector {
 public:
     static constexpr int kSameActionMax = 4;  ///< the same action with the same screen afterwards
+    static constexpr int kSameWaitMax = 8;    ///< the same for waiting, which is slow by its nature
     static constexpr int kSameErrorMax = 3;   ///< the same action refused
     static constexpr int kAlternationMax = 6; ///< steps of A, B, A, B, A, B
     static constexpr int kStillScreenMax = 6; ///< actions that should have changed the screen and did not
-    /// The verdict about all steps so far. Looks back at most kStillScreenMax steps.
+    /// The verdict about all steps so far. Looks back at most 16 steps.
     StuckVerdict add(StepFact fact);
 
 private:

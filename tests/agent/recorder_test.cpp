@@ -56,6 +56,14 @@ TEST(Recorder, GivesBackWhatItWasGiven) {
     EXPECT_EQ(recording->verify_chain().value_or(0), 5U);
 }
 
+// Written by the first version: must stay readable for ever.
+TEST(Recorder, ReadsAFileOfFormatOne) {
+    const auto recording = Recording::open(HANDEYE_SOURCE_DIR "/tests/golden/agent/format1.recording");
+    ASSERT_TRUE(recording) << recording.error().message;
+    EXPECT_EQ(recording->verify_chain().value_or(0), 3U);
+    EXPECT_EQ(recording->events(2, 1).value_or(std::vector<StoredEvent>(1))[0].data_json, make_event(2).data_json);
+}
+
 TEST(Recorder, ReadsFromAnyPlaceInPages) {
     const TempDir dir;
     const auto recording = Recording::open(record_sample(dir.path() / "a.handeye", 10));

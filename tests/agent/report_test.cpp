@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report: everything escaped, nothing fetched, nothing run; whole for empty, failed, long and damaged recordings.
+#include "agent/bench_step.h"
+#include "agent/report.h"
+#include "agent/session.h"
+#include "tests/agent/recording_samples.h"
+#include "tests/fakes/fake_platform.h"
+#include "tests/fakes/scripted_model.h"
+#include "tests/fakes/sim_clock.h"
+
+#include <regex>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+namespace handeye {
+namespace {
+
+using fakes::FakePlatform;
+using fakes::ScriptedModel;
+using fakes::SimClock;
+using fakes::solid_frame;
+
+constexpr const char* kHostile = R"(<script>alert(1)</script><img src=x onerror=alert(2)> " ' onload='x' http://evil.test/a.png &amp; </pre></style> )";
+
+class ReportTest : public testing::Test {
+protected:
+    std::filesystem::path record(ScriptedModel& model, const std::string& goal, int steps_max = 50) {
+        const auto file = dir_.path() / "a.handeye";
+        auto recorder = Recorder::open(file, "S").value();
+        SimClock clock;
+        std::vector<fakes::Scene> scenes;
+        for (int i = 0; i < 8; ++i) {
+            scenes.push_back({solid_frame({160, 120}, static_cast<std::uint8_t>(i * 30), 90, 200)});
+        }
+        FakePlatform platform(clock, scenes);
+        for (std::size_t i = 0; i < 8; ++i) {
+            platform.on_click(i, {0, 0, 160, 120}, (i + 1) % 8);
+        }
+        {
+            SessionOptions options{.session_id = "S"};
+            options.budget.steps_max = steps_max;
+            auto session = Session::create(options, platform, model, clock, *recorder).value();
+            EXPECT_TRUE(session->run_task(goal, {}));
+        }
+        EXPECT_TRUE(recorder->seal());
+        return file;
+    }
+    static std::string render(const std::filesystem::path& file) {
+        const auto recording = Recording::open(file);
+        EXPECT_TRUE(recording);
+        auto html = render_report_html(*recording);
+        EXPECT_TRUE(html);
+        return html.value_or("");
+    }
+    tests::TempDir dir_;
+};
+
+std::string say(const std::string& text, const std::string& call) {
+    return "<think>" + text + "</think><answer>" + text + "\n<|begin_of_box|>" + call + "<|end_of_box|>\nMemory:\n[]</answer>";
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_F(ReportTest, TellsTheStoryOfATask) {
+    ScriptedModel model({say("First.", "left_click(start_box='[500,500]', element_info='Save')"), "Nothing.", say("Over.", "DONE()")});
+    const std::string html = render(record(model, "Save the form."));
+    EXPECT_TRUE(holds(html, "Save the form."));
+    EXPECT_TRUE(holds(html, "left_click Save"));
+    EXPECT_TRUE(holds(html, "confirmed"));
+    EXPECT_TRUE(holds(html, "80, 60 of 160"));
+    EXPECT_TRUE(holds(html, "<circle cx=\"80.0\" cy=\"60.0\""));
+    EXPECT_TRUE(holds(html, "attempt 2"));
+}
+
+TEST_F(ReportTest, EscapesWhateverTheRecordingHolds) {
+    ScriptedModel model({say(kHostile, "left_click(start_box='[500,500]', element_info='<b onclick=x>\"&')"), kHostile, "\xff\xfe<svg/onload=1>",
+                         say("Over.", "DONE()")});
+    const std::string html = render(record(model, kHostile));
+    const std::string body = std::regex_replace(html, std::regex("data:image/png;base64,[A-Za-z0-9+/=]*"), "PICTURE");
+    EXPECT_FALSE(holds(body, "<script"));
+    EXPECT_FALSE(holds(body, "<img"));
+    EXPECT_FALSE(holds(body, "<b "));
+    EXPECT_FALSE(std::regex_search(body, std::regex("<[^>]*\\son[a-z]+=")));
+    EXPECT_FALSE(std::regex_search(body, std::regex("<[^>]*(src|href)=\"?(http|//)")));
+    EXPECT_FALSE(holds(body, "\xff"));
+    EXPECT_TRUE(holds(body, "Content-Security-Policy"));
+    EXPECT_TRUE(holds(body, "default-src 'none'"));
+}
+
+TEST_F(ReportTest, IsWholeWithoutAnyStep) {
+    ScriptedModel model;
+    const std::string html = render(record(model, ""));
+    EXPECT_TRUE(holds(html, "No step was taken"));
+    EXPECT_TRUE(holds(html, "</html>"));
+    const std::string none = render(tests::record_sample(dir_.path() / "b.handeye", 3));
+    EXPECT_TRUE(holds(none, "holds no task"));
+}
+
+TEST_F(ReportTest, SaysWhyATaskFailed) {
+    ScriptedModel model;
+    model.fail_next({ErrorCode::EngineLost, "the GPU fell off"});
+    const std::string html = render(record(model, "Go."));
+    EXPECT_TRUE(holds(html, "the GPU fell off"));
+    EXPECT_TRUE(holds(html, "badge bad"));
+}
+
+TEST_F(ReportTest, ShowsTwoHundredStepsAndEachPictureOnce) {
+    ScriptedModel model;
+    for (int i = 0; i < 200; ++i) {
+        model.add(say("Step.", "left_click(start_box='[" + std::to_string(i * 4) + ",500]', element_info='b')"));
+    }
+    const std::string html = render(record(model, "Go.", 200));
+    EXPECT_TRUE(holds(html, "id=\"t1s200\""));
+    std::size_t pictures = 0;
+    for (std::size_t at = html.find("data:image/png"); at != std::string::npos; at = html.find("data:image/png", at + 1)) {
+        ++pictures;
+    }
+    EXPECT_EQ(pictures, 8U);
+    EXPECT_LT(html.size(), 3U << 20U);
+}
+
+TEST_F(ReportTest, LeavesPicturesOutWhenToldAndSaysSo) {
+    ScriptedModel model;
+    for (int i = 0; i < 6; ++i) {
+        model.add(say("Step.", "left_click(start_box='[" + std::to_string(i * 100) + ",500]')"));
+    }
+    const auto recording = Recording::open(record(model, "Go.", 6));
+    ASSERT_TRUE(recording);
+    const std::string html = render_report_html(*recording, {.pictures_max = 2}).value();
+    EXPECT_TRUE(holds(html, "left out"));
+}
+
+TEST_F(ReportTest, ShowsWhatCameBeforeTheDamage) {
+    ScriptedModel model({say("First.", "left_click(start_box='[500,500]', element_info='Save')"), say("Over.", "DONE()")});
+    const auto file = record(model, "Save the form.");
+    sqlite3* raw = nullptr;
+    ASSERT_EQ(sqlite3_open(file.c_str(), &raw), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(raw, "UPDATE events SET data='{}' WHERE seq=14", nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(raw);
+    const std::string html = render(file);
+    EXPECT_TRUE(holds(html, "event 14"));
+    EXPECT_TRUE(holds(html, "left_click Save"));
+}
+
+TEST_F(ReportTest, BenchMeasuresEveryStageOfRealSteps) {
+    SystemClock clock;
+    FakePlatform platform(clock, {{solid_frame({640, 480}, 10, 20, 30)}});
+    const auto bench = bench_step(platform, clock, 5, dir_.path() / "bench.handeye");
+    ASSERT_TRUE(bench) << bench.error().message;
+    EXPECT_EQ(bench->steps, 5);
+    ASSERT_EQ(bench->stages.size(), 8U);
+    Duration sum{};
+    for (const StageCost& stage : bench->stages) {
+        EXPECT_LE(stage.median, stage.worst) << stage.name;
+        sum += stage.worst;
+    }
+    EXPECT_LE(bench->total_worst, sum);
+    EXPECT_GT(bench->total_median, Duration::zero());
+    EXPECT_FALSE(bench_step(platform, clock, 5, dir_.path() / "bench.handeye")); // it exists now
+    EXPECT_FALSE(bench_step(platform, clock, 0, dir_.path() / "c.handeye"));
+}
+
+} // namespace
+} // namespace handeye
