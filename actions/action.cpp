@@ -18,6 +18,8 @@ template <class... Fs>
 struct Overloaded : Fs... {
     using Fs::operator()...;
 };
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>; // Clang 16 does not deduce it for aggregates
 
 std::string_view click_verb(const Click& click) {
     if (click.hold > Duration::zero()) {

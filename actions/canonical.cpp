@@ -23,11 +23,6 @@ constexpr double kPixelsMax = 100'000;
 constexpr std::array<std::pair<std::string_view, Direction>, 4> kDirections{
     {{"up", Direction::Up}, {"down", Direction::Down}, {"left", Direction::Left}, {"right", Direction::Right}}};
 
-template <class... Fs>
-struct Overloaded : Fs... {
-    using Fs::operator()...;
-};
-
 Error bad(std::string message) {
     return {ErrorCode::InvalidArgument, std::move(message)};
 }

@@ -12,11 +12,6 @@ namespace {
 
 constexpr int kLandedTolerancePx = 1;
 
-template <class... Fs>
-struct Overloaded : Fs... {
-    using Fs::operator()...;
-};
-
 bool is_gone(const Error& error) {
     return error.code == ErrorCode::Unavailable;
 }
