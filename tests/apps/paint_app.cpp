@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A window with known pixels. argv: MODE X Y W H [MS]. The pixel at (x, y) of the window is red = x, green = y, blue = 77 (mod 256).
-// MODE still: nothing more; spinner: a small square changes every 20 ms; late: a click is handled for MS milliseconds, then the
-// window turns white. It answers _NET_WM_PING. The title is "handeye paint Ünïcode".
+// MODE still: nothing more; spinner: a small square changes every 20 ms; late: a click is handled for MS to MS + 160 milliseconds,
+// then the window turns white, or back. It answers _NET_WM_PING. The title is "handeye paint Ünïcode".
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
@@ -112,8 +112,8 @@ int main(int argc, char** argv) {
         if (event.type == Expose) {
             paint(app);
         } else if (event.type == ButtonPress && mode == "late") {
-            poll(nullptr, 0, busy_ms); // a handler that works: no event is read meanwhile
-            app.is_white = true;
+            poll(nullptr, 0, busy_ms + static_cast<int>(app.tick++ % 5) * 40); // a handler that works: no event is read meanwhile
+            app.is_white = !app.is_white;
             paint(app);
         }
         answer_ping(app, event);
