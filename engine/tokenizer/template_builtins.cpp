@@ -14,7 +14,8 @@
 namespace handeye::jinja {
 namespace {
 
-constexpr std::size_t kPiecesMax = 1U << 20U;
+constexpr std::size_t kPiecesMax = 1U << 17U;
+constexpr std::size_t kPieceCostBytes = 512; // an allocated piece of text takes as long as two steps
 
 Error invalid(std::string what) { return {ErrorCode::InvalidArgument, std::move(what)}; }
 
@@ -33,7 +34,7 @@ struct Call {
     Budget& budget;
     [[nodiscard]] const Text& text() const { return *object.as_text(); }
     [[nodiscard]] const Value* get(std::size_t index, std::string_view name) const { return arguments.get(index, name); }
-    [[nodiscard]] Text printed() const { return write(object, {.bytes_max = budget.limits().output_bytes_max}); }
+    [[nodiscard]] Result<Text> printed() const { return jinja::printed(object, {}, budget); }
 };
 
 using Function = Result<Value> (*)(const Call&);
@@ -55,12 +56,14 @@ Result<Value> strip_ends(const Call& call, StripEnds ends) {
 }
 
 Result<Value> split_from(const Call& call, SplitFrom from) {
-    TRY(call.budget.spend(call.text().bytes().size() * 8));
+    TRY(call.budget.spend(call.text().bytes().size()));
     const Value* separator = call.get(0, "sep");
     if (separator && !separator->is_none() && bytes_or(separator, "").empty()) {
         return invalid("split: the separator is empty or not a string");
     }
-    return Value::list(TRY(split(call.text(), bytes_or(separator, ""), integer_or(call.get(1, "maxsplit"), -1), from, kPiecesMax)));
+    List pieces = TRY(split(call.text(), bytes_or(separator, ""), integer_or(call.get(1, "maxsplit"), -1), from, kPiecesMax));
+    TRY(call.budget.spend(pieces.size() * kPieceCostBytes));
+    return Value::list(std::move(pieces));
 }
 
 template <class Has>
@@ -84,8 +87,11 @@ Result<Value> replace(const Call& call) {
         return invalid("replace takes two strings");
     }
     TRY(call.budget.spend(call.text().bytes().size()));
-    Text out = TRY(replaced(call.printed(), from->as_text()->bytes(), *with->as_text(), integer_or(call.get(2, "count"), -1),
+    const Text subject = TRY(call.printed());
+    std::int64_t count = integer_or(call.get(2, "count"), -1);
+    Text out = TRY(replaced(subject, from->as_text()->bytes(), *with->as_text(), count,
                             call.budget.limits().output_bytes_max));
+    TRY(call.budget.spend(static_cast<std::size_t>(count) * kPieceCostBytes));
     TRY(call.budget.allow_text(out.bytes().size()));
     return Value::text(std::move(out));
 }
@@ -104,6 +110,7 @@ Result<Value> count_text(const Call& call) {
         return invalid("count takes a string that is not empty");
     }
     const auto pieces = TRY(split(call.text(), wanted, -1, SplitFrom::Left, kPiecesMax));
+    TRY(call.budget.spend(pieces.size() * kPieceCostBytes));
     return make_integer(pieces.size() - 1);
 }
 
@@ -112,7 +119,7 @@ Result<Value> join_values(const Call& call, const Value& items, const Text& sepa
     Text out;
     for (std::size_t i = 0; i < list->size(); ++i) {
         const Value item = attribute ? TRY(subscript((*list)[i], *attribute, call.budget)) : (*list)[i];
-        const Text text = write(item, {.bytes_max = call.budget.limits().output_bytes_max});
+        const Text text = TRY(printed(item, {}, call.budget));
         out.append(i == 0 ? Text() : separator);
         out.append(text);
         TRY(call.budget.spend(text.bytes().size() + separator.bytes().size()));
@@ -146,7 +153,11 @@ constexpr std::array<Entry, 20> kTextMethods{{
     {"split", [](const Call& call) { return split_from(call, SplitFrom::Left); }},
     {"rsplit", [](const Call& call) { return split_from(call, SplitFrom::Right); }},
     {"splitlines",
-     [](const Call& call) -> Result<Value> { return Value::list(TRY(split_lines(call.text(), kPiecesMax))); }},
+     [](const Call& call) -> Result<Value> {
+         List lines = TRY(split_lines(call.text(), kPiecesMax));
+         TRY(call.budget.spend(lines.size() * kPieceCostBytes));
+         return Value::list(std::move(lines));
+     }},
     {"startswith",
      [](const Call& call) {
          return has_end(call, [](const std::string& text, const std::string& end) { return text.starts_with(end); });
@@ -221,12 +232,10 @@ Result<Value> to_json(const Call& call) {
     if (indent != nullptr && indent->is_integer() && (indent->integer() < 0 || indent->integer() > 64)) {
         return invalid(fmt::format("tojson: an indent of {} lies outside 0 to 64", indent->integer()));
     }
-    Text out = write(call.object, {.notation = Notation::Json,
-                                   .indent = static_cast<int>(integer_or(indent, -1)),
-                                   .ascii_only = ascii != nullptr && ascii->is_true(),
-                                   .bytes_max = call.budget.limits().output_bytes_max});
-    TRY(call.budget.allow_text(out.bytes().size()));
-    return Value::text(std::move(out));
+    const WriteOptions options{.notation = Notation::Json,
+                               .indent = static_cast<int>(integer_or(indent, -1)),
+                               .ascii_only = ascii != nullptr && ascii->is_true()};
+    return Value::text(TRY(printed(call.object, options, call.budget)));
 }
 
 Result<Value> first_or_last(const Call& call, bool first) {
@@ -264,8 +273,9 @@ Result<Value> indent_lines(const Call& call) {
     const bool first = call.get(1, "first") != nullptr && call.get(1, "first")->is_true();
     const std::string space(static_cast<std::size_t>(width), ' ');
     Text out(first ? space : "");
-    const Text all = call.printed();
+    const Text all = TRY(call.printed());
     const auto lines = TRY(split(all, "\n", -1, SplitFrom::Left, kPiecesMax));
+    TRY(call.budget.spend(lines.size() * kPieceCostBytes));
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const Text& line = *lines[i].as_text();
         out.append(i == 0 ? "" : "\n", false);
@@ -366,9 +376,9 @@ constexpr std::array<Entry, 22> kFilters{{
     {"count", length},
     {"tojson", to_json},
     {"trim", [](const Call& call) -> Result<Value> {
-         return Value::text(stripped(call.printed(), StripEnds::Both, bytes_or(call.get(0, "chars"), "")));
+         return Value::text(stripped(TRY(call.printed()), StripEnds::Both, bytes_or(call.get(0, "chars"), "")));
      }},
-    {"string", [](const Call& call) -> Result<Value> { return Value::text(call.printed()); }},
+    {"string", [](const Call& call) -> Result<Value> { return Value::text(TRY(call.printed())); }},
     {"safe", [](const Call& call) -> Result<Value> { return call.object; }},
     {"first", [](const Call& call) { return first_or_last(call, true); }},
     {"last", [](const Call& call) { return first_or_last(call, false); }},
@@ -410,7 +420,7 @@ Result<Value> apply_filter(std::string_view name, const Value& operand, const Ar
         return function({operand, arguments, budget});
     }
     if (std::find(kMethodFilters.begin(), kMethodFilters.end(), name) != kMethodFilters.end()) {
-        const Value text = Value::text(write(operand, {.bytes_max = budget.limits().output_bytes_max}));
+        const Value text = Value::text(TRY(printed(operand, {}, budget)));
         return find_in(kTextMethods, name)({text, arguments, budget});
     }
     return invalid(fmt::format("there is no filter '{}'", name));

@@ -34,6 +34,9 @@ struct Arguments {
     [[nodiscard]] const Value* get(std::size_t index, std::string_view name) const;
 };
 
+/// write() within the budget: a string up to the output limit, anything else up to 4 MiB of text.
+Result<Text> printed(const Value& value, WriteOptions options, Budget& budget);
+
 /// Errors: InvalidArgument with what was wrong; the caller adds the line.
 Result<Value> apply_filter(std::string_view name, const Value& operand, const Arguments& arguments, Budget& budget);
 Result<bool> apply_test(std::string_view name, const Value& operand, const Arguments& arguments, Budget& budget);

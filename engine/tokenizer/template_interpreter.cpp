@@ -104,8 +104,7 @@ Result<Interpreter::Flow> Interpreter::execute_one(const Statement& statement, S
 }
 
 Result<void> Interpreter::emit(const Value& value, Text& out) {
-    const Text text = write(value, {.bytes_max = budget_.limits().output_bytes_max});
-    TRY(budget_.spend(text.bytes().size()));
+    const Text text = TRY(printed(value, {}, budget_));
     if (out.bytes().size() + text.bytes().size() > budget_.limits().output_bytes_max) {
         return budget_.allow_text(out.bytes().size() + text.bytes().size());
     }

@@ -252,6 +252,20 @@ private:
         return {};
     }
 
+    // "e5", "E-5" right after a number's digits.
+    [[nodiscard]] std::size_t exponent_length() const {
+        if (at_ >= source_.size() || (source_[at_] != 'e' && source_[at_] != 'E')) {
+            return 0;
+        }
+        std::size_t end = at_ + 1;
+        end += end < source_.size() && (source_[end] == '-' || source_[end] == '+') ? 1 : 0;
+        const std::size_t digits = end;
+        while (end < source_.size() && is_digit(source_[end])) {
+            ++end;
+        }
+        return end > digits ? end - at_ : 0;
+    }
+
     Result<void> number() {
         std::string digits;
         bool is_float = false;
@@ -266,6 +280,11 @@ private:
             }
             is_float = is_float || fraction;
             digits += c;
+        }
+        if (const std::size_t length = exponent_length(); length > 0) {
+            digits += source_.substr(at_, length);
+            at_ += length;
+            is_float = true;
         }
         push(is_float ? TokenKind::Float : TokenKind::Integer, std::move(digits));
         return {};

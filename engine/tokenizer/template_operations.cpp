@@ -11,6 +11,8 @@
 
 namespace handeye::jinja {
 
+constexpr std::size_t kCharacterCostBytes = 512; // each becomes a text of its own
+
 Result<void> Budget::spend(std::size_t bytes) {
     steps_ += 1 + bytes / 256;
     if (steps_ > limits_.steps_max) {
@@ -36,6 +38,20 @@ Result<bool> Budget::equal(const Value& a, const Value& b) {
         return Error{ErrorCode::LimitExceeded, fmt::format("a comparison of more than {} values", kPairsMax)};
     }
     return same;
+}
+
+Result<Text> printed(const Value& value, WriteOptions options, Budget& budget) {
+    constexpr std::size_t kStructureBytesMax = 4U << 20U;
+    options.bytes_max = budget.limits().output_bytes_max;
+    if (!value.as_text()) {
+        options.bytes_max = std::min(options.bytes_max, kStructureBytesMax);
+    }
+    Text text = write(value, options);
+    TRY(budget.spend(text.bytes().size()));
+    if (text.bytes().size() > options.bytes_max) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("{} prints as more than {} bytes", value.type_name(), options.bytes_max)};
+    }
+    return text;
 }
 
 Error bad_operand(std::string_view what, const Value& value) {
@@ -135,8 +151,8 @@ Result<Value> reals(std::string_view name, double a, double b) {
 
 Result<Value> binary_operation(std::string_view name, const Value& left, const Value& right, Budget& budget) {
     if (name == "~") {
-        const WriteOptions options{.bytes_max = budget.limits().output_bytes_max};
-        return concatenated(write(left, options), write(right, options), budget);
+        const Text left_text = TRY(printed(left, {}, budget));
+        return concatenated(left_text, TRY(printed(right, {}, budget)), budget);
     }
     const std::string what = fmt::format("operator {}", name);
     if (name == "+" && left.as_text() && right.as_text()) {
@@ -307,7 +323,7 @@ Result<std::shared_ptr<const List>> iterate(const Value& value, Budget& budget) 
     }
     auto items = std::make_shared<List>();
     if (const Text* text = value.as_text()) {
-        TRY(budget.spend(text->bytes().size() * sizeof(Value)));
+        TRY(budget.spend(text->bytes().size() * kCharacterCostBytes));
         const std::vector<std::size_t> offsets = character_offsets(text->bytes());
         for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
             items->push_back(Value::text(text->slice(offsets[i], offsets[i + 1] - offsets[i])));

@@ -586,9 +586,6 @@ private:
         const int outer_loops = std::exchange(loops_, 0);
         statement.body = TRY(statements({"endmacro"}));
         loops_ = outer_loops;
-        if (peek(1).kind == TokenKind::Name) { // endmacro may repeat the name
-            tokens_.erase(tokens_.begin() + static_cast<std::ptrdiff_t>(at_) + 1);
-        }
         return end_of_block("endmacro");
     }
 

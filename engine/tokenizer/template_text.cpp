@@ -11,6 +11,8 @@
 namespace handeye::jinja {
 namespace {
 
+constexpr std::int64_t kReplacementsMax = 1 << 17;
+
 // Python's str.isspace beyond ASCII.
 constexpr std::array<std::string_view, 19> kWideSpaces{
     "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83",
@@ -142,14 +144,15 @@ Result<List> split_lines(const Text& text, std::size_t pieces_max) {
     return lines;
 }
 
-Result<Text> replaced(const Text& text, std::string_view from, const Text& with, std::int64_t count,
+Result<Text> replaced(const Text& text, std::string_view from, const Text& with, std::int64_t& count,
                       std::size_t bytes_max) {
     if (from.empty()) {
         return Error{ErrorCode::InvalidArgument, "replace: the text to replace is empty"};
     }
     Text out;
     std::size_t at = 0;
-    for (std::int64_t done = 0; count < 0 || done < count; ++done) {
+    std::int64_t done = 0;
+    for (; count < 0 || done < count; ++done) {
         const std::size_t found = text.bytes().find(from, at);
         if (found == std::string::npos) {
             break;
@@ -157,11 +160,15 @@ Result<Text> replaced(const Text& text, std::string_view from, const Text& with,
         out.append(text.slice(at, found - at));
         out.append(with);
         at = found + from.size();
+        if (done >= kReplacementsMax) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("replace: more than {} occurrences", kReplacementsMax)};
+        }
         if (out.bytes().size() > bytes_max) {
             return Error{ErrorCode::LimitExceeded, fmt::format("replace: the result passes {} bytes", bytes_max)};
         }
     }
     out.append(text.slice(at, text.bytes().size() - at));
+    count = done;
     return out;
 }
 

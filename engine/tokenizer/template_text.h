@@ -22,9 +22,9 @@ Result<List> split(const Text& text, std::string_view separator, std::int64_t sp
                    std::size_t pieces_max);
 Result<List> split_lines(const Text& text, std::size_t pieces_max);
 
-/// The first `count` occurrences (negative: all); the new text counts as the template's unless `with` says otherwise.
-/// Errors: a result above `bytes_max`.
-Result<Text> replaced(const Text& text, std::string_view from, const Text& with, std::int64_t count, std::size_t bytes_max);
+/// The first `count` occurrences (negative: all); `count` becomes how many there were.
+/// Errors: a result above `bytes_max`, more than 2^17 occurrences.
+Result<Text> replaced(const Text& text, std::string_view from, const Text& with, std::int64_t& count, std::size_t bytes_max);
 
 /// ASCII letters only: other scripts are left as they are.
 enum class LetterCase { Upper, Lower, Title, Capitalized };
