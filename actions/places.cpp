@@ -35,9 +35,9 @@ bool collect_from_text(std::string_view text, std::vector<double>& numbers) {
             continue;
         }
         if (i > 0 && std::isalpha(static_cast<unsigned char>(text[i - 1])) != 0) { // "x1=12": part of a name
-            while (i < text.size() && is_digit(text[i])) {
+            do {
                 ++i;
-            }
+            } while (i < text.size() && is_digit(text[i]));
             continue;
         }
         double value = 0;

@@ -82,6 +82,7 @@ const Row kJsonRows[] = {
     {"TwoBoxesOfADragAreBoth", kDesktop, "left_drag(start_box='[[10,20,30,40],[50,60,70,80]]')",
      R"({"box":[10,20,30,40],"to_box":[50,60,70,80],"to_x":60,"to_y":70,"units":"thousandths","verb":"drag","x":20,"y":30})"},
     {"SixNumbersTakeTheFirstBox", kDesktop, "left_click(start_box='[10,20,30,40,50,60]')", HANDEYE_CLICK_BOX(10, 20, 30, 40, 20, 30)},
+    {"NumberInsideAWordIsNoCoordinate", kDesktop, "left_click(start_box='o.25 b-3 x1')", "!lacks the place"},
     {"ThreeNumbersAreNoPlace", kDesktop, "left_click(start_box='[10,20,30]')", "!3 numbers"},
     {"BoxTheWrongWayRound", kMobile, R"({"action_type":"click","box_2d":[[300,400,100,200]]})",
      HANDEYE_CLICK_BOX(100, 200, 300, 400, 200, 300)},
