@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Boost names that base/net and server use, and the one stream type for Unix and TCP sockets alike, so that the
-// WebSocket templates are instantiated once per side. Included by .cpp files only.
+// The Boost names that base/net uses, and the one stream type for Unix and TCP sockets alike, so that the
+// WebSocket templates are instantiated once. Included by .cpp files of this folder only.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -39,6 +39,7 @@ RpcFailure read_failure(const json& error) {
     failure.message = error.value("message", "");
     if (const auto data = error.find("data"); data != error.end() && data->is_object()) {
         failure.kind = data->value("kind", "");
+        failure.field = data->value("field", "");
         failure.is_retryable = data->value("retryable", false);
         failure.error_code = code_named(data->value("code", ""));
     }

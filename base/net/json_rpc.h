@@ -15,6 +15,7 @@ struct RpcFailure {
     int code = 0;
     std::string kind;
     std::string message;
+    std::string field; ///< the parameter that is wrong; empty where it is not about one
     bool is_retryable = false;
     ErrorCode error_code = ErrorCode::Internal; ///< the class of the failure
 };

@@ -212,7 +212,10 @@ void Client::write_next() {
     stream_.async_write(asio::buffer(outbox_.front()->text), [this](error_code ec, std::size_t) {
         if (ec || outbox_.empty()) {
             outbox_.clear();
-            return; // the pending read reports the end
+            if (ec && !is_reading_) {
+                ended(); // else the pending read reports the end
+            }
+            return;
         }
         {
             const std::lock_guard lock(mutex_);
