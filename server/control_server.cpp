@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listeners, start and orderly end of the control server.
+#include "server/control_server.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "server/transport/connection.h"
+#include "server/core.h"
+#include "server/listen_socket.h"
+
+#include <algorithm>
+#include <future>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+namespace handeye {
+namespace {
+
+constexpr Duration kSessionsGrace = std::chrono::seconds(8); // of the 10 s that an end may take
+constexpr Duration kDrainGrace = std::chrono::seconds(1);    // for the last events to reach who follows
+constexpr Duration kPollStep = std::chrono::milliseconds(5);
+constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
+
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+
+struct Listener {
+    Listener(ListenSocket socket_in, asio::io_context& context) : socket(std::move(socket_in)), acceptor(context) {}
+    ListenSocket socket;
+    Acceptor acceptor; // on a duplicate of the socket's descriptor
+};
+
+class Server final : public ControlServer {
+public:
+    Server(ControlServerOptions options, ControlServices services)
+        : core_(std::make_unique<Core>(std::move(options), std::move(services))) {
+        connections_ = std::make_unique<ConnectionSet>(*core_);
+    }
+    ~Server() override;
+
+    Result<void> listen();
+
+    void set_model_loading(const std::string& stage) override { core_->gate.set_loading(stage); }
+    void set_model(ChatModel& model) override { core_->gate.set_ready(model); }
+    void set_model_failed(const Error& error) override { core_->gate.set_failed(error); }
+    std::uint16_t tcp_port() const override {
+        for (const auto& listener : listeners_) {
+            if (listener->socket.port()) {
+                return *listener->socket.port();
+            }
+        }
+        return 0;
+    }
+    void stop_all(const std::string& reason) override { core_->stop_all(reason); }
+
+private:
+    void accept_next(Listener& listener);
+    void on_accept(Listener& listener, AnySocket socket);
+    void tick();
+    /// Runs `is_done` on the loop until it holds or `grace` is over.
+    void wait_on_loop(Duration grace, std::function<bool()> is_done);
+
+    std::unique_ptr<ConnectionSet> connections_; // before core_: connections end with its loop and take themselves out
+    std::unique_ptr<Core> core_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    bool is_running_ = false;
+};
+
+Result<void> Server::listen() {
+    core_->instance_id = TRY(make_ulid(core_->services.clock->wall_now()));
+    TRY(make_private_dir(core_->options.sessions_dir));
+    for (const Endpoint& endpoint : core_->options.listen) {
+        ListenSocket socket = TRY(ListenSocket::open(endpoint));
+        if (socket.port() && core_->options.token.empty()) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a token", to_string(endpoint))};
+        }
+        auto listener = std::make_unique<Listener>(std::move(socket), core_->loop.context());
+        const int family = !listener->socket.port() ? AF_UNIX : listener->socket.is_ipv6() ? AF_INET6 : AF_INET;
+        const int protocol = family == AF_UNIX ? 0 : static_cast<int>(IPPROTO_TCP);
+        error_code ec;
+        listener->acceptor.assign(asio::generic::stream_protocol(family, protocol), ::dup(listener->socket.get()), ec);
+        if (ec) {
+            return Error{ErrorCode::Unavailable, fmt::format("cannot listen on {}: {}", to_string(endpoint), ec.message())};
+        }
+        listeners_.push_back(std::move(listener));
+    }
+    for (const auto& listener : listeners_) {
+        accept_next(*listener);
+    }
+    if (core_->options.tick > Duration::zero() && core_->options.on_tick) {
+        tick();
+    }
+    core_->loop.run_on_thread();
+    is_running_ = true;
+    return {};
+}
+
+void Server::tick() {
+    core_->options.on_tick();
+    core_->loop.after(core_->options.tick, [this] { tick(); });
+}
+
+void Server::accept_next(Listener& listener) {
+    listener.acceptor.async_accept([this, &listener](error_code ec, AnySocket socket) {
+        if (ec == asio::error::operation_aborted) {
+            return;
+        }
+        if (ec) { // out of descriptors, most likely: give others time to close
+            log::warn("server", fmt::format("cannot accept: {}", ec.message()));
+            core_->loop.after(kAcceptRetry, [this, &listener] {
+                if (listener.acceptor.is_open()) {
+                    accept_next(listener);
+                }
+            });
+            return;
+        }
+        on_accept(listener, std::move(socket));
+        accept_next(listener);
+    });
+}
+
+void Server::on_accept(Listener& listener, AnySocket socket) {
+    if (listener.socket.port()) {
+        error_code ignored;
+        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+        connections_->accept(std::move(socket), listener.socket.port(), "loopback");
+        return;
+    }
+    const auto is_ours = is_same_user(socket.native_handle());
+    if (!is_ours || !*is_ours) {
+        log::warn("server", "refused a peer of another user on the Unix socket");
+        return;
+    }
+    connections_->accept(std::move(socket), std::nullopt, "unix");
+}
+
+void Server::wait_on_loop(Duration grace, std::function<bool()> is_done) {
+    std::promise<void> done;
+    const TimePoint deadline = std::chrono::steady_clock::now() + grace;
+    std::function<void()> look = [&] {
+        if (is_done() || std::chrono::steady_clock::now() >= deadline) {
+            done.set_value();
+        } else {
+            core_->loop.after(kPollStep, [&look] { look(); });
+        }
+    };
+    core_->loop.post([&look] { look(); });
+    done.get_future().wait();
+}
+
+Server::~Server() {
+    if (!is_running_) {
+        return;
+    }
+    std::promise<void> closed;
+    core_->loop.post([this, &closed] {
+        for (const auto& listener : listeners_) {
+            error_code ignored;
+            listener->acceptor.close(ignored);
+        }
+        closed.set_value();
+    });
+    closed.get_future().wait();
+    const bool is_clean = core_->hub.shut_down(std::chrono::steady_clock::now() + kSessionsGrace);
+    wait_on_loop(kDrainGrace, [this] {
+        return std::all_of(core_->peers.begin(), core_->peers.end(), [](Peer* peer) { return peer->feed().is_caught_up(); });
+    });
+    wait_on_loop(kDrainGrace, [this, is_told = false]() mutable {
+        if (!std::exchange(is_told, true)) {
+            connections_->close_all(CloseCode::GoingAway, "the server is ending");
+        }
+        return connections_->size() == 0;
+    });
+    core_->loop.stop();
+    if (!is_clean) {
+        // A thread that would not end still uses these; better to leave them to the end of the process than to pull them away.
+        static_cast<void>(core_.release());
+        static_cast<void>(connections_.release());
+    }
+}
+
+} // namespace
+
+Result<std::unique_ptr<ControlServer>> ControlServer::start(ControlServerOptions options, ControlServices services) {
+    auto server = std::make_unique<Server>(std::move(options), std::move(services));
+    TRY(server->listen());
+    return std::unique_ptr<ControlServer>(std::move(server));
+}
+
+} // namespace handeye

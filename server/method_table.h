@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every method of the control API: one row each. Parameters and results are described in docs/protocol.schema.json, which
+// is embedded in the program, checks each request, and is compared with this table by a test.
+#pragma once
+
+#include "server/call.h"
+#include "server/scope.h"
+
+#include <span>
+#include <string_view>
+
+namespace handeye {
+
+using Handler = void (*)(const Call& call);
+
+struct MethodRow {
+    std::string_view name;
+    Scope scope; ///< None: before identify too
+    Handler handler;
+};
+std::span<const MethodRow> method_table();
+/// nullptr when there is none.
+const MethodRow* find_method(std::string_view name);
+
+// methods_connection.cpp
+void connection_identify(const Call& call);
+void connection_info(const Call& call);
+void connection_ping(const Call& call);
+// methods_control.cpp
+void control_reset_stop(const Call& call);
+void control_stop_all(const Call& call);
+// methods_events.cpp
+void events_subscribe(const Call& call);
+void events_unsubscribe(const Call& call);
+// methods_media.cpp
+void recording_blob(const Call& call);
+void screen_capture(const Call& call);
+// methods_session.cpp
+void session_close(const Call& call);
+void session_create(const Call& call);
+void session_get(const Call& call);
+void session_list(const Call& call);
+// methods_task.cpp
+void task_cancel(const Call& call);
+void task_get(const Call& call);
+void task_run(const Call& call);
+void task_wait(const Call& call);
+
+} // namespace handeye

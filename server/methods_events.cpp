@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// events.*: following sessions.
+#include "server/core.h"
+#include "server/method_table.h"
+#include "server/peer.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+
+using nlohmann::json;
+
+void events_subscribe(const Call& call) {
+    const json& params = call.params;
+    SubscribeRequest request;
+    request.sessions = params.value("sessions", std::vector<std::string>());
+    request.types = params.value("types", std::set<std::string>());
+    request.wants_progress = params.value("progress", false);
+    if (const auto from = params.find("from_seq"); from != params.end()) {
+        request.from_seq = from->get<std::uint64_t>();
+    }
+    if (const auto lag = params.find("max_lag"); lag != params.end()) {
+        request.max_lag = lag->get<std::uint64_t>();
+    }
+    const auto made = call.peer.feed().subscribe(std::move(request));
+    if (const auto* const error = std::get_if<RpcError>(&made); error != nullptr) {
+        call.reply.fail(*error);
+        return;
+    }
+    call.reply.ok({{"subscription", std::get<std::string>(made)}});
+}
+
+void events_unsubscribe(const Call& call) {
+    const auto id = call.params.at("subscription").get<std::string>();
+    if (!call.peer.feed().unsubscribe(id)) {
+        call.reply.fail(RpcError{ErrorKind::NoSuchSubscription, fmt::format("there is no subscription \"{}\" here", id), "subscription"});
+        return;
+    }
+    call.reply.ok(json::object());
+}
+
+} // namespace handeye

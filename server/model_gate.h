@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// One model for many sessions: absent, loading, ready or failed; and whoever asks first is answered first.
+#pragma once
+
+#include "agent/session.h" // with it ChatModel
+#include "base/result.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace handeye {
+
+enum class ModelState { Missing, Loading, Ready, Failed };
+std::string_view model_state_name(ModelState state);
+
+/// Any thread.
+class ModelGate {
+public:
+    struct Status {
+        ModelState state = ModelState::Missing;
+        std::string detail; ///< loading: the stage; failed: why
+        std::optional<ModelInfo> info;
+    };
+
+    void set_loading(std::string stage);
+    /// `model` outlives the gate.
+    void set_ready(ChatModel& model);
+    void set_failed(const Error& error);
+    [[nodiscard]] Status status() const;
+
+    /// Waits while the model loads. Unavailable when there is none or loading failed, Cancelled.
+    Result<ChatModel*> wait_ready(const std::stop_token& stop);
+
+    /// Asks the model when it is this caller's turn, in order of arrival.
+    Result<Completion> generate(const ChatRequest& request, const OnText& on_text, const std::stop_token& stop);
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    Status status_;
+    ChatModel* model_ = nullptr;
+    std::deque<std::uint64_t> turns_; // the front one is being answered
+    std::uint64_t next_turn_ = 1;
+};
+
+/// The gate as a session sees it. Borrows the gate and the model's info.
+class GatedModel final : public ChatModel {
+public:
+    using OnProgress = std::function<void(std::string_view text_utf8)>;
+    /// `on_progress` hears "" when an answer begins and then each piece of it; must not block.
+    GatedModel(ModelGate& gate, const ModelInfo& info, OnProgress on_progress)
+        : gate_(gate), info_(info), on_progress_(std::move(on_progress)) {}
+
+    Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override;
+    [[nodiscard]] const ModelInfo& info() const override { return info_; }
+
+private:
+    ModelGate& gate_;
+    const ModelInfo& info_;
+    OnProgress on_progress_;
+};
+
+} // namespace handeye

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// One client as the protocol sees it: hello, identify, requests, what waits to be sent. Knows no sockets.
+// The I/O thread only.
+#pragma once
+
+#include "server/event_feed.h"
+#include "server/rpc.h"
+#include "server/scope.h"
+#include "server/send_queue.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+struct Core;
+
+/// Close codes of the protocol beyond those of RFC 6455.
+enum class CloseCode : std::uint16_t {
+    Normal = 1000,
+    GoingAway = 1001,
+    Unsupported = 1003,
+    SlowConsumer = 4008,
+    NotIdentified = 4401,
+    ProtocolUnsupported = 4406,
+    RateLimited = 4429,
+};
+
+class Peer : public std::enable_shared_from_this<Peer> {
+public:
+    /// How the transport is reached. Both may be called at any time, also after the transport is gone.
+    struct Link {
+        std::function<void()> wake; ///< the queue is not empty
+        /// Sends what is queued, then closes.
+        std::function<void(CloseCode code, const std::string& reason)> close;
+    };
+    struct Origin {
+        bool is_local_user = false; ///< a Unix peer of this user: needs no token
+        std::string address;        ///< for rate limits and logs
+    };
+    Peer(Core& core, Origin origin, Link link);
+    ~Peer();
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+
+    /// Says hello and starts the clock for identify.
+    void open();
+    void take_text(std::string_view text);
+    void take_binary();
+
+    void send(std::string text);
+    void send_latest(std::string_view key, std::string text);
+    void close(CloseCode code, const std::string& reason);
+    /// For a client that does not read: drops what waits, says where to go on.
+    void close_slow();
+
+    [[nodiscard]] SendQueue& queue() { return queue_; }
+    /// True while more events may be queued.
+    [[nodiscard]] bool has_room() const;
+    /// The transport has sent something.
+    void on_sent();
+    [[nodiscard]] EventFeed& feed() { return feed_; }
+    [[nodiscard]] const Origin& origin() const { return origin_; }
+
+    [[nodiscard]] bool is_identified() const { return is_identified_; }
+    void set_identified(ScopeSet scopes, std::string client) {
+        is_identified_ = true;
+        scopes_ = scopes;
+        client_ = std::move(client);
+    }
+    [[nodiscard]] ScopeSet scopes() const { return scopes_; }
+    [[nodiscard]] const std::string& client() const { return client_; }
+
+private:
+    Core& core_;
+    const Origin origin_;
+    const Link link_;
+    SendQueue queue_;
+    EventFeed feed_;
+    ScopeSet scopes_;
+    std::string client_;
+    bool is_identified_ = false;
+    bool is_closing_ = false;
+};
+
+} // namespace handeye

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session's recording as the daemon writes it: the agent's events with the task's id, and the daemon's own between them.
+#pragma once
+
+#include "agent/recorder.h"
+#include "agent/step_sink.h"
+#include "base/clock.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace handeye {
+
+/// Any thread.
+class SessionLog final : public StepSink {
+public:
+    /// `on_seq` hears the number of each event after it is stored; must not block.
+    SessionLog(std::unique_ptr<Recorder> recorder, Clock& clock, std::function<void(std::uint64_t)> on_seq);
+
+    /// From here to the next call, events carry `"task_id": id` beside the agent's own count; empty: none does.
+    void begin_task(const std::string& task_id);
+    /// True when the agent itself has said task.finished since begin_task().
+    [[nodiscard]] bool has_finished_task() const;
+
+    Result<std::uint64_t> on_event(const SessionEvent& event) override;
+    /// An event of the daemon itself. `data_json` is one object.
+    Result<std::uint64_t> append(const std::string& type, std::string data_json);
+    Result<void> seal();
+    [[nodiscard]] std::uint64_t last_seq() const { return last_seq_; }
+
+private:
+    Result<std::uint64_t> store(const SessionEvent& event);
+
+    std::unique_ptr<Recorder> recorder_;
+    Clock& clock_;
+    std::function<void(std::uint64_t)> on_seq_;
+    mutable std::mutex mutex_; // guards the three below and the recorder's order
+    std::string task_id_;
+    bool has_finished_ = false;
+    std::atomic<std::uint64_t> last_seq_ = 0;
+};
+
+} // namespace handeye

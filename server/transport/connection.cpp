@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/transport/connection.h"
+
+#include "base/log.h"
+#include "server/core.h"
+#include "server/http_guard.h"
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::uint32_t kHeadBytesMax = 16U << 10U;
+constexpr Duration kCloseWait = std::chrono::seconds(2); // for what is queued, and for the other side's close frame
+
+RequestHead read_head(const http::request<http::empty_body>& request) {
+    RequestHead head;
+    head.target = std::string(request.target());
+    for (const auto& field : request) {
+        if (field.name() == http::field::host) {
+            head.hosts.emplace_back(field.value());
+        } else if (field.name() == http::field::origin) {
+            head.origins.emplace_back(field.value());
+        }
+    }
+    head.is_get = request.method() == http::verb::get;
+    head.is_upgrade = websocket::is_upgrade(request);
+    return head;
+}
+
+} // namespace
+
+class Connection : public std::enable_shared_from_this<Connection> {
+public:
+    Connection(ConnectionSet& set, std::uint64_t number, AnySocket socket, std::optional<std::uint16_t> tcp_port,
+               std::string address)
+        : set_(set), core_(set.core()), number_(number), tcp_port_(tcp_port), address_(std::move(address)),
+          stream_(std::move(socket)), write_timer_(core_.loop.context()), close_timer_(core_.loop.context()) {}
+    ~Connection() { set_.remove(number_); }
+
+    void start() {
+        parser_.header_limit(kHeadBytesMax);
+        parser_.body_limit(0);
+        beast::get_lowest_layer(stream_).expires_after(core_.options.identify_timeout);
+        http::async_read_header(stream_.next_layer(), buffer_, parser_,
+                                [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
+    }
+
+    [[nodiscard]] bool is_identified() const { return peer_ && peer_->is_identified(); }
+
+    void close(CloseCode code, const std::string& reason) {
+        if (peer_) {
+            peer_->close(code, reason);
+        } else {
+            drop();
+        }
+    }
+
+    void drop() {
+        error_code ignored;
+        beast::get_lowest_layer(stream_).socket().close(ignored);
+    }
+
+private:
+    void on_head(error_code ec) {
+        if (ec) {
+            if (ec != http::error::end_of_stream && ec != beast::error::timeout && ec != asio::error::operation_aborted) {
+                refuse(ec == http::error::header_limit ? HttpRefusal{431, "the request head passes 16 KiB"}
+                       : ec == http::error::body_limit ? HttpRefusal{413, "no request here has a body"}
+                                                       : HttpRefusal{400, "this is no HTTP request"});
+            }
+            return;
+        }
+        if (auto refusal = check_request(read_head(parser_.get()), tcp_port_); refusal) {
+            refuse(*refusal);
+            return;
+        }
+        if (buffer_.size() != 0) { // bytes behind the head, before our answer: not what a WebSocket client does
+            refuse({400, "the client speaks before its turn"});
+            return;
+        }
+        beast::get_lowest_layer(stream_).expires_never(); // the WebSocket has timeouts of its own
+        stream_.set_option(websocket::stream_base::timeout{core_.options.identify_timeout, core_.options.idle_timeout, true});
+        stream_.read_message_max(core_.options.message_bytes_max);
+        stream_.auto_fragment(false);
+        stream_.async_accept(parser_.get(), [self = shared_from_this()](error_code problem) { self->on_accept(problem); });
+    }
+
+    void refuse(const HttpRefusal& refusal) {
+        response_.result(static_cast<unsigned>(refusal.status));
+        response_.set(http::field::content_type, "text/plain; charset=utf-8");
+        response_.body() = refusal.reason + "\n";
+        response_.keep_alive(false);
+        response_.prepare_payload();
+        http::async_write(stream_.next_layer(), response_, [self = shared_from_this()](error_code, std::size_t) {
+            error_code ignored;
+            beast::get_lowest_layer(self->stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);
+        });
+    }
+
+    void on_accept(error_code ec) {
+        if (ec) {
+            return;
+        }
+        peer_ = std::make_shared<Peer>(core_, Peer::Origin{!tcp_port_.has_value(), address_},
+                                       Peer::Link{[weak = weak_from_this()] {
+                                                      if (const auto self = weak.lock(); self) {
+                                                          self->write_next();
+                                                      }
+                                                  },
+                                                  [weak = weak_from_this()](CloseCode code, const std::string& reason) {
+                                                      if (const auto self = weak.lock(); self) {
+                                                          self->begin_close(code, reason);
+                                                      }
+                                                  }});
+        peer_->open();
+        read_next();
+    }
+
+    void read_next() {
+        stream_.async_read(buffer_, [self = shared_from_this()](error_code ec, std::size_t) { self->on_read(ec); });
+    }
+
+    void on_read(error_code ec) {
+        if (ec) {
+            drop(); // also ends a write that is under way
+            return;
+        }
+        if (!stream_.got_text()) {
+            peer_->take_binary();
+        } else {
+            const auto data = buffer_.data();
+            peer_->take_text({static_cast<const char*>(data.data()), data.size()});
+        }
+        buffer_.consume(buffer_.size());
+        read_next();
+    }
+
+    void write_next() {
+        if (is_writing_ || is_close_sent_) {
+            return;
+        }
+        if (peer_->queue().is_empty()) {
+            if (close_) {
+                is_close_sent_ = true;
+                stream_.async_close(*close_, [self = shared_from_this()](error_code) { self->drop(); });
+            }
+            return;
+        }
+        is_writing_ = true;
+        outgoing_ = peer_->queue().pop();
+        stream_.text(true);
+        write_timer_.expires_after(core_.options.write_timeout);
+        write_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec) {
+                self->peer_->close_slow();
+            }
+        });
+        stream_.async_write(asio::buffer(outgoing_), [self = shared_from_this()](error_code ec, std::size_t) { self->on_write(ec); });
+    }
+
+    void on_write(error_code ec) {
+        is_writing_ = false;
+        write_timer_.cancel();
+        if (ec) {
+            drop();
+            return;
+        }
+        peer_->on_sent();
+        write_next();
+    }
+
+    void begin_close(CloseCode code, const std::string& reason) {
+        close_.emplace(static_cast<websocket::close_code>(code));
+        const std::string_view shown = std::string_view(reason).substr(0, 123); // what a close frame can hold
+        close_->reason.assign(shown.data(), shown.size());
+        close_timer_.expires_after(kCloseWait);
+        close_timer_.async_wait([weak = weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec) {
+                self->drop();
+            }
+        });
+        write_next();
+    }
+
+    ConnectionSet& set_;
+    Core& core_;
+    const std::uint64_t number_;
+    const std::optional<std::uint16_t> tcp_port_;
+    const std::string address_;
+    WebSocketStream stream_;
+    beast::flat_buffer buffer_;
+    http::request_parser<http::empty_body> parser_;
+    http::response<http::string_body> response_;
+    std::string outgoing_;
+    bool is_writing_ = false;
+    bool is_close_sent_ = false;
+    std::optional<websocket::close_reason> close_;
+    asio::steady_timer write_timer_;
+    asio::steady_timer close_timer_;
+    std::shared_ptr<Peer> peer_;
+};
+
+void ConnectionSet::accept(AnySocket socket, std::optional<std::uint16_t> tcp_port, std::string address) {
+    if (connections_.size() >= core_.options.connections_max) {
+        return; // the socket closes with this call; a full house is the operator's to widen
+    }
+    std::shared_ptr<Connection> oldest;
+    std::size_t unidentified = 0;
+    for (const auto& [number, weak] : connections_) {
+        if (const auto connection = weak.lock(); connection && !connection->is_identified()) {
+            ++unidentified;
+            oldest = oldest ? oldest : connection;
+        }
+    }
+    if (oldest && unidentified >= core_.options.unidentified_max) {
+        oldest->drop(); // newcomers get their chance: dribblers cannot fill the house
+    }
+    const std::uint64_t number = next_number_++;
+    const auto connection = std::make_shared<Connection>(*this, number, std::move(socket), tcp_port, std::move(address));
+    connections_[number] = connection;
+    connection->start();
+}
+
+void ConnectionSet::close_all(CloseCode code, const std::string& reason) {
+    const auto now = connections_;
+    for (const auto& [number, weak] : now) {
+        if (const auto connection = weak.lock(); connection) {
+            connection->close(code, reason);
+        }
+    }
+}
+
+} // namespace handeye

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// One accepted socket: HTTP head, checks, WebSocket, and the Peer behind it. The I/O thread only.
+#pragma once
+
+#include "server/transport/beast_types.h"
+#include "server/peer.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace handeye {
+
+struct Core;
+class Connection;
+
+/// All connections, in order of arrival, with the limits on their number.
+class ConnectionSet {
+public:
+    explicit ConnectionSet(Core& core) : core_(core) {}
+    /// Takes a socket that a listener accepted. `tcp_port`: the listener's; unset for Unix.
+    void accept(AnySocket socket, std::optional<std::uint16_t> tcp_port, std::string address);
+    void remove(std::uint64_t number) { connections_.erase(number); }
+    void close_all(CloseCode code, const std::string& reason);
+    [[nodiscard]] std::size_t size() const { return connections_.size(); }
+    [[nodiscard]] Core& core() { return core_; }
+
+private:
+    Core& core_;
+    std::map<std::uint64_t, std::weak_ptr<Connection>> connections_;
+    std::uint64_t next_number_ = 1;
+};
+
+} // namespace handeye
