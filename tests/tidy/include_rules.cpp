@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <span>
+#include <sstream>
 #include <string_view>
 
 namespace handeye::tidy {
@@ -154,9 +156,27 @@ constexpr std::array<Heavy, 9> kHeavy = {{
     {"hwy/", {"engine/", "", "", ""}},
 }};
 
-bool is_front_header(const SourceFile& file) {
-    return file.extension() == ".h" && (std::count(file.path.begin(), file.path.end(), '/') == 1 ||
-                                        file.path == "base/net/client.h");
+/// The files that a folder's CMakeLists.txt lists as HEADERS: what other folders may include.
+std::set<std::string> front_headers(const Tree& tree) {
+    std::set<std::string> headers;
+    for (const SourceFile& file : tree.files) {
+        if (!file.path.ends_with("/CMakeLists.txt") || file.top() == "tests") {
+            continue;
+        }
+        const std::string folder = file.path.substr(0, file.path.rfind('/') + 1);
+        bool is_list = false;
+        for (const std::string& line : file.lines) {
+            std::istringstream words(line);
+            for (std::string word; words >> word;) {
+                if (word.ends_with(".h") && is_list) {
+                    headers.insert(folder + word);
+                } else {
+                    is_list = word == "HEADERS";
+                }
+            }
+        }
+    }
+    return headers;
 }
 
 } // namespace
@@ -184,13 +204,16 @@ Findings check_include_arrows(const Tree& tree) {
 
 Findings check_heavy_includes(const Tree& tree) {
     Findings findings;
+    const std::set<std::string> fronts = front_headers(tree);
     for (const SourceFile& file : tree.files) {
         if (!is_source(file) || file.top() == "tests") {
             continue;
         }
+        const bool is_front = fronts.contains(file.path);
         for (const Include& include : includes_of(file)) {
-            if (include.path == "nlohmann/json.hpp" && file.extension() == ".h") {
-                findings.push_back(at(file, include) + "headers include nlohmann/json_fwd.hpp");
+            if (include.path == "nlohmann/json.hpp" && is_front) {
+                findings.push_back(at(file, include) +
+                                   "front headers include nlohmann/json_fwd.hpp");
             }
             for (const Heavy& heavy : kHeavy) {
                 if (!include.path.starts_with(heavy.prefix) || include.is_quoted) {
@@ -200,10 +223,10 @@ Findings check_heavy_includes(const Tree& tree) {
                     std::any_of(heavy.places.begin(), heavy.places.end(), [&](Names place) {
                         return !place.empty() && file.path.starts_with(place);
                     });
-                if (is_front_header(file) || !is_here) {
+                if (is_front || !is_here) {
                     findings.push_back(
                         at(file, include) + std::string(include.path) +
-                        (is_front_header(file) ? " in a front header" : " outside its own files"));
+                        (is_front ? " in a front header" : " outside its own files"));
                 }
             }
         }
