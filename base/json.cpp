@@ -3,7 +3,8 @@
 
 #include "base/file.h"
 
-#include <set>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -56,6 +57,38 @@ int depth_of(std::string_view text, int stop_above) {
     return deepest;
 }
 
+// Sees each key once more after the document proved well-formed. The library's parser callback would do it in one pass,
+// but makes that pass ten times slower (measured: 72 ms instead of 6 for 570 kB of weight names).
+struct DuplicateKeys final : nlohmann::json_sax<json> {
+    std::vector<std::unordered_set<std::string>> open; // keys of the objects around this place
+    std::string found;
+
+    bool start_object(std::size_t) override {
+        open.emplace_back();
+        return true;
+    }
+    bool end_object() override {
+        open.pop_back();
+        return true;
+    }
+    bool key(string_t& name) override {
+        if (!open.back().insert(name).second) {
+            found = name;
+        }
+        return found.empty();
+    }
+    bool null() override { return true; }
+    bool boolean(bool) override { return true; }
+    bool number_integer(number_integer_t) override { return true; }
+    bool number_unsigned(number_unsigned_t) override { return true; }
+    bool number_float(number_float_t, const string_t&) override { return true; }
+    bool string(string_t&) override { return true; }
+    bool binary(binary_t&) override { return true; }
+    bool start_array(std::size_t) override { return true; }
+    bool end_array() override { return true; }
+    bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+};
+
 } // namespace
 
 Result<json> parse_json(std::string_view text, const JsonLimits& limits) {
@@ -66,24 +99,12 @@ Result<json> parse_json(std::string_view text, const JsonLimits& limits) {
     if (depth_of(text, limits.depth_max) > limits.depth_max) {
         return Error{ErrorCode::LimitExceeded, fmt::format("JSON is nested deeper than {} levels", limits.depth_max)};
     }
-    std::vector<std::set<std::string>> keys;
-    std::string duplicate;
-    const auto watch = [&](int, json::parse_event_t event, json& parsed) {
-        if (event == json::parse_event_t::object_start) {
-            keys.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
-            keys.pop_back();
-        } else if (event == json::parse_event_t::key && duplicate.empty()) {
-            if (const auto& name = parsed.get_ref<const std::string&>(); !keys.back().insert(name).second) {
-                duplicate = name;
-            }
-        }
-        return true;
-    };
+    DuplicateKeys watch;
     try {
-        json value = json::parse(text, watch);
-        if (!duplicate.empty()) {
-            return Error{ErrorCode::ParseFailed, fmt::format("JSON has the key \"{}\" twice in one object", duplicate)};
+        json value = json::parse(text);
+        json::sax_parse(text, &watch);
+        if (!watch.found.empty()) {
+            return Error{ErrorCode::ParseFailed, fmt::format("JSON has the key \"{}\" twice in one object", watch.found)};
         }
         return value;
     } catch (const json::parse_error& problem) {
