@@ -69,11 +69,14 @@ std::string folder_name(const fs::path& dir) {
 
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
     std::unique_ptr<EngineCore> core = TRY(EngineCore::open(options));
+    const std::string fallback = core->model().default_prompt;
+    // Apart from the initialiser below: GCC 12 leaks the members before a TRY that returns.
+    std::string prompt = TRY(prompt_name(options.model_dir, fallback));
     const Model& model = core->model();
     ModelInfo info{.name = folder_name(options.model_dir),
                    .family = model.family,
                    .weight_format = model.weight_format,
-                   .prompt = TRY(prompt_name(options.model_dir, model.default_prompt)),
+                   .prompt = std::move(prompt),
                    .parameters = model.weights.parameters(),
                    .weights_bytes = model.weights.size_bytes(),
                    .context_tokens_max = static_cast<int>(core->timeline().capacity())};

@@ -4,8 +4,8 @@
 #include "engine/weights/safetensors.h"
 #include "temporary_folder.h"
 
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <span>
 #include <string>
@@ -135,12 +135,17 @@ TEST(Safetensors, ParsesAHeaderOfFiveThousandTensorsQuickly) {
                                                "[2,3]", "[" + std::to_string(6 * i) + "," + std::to_string(6 * i + 6) + "]");
     }
     const std::string file = container(header + "}", 30'000);
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock(); // processor time: a busy machine does not count
     const auto tensors = parse(file);
-    const auto taken = std::chrono::steady_clock::now() - begin;
+    const double milliseconds = 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     ASSERT_TRUE(tensors) << tensors.error().message;
-    // 50 ms is the bound on an idle machine without sanitizers; ten times that still catches anything quadratic.
-    EXPECT_LT(taken, std::chrono::milliseconds(500));
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    constexpr double kLimit = 2000;
+#else
+    constexpr double kLimit = 50;
+#endif
+    RecordProperty("milliseconds", std::to_string(milliseconds));
+    EXPECT_LT(milliseconds, kLimit);
 }
 
 class CheckpointFolder : public testing::Test {
