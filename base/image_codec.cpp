@@ -3,11 +3,9 @@
 #include "base/image_codec.h"
 
 #include "base/file.h"
+#include "base/image_header.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <optional>
 
 #include <fmt/format.h>
 #include <opencv2/imgcodecs.hpp>
@@ -17,83 +15,6 @@ namespace handeye {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
-
-std::uint32_t big_endian(Bytes b, std::size_t at) {
-    return std::uint32_t{b[at]} << 24U | std::uint32_t{b[at + 1]} << 16U | std::uint32_t{b[at + 2]} << 8U | b[at + 3];
-}
-
-std::uint32_t little_endian(Bytes b, std::size_t at, int count) {
-    std::uint32_t value = 0;
-    for (int i = count - 1; i >= 0; --i) {
-        value = value << 8U | b[at + static_cast<std::size_t>(i)];
-    }
-    return value;
-}
-
-bool starts_with(Bytes b, std::string_view magic) {
-    return b.size() >= magic.size() && std::memcmp(b.data(), magic.data(), magic.size()) == 0;
-}
-
-struct RawSize {
-    std::int64_t width = 0;
-    std::int64_t height = 0;
-};
-
-std::optional<RawSize> jpeg_size(Bytes b) {
-    std::size_t at = 2;
-    while (at + 9 < b.size()) {
-        if (b[at] != 0xFF) {
-            return std::nullopt;
-        }
-        const std::uint8_t marker = b[at + 1];
-        if (marker == 0xFF) {
-            ++at;
-            continue;
-        }
-        const bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-        if (is_frame) {
-            return RawSize{b[at + 7] << 8 | b[at + 8], b[at + 5] << 8 | b[at + 6]};
-        }
-        at += 2U + (static_cast<std::size_t>(b[at + 2]) << 8U | b[at + 3]);
-    }
-    return std::nullopt;
-}
-
-std::optional<RawSize> webp_size(Bytes b) {
-    if (b.size() < 30) {
-        return std::nullopt;
-    }
-    const Bytes chunk = b.subspan(12);
-    if (starts_with(chunk, "VP8X")) {
-        return RawSize{little_endian(b, 24, 3) + 1, little_endian(b, 27, 3) + 1};
-    }
-    if (starts_with(chunk, "VP8L")) {
-        const std::uint32_t bits = little_endian(b, 21, 4);
-        return RawSize{(bits & 0x3FFFU) + 1, (bits >> 14U & 0x3FFFU) + 1};
-    }
-    if (starts_with(chunk, "VP8 ")) {
-        return RawSize{little_endian(b, 26, 2) & 0x3FFFU, little_endian(b, 28, 2) & 0x3FFFU};
-    }
-    return std::nullopt;
-}
-
-// The size that the header claims, for the formats we accept; nothing is allocated for pixels before it is checked.
-std::optional<RawSize> claimed_size(Bytes b) {
-    if (starts_with(b, "\x89PNG\r\n\x1a\n") && b.size() >= 24) {
-        return RawSize{big_endian(b, 16), big_endian(b, 20)};
-    }
-    if (starts_with(b, "\xFF\xD8\xFF")) {
-        return jpeg_size(b);
-    }
-    if (starts_with(b, "RIFF") && b.size() >= 16 && starts_with(b.subspan(8), "WEBP")) {
-        return webp_size(b);
-    }
-    if (starts_with(b, "BM") && b.size() >= 26) {
-        const auto height = static_cast<std::int32_t>(little_endian(b, 22, 4));
-        return RawSize{static_cast<std::int32_t>(little_endian(b, 18, 4)), std::abs(std::int64_t{height})};
-    }
-    return std::nullopt;
-}
 
 Result<cv::Mat> to_mat_bgr(const Image& image) {
     if (image.is_empty()) {
@@ -150,21 +71,24 @@ Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
         return Error{ErrorCode::LimitExceeded, fmt::format("a picture file of {} bytes passes the limit of {}",
                                                            encoded.size(), limits.file_bytes_max)};
     }
-    const std::optional<RawSize> claimed = claimed_size(encoded);
-    if (!claimed) {
-        return Error{ErrorCode::ParseFailed, "not a PNG, JPEG, WebP or BMP picture"};
-    }
-    if (claimed->width <= 0 || claimed->height <= 0 || claimed->width > limits.side_px_max ||
-        claimed->height > limits.side_px_max || claimed->width * claimed->height > limits.pixels_max) {
+    const ImageHeader header = TRY(read_image_header(encoded));
+    if (header.width_px <= 0 || header.height_px <= 0 || header.width_px > limits.side_px_max ||
+        header.height_px > limits.side_px_max || header.width_px * header.height_px > limits.pixels_max) {
         return Error{ErrorCode::LimitExceeded,
-                     fmt::format("a picture of {}x{} pixels passes the limits (side {}, pixels {})", claimed->width,
-                                 claimed->height, limits.side_px_max, limits.pixels_max)};
+                     fmt::format("a picture of {}x{} pixels passes the limits (side {}, pixels {})", header.width_px,
+                                 header.height_px, limits.side_px_max, limits.pixels_max)};
+    }
+    std::vector<std::uint8_t> plain;
+    if (header.has_extra_chunks) {
+        plain = without_extra_chunks(encoded);
+        encoded = plain;
     }
     try {
         const cv::Mat raw(1, static_cast<int>(encoded.size()), CV_8UC1,
                           const_cast<std::uint8_t*>(encoded.data())); // NOLINT: cv::Mat has no const view
         const cv::Mat mat = cv::imdecode(raw, cv::IMREAD_UNCHANGED);
-        if (mat.empty()) {
+        // Both sizes: a decoder that believes another part of the file is not trusted either.
+        if (mat.empty() || mat.cols != header.width_px || mat.rows != header.height_px) {
             return Error{ErrorCode::ParseFailed, "the picture is damaged: its pixels could not be decoded"};
         }
         return from_mat(mat);
