@@ -14,6 +14,7 @@ namespace {
 constexpr int kDepthMax = 32;
 constexpr std::size_t kValuesMax = 4096;
 constexpr std::size_t kNameBytesMax = 48;
+constexpr std::size_t kWorkOfAValue = 32; // memory and moves, in characters looked at
 
 struct WideForm {
     std::string_view bytes;
@@ -250,7 +251,7 @@ std::optional<Literal> LiteralReader::read_value() {
 }
 
 std::optional<Literal> LiteralReader::read_value(Place place) {
-    if (++values_ > kValuesMax || depth_ >= kDepthMax || !work_.spend(1)) {
+    if (++values_ > kValuesMax || depth_ >= kDepthMax || !work_.spend(kWorkOfAValue)) {
         return std::nullopt;
     }
     skip_space();

@@ -14,8 +14,6 @@ namespace {
 constexpr std::size_t kReplyBytesMax = 1U << 20U;
 constexpr std::size_t kMemoryBytesMax = 4U << 10U;
 constexpr std::size_t kHistoryBytesMax = 8U << 10U;
-constexpr std::size_t kWorkPerByte = 24; // characters looked at per character of the answer, failed attempts included
-constexpr std::size_t kWorkMin = 4096;
 
 std::string list_of_forms(Dialect dialect) {
     std::vector<std::string_view> forms;
@@ -76,15 +74,15 @@ private:
 
     /// Every candidate of the answer, box by box and between them, so that nothing reaches across a box token.
     void scan() {
-        Work work{answer_.size() * kWorkPerByte + kWorkMin};
-        const std::vector<std::size_t> stops = find_stops(answer_, labels_);
+        Work work = work_for(answer_);
+        const ScanGuide guide = find_guide(answer_, labels_);
         std::size_t at = 0;
         for (const BoxSpan& box : boxes_) {
-            scan_actions(answer_, {at, box.outer.begin}, stops, work, candidates_);
-            scan_actions(answer_, box.inner, stops, work, candidates_);
+            scan_actions(answer_, {at, box.outer.begin}, guide, work, candidates_);
+            scan_actions(answer_, box.inner, guide, work, candidates_);
             at = box.outer.end;
         }
-        scan_actions(answer_, {at, answer_.size()}, stops, work, candidates_);
+        scan_actions(answer_, {at, answer_.size()}, guide, work, candidates_);
         is_tangled_ = work.left == 0;
     }
 
@@ -372,10 +370,10 @@ Result<Action> parse_action(std::string_view text_utf8) {
     if (text.starts_with('{') && text.find("\"verb\"") != std::string_view::npos) {
         return parse_canonical(text);
     }
-    Work work{text.size() * kWorkPerByte + kWorkMin};
+    Work work = work_for(text);
     const std::vector<FieldLabel> labels = find_labels(text);
     std::vector<Candidate> candidates;
-    scan_actions(text, {0, text.size()}, find_stops(text, labels), work, candidates);
+    scan_actions(text, {0, text.size()}, find_guide(text, labels), work, candidates);
     const bool is_whole = candidates.size() == 1 && candidates[0].span.begin == 0 &&
                           trim(text.substr(std::min(candidates[0].span.end, text.size()))).empty();
     if (!is_whole || work.left == 0) {

@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kNameBytesMax = 40;
 constexpr std::size_t kPairsMax = 32;
 constexpr int kNestingMax = 3;
+constexpr std::size_t kCandidatesMax = 256;
+constexpr std::size_t kWorkPerByte = 6; // a plain answer takes about three
+constexpr std::size_t kWorkMin = 128U << 10U;
 constexpr std::string_view kKeyOpen = "<arg_key>";
 constexpr std::string_view kKeyClose = "</arg_key>";
 constexpr std::string_view kValueOpen = "<arg_value>";
@@ -73,13 +76,16 @@ bool is_container(const Literal& value) {
 
 class Scanner {
 public:
-    Scanner(std::string_view text, TextSpan span, std::span<const std::size_t> stops, Work& work, std::vector<Candidate>& out,
+    Scanner(std::string_view text, TextSpan span, const ScanGuide& guide, Work& work, std::vector<Candidate>& out,
             int nesting)
-        : text_(text), span_(span), stops_(stops), work_(work), out_(out), covered_(span.begin), nesting_(nesting) {}
+        : text_(text), span_(span), guide_(guide), work_(work), out_(out), covered_(span.begin), nesting_(nesting) {}
 
     void run() {
         bool is_line_start = true;
         for (std::size_t at = span_.begin; at < span_.end && work_.spend(1);) {
+            if (out_.size() > kCandidatesMax) {
+                work_.left = 0;
+            }
             const std::size_t next = try_at(at, is_line_start);
             if (next > at) {
                 covered_ = at = next;
@@ -87,24 +93,13 @@ public:
                 continue;
             }
             const char c = text_[at];
-            const std::size_t colon = at;
             at += glyph_at(text_, at).bytes;
-            is_line_start = c == '\n' || (is_line_start && (c == ' ' || c == '\t')) || (c == ':' && ends_action_label(colon));
+            is_line_start = c == '\n' || (is_line_start && (c == ' ' || c == '\t')) ||
+                            std::ranges::binary_search(guide_.action_begins, at);
         }
     }
 
 private:
-    /// Whether this colon ends a label "Action:" or "Grounded Operation:", after which a line's action begins.
-    [[nodiscard]] bool ends_action_label(std::size_t colon) const {
-        for (std::size_t at = colon; at > span_.begin && colon - at < 32 && text_[at - 1] != '\n'; --at) {
-            if (std::ranges::binary_search(stops_, at - 1)) {
-                const std::string_view label = text_.substr(at - 1, colon - at + 1);
-                return label.find("ction") != std::string_view::npos || label.find("peration") != std::string_view::npos;
-            }
-        }
-        return false;
-    }
-
     /// The end of what begins at `at`, or `at`.
     std::size_t try_at(std::size_t at, bool is_line_start) {
         if (is_line_start) {
@@ -143,7 +138,7 @@ private:
         if (!name || !work_.spend(kNameBytesMax)) {
             return paren;
         }
-        LiteralReader reader(text_, paren + paren_bytes, span_.end, stops_, work_);
+        LiteralReader reader(text_, paren + paren_bytes, span_.end, guide_.stops, work_);
         auto arguments = reader.read_arguments();
         if (!arguments) {
             return paren;
@@ -157,7 +152,7 @@ private:
     }
 
     std::size_t read_json(std::size_t at) {
-        LiteralReader reader(text_, at, span_.end, stops_, work_);
+        LiteralReader reader(text_, at, span_.end, guide_.stops, work_);
         auto dict = reader.read_value();
         if (!dict) {
             return at;
@@ -239,7 +234,8 @@ private:
             return;
         }
         std::vector<Candidate> inner;
-        Scanner(text, {0, text.size()}, {}, work_, inner, nesting_ + 1).run();
+        const ScanGuide guide;
+        Scanner(text, {0, text.size()}, guide, work_, inner, nesting_ + 1).run();
         for (Candidate& candidate : inner) {
             candidate.span = span_now_;
             out_.push_back(std::move(candidate));
@@ -314,7 +310,7 @@ private:
 
     std::string_view text_;
     TextSpan span_;
-    std::span<const std::size_t> stops_;
+    const ScanGuide& guide_;
     Work& work_;
     std::vector<Candidate>& out_;
     std::size_t covered_; ///< nothing before this is looked at again
@@ -325,10 +321,18 @@ private:
 
 } // namespace
 
-std::vector<std::size_t> find_stops(std::string_view text, const std::vector<FieldLabel>& labels) {
-    std::vector<std::size_t> stops;
+Work work_for(std::string_view text) {
+    return {text.size() * kWorkPerByte + kWorkMin};
+}
+
+ScanGuide find_guide(std::string_view text, const std::vector<FieldLabel>& labels) {
+    ScanGuide guide;
+    std::vector<std::size_t>& stops = guide.stops;
     for (const FieldLabel& label : labels) {
         stops.push_back(label.begin);
+        if (label.name == FieldName::Act) {
+            guide.action_begins.push_back(label.value);
+        }
     }
     for (std::size_t at = 0; at < text.size(); ++at) {
         const char c = text[at];
@@ -341,12 +345,11 @@ std::vector<std::size_t> find_stops(std::string_view text, const std::vector<Fie
         }
     }
     std::ranges::sort(stops);
-    return stops;
+    return guide;
 }
 
-void scan_actions(std::string_view text, TextSpan span, std::span<const std::size_t> stops, Work& work,
-                  std::vector<Candidate>& candidates) {
-    Scanner(text, span, stops, work, candidates, 0).run();
+void scan_actions(std::string_view text, TextSpan span, const ScanGuide& guide, Work& work, std::vector<Candidate>& candidates) {
+    Scanner(text, span, guide, work, candidates, 0).run();
 }
 
 std::optional<Candidate> find_bare_word(std::string_view text, TextSpan span) {

@@ -20,12 +20,18 @@ struct Candidate {
     std::vector<std::string> warnings;
 };
 
-/// Sorted places where a known call's name begins and where labels do: a string with broken quotes ends before them.
-std::vector<std::size_t> find_stops(std::string_view text, const std::vector<FieldLabel>& labels);
+/// Places in the text that scanning needs to know beforehand; both lists are sorted.
+struct ScanGuide {
+    std::vector<std::size_t> stops;        ///< where a known call's name or a label begins: a string with broken quotes ends before it
+    std::vector<std::size_t> action_begins;///< behind a label "Action:", where a line's action can begin
+};
+ScanGuide find_guide(std::string_view text, const std::vector<FieldLabel>& labels);
 
-/// Appends the candidates of `span`. Stops early when `work` is spent (work.left == 0 afterwards).
-void scan_actions(std::string_view text, TextSpan span, std::span<const std::size_t> stops, Work& work,
-                  std::vector<Candidate>& candidates);
+/// Characters that may be looked at for a text, failed attempts included.
+Work work_for(std::string_view text);
+
+/// Appends the candidates of `span`. Stops early, with work.left == 0, when `work` is spent or candidates are absurdly many.
+void scan_actions(std::string_view text, TextSpan span, const ScanGuide& guide, Work& work, std::vector<Candidate>& candidates);
 
 /// A set-of-marks line ("Click [12]", "ANSWER; ...") that begins at `begin`; nullopt when the line is none.
 struct MarkLine {
