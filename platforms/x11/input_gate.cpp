@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A press is remembered before it is sent and forgotten after its release was sent, under one lock with the sending: release_all()
-// can therefore miss nothing. It uses a connection of its own, since the other may be in the middle of a request.
+// A press is remembered before it is sent and forgotten after its release was sent, under one lock with the sending:
+// release_all() can therefore miss nothing. It uses a connection of its own, since the other may be in the middle of a request.
 #include "platforms/x11/input_gate.h"
 
 #include "platforms/x11/guardian_link.h"

@@ -46,7 +46,8 @@ Result<void> X11Platform::inject(const InputEvent& event) {
 Result<void> X11Platform::send(const PointerMove& move) {
     const Point target = TRY(to_root(move.to));
     if (!gate_->has_button_down()) {
-        TRY(gate_->move({target.x > 0 ? target.x - 1 : target.x + 1, target.y}));
+        const int beside = target.x > area_.x ? target.x - 1 : std::min(target.x + 1, area_.x + area_.width_px - 1);
+        TRY(gate_->move({beside, target.y})); // inside the target: a neighbour must not see the pointer pass
     }
     return gate_->move(target);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The typing ladder. Nothing can be read back on plain X11, so what was sent is Unverifiable unless something is known to be wrong.
+// The typing ladder. Nothing can be read back on plain X11: what was sent is Unverifiable unless something is known to be
+// wrong.
 #include "platforms/x11/text.h"
 
 #include <algorithm>
