@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only place where OpenCV decodes and encodes pictures.
+// The only place where libraries decode and encode pictures: OpenCV, and libwebp by itself. A WebP whose inner header is broken
+// would make OpenCV go on to ask every other reader it was built with, DICOM and a hundred map formats among them.
 #include "base/image_codec.h"
 
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <webp/decode.h>
 
 namespace handeye {
 namespace {
@@ -64,6 +66,23 @@ Result<Image> from_mat(const cv::Mat& mat) {
     return image.to_rgb();
 }
 
+Result<Image> decode_webp(Bytes encoded, const ImageHeader& header) {
+    WebPBitstreamFeatures features;
+    if (WebPGetFeatures(encoded.data(), encoded.size(), &features) != VP8_STATUS_OK || features.width != header.width_px ||
+        features.height != header.height_px) {
+        return Error{ErrorCode::ParseFailed, "the picture is damaged: its WebP header contradicts itself"};
+    }
+    const PixelFormat format = features.has_alpha != 0 ? PixelFormat::Rgba : PixelFormat::Rgb;
+    const int stride = features.width * bytes_per_pixel(format);
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride) * static_cast<std::size_t>(features.height));
+    const auto decode = features.has_alpha != 0 ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
+    if (decode(encoded.data(), encoded.size(), pixels.data(), pixels.size(), stride) == nullptr) {
+        return Error{ErrorCode::ParseFailed, "the picture is damaged: its pixels could not be decoded"};
+    }
+    const Image image = TRY(Image::from_pixels({features.width, features.height}, format, std::move(pixels)));
+    return image.to_rgb();
+}
+
 } // namespace
 
 Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
@@ -77,6 +96,9 @@ Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
         return Error{ErrorCode::LimitExceeded,
                      fmt::format("a picture of {}x{} pixels passes the limits (side {}, pixels {})", header.width_px,
                                  header.height_px, limits.side_px_max, limits.pixels_max)};
+    }
+    if (header.is_webp) {
+        return decode_webp(encoded, header);
     }
     std::vector<std::uint8_t> plain;
     if (header.has_extra_chunks) {

@@ -144,14 +144,14 @@ Result<ImageHeader> webp_header(Bytes b) {
         if ((b[20] & kAnimation) != 0) {
             return animated("a WebP");
         }
-        return ImageHeader{little_endian(b, 24, 3) + 1, little_endian(b, 27, 3) + 1};
+        return ImageHeader{little_endian(b, 24, 3) + 1, little_endian(b, 27, 3) + 1, true};
     }
     if (starts_with(chunk, "VP8L")) {
         const std::uint32_t bits = little_endian(b, 21, 4);
-        return ImageHeader{(bits & 0x3FFFU) + 1, (bits >> 14U & 0x3FFFU) + 1};
+        return ImageHeader{(bits & 0x3FFFU) + 1, (bits >> 14U & 0x3FFFU) + 1, true};
     }
     if (starts_with(chunk, "VP8 ")) {
-        return ImageHeader{little_endian(b, 26, 2) & 0x3FFFU, little_endian(b, 28, 2) & 0x3FFFU};
+        return ImageHeader{little_endian(b, 26, 2) & 0x3FFFU, little_endian(b, 28, 2) & 0x3FFFU, true};
     }
     return damaged("the WebP has no pixels");
 }

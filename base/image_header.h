@@ -13,6 +13,7 @@ namespace handeye {
 struct ImageHeader {
     std::int64_t width_px = 0;
     std::int64_t height_px = 0;
+    bool is_webp = false;
     bool has_extra_chunks = false; ///< PNG: others than the pixels need
 };
 

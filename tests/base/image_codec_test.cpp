@@ -206,6 +206,13 @@ TEST(ImageCodec, RefusesEveryTruncation) {
     }
 }
 
+TEST(ImageCodec, ShowsABrokenWebpToNoOtherReader) {
+    // Found by fuzzing: with a broken inner header OpenCV went on to its DICOM reader, which aborted on this file.
+    const auto image = decode_image(sample("webp_dicom"));
+    ASSERT_FALSE(image.has_value());
+    EXPECT_EQ(image.error().code, ErrorCode::ParseFailed) << image.error().message;
+}
+
 TEST(ImageCodec, SurvivesEveryChangedByte) {
     const ImageLimits limits{.pixels_max = 1 << 20, .side_px_max = 4096};
     for (const char* name : {"rgb.png", "palette.png", "la.png", "rgb.jpg", "rgb.webp", "lossless.webp", "rgb.bmp", "animated.webp"}) {
