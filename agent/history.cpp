@@ -73,7 +73,7 @@ std::string summarize(const ParsedReply& reply) {
 std::string describe_effect(const Step& step, const std::string& nudge) {
     std::string effect;
     if (!step.parsed) {
-        effect = "No action was recognised in this answer: " + step.parse_error;
+        effect = step.parse_error;
     } else if (step.gate.gate == Gate::Deny) {
         effect = fmt::format("Refused by policy: {}. Choose another action, or say that it cannot be done.", step.gate.reason);
     } else {
@@ -90,7 +90,7 @@ std::string describe_effect(const Step& step, const std::string& nudge) {
 
 void History::add(const Step& step, std::string observation) {
     HistoryStep entry;
-    entry.observation = clip_utf8(observation, limits_.short_bytes_max);
+    entry.observation = clip_utf8(observation, limits_.observation_bytes_max);
     if (step.parsed) {
         entry.thought = clip_utf8(step.parsed->thought, limits_.text_bytes_max);
         entry.call = clip_utf8(step.parsed->call, limits_.short_bytes_max);

@@ -16,7 +16,8 @@ struct HistoryLimits {
     std::size_t full_steps_max = 8;     ///< of these the whole visible answer is told; of older ones the call alone
     std::size_t pictures_max = 4;       ///< more than any prompt shows
     std::size_t text_bytes_max = 2000;  ///< of one visible answer
-    std::size_t short_bytes_max = 240;  ///< of a call, summary or observation
+    std::size_t short_bytes_max = 240;  ///< of a call or summary, and of older answers
+    std::size_t observation_bytes_max = 700; ///< room for the list of actions that would have been understood
     std::size_t memory_bytes_max = 8000;
 };
 

@@ -282,8 +282,12 @@ private:
     }
 
     static std::string spot_words(const json& point) {
+        return point.is_object() ? fmt::format("{:.0f}, {:.0f}", number_of(point, "x"), number_of(point, "y")) : "";
+    }
+
+    static std::string frame_words(const json& point) {
         const json& frame = field_of(point, "frame");
-        return point.is_object() ? fmt::format("{:.0f}, {:.0f} of {:.0f} × {:.0f}", number_of(point, "x"), number_of(point, "y"), number_of(frame, "width"), number_of(frame, "height")) : "";
+        return frame.is_object() ? fmt::format(" ({:.0f} × {:.0f})", number_of(frame, "width"), number_of(frame, "height")) : "";
     }
 
     static std::string chain_html(const StepRecord& step) {
@@ -291,7 +295,9 @@ private:
         if (!points.is_array() || points.empty()) {
             return "";
         }
-        std::string out = "<table><caption>Coordinates</caption><tr><th>model</th><th></th><th>picture fed</th><th></th><th>screen</th><th></th><th>pointer landed</th></tr>";
+        std::string out = fmt::format("<table><caption>Coordinates</caption><tr><th>model</th><th></th><th>picture fed{}</th><th></th>"
+                                      "<th>screen{}</th><th></th><th>landed</th></tr>",
+                                      frame_words(field_of(points.front(), "image")), frame_words(field_of(points.front(), "target")));
         constexpr std::string_view kArrow = R"(<td class="arrow">→</td>)";
         for (const json& point : points) {
             const json& model = field_of(point, "model");

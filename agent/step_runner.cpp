@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/step_runner.h"
 
-#include "actions/vocabulary.h"
-
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -27,24 +25,6 @@ private:
 StageResult go_on() { return std::optional<TaskEnd>(); }
 
 StageResult end(TaskOutcome outcome, std::string message) { return std::optional(TaskEnd{outcome, std::move(message)}); }
-
-// What the model may say instead, as the dialect spells it.
-std::string list_forms(Dialect dialect) {
-    std::string out;
-    for (const VerbRow& row : verb_table()) {
-        const std::optional<VerbForm>* form = nullptr;
-        switch (dialect) {
-        case Dialect::Canonical: break;
-        case Dialect::GlmMobile: form = &row.mobile; break;
-        case Dialect::GlmDesktop: form = &row.desktop; break;
-        case Dialect::GlmWebMarks: form = &row.web_marks; break;
-        }
-        if (form != nullptr && *form) {
-            out += fmt::format("{}{}", out.empty() ? "" : ", ", (*form)->name);
-        }
-    }
-    return out;
-}
 
 std::string describe_policy(const Policy& policy) {
     std::string out;
@@ -243,7 +223,7 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
         TRY(with_.log.emit(events::action_proposed(at_, *step.parsed)));
         return go_on();
     }
-    step.parse_error = fmt::format("{}; use one of {}", parsed.error().message, list_forms(prompt.dialect));
+    step.parse_error = parsed.error().message; // names the forms that would have been understood
     TRY(with_.log.emit(events::action_not_recognised(at_, step.parse_error)));
     return go_on();
 }

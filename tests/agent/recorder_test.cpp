@@ -183,10 +183,10 @@ TEST(Recorder, FindsEveryEditOfARecord) {
             } else if (kind == 4) {
                 raw.run("UPDATE blobs SET bytes = CAST(bytes || 'x' AS BLOB) WHERE rowid=" + std::to_string(row));
             } else {
-                // One byte of a column: hex() and back, the byte exchanged.
+                // One byte of a column exchanged for another.
                 const std::string column = columns[kind - 5];
                 const std::string at = std::to_string(1 + random() % 8);
-                raw.run("UPDATE events SET " + column + " = substr(" + column + ", 1, " + at + " - 1) || '~' || substr(" + column + ", " + at + " + 1)" + which);
+                raw.run("UPDATE events SET " + column + " = substr(" + column + ", 1, " + at + " - 1) || CASE hex(substr(" + column + ", " + at + ", 1)) WHEN '7E' THEN '!' ELSE '~' END || substr(" + column + ", " + at + " + 1)" + which);
             }
         }
         const auto recording = Recording::open(copy);

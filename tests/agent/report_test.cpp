@@ -68,7 +68,8 @@ TEST_F(ReportTest, TellsTheStoryOfATask) {
     EXPECT_TRUE(holds(html, "Save the form."));
     EXPECT_TRUE(holds(html, "left_click Save"));
     EXPECT_TRUE(holds(html, "confirmed"));
-    EXPECT_TRUE(holds(html, "80, 60 of 160"));
+    EXPECT_TRUE(holds(html, "picture fed (160 × 120)"));
+    EXPECT_TRUE(holds(html, "<td>80, 60</td>"));
     EXPECT_TRUE(holds(html, "<circle cx=\"80.0\" cy=\"60.0\""));
     EXPECT_TRUE(holds(html, "attempt 2"));
 }
