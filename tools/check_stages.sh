@@ -80,7 +80,8 @@ print_seeds() {
     local log=$root/build/dev/Testing/Temporary/LastTest.log
     [[ -f $log ]] || return 0
     printf '\nseeds of the sampled tests (HANDEYE_FULL=1 runs their full counts):\n'
-    awk '/^[0-9]+\/[0-9]+ Testing: / { test = $3 } /seed/ { sub(/^[ \t]+/, ""); if (!seen[test $0]++) printf "  %s: %s\n", test, $0 }' \
+    awk '/^[0-9]+\/[0-9]+ Testing: / { test = $3 }
+         tolower($0) ~ /seeds?[ =:]+[0-9]/ { sub(/^[ \t]+/, ""); if (!seen[test $0]++) printf "  %s: %s\n", test, $0 }' \
         "$log" | cut -c1-150
 }
 
