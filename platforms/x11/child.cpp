@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <future>
@@ -78,7 +79,7 @@ Result<std::unique_ptr<GuardedChild>> GuardedChild::start(std::vector<std::strin
     std::promise<pid_t> started;
     auto pid = started.get_future();
     const std::string program = argv.front();
-    child->keeper_ = std::jthread([&started, argv = std::move(argv), environment = std::move(environment),
+    child->keeper_ = std::jthread([started = std::move(started), argv = std::move(argv), environment = std::move(environment),
                                    pass_fd](std::stop_token stop) mutable {
         const auto arguments = pointers(argv);
         const auto variables = pointers(environment);
@@ -87,7 +88,7 @@ Result<std::unique_ptr<GuardedChild>> GuardedChild::start(std::vector<std::strin
         if (forked == 0) {
             become(arguments.data(), variables.data(), pass_fd, parent);
         }
-        started.set_value(forked); // `started` is gone after this
+        started.set_value(forked < 0 ? -errno : forked);
         std::mutex mutex;
         std::condition_variable_any wake;
         std::unique_lock lock(mutex);
@@ -98,7 +99,7 @@ Result<std::unique_ptr<GuardedChild>> GuardedChild::start(std::vector<std::strin
     });
     child->pid_ = pid.get();
     if (child->pid_ < 0) {
-        return Error{ErrorCode::IoFailed, fmt::format("starting \"{}\": {}", program, std::strerror(errno))};
+        return Error{ErrorCode::IoFailed, fmt::format("starting \"{}\": {}", program, std::strerror(-child->pid_))};
     }
     return child;
 }
