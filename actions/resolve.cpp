@@ -44,6 +44,19 @@ bool is_inside(double value, double limit) {
     return std::isfinite(value) && value >= 0 && value <= limit;
 }
 
+/// Every line break as "\n", which platforms type as Return.
+std::string with_plain_line_breaks(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool is_first_half = text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
+        if (!is_first_half) {
+            out += text[i] == '\r' ? '\n' : text[i];
+        }
+    }
+    return out;
+}
+
 class Planner {
 public:
     explicit Planner(const ResolveContext& context) : context_(context) {}
@@ -295,7 +308,7 @@ private:
             pause(kBetweenKeys);
         }
         if (!type.text_utf8.empty()) {
-            push(TypeOp{type.text_utf8});
+            push(TypeOp{with_plain_line_breaks(type.text_utf8)});
         }
         if (type.press_enter) {
             tap("Return");

@@ -227,6 +227,10 @@ TEST(Resolve, TypesIntoAPlace) {
               "press Control_L press a release a release Control_L press BackSpace release BackSpace");
 }
 
+TEST(Resolve, TypesEveryLineBreakAsOne) {
+    EXPECT_EQ(told(resolve(TypeText{"a\r\nb\rc\nd", std::nullopt, false, false, ""}, context())), "type a\nb\nc\nd");
+}
+
 TEST(Resolve, BoundsTheText) {
     const auto type = [](std::string text) { return resolve(TypeText{std::move(text), std::nullopt, false, false, ""}, context()); };
     EXPECT_TRUE(type(std::string(kTextBytesMax, 'a')).has_value());
