@@ -34,8 +34,7 @@ run_directly() {
     say "Screen: a headless X display of 336x224 pixels. Model: models/nano, on the CPU."
     rm -f "$out/direct.json" "$out"/direct.handeye*
     # An empty runtime folder: no daemon of this user is found, the task runs in this process.
-    mkdir -p "$out/runtime" && chmod 700 "$out/runtime"
-    XDG_RUNTIME_DIR=$out/runtime "$bin/handeye" run "$goal" --headless 336x224 --launch "$(launch "$out/direct.json")" \
+    XDG_RUNTIME_DIR=$private "$bin/handeye" run "$goal" --headless 336x224 --launch "$(launch "$out/direct.json")" \
         --model "$model" --record "$out/direct.handeye" || say "handeye run ended with code $?"
     compare "handeye run" "$out/direct.json"
     "$bin/handeye" report "$out/direct.handeye" -o "$out/report.html" >/dev/null
@@ -52,10 +51,6 @@ stop_daemon() {
 }
 
 run_through_daemon() {
-    # A socket's path may hold 107 bytes, which a deep checkout can exceed; so it lies in a folder of its own.
-    local private
-    private=$(mktemp -d)
-    trap 'stop_daemon; rm -rf "$private"' RETURN
     rm -f "$out/daemon.json"
     XDG_STATE_HOME=$out/state "$bin/handeyed" --listen "unix:$private/d/handeyed.sock" --model "$model" >"$out/handeyed.log" 2>&1 &
     daemon=$!
@@ -73,6 +68,8 @@ run_through_daemon() {
 }
 
 daemon=
-trap stop_daemon EXIT
+# A socket's path may hold 107 bytes, which a deep checkout can exceed; so it lies in a short folder of its own (0700).
+private=$(mktemp -d)
+trap 'stop_daemon; rm -rf "$private"' EXIT
 run_directly
 run_through_daemon
