@@ -8,6 +8,9 @@
 namespace handeye {
 namespace {
 
+constexpr int kCaretWidthPx = 3;
+constexpr int kCaretHeightPx = 48;
+
 /// Adds the time of its own life to a counter.
 class Stopwatch {
 public:
@@ -290,7 +293,11 @@ StageResult StepRunner::verify(Step& step) {
         const Stopwatch watch(with_.clock, step.timings.verify);
         verified.changed = changed_area(step.seen.image, step.after->image);
         const bool is_open = verified.certainty == Certainty::Unverifiable || verified.certainty == Certainty::SuspectedNoop;
-        if (is_open && !verified.changed.size().is_empty()) {
+        const Size extent = verified.changed.size();
+        if (is_open && !extent.is_empty() && extent.width_px <= kCaretWidthPx && extent.height_px <= kCaretHeightPx) {
+            verified.certainty = Certainty::Unverifiable; // it blinks by itself, too
+            verified.reason = "nothing but a text cursor changed";
+        } else if (is_open && !extent.is_empty()) {
             verified.certainty = Certainty::Confirmed;
             verified.reason = "the screen changed";
         } else if (is_open && make_fact(step.parsed->action).expects_change) {

@@ -130,6 +130,23 @@ TEST_F(SessionTest, TellsTheModelThatNothingChanged) {
     EXPECT_NE(std::string(bytes.begin(), bytes.end()).find("did not change"), std::string::npos);
 }
 
+TEST_F(SessionTest, TakesABlinkingCaretForNoProof) {
+    const Image white = solid_frame(kScreen, 255, 255, 255);
+    std::vector<std::uint8_t> pixels(white.bytes().begin(), white.bytes().end());
+    for (std::size_t y = 100; y < 118; ++y) {
+        std::fill_n(pixels.begin() + static_cast<std::ptrdiff_t>((y * 400 + 50) * 3), 3, std::uint8_t{0});
+    }
+    FakePlatform platform(clock_, {{white}, {Image::from_pixels(kScreen, PixelFormat::Rgb, pixels).value()}});
+    platform.on_click(0, {0, 0, 400, 300}, 1);
+    model_.add(click_at(500, 500));
+    model_.add(say("DONE()"));
+    auto session = Session::create(options_, platform, model_, clock_, sink_);
+    ASSERT_TRUE(session);
+    ASSERT_TRUE((*session)->run_task("Click.", {}));
+    EXPECT_EQ(last("action.verified")["certainty"], "unverifiable");
+    EXPECT_EQ(last("action.verified")["changed"]["width"], 1);
+}
+
 TEST_F(SessionTest, AsksAgainOnceWithOtherSampling) {
     model_.add("I am not sure what to do.");
     model_.add(say("DONE()"));
