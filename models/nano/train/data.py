@@ -28,13 +28,20 @@ class Shards:
                 self.states.append(state)
                 self.pictures.append((pixels, i))
 
-    def draw(self, r):
-        """A state, every length of history alike, but few in which all is done. -> picture, state"""
+    def index(self, r):
+        """A state's, every length of history alike, but few in which all is done."""
         while True:
             i = r.choice(self.by_length[r.choice(list(self.by_length))])
             done = self.states[i]["done"]
             if not (done and done[-1][0] == "click" and r.random() < 0.6):
-                break
+                return i
+
+    def draw_state(self, r):
+        return self.states[self.index(r)]
+
+    def draw(self, r):
+        """-> picture, state"""
+        i = self.index(r)
         pixels, k = self.pictures[i]
         return np.array(pixels[k]), self.states[i]
 
@@ -111,14 +118,14 @@ class Sample:
     target: None or dict(name box, widget box, point in thousandths). said: the word or value that the answer takes from the task.
     """
 
-    def __init__(self, state, r):
+    def __init__(self, state, r, missing=0.02):
         todo = remaining(state, r)
         done = [tuple(g) for g in state["done"]]
         if not done and not todo:
             todo = [("click", next(w["label"] for w in state["widgets"] if w["kind"] == "button"))]
         half = state["half"] is not None
         self.goals, self.done, self.half, self.target, self.said = done + todo, len(done), half, None, None
-        missing = bool(todo) and not half and r.random() < 0.02
+        missing = bool(todo) and not half and r.random() < missing
         if missing:
             have = {w["label"] for w in state["widgets"]}
             other = r.choice([x for x in words.BUTTONS + words.FIELDS + words.CHECKS if x not in have])
@@ -162,17 +169,22 @@ class Encoder:
     def ids(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def __call__(self, sample):
-        """-> dict(ids, start of the image, begin and end of the answer, decisive positions, coordinates [(position, thousandths)],
+    def __call__(self, sample, blind=False):
+        """blind: without the image's tokens and only as far as the thought. -> dict(ids, start of the image, begin and end of the answer, decisive positions, coordinates [(position, thousandths)],
         name position or None, copies/chain/last/naming: [(query position, key position)])"""
         p = self.tokenizer.encode(sample.prompt, add_special_tokens=False)
         o = self.tokenizer.encode(sample.answer, add_special_tokens=False)
-        ids = self.head + p.ids + self.image + o.ids + [self.id["<|user|>"]]
-        begin = len(self.head) + len(p.ids) + len(self.image)
+        thought_end = sample.answer.index("</think>")
+        if blind:
+            image = [i for i in self.image if i != self.id["<|image|>"]]
+            said = o.ids[:1 + next(i for i, (a, b) in enumerate(o.offsets) if a == thought_end)]
+        else:
+            image, said = self.image, o.ids + [self.id["<|user|>"]]
+        ids = self.head + p.ids + image + said
+        begin = len(self.head) + len(p.ids) + len(image)
         asked = lambda c: len(self.head) + next(i for i, (a, b) in enumerate(p.offsets) if a <= c < b)
         out = dict(ids=ids, start=len(self.head) + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None,
                    decisive=[], copies=[], chain=[], last=[], naming=[])
-        thought_end = sample.answer.index("</think>")
         out["decisive"] = [begin + i for i, (a, b) in enumerate(o.offsets) if 7 <= a < thought_end]
         if sample.said:
             label_at, value_at = sample.at[sample.done]
@@ -181,7 +193,7 @@ class Encoder:
             while at >= 0:
                 stop = at + len(sample.said)
                 for i, (a, b) in enumerate(o.offsets):
-                    if a < stop and b > at:
+                    if a < stop and b > at and i < len(said):
                         out["copies"].append((begin + i - 1, asked(source + max(0, a - at))))
                         if sample.target and out["name"] is None:
                             out["name"] = begin + i
@@ -194,7 +206,7 @@ class Encoder:
         else:
             seen = lines
         out["last"] = [(q - 1, asked(seen)) for q in out["decisive"][:3 if sample.half else 2]]
-        if sample.target:
+        if sample.target and not blind:
             x, y = (self.numbers[v] for v in sample.target["point"])
             i = next(i for i in range(begin, len(ids) - 2) if ids[i] == x and ids[i + 2] == y)
             out["coordinates"] = list(zip((i, i + 2), sample.target["point"]))

@@ -86,10 +86,13 @@ class Net(torch.nn.Module):
         h = F.gelu(F.layer_norm(h, (h.shape[-1],), m.post_projection_norm.weight, m.post_projection_norm.bias))
         return gated(h, m)
 
-    def positions(self, starts, length):
-        """The three rotary positions (3, B, T): an image takes as many as its longer side."""
+    def positions(self, starts, length, seen):
+        """The three rotary positions (3, B, T): an image takes as many as its longer side, also where its tokens are left out."""
         t = torch.arange(length).expand(len(starts), length)
-        pos = torch.where(t >= starts[:, None] + TOKENS, t - TOKENS + max(ROWS, COLS), t).repeat(3, 1, 1)
+        taken = TOKENS if seen else 0
+        pos = torch.where(t >= starts[:, None] + taken, t - taken + max(ROWS, COLS), t).repeat(3, 1, 1)
+        if not seen:
+            return pos
         block = torch.arange(TOKENS)
         at = starts[:, None] + block
         for axis, offset in enumerate((torch.zeros_like(block), block // COLS, block % COLS)):
@@ -97,16 +100,19 @@ class Net(torch.nn.Module):
         return pos
 
     def text(self, ids, image, starts, asked):
-        """ids (B, T) with the image tokens (B, TOKENS, hidden) from `starts` (B) on; the last layer only at `asked` (B, A) positions.
+        """ids (B, T) with the image tokens (B, TOKENS, hidden) from `starts` (B) on, or without them (None); the last layer
+        only at `asked` (B, A) positions.
         -> hidden (B, A, hidden), [(q (B, heads, T or A, 64), k (B, 1, T, 64))] of each layer"""
         lm = self.reference.model.language_model
         b, t = ids.shape
         h = F.embedding(ids, lm.embed_tokens.weight)
-        at = starts[:, None] + torch.arange(TOKENS)
-        h = h.scatter(1, at[..., None].expand(-1, -1, h.shape[-1]), image.to(h.dtype))
-        angle = self.positions(starts, t)[self.axis].permute(1, 2, 0).float() * self.text_inv
-        cos = angle.cos().repeat_interleave(2, -1).to(image.dtype)
-        sin = angle.sin().repeat_interleave(2, -1).to(image.dtype)
+        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else h.dtype
+        if image is not None:
+            at = starts[:, None] + torch.arange(TOKENS)
+            h = h.scatter(1, at[..., None].expand(-1, -1, h.shape[-1]), image.to(h.dtype))
+        angle = self.positions(starts, t, image is not None)[self.axis].permute(1, 2, 0).float() * self.text_inv
+        cos = angle.cos().repeat_interleave(2, -1).to(kind)
+        sin = angle.sin().repeat_interleave(2, -1).to(kind)
         heads, size = self.tc.num_attention_heads, self.tc.hidden_size // self.tc.num_attention_heads
 
         def rotate(q, cos, sin):
@@ -115,7 +121,7 @@ class Net(torch.nn.Module):
             return torch.cat([turned * cos[:, None] + other * sin[:, None], passed], -1)
 
         pick = lambda x: x.gather(1, asked[..., None].expand(-1, -1, x.shape[-1]))
-        hide = lambda positions: torch.where(torch.arange(t) > positions[..., None], -1e9, 0.0).to(image.dtype)
+        hide = lambda positions: torch.where(torch.arange(t) > positions[..., None], -1e9, 0.0).to(kind)
         mask, seen = hide(torch.arange(t)), []
         for layer in lm.layers:
             a = layer.self_attn

@@ -67,7 +67,6 @@ class Window:
             if self.app.poll() is not None or time.time() > end:
                 sys.exit("form_app.py does not start; --gtk-python must name a Python that has gi and GTK 3")
             time.sleep(0.05)
-        time.sleep(0.7)
         return self
 
     def __exit__(self, *_):
@@ -76,17 +75,22 @@ class Window:
         self.folder.cleanup()
 
     def frame(self):
-        with mss.mss() as capture:
-            shot = capture.grab({"left": 0, "top": 0, "width": tasks.WIDTH, "height": tasks.HEIGHT})
+        """The screen once it rests: the same twice, and something on it."""
+        last = None
+        for _ in range(20):
+            time.sleep(0.3)
+            with mss.mss() as capture:
+                shot = capture.grab({"left": 0, "top": 0, "width": tasks.WIDTH, "height": tasks.HEIGHT})
+            if shot.rgb == last and len(set(shot.rgb[::97])) > 1:
+                break
+            last = shot.rgb
         return Image.frombytes("RGB", shot.size, shot.rgb)
 
     def click(self, x, y):
         subprocess.run(["xdotool", "mousemove", str(x), str(y), "click", "1"], check=True)
-        time.sleep(0.3)
 
     def type(self, text):
         subprocess.run(["xdotool", "type", "--delay", "5", text], check=True)
-        time.sleep(0.3)
 
     def state(self):
         with open(self.result) as f:

@@ -77,13 +77,13 @@ def click(label, x, y):
 def value(r):
     """What to type: mostly known words, then numbers, then strings never seen."""
     u = r.random()
-    if u < 0.84:
-        return " ".join(r.choice(words.VALUES) for _ in range(r.choice([1, 1, 1, 1, 1, 2])))
-    if u < 0.92:
+    if u < 0.95:
+        return " ".join(r.choice(words.VALUES) for _ in range(1 if r.random() < 0.92 else 2))
+    if u < 0.98:
         return str(r.randint(0, 99999))
     text = "".join(r.choice(string.ascii_lowercase) for _ in range(r.randint(2, 7)))
     if r.random() < 0.5:
         text = text.capitalize()
-    if u > 0.98:
+    if u > 0.995:
         text += "@" + "".join(r.choice(string.ascii_lowercase) for _ in range(3)) + ".com"
     return text

@@ -73,7 +73,7 @@ class Trainer:
         images, states, samples = [], [], []
         for _ in range(pictures):
             image, state = shards.draw(r)
-            if move and r.random() < 0.6:
+            if move and r.random() < self.a.shift:
                 image, state = data.shift(image, state, r)
             images.append(image)
             states.append(state)
@@ -81,16 +81,19 @@ class Trainer:
         return np.stack(images), states, samples
 
     def forward(self, images, samples, each):
-        """images: those that the samples ask about, then any number that are only read. -> image tokens, encoded samples, ids (B, T), hidden (B, A, D) before each answer token, attention parts"""
-        image = self.net.vision(net.patches(images))
-        rows = [self.encode(s) for s in samples]
+        """images: those that the samples ask about, then any number that are only read; None: the samples are blind.
+        -> image tokens, encoded samples, ids (B, T), hidden (B, A, D) before each answer token, attention parts"""
+        rows = [self.encode(s, images is None) for s in samples]
         ids = torch.full((len(rows), max(len(e["ids"]) for e in rows)), self.encode.id["<|user|>"])
         for row, e in zip(ids, rows):
             row[:len(e["ids"])] = torch.tensor(e["ids"])
-        starts = torch.tensor([e["start"] for e in rows])
-        begin, end = (torch.tensor([e[k] for e in rows]) for k in ("begin", "end"))
+        starts, begin, end = (torch.tensor([e[k] for e in rows]) for k in ("start", "begin", "end"))
         asked = torch.minimum(begin[:, None] + torch.arange((end - begin).max()), end[:, None] - 1) - 1
-        hidden, seen = self.net.text(ids, image[:len(rows) // each].repeat_interleave(each, 0), starts, asked)
+        image = asked_about = None
+        if images is not None:
+            image = self.net.vision(net.patches(images))
+            asked_about = image[:len(rows) // each].repeat_interleave(each, 0)
+        hidden, seen = self.net.text(ids, asked_about, starts, asked)
         return image, rows, ids, hidden, seen
 
     def logits(self, rows, ids, hidden):
@@ -124,13 +127,12 @@ class Trainer:
         scores = 20 * F.normalize(image[n, at].float(), dim=-1) @ table.T
         want = torch.searchsorted(self.word_ids, word)
         loss = (F.cross_entropy(scores, want, reduction="none") * weight).sum() / weight.sum()
-        return loss, ((scores.argmax(-1) == want) * weight).sum() / weight.sum()
+        return loss, (((scores.argmax(-1) == want) * weight).sum() / weight.sum()).item()
 
     def losses(self, images, states, samples, each):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.a.bf16):
             image, rows, ids, hidden, seen = self.forward(images, samples, each)
             b, t, scores, want = self.logits(rows, ids, hidden)
-            read, read_right = self.read_loss(image, states)
             weight = torch.ones(len(b))
             coordinate = torch.full((len(b),), -1)
             first = np.cumsum([0] + [e["end"] - e["begin"] for e in rows])
@@ -145,8 +147,11 @@ class Trainer:
                     name_at.append((i, e["name"], (x0 + x1) / 2, (y0 + y1) / 2))
             plain = coordinate < 0
             ce = F.cross_entropy(scores[plain], want[plain], reduction="none")
-            parts = dict(text=(ce * weight[plain]).sum() / weight[plain].sum(), read=read)
-            if name_at:
+            parts = dict(text=(ce * weight[plain]).sum() / weight[plain].sum())
+            info = dict(right=(scores.argmax(-1) == want)[plain].float().mean().item())
+            if image is not None:
+                parts["read"], info["read_right"] = self.read_loss(image, states)
+            if image is not None and name_at:
                 value = coordinate[~plain][:, None].float()
                 soft = torch.exp(-0.5 * ((torch.arange(1000.) - value) / 8) ** 2)
                 soft = soft / soft.sum(-1, keepdim=True)
@@ -162,13 +167,12 @@ class Trainer:
                 parts[which] = self.pairs(rows, seen, which)
             weights = dict(text=1.0, point=1.0, read=1.0, name=0.3, naming=0.3, copies=0.3, chain=0.1, last=0.1)
             total = sum(weights[k] * v for k, v in parts.items())
-        info = {k: v.item() for k, v in parts.items()}
-        info.update(read_right=read_right.item(), right=(scores.argmax(-1) == want)[plain].float().mean().item())
+        info.update({k: v.item() for k, v in parts.items()})
         return total, info
 
     # ------------------------------------------------------------ measuring
     @torch.no_grad()
-    def measure(self, shards, count=640):
+    def measure(self, shards, count=192):
         """Whole answers right, the argmax at every place (the answer so far given), the point inside the widget. -> dict"""
         r, kinds = random.Random(99), {}
         own = {n: p.detach().clone() for n, p in self.reference.named_parameters()}
@@ -206,7 +210,7 @@ class Trainer:
     @torch.no_grad()
     def follow(self):
         """The running average takes a step towards the weights."""
-        keep = min(0.998, (1 + self.step) / (10 + self.step)) ** self.a.sync
+        keep = min(0.99, (1 + self.step) / (10 + self.step)) ** self.a.sync
         for n, p in self.reference.named_parameters():
             self.average[n].lerp_(p, 1 - keep)
 
@@ -254,12 +258,17 @@ class Trainer:
         self.save()
 
     def learn(self, shards, pages):
-        """One step. -> what it was like"""
-        images, states, samples = self.batch(shards, self.a.pictures, self.a.each, self.random, True)
-        if self.a.reading:
-            more, told, _ = self.batch(pages, self.a.reading, 0, self.random, True)
-            images, states = np.concatenate([images, more]), states + told
-        total, info = self.losses(images, states, samples, self.a.each)
+        """One step: on even ones of pictures, on odd ones of tasks alone, up to the thought. -> what it was like"""
+        if self.step % 2:
+            samples = [data.Sample(shards.draw_state(self.random), self.random, 0) for _ in range(self.a.blind)]
+            total, info = self.losses(None, [], samples, 1)
+            info = {"blind " + k: v for k, v in info.items()}
+        else:
+            images, states, samples = self.batch(shards, self.a.pictures, self.a.each, self.random, True)
+            if self.a.reading:
+                more, told, _ = self.batch(pages, self.a.reading, 0, self.random, True)
+                images, states = np.concatenate([images, more]), states + told
+            total, info = self.losses(images, states, samples, self.a.each)
         total.backward()
         for opts in self.groups.values():
             torch.nn.utils.clip_grad_norm_([p for g in opts[1].param_groups for p in g["params"]], 1.0)
@@ -327,7 +336,9 @@ def main():
     ap.add_argument("--minutes", type=float, required=True, help="training time, measuring not counted")
     ap.add_argument("--every", type=float, default=8, help="minutes between measurements")
     ap.add_argument("--pictures", type=int, default=6, help="pictures in a worker's step")
-    ap.add_argument("--each", type=int, default=4, help="tasks asked about each picture")
+    ap.add_argument("--each", type=int, default=2, help="tasks asked about each picture")
+    ap.add_argument("--shift", type=float, default=0.15, help="share of the pictures that are moved by some pixels")
+    ap.add_argument("--blind", type=int, default=48, help="tasks without pictures in a worker's step")
     ap.add_argument("--reading", type=int, default=0, help="pages only to be read in a worker's step")
     ap.add_argument("--rate", type=float, default=0.4, help="learning rate, as a multiple of Muon 0.02 and AdamW 0.002")
     ap.add_argument("--see-rate", type=float, default=0.6, help="the vision's rate, as a multiple of that")
