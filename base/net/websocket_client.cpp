@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <fmt/format.h>
 
 namespace handeye {
@@ -51,6 +52,7 @@ private:
     asio::io_context io_{1};
     WebSocketStream stream_;
     asio::steady_timer timer_;
+    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_; // until ended(): reading may pause
     std::optional<asio::ip::tcp::resolver> resolver_;
     beast::flat_buffer buffer_;
     std::deque<std::shared_ptr<Outgoing>> outbox_; // io thread only
@@ -158,6 +160,7 @@ Result<void> Client::open(const Endpoint& endpoint, const std::stop_token& stop)
         return error;
     }
     io_.restart();
+    work_.emplace(io_.get_executor());
     read_next();
     thread_ = std::thread([this] { io_.run(); });
     return {};
@@ -191,6 +194,7 @@ void Client::read_next() {
 
 void Client::ended() {
     is_ended_ = true;
+    work_.reset();
     timer_.cancel();
     outbox_.clear();
     error_code ignored;
