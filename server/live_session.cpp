@@ -95,7 +95,10 @@ Result<void> LiveSession::open() {
     std::shared_ptr<Platform> platform = TRY(parts_.open_platform(open_stop_.get_token()));
     DisplayInfo display = TRY(platform->display());
     auto recorder = TRY(Recorder::open(parts_.recording, parts_.id));
-    auto log = std::make_shared<SessionLog>(std::move(recorder), *parts_.clock, [this](std::uint64_t) { parts_.on_event(); });
+    auto log = std::make_shared<SessionLog>(std::move(recorder), *parts_.clock, [this](std::uint64_t seq) {
+        last_seq_ = seq;
+        parts_.on_event();
+    });
     TRY(log->append("session.state", dump_json(json{{"state", "open"},
                                                      {"platform", display.platform},
                                                      {"backend", display.backend},
@@ -118,6 +121,7 @@ void LiveSession::serve() {
             changed_.wait(lock, [this] { return is_closing_ || !pending_task_.empty() || !captures_.empty(); });
             if (!pending_task_.empty()) { // also when closing: its waiters get their answer
                 task_id = std::exchange(pending_task_, "");
+                log_->begin_task(task_id); // under the lock: is_busy() reads both
             } else if (!captures_.empty()) {
                 capture = std::move(captures_.front());
                 captures_.pop_front();
@@ -143,12 +147,12 @@ void LiveSession::do_task(const std::string& task_id) {
         progress_characters_ = 0;
         progress_tail_.clear();
     }
-    log_->begin_task(task_id);
     finish_task(task_id, run_agent(spec, task_id, stop));
-    log_->begin_task("");
-    const std::lock_guard lock(mutex_);
-    current_task_.clear();
-    state_ = is_closing_ ? SessionState::Closing : SessionState::Idle;
+}
+
+// From task.finished on the session takes the next task, although this one is still being tidied up.
+bool LiveSession::is_busy() const {
+    return !pending_task_.empty() || (!current_task_.empty() && !log_->has_finished_task());
 }
 
 Result<TaskReport> LiveSession::run_agent(const TaskSpec& spec, const std::string& task_id, const std::stop_token& stop) {
@@ -197,6 +201,11 @@ void LiveSession::finish_task(const std::string& task_id, Result<TaskReport> rep
             task->status.state = TaskState::Finished;
             task->status.report = std::move(done);
         }
+        log_->begin_task("");
+        if (current_task_ == task_id) { // else the next one is there already
+            current_task_.clear();
+            state_ = is_closing_ ? SessionState::Closing : SessionState::Idle;
+        }
         const auto others = std::stable_partition(waiters_.begin(), waiters_.end(),
                                                   [&](const Waiter& waiter) { return waiter.task != task_id; });
         std::move(others, waiters_.end(), std::back_inserter(due));
@@ -238,7 +247,6 @@ void LiveSession::shut() {
             log::error("server", fmt::format("session {}: {}", parts_.id, sealed.error().message));
         }
         const std::lock_guard lock(mutex_);
-        closed_seq_ = log->last_seq();
         log_.reset(); // with it the file's lock
     }
 }
@@ -293,7 +301,10 @@ RpcResult<TaskStatus> LiveSession::run_task(TaskSpec spec) {
     if (is_closing_ || state_ == SessionState::Closed || state_ == SessionState::Failed) {
         return RpcError{ErrorKind::SessionClosed, fmt::format("session {} is closed", parts_.id), "session"};
     }
-    if (!current_task_.empty()) {
+    if (state_ == SessionState::Opening) {
+        return RpcError{ErrorKind::Unavailable, fmt::format("session {} is still being opened", parts_.id), "session"};
+    }
+    if (is_busy()) {
         return RpcError{ErrorKind::TaskRunning, fmt::format("session {} runs task {}; a session does one at a time",
                                                             parts_.id, current_task_),
                         "session"};
@@ -355,7 +366,7 @@ std::optional<RpcError> LiveSession::capture(std::function<void(Result<Screensho
     if (is_closing_ || state_ == SessionState::Closed || state_ == SessionState::Failed) {
         return RpcError{ErrorKind::SessionClosed, fmt::format("session {} is closed", parts_.id), "session"};
     }
-    if (!current_task_.empty()) {
+    if (is_busy()) {
         return RpcError{ErrorKind::TaskRunning,
                         fmt::format("session {} runs task {}: read the picture of its last observation.captured event with "
                                     "recording.blob",
@@ -439,7 +450,7 @@ void LiveSession::detach() {
 
 SessionStatus LiveSession::status() const {
     const std::lock_guard lock(mutex_);
-    return {parts_.id,      state_,        parts_.platform, display_.size, log_ ? log_->last_seq() : closed_seq_,
+    return {parts_.id,      state_,        parts_.platform, display_.size, last_seq_.load(),
             current_task_, parts_.recording.string()};
 }
 

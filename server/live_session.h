@@ -9,6 +9,7 @@
 #include "server/rpc.h"
 #include "server/session_log.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -129,10 +130,12 @@ private:
     void shut();
     void set_task_state(const std::string& task_id, TaskState state);
     Task* find_task(const std::string& task_id); // with mutex_ held
+    [[nodiscard]] bool is_busy() const;          // with mutex_ held
     void hear_progress(std::string_view text);
     std::thread take_thread();
 
     const Parts parts_;
+    std::atomic<std::uint64_t> last_seq_ = 0;
     std::unique_ptr<GatedModel> model_; // the session's thread only, as agent_
     std::unique_ptr<Session> agent_;    // from the first task on
     mutable std::mutex mutex_; // guards everything below but log_ itself
@@ -140,7 +143,6 @@ private:
     SessionState state_ = SessionState::Opening;
     std::shared_ptr<Platform> platform_; // shared, so that release_all() outlives a close beside it
     std::shared_ptr<SessionLog> log_;
-    std::uint64_t closed_seq_ = 0; // of the last event, once log_ is gone
     DisplayInfo display_;
     std::deque<Task> tasks_; // oldest first
     std::string pending_task_;

@@ -41,7 +41,6 @@ Result<std::uint64_t> SessionLog::store(const SessionEvent& event) {
         stored.data_json = with_task(event.data_json, task_id_);
         seq = TRY(recorder_->on_event(stored));
         has_finished_ = has_finished_ || event.type == "task.finished";
-        last_seq_ = seq;
     }
     on_seq_(seq);
     return seq;

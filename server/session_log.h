@@ -6,7 +6,6 @@
 #include "agent/step_sink.h"
 #include "base/clock.h"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -29,7 +28,6 @@ public:
     /// An event of the daemon itself. `data_json` is one object.
     Result<std::uint64_t> append(const std::string& type, std::string data_json);
     Result<void> seal();
-    [[nodiscard]] std::uint64_t last_seq() const { return last_seq_; }
 
 private:
     Result<std::uint64_t> store(const SessionEvent& event);
@@ -40,7 +38,6 @@ private:
     mutable std::mutex mutex_; // guards the three below and the recorder's order
     std::string task_id_;
     bool has_finished_ = false;
-    std::atomic<std::uint64_t> last_seq_ = 0;
 };
 
 } // namespace handeye
