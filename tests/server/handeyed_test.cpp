@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real program: its options, its socket, its signals; and the two examples as clients of a server.
+#include "apps/daemon_options.h"
+#include "base/json.h"
+#include "tests/server/process.h"
+#include "tests/server/server_fixture.h"
+
+#include <csignal>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+namespace handeye::testing {
+namespace {
+
+using nlohmann::json;
+
+const std::string kProgram = HANDEYE_BINARY_DIR "/bin/handeyed";
+
+class Handeyed : public ::testing::Test {
+protected:
+    PrivateFolder folder;
+    NotifySocket notify{(folder.path() / "notify").string()};
+
+    [[nodiscard]] std::filesystem::path socket_path() const { return folder.path() / "run" / "handeye" / "handeyed.sock"; }
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const {
+        const std::string base = folder.path().string();
+        return {{"XDG_RUNTIME_DIR", base + "/run"}, {"XDG_CONFIG_HOME", base + "/config"}, {"XDG_STATE_HOME", base + "/state"},
+                {"NOTIFY_SOCKET", base + "/notify"}, {"HANDEYE_MODEL", ""}};
+    }
+    std::unique_ptr<Process> spawn(std::vector<std::string> options = {}) const {
+        std::vector<std::string> argv{kProgram, "--model", folder.path() / "no-model"};
+        argv.insert(argv.end(), options.begin(), options.end());
+        return std::make_unique<Process>(argv, environment());
+    }
+    std::unique_ptr<Process> spawn_ready(std::vector<std::string> options = {}) const {
+        auto process = spawn(std::move(options));
+        EXPECT_TRUE(notify.wait_for("READY=1"));
+        return process;
+    }
+    static std::unique_ptr<JsonRpcClient> connect(const Endpoint& endpoint, const std::string& token = "") {
+        auto socket = WebSocketClient::connect(endpoint, {.connect_timeout = std::chrono::seconds(60)});
+        EXPECT_TRUE(socket) << socket.error().message;
+        auto client = std::make_unique<JsonRpcClient>(std::move(*socket));
+        const auto identified = client->identify("handeyed tests", token, soon());
+        EXPECT_TRUE(identified) << identified.error().message;
+        return client;
+    }
+    std::unique_ptr<JsonRpcClient> connect() const { return connect({.unix_path = socket_path()}); }
+    static json info(JsonRpcClient& client) {
+        const auto text = client.call("connection.info", "{}", soon());
+        EXPECT_TRUE(text) << text.error().message;
+        return text ? json::parse(*text) : json();
+    }
+    static unsigned mode_of(const std::filesystem::path& path) {
+        struct stat facts {};
+        EXPECT_EQ(::lstat(path.c_str(), &facts), 0) << path;
+        return facts.st_mode & 0777U;
+    }
+    static std::string run_to_end(const std::vector<std::string>& argv, int expected_code,
+                                  const std::vector<std::pair<std::string, std::string>>& variables) {
+        Process process(argv, variables);
+        EXPECT_EQ(process.wait(), expected_code) << process.output();
+        return process.output();
+    }
+};
+
+TEST_F(Handeyed, ListensPrivatelyAndSaysThatTheEngineIsMissing) {
+    const auto process = spawn_ready();
+    EXPECT_EQ(mode_of(socket_path()), 0600U);
+    EXPECT_EQ(mode_of(socket_path().parent_path()), 0700U);
+    const auto client = connect();
+    while (info(*client)["engine"]["state"] == "loading") {
+    }
+    const auto reply = client->request("task.run", R"({"session":"S","goal":"g"})", soon());
+    ASSERT_TRUE(reply && reply->failure);
+    EXPECT_EQ(reply->failure->kind, "engine_missing");
+    EXPECT_NE(reply->failure->message.find("no-model"), std::string::npos) << reply->failure->message;
+}
+
+TEST_F(Handeyed, OpensNoTcpPortByDefault) {
+    const auto process = spawn_ready();
+    std::set<std::string> sockets;
+    for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", process->pid()))) {
+        std::error_code gone;
+        const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+        if (target.starts_with("socket:[")) {
+            sockets.insert(target.substr(8, target.size() - 9));
+        }
+    }
+    EXPECT_FALSE(sockets.empty());
+    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        std::ifstream lines(table);
+        std::string line;
+        while (std::getline(lines, line)) {
+            std::istringstream words(line);
+            std::string word;
+            for (int i = 0; i < 10 && words >> word; ++i) {
+            }
+            EXPECT_FALSE(sockets.contains(word)) << line; // the tenth column is the inode
+        }
+    }
+}
+
+TEST_F(Handeyed, SigtermEndsItInGoodOrder) {
+    const auto process = spawn_ready();
+    const auto client = connect();
+    process->send_signal(SIGTERM);
+    while (client->socket().receive(soon())) {
+    }
+    EXPECT_EQ(client->socket().close_reason().code, 1001);
+    EXPECT_TRUE(notify.wait_for("STOPPING=1"));
+    EXPECT_EQ(process->wait(), 0);
+    EXPECT_FALSE(std::filesystem::exists(socket_path()));
+}
+
+TEST_F(Handeyed, SigintEndsItToo) {
+    const auto process = spawn_ready();
+    process->send_signal(SIGINT);
+    EXPECT_EQ(process->wait(), 0);
+}
+
+TEST_F(Handeyed, Sigusr1IsTheKillSwitch) {
+    const auto process = spawn_ready();
+    const auto client = connect();
+    EXPECT_EQ(info(*client)["stop_latched"], false);
+    process->send_signal(SIGUSR1);
+    const TimePoint deadline = soon();
+    while (info(*client)["stop_latched"] == false && std::chrono::steady_clock::now() < deadline) {
+    }
+    EXPECT_EQ(info(*client)["stop_latched"], true);
+}
+
+TEST_F(Handeyed, ASecondOneIsRefusedAndTheFirstGoesOn) {
+    const auto process = spawn_ready();
+    const auto second = spawn();
+    EXPECT_EQ(second->wait(), 5);
+    EXPECT_NE(second->output().find("another server"), std::string::npos) << second->output();
+    EXPECT_EQ(info(*connect())["server"], "handeyed");
+}
+
+TEST_F(Handeyed, StartsAgainAfterKill9) {
+    auto process = spawn_ready();
+    process->send_signal(SIGKILL);
+    EXPECT_EQ(process->wait(), 128 + SIGKILL);
+    EXPECT_TRUE(std::filesystem::exists(socket_path())); // stale
+    process = spawn_ready();
+    EXPECT_EQ(info(*connect())["server"], "handeyed");
+}
+
+TEST_F(Handeyed, RefusesToListenBeyondThisMachine) {
+    for (const char* address : {"0.0.0.0:7625", "[::]:7625", "192.0.2.1:7625"}) {
+        const auto process = spawn({"--listen", address});
+        EXPECT_EQ(process->wait(), 2) << address;
+        EXPECT_NE(process->output().find("refusing to listen"), std::string::npos) << process->output();
+    }
+}
+
+TEST_F(Handeyed, TcpNeedsTheTokenOfItsFileAndNeverLogsIt) {
+    const auto token_file = folder.path() / "token";
+    const auto process = spawn_ready({"--verbose", "--listen", "unix:" + socket_path().string(), "--listen", "127.0.0.1:0",
+                                      "--token-file", token_file});
+    EXPECT_EQ(mode_of(token_file), 0600U);
+    std::string token;
+    std::ifstream(token_file) >> token;
+    EXPECT_EQ(token.size(), 64U);
+    EXPECT_EQ(info(*connect())["server"], "handeyed"); // both listen
+    process->send_signal(SIGTERM);
+    EXPECT_EQ(process->wait(), 0);
+    EXPECT_EQ(process->output().find(token), std::string::npos);
+    const std::size_t port_at = process->output().find("127.0.0.1:");
+    ASSERT_NE(port_at, std::string::npos) << process->output();
+    EXPECT_NE(process->output()[port_at + 10], '0') << process->output(); // the port that it got
+}
+
+TEST_F(Handeyed, HelpTeachesAndVersionSaysIt) {
+    const std::string help = run_to_end({kProgram, "--help"}, 0, environment());
+    for (const char* word : {"--listen", "--token-file", "--config", "--model", "USR1", "Exit codes"}) {
+        EXPECT_NE(help.find(word), std::string::npos) << word;
+    }
+    EXPECT_EQ(run_to_end({kProgram, "--version"}, 0, environment()).substr(0, 9), "handeyed ");
+    (void)run_to_end({kProgram, "--no-such-option"}, 2, environment());
+    (void)run_to_end({kProgram, "--listen", "nowhere"}, 2, environment());
+    (void)run_to_end({kProgram, "--config", folder.path() / "absent.yaml"}, 2, environment());
+}
+
+TEST_F(Handeyed, ConfigurationFileIsReadAndItsMistakesAreShown) {
+    const auto path = folder.path() / "config.yaml";
+    std::ofstream(path) << "sessions_dir: /tmp\nlissten: 127.0.0.1:1\n";
+    const std::string said = run_to_end({kProgram, "--config", path}, 2, environment());
+    EXPECT_NE(said.find("config.yaml:2: there is no key \"lissten\""), std::string::npos) << said;
+}
+
+struct ConfigCase {
+    const char* name;
+    const char* yaml;
+    const char* error; ///< "": it is fine
+};
+class DaemonConfig : public ::testing::TestWithParam<ConfigCase> {};
+
+TEST_P(DaemonConfig, IsReadStrictly) {
+    const auto options = parse_daemon_config(GetParam().yaml, "c.yaml");
+    if (std::string_view(GetParam().error).empty()) {
+        EXPECT_TRUE(options) << options.error().message;
+    } else {
+        ASSERT_FALSE(options);
+        EXPECT_NE(options.error().message.find(GetParam().error), std::string::npos) << options.error().message;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, DaemonConfig,
+    ::testing::Values(ConfigCase{"Empty", "", ""}, ConfigCase{"OneListener", "listen: unix:/run/x.sock\n", ""},
+                      ConfigCase{"Listeners", "listen:\n  - unix:/run/x.sock\n  - 127.0.0.1:7625\nthreads: 2\nmodel: /m\n", ""},
+                      ConfigCase{"UnknownKey", "model: /m\ncolour: red\n", "c.yaml:2: there is no key \"colour\""},
+                      ConfigCase{"Twice", "model: /m\nmodel: /n\n", "c.yaml:2: \"model\" is there twice"},
+                      ConfigCase{"ThreadsText", "threads: many\n", "c.yaml:1: threads"},
+                      ConfigCase{"ThreadsNegative", "threads: -1\n", "c.yaml:1: threads"},
+                      ConfigCase{"BadListen", "listen:\n  - unix:/a\n  - here\n", "c.yaml:3: \"here\" has no port"},
+                      ConfigCase{"NotAMap", "- a\n- b\n", "a configuration is a map"},
+                      ConfigCase{"NotYaml", "listen: [\n", "c.yaml:2"}, ConfigCase{"ModelIsAList", "model: [a]\n", "model must be a text"}),
+    [](const auto& row) { return row.param.name; });
+
+class Examples : public ServerTest {};
+
+TEST_F(Examples, PythonClientRunsATask) {
+    start();
+    Process process({"/usr/bin/python3", HANDEYE_SOURCE_DIR "/examples/ws_client.py", "Do it.", "--platform", "fake", "--daemon",
+                     to_string(unix_endpoint())});
+    const int code = process.wait();
+    if (code != 0 && process.output().find("No module named 'websockets'") != std::string::npos) {
+        GTEST_SKIP() << "the package python3-websockets is not installed";
+    }
+    EXPECT_EQ(code, 0) << process.output();
+    EXPECT_NE(process.output().find("outcome: done"), std::string::npos) << process.output();
+}
+
+TEST_F(Examples, PythonClientShowsItsTokenOverTcp) {
+    start();
+    const auto token_file = folder.path() / "token";
+    std::ofstream(token_file) << options.token << '\n';
+    Process process({"/usr/bin/python3", HANDEYE_SOURCE_DIR "/examples/ws_client.py", "Do it.", "--platform", "fake", "--daemon",
+                     to_string(tcp_endpoint()), "--token-file", token_file});
+    const int code = process.wait();
+    if (code != 0 && process.output().find("No module named 'websockets'") != std::string::npos) {
+        GTEST_SKIP() << "the package python3-websockets is not installed";
+    }
+    EXPECT_EQ(code, 0) << process.output();
+}
+
+TEST_F(Examples, CppClientRunsATask) {
+    start();
+    Process process({HANDEYE_BINARY_DIR "/bin/ws_client", to_string(tcp_endpoint()), "fake", "Do it."}, {{"HANDEYE_TOKEN", options.token}});
+    EXPECT_EQ(process.wait(), 0) << process.output();
+    EXPECT_NE(process.output().find("outcome: done"), std::string::npos) << process.output();
+}
+
+TEST_F(Examples, CppClientSaysWhatIsWrong) {
+    Process process({HANDEYE_BINARY_DIR "/bin/ws_client", "unix:" + (folder.path() / "none").string(), "fake", "Do it."});
+    EXPECT_EQ(process.wait(), 5);
+    EXPECT_NE(process.output().find("cannot connect"), std::string::npos) << process.output();
+}
+
+} // namespace
+} // namespace handeye::testing
