@@ -26,7 +26,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::ScalableTag<float>;
 using Vec = hn::Vec<FloatTag>;
 
-constexpr std::int64_t kLanes = HWY_MAX_BYTES / 4;
+constexpr std::int64_t kLanes = HWY_LANES(float);       // one where there is no vector unit
 constexpr std::int64_t kPanel = 2 * kLanes;             // columns of a tile
 constexpr std::int64_t kRows = kLanes >= 16 ? 12 : 6;   // 24 sums of 32 registers, 12 of 16
 
