@@ -154,7 +154,7 @@ Result<std::vector<std::string>> read_passed_ids(const std::filesystem::path& pa
     const json file = TRY(read_json(path, kFileLimits));
     std::vector<std::string> ids;
     try {
-        for (const json& result : file.at("results")) {
+        for (const json& result : file.at("tasks")) {
             if (result.at("ok").get<bool>()) {
                 ids.push_back(result.at("id").get<std::string>());
             }
