@@ -42,6 +42,7 @@ GUIDES = dict(
     name=(2, 0),         # the word that names the target -> the place where it is drawn
     naming=(3, 0),       # a coordinate about to be said -> the word that names the target
 )
+WEIGHTS = dict(text=1.0, point=1.0, read=1.0, name=0.3, naming=0.3, copies=0.3, chain=0.1, last=0.1)
 
 
 class Trainer:
@@ -69,7 +70,7 @@ class Trainer:
 
     # ------------------------------------------------------------ batches and losses
     def batch(self, shards, pictures, each, r, move):
-        """-> pictures (B, H, W, 3), states, encoded samples: `each` of every picture, in order"""
+        """-> pictures (B, H, W, 3), states, samples: `each` of every picture, in order"""
         images, states, samples = [], [], []
         for _ in range(pictures):
             image, state = shards.draw(r)
@@ -129,44 +130,43 @@ class Trainer:
         loss = (F.cross_entropy(scores, want, reduction="none") * weight).sum() / weight.sum()
         return loss, (((scores.argmax(-1) == want) * weight).sum() / weight.sum()).item()
 
+    def point_losses(self, rows, samples, seen, scores, value):
+        """Where the clicks go. scores (N, vocabulary), value (N): of the coordinates in order. -> dict of losses"""
+        soft = torch.exp(-0.5 * ((torch.arange(1000.) - value[:, None].float()) / 8) ** 2)
+        soft = soft / soft.sum(-1, keepdim=True)
+        point = -(soft * F.log_softmax(scores, -1)[:, self.numbers]).sum(-1).mean()
+        boxes = torch.tensor([s.target["name"] for s in samples if s.target]).float()
+        b, query, start = torch.tensor([(i, e["name"], e["start"]) for i, e in enumerate(rows) if samples[i].target]).T
+        cells = torch.arange(net.TOKENS)
+        dx = (cells % net.COLS + .5) * net.CELL - (boxes[:, :1] + boxes[:, 2:3]) / 2
+        dy = (cells // net.COLS + .5) * net.CELL - (boxes[:, 1:2] + boxes[:, 3:]) / 2
+        place = torch.softmax(-0.5 * ((dx / 14) ** 2 + (dy / 10) ** 2), -1)
+        name = -(place * self.guide(rows, seen, "name", b, query).gather(1, start[:, None] + cells)).sum(-1).mean()
+        return dict(point=point, name=name)
+
     def losses(self, images, states, samples, each):
+        """-> total loss, what there is to say about it"""
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.a.bf16):
             image, rows, ids, hidden, seen = self.forward(images, samples, each)
             b, t, scores, want = self.logits(rows, ids, hidden)
-            weight = torch.ones(len(b))
-            coordinate = torch.full((len(b),), -1)
+            weight, coordinate = torch.ones(len(b)), torch.full((len(b),), -1)
             first = np.cumsum([0] + [e["end"] - e["begin"] for e in rows])
-            name_at = []
             for i, e in enumerate(rows):
                 for pos in e["decisive"]:
                     weight[first[i] + pos - e["begin"]] = 3.0
                 for pos, value in e["coordinates"]:
                     coordinate[first[i] + pos - e["begin"]] = value
-                if samples[i].target:
-                    x0, y0, x1, y1 = samples[i].target["name"]
-                    name_at.append((i, e["name"], (x0 + x1) / 2, (y0 + y1) / 2))
             plain = coordinate < 0
             ce = F.cross_entropy(scores[plain], want[plain], reduction="none")
             parts = dict(text=(ce * weight[plain]).sum() / weight[plain].sum())
             info = dict(right=(scores.argmax(-1) == want)[plain].float().mean().item())
             if image is not None:
                 parts["read"], info["read_right"] = self.read_loss(image, states)
-            if image is not None and name_at:
-                value = coordinate[~plain][:, None].float()
-                soft = torch.exp(-0.5 * ((torch.arange(1000.) - value) / 8) ** 2)
-                soft = soft / soft.sum(-1, keepdim=True)
-                parts["point"] = -(soft * F.log_softmax(scores[~plain], -1)[:, self.numbers]).sum(-1).mean()
-                at = torch.tensor(name_at)
-                nb, nq = at[:, 0].long(), at[:, 1].long()
-                cells = torch.arange(net.TOKENS)
-                far = ((cells % net.COLS + .5) * net.CELL - at[:, 2:3]) / 14, ((cells // net.COLS + .5) * net.CELL - at[:, 3:4]) / 10
-                place = torch.softmax(-0.5 * (far[0] ** 2 + far[1] ** 2), -1)
-                starts = torch.tensor([e["start"] for e in rows])
-                parts["name"] = -(place * self.guide(rows, seen, "name", nb, nq).gather(1, starts[nb][:, None] + cells)).sum(-1).mean()
+            if not plain.all():
+                parts.update(self.point_losses(rows, samples, seen, scores[~plain], coordinate[~plain]))
             for which in ("chain", "last", "copies", "naming"):
                 parts[which] = self.pairs(rows, seen, which)
-            weights = dict(text=1.0, point=1.0, read=1.0, name=0.3, naming=0.3, copies=0.3, chain=0.1, last=0.1)
-            total = sum(weights[k] * v for k, v in parts.items())
+            total = sum(WEIGHTS[k] * v for k, v in parts.items())
         info.update({k: v.item() for k, v in parts.items()})
         return total, info
 
@@ -222,8 +222,7 @@ class Trainer:
 
     def save(self):
         state = dict(weights=self.reference.state_dict(), average=self.average, step=self.step, spent=self.spent, best=self.best,
-                     log=self.log,
-                     optimisers={k: [o.state_dict() for o in v] for k, v in self.groups.items()})
+                     log=self.log, optimisers={k: [o.state_dict() for o in v] for k, v in self.groups.items()})
         torch.save(state, self.a.out + "/state.tmp")
         os.replace(self.a.out + "/state.tmp", self.a.out + "/state.pt")
 
