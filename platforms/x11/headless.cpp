@@ -112,6 +112,7 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
 }
 
 HeadlessDisplay::~HeadlessDisplay() {
+    manager_sync_.reset();
     window_manager_.reset();
     server_.reset();
     std::error_code ignored;
@@ -179,10 +180,10 @@ Result<void> HeadlessDisplay::start_window_manager(Clock& clock) {
         clock.sleep_for(kManagerLook, {});
     }
     // It announces itself before it reads events, and a window that is shown in between is never managed: wait for an answer.
-    const auto clients = TRY(ClientSync::open(address_, clock));
+    manager_sync_ = TRY(ClientSync::open(address_, clock));
     bool has_answered = false;
     while (!has_answered && clock.now() < deadline) {
-        has_answered = TRY(clients->wait_for_manager(clock.now() + kManagerAnswer, {}));
+        has_answered = TRY(manager_sync_->wait_for_manager(clock.now() + kManagerAnswer, {}));
     }
     if (!has_answered) {
         return Error{ErrorCode::DeadlineExceeded, "openbox did not answer within 15 s"};

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/geometry.h"
 #include "platforms/x11/child.h"
+#include "platforms/x11/client_sync.h"
 #include "platforms/x11/connection.h"
 #include "platforms/x11/launch.h"
 
@@ -44,6 +45,9 @@ private:
     DisplayAddress address_;
     std::unique_ptr<GuardedChild> server_;
     std::unique_ptr<GuardedChild> window_manager_;
+    /// Stays open while the display lives: its window's id would otherwise be given to a program's first window, while questions
+    /// about the old one may still wait in the window manager.
+    std::unique_ptr<ClientSync> manager_sync_;
 };
 
 } // namespace handeye::x11
