@@ -41,8 +41,9 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
                    "handeye-form-app; the one beside this program by default");
     app.add_option("--tasks", options.tasks, "Only these, by id or number")->delimiter(',');
     app.add_option("--count", options.count, "Only the first N");
-    app.add_option("--frames", options.run.frames,
-                   "What the model is shown: real, blank or swap (another task's first frame)")
+    app.add_option(
+           "--frames", options.run.frames,
+           "What the model is shown: real, blank or swap (the frame of a dialog of another layout)")
         ->transform(CLI::CheckedTransformer(frames, CLI::ignore_case));
     app.add_option("--keep-recordings", options.run.recordings_dir,
                    "Keep the session files in this folder");
@@ -84,7 +85,7 @@ Result<int> evaluate(const Options& options) {
         if (!is_chosen(options, tasks[i], i)) {
             continue;
         }
-        const e2e::FormTask& other = tasks[(i + 1) % tasks.size()];
+        const e2e::FormTask& other = e2e::swap_partner(tasks, i);
         const e2e::FormResult result =
             TRY(e2e::run_form_task(tasks[i], other, *model, clock, options.run));
         right += result.is_right ? 1 : 0;

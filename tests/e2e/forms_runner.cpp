@@ -138,11 +138,16 @@ Result<std::vector<FormTask>> read_form_tasks(const std::filesystem::path& path)
     try {
         for (const json& task : list) {
             const json size = task.value("size", json::array({336, 224}));
+            std::string layout;
+            for (const json& widget : task.at("widgets")) {
+                layout += widget.at(0).get<std::string>() + ' ';
+            }
             tasks.push_back({.id = task.at("id").get<std::string>(),
                              .goal = task.at("task").get<std::string>(),
                              .spec_json = dump_json(task),
                              .want_json = dump_json(task.at("want")),
-                             .size = {size.at(0).get<int>(), size.at(1).get<int>()}});
+                             .size = {size.at(0).get<int>(), size.at(1).get<int>()},
+                             .layout = std::move(layout)});
         }
     } catch (const json::exception& problem) {
         return Error{ErrorCode::ParseFailed, path.string() + ": " + problem.what()};
@@ -163,6 +168,14 @@ Result<std::vector<std::string>> read_passed_ids(const std::filesystem::path& pa
         return Error{ErrorCode::ParseFailed, path.string() + ": " + problem.what()};
     }
     return ids;
+}
+
+const FormTask& swap_partner(const std::vector<FormTask>& tasks, std::size_t index) {
+    std::size_t other = index;
+    do {
+        other = (other + 1) % tasks.size();
+    } while (tasks[other].layout == tasks[index].layout);
+    return tasks[other];
 }
 
 Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, ChatModel& model,

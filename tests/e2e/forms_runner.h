@@ -19,6 +19,7 @@ struct FormTask {
     std::string spec_json; ///< what the application is started with: the whole task
     std::string want_json; ///< what it is to have written at the end
     Size size;
+    std::string layout; ///< the kinds of its widgets from top to bottom, as "field check button "
 };
 Result<std::vector<FormTask>> read_form_tasks(const std::filesystem::path& path);
 
@@ -26,13 +27,18 @@ Result<std::vector<FormTask>> read_form_tasks(const std::filesystem::path& path)
 /// models/nano/train/loop.py.
 Result<std::vector<std::string>> read_passed_ids(const std::filesystem::path& path);
 
-/// What the model is shown: the screen, or something that makes success impossible for whoever
-/// really looks at it.
+/// What the model is shown: the screen, or something that makes success a matter of luck for
+/// whoever really looks at it.
 enum class Frames {
     Real,
     Blank,   ///< a white picture
-    Swapped, ///< the first frame of another task
+    Swapped, ///< the first frame of another task, see swap_partner
 };
+
+/// The next task of another layout. In a dialog of the same layout the widgets stand at the same
+/// places, in the order in which tasks name them: who reads no word, but knows where fields and
+/// buttons are, would succeed. Requires two layouts among the tasks.
+const FormTask& swap_partner(const std::vector<FormTask>& tasks, std::size_t index);
 
 struct FormRun {
     std::filesystem::path app;            ///< handeye-form-app
