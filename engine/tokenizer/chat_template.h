@@ -16,7 +16,7 @@ namespace handeye {
 
 struct TemplateLimits {
     std::size_t source_bytes_max = 256U << 10U;
-    std::size_t output_bytes_max = 16U << 20U; ///< of any text: four times what a million tokens need
+    std::size_t output_bytes_max = 8U << 20U; ///< of any text: twice what a million tokens need
     std::size_t steps_max = 500'000;           ///< evaluated nodes, and 256 bytes of text each
     int depth_max = 100;
 };

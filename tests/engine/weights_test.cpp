@@ -139,11 +139,7 @@ TEST(Safetensors, ParsesAHeaderOfFiveThousandTensorsQuickly) {
     const auto tensors = parse(file);
     const double milliseconds = 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     ASSERT_TRUE(tensors) << tensors.error().message;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    constexpr double kLimit = 2000;
-#else
-    constexpr double kLimit = 50;
-#endif
+    constexpr double kLimit = 2000; // for what takes some 20 ms here and minutes when each name is compared with each other
     RecordProperty("milliseconds", std::to_string(milliseconds));
     EXPECT_LT(milliseconds, kLimit);
 }
