@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeye-engine`: the model in a process of its own, without a desktop, a network or a way to start programs.
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/engine_worker.h"
+
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+
+#include <sys/socket.h>
+
+namespace {
+
+constexpr int kExitUsage = 2;
+constexpr int kExitSandbox = 4;
+
+bool is_socket(int fd) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    int fd = -1;
+    if (argc == 3 && std::string_view(argv[1]) == "--fd") {
+        const std::string_view number = argv[2];
+        std::from_chars(number.data(), number.data() + number.size(), fd);
+    }
+    if (fd < 0 || !is_socket(fd)) {
+        std::fputs("handeye-engine is started by handeyed, with its socket. It is of no use by hand.\n", stderr);
+        return kExitUsage;
+    }
+    // Before the first file is opened: model files may come from anywhere.
+    if (const auto inside = handeye::enter_engine_sandbox(); !inside) {
+        handeye::log::error("engine", inside.error().message);
+        return kExitSandbox;
+    }
+    handeye::serve_engine(fd, [](const handeye::EngineOptions& options) { return handeye::open_engine(options); });
+}
