@@ -152,6 +152,14 @@ Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWa
             with_.options.on_text(text_utf8);
         }
     };
+    const TimePoint begin = with_.clock.now();
+    Result<Completion> reply = with_.model.generate(request, on_text, stop_answer.get_token());
+    if (reply || reply.error().code != ErrorCode::EngineLost || stop_answer.stop_requested()) {
+        return reply;
+    }
+    // A lost engine is started again. The same question once more; the record shows both answers.
+    TRY(with_.log.emit(events::engine_finished(at_, reply, with_.clock.now() - begin)));
+    watcher = RepetitionWatcher();
     return with_.model.generate(request, on_text, stop_answer.get_token());
 }
 

@@ -100,7 +100,7 @@ TEST_F(ReportTest, IsWholeWithoutAnyStep) {
 
 TEST_F(ReportTest, SaysWhyATaskFailed) {
     ScriptedModel model;
-    model.fail_next({ErrorCode::EngineLost, "the GPU fell off"});
+    model.fail_next({ErrorCode::OutOfMemory, "the GPU fell off"});
     const std::string html = render(record(model, "Go."));
     EXPECT_TRUE(holds(html, "the GPU fell off"));
     EXPECT_TRUE(holds(html, "badge bad"));
