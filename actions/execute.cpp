@@ -50,7 +50,9 @@ public:
     Executor(const Plan& plan, Platform& platform, Clock& clock, std::stop_token stop)
         : plan_(plan), platform_(platform), clock_(clock), stop_(std::move(stop)) {}
 
-    Result<ActionResult> run(const SettleOptions& settle_options) {
+    Result<ActionResult> run(const ExecuteOptions& options) {
+        before_ = &options.before;
+        const SettleOptions& settle_options = options.settle;
         const TimePoint start = clock_.now();
         result_.route = plan_.ops.empty() ? "" : "events";
         TRY(send_all());
@@ -74,6 +76,14 @@ private:
                 give_up(Certainty::Partial, "stopped");
                 break;
             }
+            TRY(ask_before(op));
+            if (is_over_) {
+                break;
+            }
+            if (stop_.stop_requested()) { // the question took its time
+                give_up(Certainty::Partial, "stopped");
+                break;
+            }
             TRY(std::visit([this](const auto& o) { return send(o); }, op));
             if (is_over_) {
                 break;
@@ -87,6 +97,14 @@ private:
             give_up(Certainty::Partial, fmt::format("keys may still be pressed: {}", released.error().message));
         }
         return {};
+    }
+
+    Result<void> ask_before(const Op& op) {
+        if (!*before_) {
+            return {};
+        }
+        const Result<void> answer = (*before_)(op);
+        return answer ? Result<void>() : failed(answer.error());
     }
 
     void give_up(Certainty certainty, std::string reason) {
@@ -205,6 +223,7 @@ private:
     Platform& platform_;
     Clock& clock_;
     std::stop_token stop_;
+    const std::function<Result<void>(const Op& op)>* before_ = nullptr;
     ActionResult result_;
     std::optional<Point> last_move_;
     bool is_over_ = false;
@@ -216,7 +235,7 @@ private:
 
 Result<ActionResult> execute(const Plan& plan, Platform& platform, Clock& clock, const ExecuteOptions& options,
                              std::stop_token stop) {
-    return Executor(plan, platform, clock, std::move(stop)).run(options.settle);
+    return Executor(plan, platform, clock, std::move(stop)).run(options);
 }
 
 } // namespace handeye

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "platforms/platform.h"
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -26,6 +27,8 @@ struct ActionResult {
 
 struct ExecuteOptions {
     SettleOptions settle;
+    /// Asked before every op; an error ends the plan there: Refused when nothing was sent yet, otherwise Partial, with its message.
+    std::function<Result<void>(const Op& op)> before;
 };
 
 /// Checks `stop` before every event. On every way out (done, error, stop) nothing stays pressed.

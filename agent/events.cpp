@@ -96,6 +96,9 @@ json timings_json(const StepTimings& t) {
 
 // The step in one word: what became of the action, or why there was none.
 std::string_view step_result(const Step& step) {
+    if (!step.interrupted.empty()) {
+        return "interrupted";
+    }
     if (!step.parsed) {
         return "no_action";
     }
@@ -145,7 +148,7 @@ SessionEvent session_opened(const std::string& session_id, const SessionOptions&
         {"surface", surface_name(o.surface)},
         {"budget", {{"steps_max", o.budget.steps_max}, {"wall_ms_max", ms(o.budget.wall_max)},
                     {"tokens_max", o.budget.tokens_max}, {"parse_failures_max", o.budget.parse_failures_max}}},
-        {"policy", {{"allow_verbs", o.policy.allow_verbs}, {"deny_verbs", o.policy.deny_verbs}}},
+        {"policy", json::parse(policy_to_json(o.policy), nullptr, false)},
         {"sampling", sampling_json(o.sampling)},
         {"retry_sampling", sampling_json(o.retry_sampling)},
         {"max_new_tokens", o.max_new_tokens},
@@ -257,11 +260,37 @@ SessionEvent action_not_recognised(At at, const std::string& why) {
 
 SessionEvent action_gated(At at, const GateDecision& decision) {
     json data = at_json(at);
-    data["gate"] = decision.gate == Gate::Allow ? "allow" : "deny";
+    data["gate"] = gate_name(decision.gate);
     data["rule"] = decision.rule;
     data["reason"] = decision.reason;
     return event("action.gated", data);
 }
+
+SessionEvent approval_requested(const ApprovalRequest& request) {
+    const json data{{"approval", request.approval},
+                    {"task", request.task},
+                    {"step", request.step},
+                    {"action", json::parse(request.action_json, nullptr, false)},
+                    {"action_digest", request.action_digest},
+                    {"frame", request.frame_sha256.empty() ? json() : json(request.frame_sha256)},
+                    {"crop", rect_json(request.crop)},
+                    {"risk", request.risk},
+                    {"reason", request.reason},
+                    {"rule", request.rule},
+                    {"expires_at", format_utc(request.expires_at)}};
+    return event("approval.requested", data, Durability::Synced);
+}
+
+SessionEvent approval_decided(const std::string& approval, const ApprovalAnswer& answer) {
+    const json data{{"approval", approval}, {"decision", approval_decision_name(answer.decision)}, {"by", answer.by}, {"note", answer.note}};
+    return event("approval.decided", data, Durability::Synced);
+}
+
+SessionEvent approval_expired(const std::string& approval, std::string_view why) {
+    return event("approval.expired", {{"approval", approval}, {"why", why}}, Durability::Synced);
+}
+
+SessionEvent task_state(int task, std::string_view state) { return event("task.state", {{"task", task}, {"state", state}}); }
 
 SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result) {
     json data = at_json(at);

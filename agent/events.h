@@ -2,6 +2,7 @@
 // Values to log lines: one function per event type of docs/events.md. Pure. Inside this folder only.
 #pragma once
 
+#include "agent/approval.h"
 #include "agent/frame_encoder.h"
 #include "agent/session.h"
 #include "agent/step.h"
@@ -51,6 +52,12 @@ SessionEvent engine_finished(At at, const Result<Completion>& reply, Duration wa
 SessionEvent action_proposed(At at, const ParsedReply& reply);
 SessionEvent action_not_recognised(At at, const std::string& why);
 SessionEvent action_gated(At at, const GateDecision& decision);
+SessionEvent approval_requested(const ApprovalRequest& request);
+SessionEvent approval_decided(const std::string& approval, const ApprovalAnswer& answer);
+/// `why`: "expired", "interrupted", "target_changed".
+SessionEvent approval_expired(const std::string& approval, std::string_view why);
+/// `state`: "running", "paused", "waiting_for_approval", "human", "script".
+SessionEvent task_state(int task, std::string_view state);
 SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result);
 SessionEvent action_verified(At at, const Verified& verified);
 SessionEvent task_step_finished(At at, const Step& step, const std::string& observation, std::int64_t tokens_so_far);

@@ -72,7 +72,9 @@ std::string summarize(const ParsedReply& reply) {
 
 std::string describe_effect(const Step& step, const std::string& nudge) {
     std::string effect;
-    if (!step.parsed) {
+    if (!step.interrupted.empty()) {
+        effect = fmt::format("Interrupted ({}) and perhaps only partly done: the screen may be another one now", step.interrupted);
+    } else if (!step.parsed) {
         effect = step.parse_error;
     } else if (step.gate.gate == Gate::Deny) {
         effect = fmt::format("Refused by policy: {}. Choose another action, or say that it cannot be done.", step.gate.reason);

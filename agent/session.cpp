@@ -19,6 +19,10 @@ Result<void> check_options(const SessionOptions& options) {
                      fmt::format("a budget of {} steps, {} ns, {} tokens and {} parse failures makes no sense", budget.steps_max,
                                  budget.wall_max.count(), budget.tokens_max, budget.parse_failures_max)};
     }
+    if (budget.actions_per_minute_max < 0 || budget.same_action_max < 0) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("a budget of {} actions a minute and {} repetitions makes no sense",
+                                                             budget.actions_per_minute_max, budget.same_action_max)};
+    }
     if (options.max_new_tokens < 1) {
         return Error{ErrorCode::InvalidArgument, fmt::format("max_new_tokens is {}, the least is 1", options.max_new_tokens)};
     }
@@ -58,7 +62,8 @@ public:
         }
         ++tasks_;
         TRY(log_.emit(events::task_started(tasks_, clip_utf8(goal_utf8, options_.render.goal_bytes_max))));
-        StepRunner runner({options_, platform_, model_, clock_, log_}, tasks_, goal_utf8, start, stop);
+        PolicyGate gate = TRY(PolicyGate::create(options_.policy));
+        StepRunner runner({options_, platform_, model_, clock_, log_}, std::move(gate), tasks_, goal_utf8, stop);
         const Result<TaskEnd> end = run_steps(runner, goal_utf8);
         if (const Result<void> released = platform_.release_all(); !released) {
             log::error("session", "keys or buttons may still be pressed: " + released.error().message);

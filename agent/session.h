@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop: observe, render, generate, parse, gate, resolve, execute, verify, record; until done, stopped or out of budget.
+// The loop: observe, render, generate, parse, resolve, gate, execute, verify, record; until done, stopped or out of budget.
 #pragma once
 
+#include "agent/approval.h"
+#include "agent/control_state.h"
 #include "agent/policy.h"
 #include "agent/step.h"
 #include "agent/step_sink.h"
@@ -11,6 +13,7 @@
 #include "platforms/platform.h"
 #include "prompts/render.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -31,6 +34,11 @@ struct SessionOptions {
     SettleOptions settle;
     RenderOptions render;
     std::string model_digest;             ///< recorded
+    AskForApproval ask;                   ///< empty: what would need an approval is denied
+    Duration approval_ttl = std::chrono::minutes(5);
+    bool checks_target = true;            ///< look at the target again right before a button goes down
+    std::shared_ptr<ControlState> control; ///< who may act; empty: always the agent
+    std::function<void(std::string_view state)> on_state; ///< as task.state tells it; may be empty
     OnText on_text;                       ///< each piece of an answer as it comes, for a live view; may be empty
 };
 

@@ -5,7 +5,7 @@
 #include "actions/execute.h"
 #include "actions/parse.h"
 #include "actions/resolve.h"
-#include "agent/policy.h"
+#include "agent/policy_gate.h"
 #include "base/clock.h"
 #include "engine/chat.h"
 #include "platforms/platform.h"
@@ -41,6 +41,7 @@ struct Step {
     Plan plan;
     ActionResult result;
     std::optional<Screenshot> after;
+    std::string interrupted; ///< who took the target away half-way: "paused", "human", "script"; empty: nobody
     StepTimings timings;
 };
 

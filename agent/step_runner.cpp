@@ -1,33 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/step_runner.h"
 
+#include "agent/step_stage.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
 namespace handeye {
 namespace {
-
-constexpr int kCaretWidthPx = 3;
-constexpr int kCaretHeightPx = 48;
-
-/// Adds the time of its own life to a counter.
-class Stopwatch {
-public:
-    Stopwatch(Clock& clock, Duration& total) : clock_(clock), total_(total), start_(clock.now()) {}
-    ~Stopwatch() { total_ += clock_.now() - start_; }
-    Stopwatch(const Stopwatch&) = delete;
-    Stopwatch& operator=(const Stopwatch&) = delete;
-
-private:
-    Clock& clock_;
-    Duration& total_;
-    TimePoint start_;
-};
-
-StageResult go_on() { return std::optional<TaskEnd>(); }
-
-StageResult end(TaskOutcome outcome, std::string message) { return std::optional(TaskEnd{outcome, std::move(message)}); }
 
 std::string describe_policy(const Policy& policy) {
     std::string out;
@@ -51,8 +32,8 @@ Result<void> EventLog::emit(SessionEvent event) {
     return {};
 }
 
-StepRunner::StepRunner(Borrowed borrowed, int task, std::string goal_utf8, TimePoint start, std::stop_token stop)
-    : with_(borrowed), at_{task, 0, 1}, goal_(std::move(goal_utf8)), start_(start), stop_(std::move(stop)) {}
+StepRunner::StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::string goal_utf8, std::stop_token stop)
+    : with_(borrowed), gate_(std::move(gate)), at_{task, 0, 1}, goal_(std::move(goal_utf8)), start_(borrowed.clock.now()), stop_(std::move(stop)) {}
 
 bool StepRunner::is_out_of_time() const { return with_.clock.now() - start_ >= with_.options.budget.wall_max; }
 
@@ -82,10 +63,14 @@ StageResult StepRunner::check_limits() {
 }
 
 StageResult StepRunner::run_step() {
-    if (std::optional<TaskEnd> over = TRY(check_limits())) {
-        return over;
+    for (const auto gate : {&StepRunner::wait_for_turn, &StepRunner::check_limits}) {
+        if (std::optional<TaskEnd> over = TRY((this->*gate)())) {
+            return over;
+        }
     }
     ++at_.step;
+    approval_ = {};
+    focus_.reset();
     encode_time_ = {};
     [[maybe_unused]] const Duration earlier = with_.log.take_time(); // belongs to the step before
     Step step;
@@ -94,6 +79,10 @@ StageResult StepRunner::run_step() {
     for (const auto stage : {&StepRunner::observe, &StepRunner::ask, &StepRunner::act}) {
         if (std::optional<TaskEnd> over = TRY((this->*stage)(step))) {
             return finish(step, std::move(over));
+        }
+        if (is_taken()) {
+            step.interrupted = hold_name(with_.options.control->hold());
+            return finish(step, std::nullopt); // what was seen is old: look again when it is the agent's turn
         }
     }
     return finish(step, conclude(step));
@@ -126,6 +115,9 @@ Result<void> StepRunner::record_frame(const Screenshot& shot, const std::vector<
         captured.masks = static_cast<int>(secrets.size());
         captured.frame = TRY(encoder_.encode(masked(shot.image, secrets)));
     }
+    if (when == "before") {
+        frame_sha256_ = captured.frame ? captured.frame->blob.sha256_hex : "";
+    }
     encode_time_ += captured.encode_time;
     return with_.log.emit(events::observation_captured(at_, when, captured));
 }
@@ -143,7 +135,7 @@ StageResult StepRunner::observe(Step& step) {
 
 Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWatcher& watcher) {
     std::stop_source stop_answer;
-    const std::stop_callback pass_on(stop_, [&stop_answer] { stop_answer.request_stop(); });
+    const std::stop_callback pass_on(halt_->token(), [&stop_answer] { stop_answer.request_stop(); });
     const auto on_text = [&](std::string_view text_utf8) {
         if (watcher.add(text_utf8) || is_out_of_time()) {
             stop_answer.request_stop();
@@ -191,7 +183,7 @@ StageResult StepRunner::ask(Step& step) {
     if (std::optional<TaskEnd> over = TRY(ask_once(step, *prompt, sampling))) {
         return over;
     }
-    if (step.parsed || tokens_ >= with_.options.budget.tokens_max || is_out_of_time()) {
+    if (step.parsed || is_taken() || tokens_ >= with_.options.budget.tokens_max || is_out_of_time()) {
         return go_on();
     }
     at_.attempt = 2;
@@ -217,6 +209,9 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     if (stop_.stop_requested()) {
         return end(TaskOutcome::Stopped, "stopped while the model was answering");
     }
+    if (is_taken()) {
+        return go_on(); // half an answer about a screen that is no longer the agent's
+    }
     if (!reply) {
         return end(TaskOutcome::Failed, "the model did not answer: " + reply.error().message);
     }
@@ -236,86 +231,6 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     }
     step.parse_error = parsed.error().message; // names the forms that would have been understood
     TRY(with_.log.emit(events::action_not_recognised(at_, step.parse_error)));
-    return go_on();
-}
-
-StageResult StepRunner::act(Step& step) {
-    if (!step.parsed) {
-        return go_on();
-    }
-    const Action& action = step.parsed->action;
-    {
-        const Stopwatch watch(with_.clock, step.timings.gate);
-        step.gate = gate_action(with_.options.policy, action);
-    }
-    TRY(with_.log.emit(events::action_gated(at_, step.gate)));
-    if (step.gate.gate == Gate::Deny) {
-        return go_on();
-    }
-    Result<Plan> plan = [&] {
-        const Stopwatch watch(with_.clock, step.timings.resolve);
-        return resolve(action, {picture_, step.seen.image.size(), elements_});
-    }();
-    if (!plan) {
-        step.result.certainty = Certainty::Refused;
-        step.result.reason = plan.error().message;
-        TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
-        return go_on();
-    }
-    step.plan = *std::move(plan);
-    if (step.plan.ops.empty()) {
-        return go_on(); // words: nothing to perform
-    }
-    return execute_plan(step);
-}
-
-StageResult StepRunner::execute_plan(Step& step) {
-    Result<ActionResult> result = execute(step.plan, with_.platform, with_.clock, {.settle = with_.options.settle}, stop_);
-    if (!result) {
-        step.result.certainty = Certainty::Refused;
-        step.result.reason = result.error().message;
-        TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
-        const bool stopped = result.error().code == ErrorCode::Cancelled && stop_.stop_requested();
-        return stopped ? end(TaskOutcome::Stopped, "stopped while acting")
-                       : end(TaskOutcome::Failed, "the action could not be performed: " + result.error().message);
-    }
-    step.result = *std::move(result);
-    step.timings.execute = step.result.input_time;
-    step.timings.settle = step.result.settle_time;
-    TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
-    return verify(step);
-}
-
-StageResult StepRunner::verify(Step& step) {
-    std::vector<Element> elements;
-    std::string withheld;
-    Result<Screenshot> after = capture(step.timings.verify, elements, withheld);
-    if (!after) {
-        return end(TaskOutcome::Failed, "the screen could not be read after the action: " + after.error().message);
-    }
-    step.after = *std::move(after);
-    TRY(record_frame(*step.after, elements, withheld, "after", step.timings.verify));
-
-    events::Verified verified{step.result.certainty, step.result.reason, {}};
-    {
-        const Stopwatch watch(with_.clock, step.timings.verify);
-        verified.changed = changed_area(step.seen.image, step.after->image);
-        const bool is_open = verified.certainty == Certainty::Unverifiable || verified.certainty == Certainty::SuspectedNoop;
-        const Size extent = verified.changed.size();
-        if (is_open && !extent.is_empty() && extent.width_px <= kCaretWidthPx && extent.height_px <= kCaretHeightPx) {
-            verified.certainty = Certainty::Unverifiable; // it blinks by itself, too
-            verified.reason = "nothing but a text cursor changed";
-        } else if (is_open && !extent.is_empty()) {
-            verified.certainty = Certainty::Confirmed;
-            verified.reason = "the screen changed";
-        } else if (is_open && make_fact(step.parsed->action).expects_change) {
-            verified.certainty = Certainty::SuspectedNoop;
-            verified.reason = "the screen did not change";
-        }
-    }
-    step.result.certainty = verified.certainty;
-    step.result.reason = verified.reason;
-    TRY(with_.log.emit(events::action_verified(at_, verified)));
     return go_on();
 }
 
@@ -353,7 +268,7 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
 
 StageResult StepRunner::finish(Step& step, std::optional<TaskEnd> over) {
     StuckVerdict verdict;
-    if (!over && step.parsed) {
+    if (!over && step.parsed && step.interrupted.empty()) {
         StepFact fact = make_fact(step.parsed->action);
         const bool is_refused = step.gate.gate == Gate::Deny || step.result.certainty == Certainty::Refused;
         fact.error = is_refused ? fmt::format("{}{}", step.gate.reason, step.result.reason) : "";
@@ -368,7 +283,7 @@ StageResult StepRunner::finish(Step& step, std::optional<TaskEnd> over) {
         over = TaskEnd{TaskOutcome::Stuck, verdict.message};
     }
     const std::string observation = describe_effect(step, verdict.message);
-    {
+    if (step.interrupted.empty() || step.result.events_sent > 0) {
         const Stopwatch watch(with_.clock, step.timings.render); // its half-size picture belongs to the next prompt
         history_.add(step, observation);
     }

@@ -8,6 +8,8 @@
 #include "agent/session.h"
 #include "agent/stuck.h"
 
+#include <deque>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -36,6 +38,23 @@ struct TaskEnd {
 /// Unset: go on. An Error: the sink failed, nothing more can be recorded.
 using StageResult = Result<std::optional<TaskEnd>>;
 
+/// Requested when the task is stopped or the target is taken away, whichever comes first.
+class Halt {
+public:
+    Halt(const std::stop_token& stop, const std::stop_token& running)
+        : on_stop_(stop, Request{&source_}), on_taken_(running, Request{&source_}) {}
+    [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+private:
+    struct Request {
+        std::stop_source* source;
+        void operator()() const { source->request_stop(); }
+    };
+    std::stop_source source_;
+    std::stop_callback<Request> on_stop_;
+    std::stop_callback<Request> on_taken_;
+};
+
 class StepRunner {
 public:
     struct Borrowed {
@@ -45,7 +64,7 @@ public:
         Clock& clock;
         EventLog& log;
     };
-    StepRunner(Borrowed borrowed, int task, std::string goal_utf8, TimePoint start, std::stop_token stop);
+    StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::string goal_utf8, std::stop_token stop);
 
     /// Checks the limits, then does one step.
     StageResult run_step();
@@ -58,11 +77,22 @@ private:
     static constexpr int kDenialsMax = 3; ///< in a row
 
     StageResult check_limits();
+    StageResult wait_for_turn();
     StageResult observe(Step& step);
     StageResult ask(Step& step);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
     StageResult act(Step& step);
+    Result<void> decide(Step& step);
+    Result<void> add_windows(ActionFacts& facts) const;
+    StageResult ask_person(Step& step);
+    ApprovalRequest make_request(const Step& step, std::string id) const;
+    StageResult hear_answer(Step& step, const ApprovalAnswer& answer);
+    StageResult check_rate(const Step& step);
     StageResult execute_plan(Step& step);
+    StageResult refuse(Step& step, std::string reason);
+    Result<void> check_focus(const Op& op) const;
+    [[nodiscard]] bool is_taken() const; ///< by a pause, a person or a script; not by a stop
+    Result<void> tell_state(std::string_view state);
     StageResult verify(Step& step);
     StageResult finish(Step& step, std::optional<TaskEnd> end);
     std::optional<TaskEnd> conclude(const Step& step);
@@ -73,10 +103,13 @@ private:
     [[nodiscard]] bool is_out_of_time() const;
 
     Borrowed with_;
+    PolicyGate gate_;
     events::At at_;
     std::string goal_;
     TimePoint start_;
     std::stop_token stop_;
+    std::stop_token running_;     // of the control state, for this step
+    std::unique_ptr<Halt> halt_;  // of this step
     History history_;
     StuckDetector detector_;
     FrameEncoder encoder_;
@@ -86,6 +119,12 @@ private:
     std::int64_t tokens_ = 0;
     int parse_failures_ = 0;
     int denials_ = 0;
+    std::string frame_sha256_;           // of the step's first picture
+    std::optional<WindowInfo> focus_;    // that the gate saw, where a rule asked and the action types
+    ApprovalRequest approval_;           // of this step; empty id: none
+    std::deque<TimePoint> acted_at_;     // of the last minute
+    std::string last_digest_;
+    int same_actions_ = 0;
     Duration encode_time_{}; // of this step
 };
 

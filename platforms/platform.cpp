@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stable names of what a Platform reports.
+// Stable names of what a Platform reports, and what follows from it.
 #include "platforms/platform.h"
+
+#include <algorithm>
 
 namespace handeye {
 
@@ -13,6 +15,14 @@ std::string_view certainty_name(Certainty certainty) {
     case Certainty::Refused: return "refused";
     }
     return "unknown";
+}
+
+Result<WindowInfo> Platform::window_at(Point in_target) {
+    const DisplayInfo info = TRY(display());
+    const std::vector<WindowInfo> all = TRY(windows());
+    const Point at{in_target.x + info.origin.x, in_target.y + info.origin.y};
+    const auto found = std::find_if(all.rbegin(), all.rend(), [&](const WindowInfo& window) { return window.area.contains(at); });
+    return found == all.rend() ? WindowInfo{} : *found;
 }
 
 } // namespace handeye

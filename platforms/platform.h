@@ -57,6 +57,8 @@ struct WindowInfo {
     Rect area; ///< in the display's frame
     int pid = 0;
     bool is_focused = false;
+    std::string app; ///< the program's file name as the system tells it ("chromium"); empty: unknown
+    std::string url; ///< of the page it shows; empty: the platform cannot know
 };
 
 enum class MouseButton { Left, Middle, Right };
@@ -125,6 +127,9 @@ public:
     /// Empty where the platform has none or it is switched off.
     virtual Result<std::vector<Element>> elements() = 0;
     virtual Result<std::vector<WindowInfo>> windows() = 0;
+    /// The window that a click at this point of the target would reach; id 0 where there is none. Unless a platform knows better:
+    /// the last of windows() that contains it.
+    virtual Result<WindowInfo> window_at(Point in_target);
     /// Where the pointer is, in the target's frame; nullopt where there is no pointer.
     virtual Result<std::optional<Point>> pointer() = 0;
 

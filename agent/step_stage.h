@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stages of a step have in common. Inside this folder only.
+#pragma once
+
+#include "agent/step_runner.h"
+#include "base/clock.h"
+
+#include <optional>
+#include <string>
+
+namespace handeye {
+
+/// Adds the time of its own life to a counter.
+class Stopwatch {
+public:
+    Stopwatch(Clock& clock, Duration& total) : clock_(clock), total_(total), start_(clock.now()) {}
+    ~Stopwatch() { total_ += clock_.now() - start_; }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+private:
+    Clock& clock_;
+    Duration& total_;
+    TimePoint start_;
+};
+
+inline StageResult go_on() { return std::optional<TaskEnd>(); }
+
+inline StageResult end(TaskOutcome outcome, std::string message) { return std::optional(TaskEnd{outcome, std::move(message)}); }
+
+} // namespace handeye

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks at the target once more right before input goes there: what is under the pointer must be what the model, or the person
+// who approved, has seen. Inside this folder only.
+#pragma once
+
+#include "actions/resolve.h"
+#include "base/clock.h"
+#include "base/geometry.h"
+#include "base/image.h"
+#include "base/result.h"
+#include "platforms/platform.h"
+
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+namespace handeye {
+
+/// The part of a target that belongs to a place in it.
+Rect crop_around(Point at, Size target);
+/// What must stay as it is for this plan: the surroundings of each of its places; `fallback` for one without places.
+std::vector<Rect> crops_of(const Plan& plan, Size target, const Rect& fallback);
+/// Whether two pictures of one size show the same there; a blinking text cursor is no difference.
+bool is_same_there(const Image& before, const Image& after, const Rect& area);
+
+class TargetCheck {
+public:
+    struct Borrowed {
+        Platform& platform;
+        const Image& seen; ///< by the model
+        std::stop_token stop;
+    };
+    TargetCheck(Borrowed borrowed, std::vector<Rect> crops) : with_(std::move(borrowed)), crops_(std::move(crops)) {}
+
+    /// Before each op of the plan. Cancelled with a message for the model when the target is not what was seen; errors of the
+    /// platform as they come.
+    Result<void> before(const Op& op);
+    [[nodiscard]] bool has_changed() const { return has_changed_; }
+
+private:
+    Result<void> compare_all();
+    Result<void> compare_under_pointer();
+    Result<Image> look();
+    Result<Image> look_when_still();
+    Error changed();
+
+    Borrowed with_;
+    std::vector<Rect> crops_;
+    bool is_started_ = false;
+    bool is_pressed_ = false;
+    bool has_changed_ = false;
+    std::optional<Point> came_from_;
+    std::optional<Point> at_;
+};
+
+} // namespace handeye

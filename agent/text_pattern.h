@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PCRE2 pattern whose matching takes bounded time and memory. Inside this folder only.
+#pragma once
+
+#include "base/result.h"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+class TextPattern {
+public:
+    static constexpr std::size_t kBytesMax = 1024;
+    /// InvalidArgument names the place of the mistake. UTF-8, letter case matters, "." takes no line feed: PCRE2's defaults.
+    static Result<TextPattern> compile(const std::string& pattern);
+
+    enum class Found { Yes, No, Unknown }; ///< Unknown: the limits came first, or the text is not UTF-8
+    /// Pure; any thread.
+    [[nodiscard]] Found find_in(std::string_view text_utf8) const;
+
+private:
+    struct Code;
+    std::shared_ptr<const Code> code_;
+};
+
+} // namespace handeye
