@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "server/transport/connection.h"
+#include "server/console/door.h"
 #include "server/core.h"
 #include "server/listen_socket.h"
 
@@ -38,6 +39,8 @@ public:
     Server(ControlServerOptions options, ControlServices services)
         : core_(std::make_unique<Core>(std::move(options), std::move(services))) {
         connections_ = std::make_unique<ConnectionSet>(*core_);
+        console_ = std::make_unique<ConsoleDoor>(*core_, *connections_);
+        core_->console = console_.get();
     }
     ~Server() override;
 
@@ -65,6 +68,7 @@ private:
 
     std::unique_ptr<ConnectionSet> connections_; // before core_: connections end with its loop and take themselves out
     std::unique_ptr<Core> core_;
+    std::unique_ptr<ConsoleDoor> console_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     bool is_running_ = false;
 };
@@ -126,7 +130,7 @@ void Server::on_accept(Listener& listener, AnySocket socket) {
     if (listener.socket.port()) {
         error_code ignored;
         socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        connections_->accept(std::move(socket), listener.socket.port(), "loopback");
+        connections_->accept(std::move(socket), {.tcp_port = listener.socket.port(), .address = "loopback"});
         return;
     }
     const auto is_ours = is_same_user(socket.native_handle());
@@ -134,7 +138,7 @@ void Server::on_accept(Listener& listener, AnySocket socket) {
         log::warn("server", "refused a peer of another user on the Unix socket");
         return;
     }
-    connections_->accept(std::move(socket), std::nullopt, "unix");
+    connections_->accept(std::move(socket), {.tcp_port = std::nullopt, .address = "unix"});
 }
 
 void Server::wait_on_loop(Duration grace, std::function<bool()> is_done) {
@@ -161,6 +165,7 @@ Server::~Server() {
             error_code ignored;
             listener->acceptor.close(ignored);
         }
+        console_->close();
         closed.set_value();
     });
     closed.get_future().wait();
@@ -179,6 +184,7 @@ Server::~Server() {
         // A thread that would not end still uses these; better to leave them to the end of the process than to pull them away.
         static_cast<void>(core_.release());
         static_cast<void>(connections_.release());
+        static_cast<void>(console_.release());
     }
 }
 

@@ -32,6 +32,8 @@ struct ControlServerOptions {
     Duration idle_timeout = std::chrono::seconds(40);    ///< a silent peer is pinged after half of it
     Duration write_timeout = std::chrono::seconds(20);   ///< a peer that takes nothing for so long is closed with 4008
     std::size_t queue_bytes_max = 4U << 20U;   ///< per connection, unsent
+    Duration console_ticket_life = std::chrono::seconds(60);
+    Duration console_idle_timeout = std::chrono::seconds(30); ///< without a console the console's port closes after this
     Duration tick{};                           ///< > 0: `on_tick` runs this often on the I/O thread (watchdog)
     std::function<void()> on_tick;
 };

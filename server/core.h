@@ -17,6 +17,7 @@
 
 namespace handeye {
 
+class ConsoleDoor;
 class Peer;
 
 inline constexpr int kProtocol = 1;
@@ -51,6 +52,7 @@ struct Core {
     EventReader reader;
     Worker stopper;          ///< lets go of keys while the I/O thread goes on
     SessionHub hub;          ///< any thread
+    ConsoleDoor* console = nullptr; ///< the I/O thread's; set before it runs, ends after it
 
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);

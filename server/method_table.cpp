@@ -11,6 +11,7 @@ constexpr std::array kRows{
     MethodRow{"connection.identify", Scope::None, connection_identify},
     MethodRow{"connection.info", Scope::Observe, connection_info},
     MethodRow{"connection.ping", Scope::Observe, connection_ping},
+    MethodRow{"console.open", Scope::Admin, console_open},
     MethodRow{"control.reset_stop", Scope::Control, control_reset_stop},
     MethodRow{"control.stop_all", Scope::Control, control_stop_all},
     MethodRow{"events.subscribe", Scope::Observe, events_subscribe},

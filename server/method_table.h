@@ -26,6 +26,8 @@ const MethodRow* find_method(std::string_view name);
 void connection_identify(const Call& call);
 void connection_info(const Call& call);
 void connection_ping(const Call& call);
+// methods_console.cpp
+void console_open(const Call& call);
 // methods_control.cpp
 void control_reset_stop(const Call& call);
 void control_stop_all(const Call& call);

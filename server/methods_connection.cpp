@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // connection.*: who is there, and what both sides can do.
 #include "base/hash.h"
+#include "server/console/door.h"
 #include "server/core.h"
 #include "server/method_table.h"
 #include "server/peer.h"
@@ -29,11 +30,13 @@ json limits_json(const ControlServerOptions& options) {
             {"sessions_max", options.sessions_max}};
 }
 
-// What was asked for; everything when nothing was. An unknown name is an error, so that a typing mistake is not a demotion.
-RpcResult<ScopeSet> requested_scopes(const json& params) {
+ScopeSet scopes_at_most(const Peer::Origin& origin) { return origin.is_console ? kConsoleScopes : ScopeSet::all(); }
+
+// What was asked for; everything when nothing was; of either what this entrance allows. An unknown name is an error, so that a typing mistake is not a demotion.
+RpcResult<ScopeSet> requested_scopes(const json& params, ScopeSet at_most) {
     const auto wanted = params.find("scopes");
     if (wanted == params.end()) {
-        return ScopeSet::all();
+        return at_most;
     }
     ScopeSet scopes;
     for (const json& name : *wanted) {
@@ -41,9 +44,22 @@ RpcResult<ScopeSet> requested_scopes(const json& params) {
         if (!scope) {
             return RpcError{ErrorKind::InvalidParams, fmt::format("scopes: there is no scope \"{}\"", name.get<std::string>()), "scopes"};
         }
-        scopes.add(*scope);
+        if (at_most.has(*scope)) {
+            scopes.add(*scope);
+        }
     }
     return scopes;
+}
+
+bool knows_the_secret(const Call& call) {
+    if (call.peer.origin().is_console) { // a token is for programs: no page is ever to hold it
+        return call.core.console->enter(call.params.value("ticket", ""));
+    }
+    return !call.core.options.token.empty() && equal_constant_time(call.params.value("token", ""), call.core.options.token);
+}
+
+std::string_view principal_of(const Peer::Origin& origin) {
+    return origin.is_local_user ? "local_user" : origin.is_console ? "console" : "token";
 }
 
 bool may_enter(const Call& call) {
@@ -59,12 +75,14 @@ bool may_enter(const Call& call) {
         call.peer.close(CloseCode::RateLimited, "too many wrong tokens");
         return false;
     }
-    if (!core.options.token.empty() && equal_constant_time(call.params.value("token", ""), core.options.token)) {
+    if (knows_the_secret(call)) {
         return true;
     }
+    const std::string secret = origin.is_console ? "ticket" : "token";
+    const std::string problem = origin.is_console ? "the ticket is missing, wrong, used or too old" : "the token is missing or wrong";
     core.failures.count_failure(origin.address, now);
-    call.reply.fail(RpcError{ErrorKind::Unauthorized, "the token is missing or wrong", "token"});
-    call.peer.close(CloseCode::NotIdentified, "the token is missing or wrong");
+    call.reply.fail(RpcError{ErrorKind::Unauthorized, problem, secret});
+    call.peer.close(CloseCode::NotIdentified, problem);
     return false;
 }
 
@@ -84,16 +102,22 @@ void connection_identify(const Call& call) {
         call.peer.close(CloseCode::ProtocolUnsupported, "unsupported protocol");
         return;
     }
-    const auto scopes = requested_scopes(call.params);
+    const auto scopes = requested_scopes(call.params, scopes_at_most(call.peer.origin()));
     if (const auto* const error = std::get_if<RpcError>(&scopes); error != nullptr) {
         call.reply.fail(*error);
         return;
     }
     call.peer.set_identified(std::get<ScopeSet>(scopes), call.params.at("client").get<std::string>());
-    call.reply.ok({{"negotiated_protocol", kProtocol},
-                   {"principal", call.peer.origin().is_local_user ? "local_user" : "token"},
-                   {"scopes", names_of(call.peer.scopes())},
-                   {"limits", limits_json(call.core.options)}});
+    json result{{"negotiated_protocol", kProtocol},
+                {"principal", principal_of(call.peer.origin())},
+                {"scopes", names_of(call.peer.scopes())},
+                {"limits", limits_json(call.core.options)}};
+    if (call.peer.origin().is_console) {
+        if (const auto ticket = call.core.console->issue_return_ticket(); ticket) {
+            result["return_ticket"] = *ticket;
+        }
+    }
+    call.reply.ok(result);
 }
 
 void connection_info(const Call& call) {

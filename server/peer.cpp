@@ -22,7 +22,7 @@ std::string hello_text(const Core& core, const Peer::Origin& origin) {
                       {"version", HANDEYE_VERSION},
                       {"protocol", kProtocol},
                       {"features", {"events.resume", "events.progress", "request_key"}},
-                      {"auth", {{"methods", {origin.is_local_user ? "peer_uid" : "bearer"}}}},
+                      {"auth", {{"methods", {origin.is_local_user ? "peer_uid" : origin.is_console ? "ticket" : "bearer"}}}},
                       {"instance_id", core.instance_id}};
     return notification_text("hello", dump_json(params));
 }

@@ -40,6 +40,7 @@ public:
     struct Origin {
         bool is_local_user = false; ///< a Unix peer of this user: needs no token
         std::string address;        ///< for rate limits and logs
+        bool is_console = false;    ///< came through the console's port: a one-time ticket is its way in
     };
     Peer(Core& core, Origin origin, Link link);
     ~Peer();

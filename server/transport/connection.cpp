@@ -2,6 +2,7 @@
 #include "server/transport/connection.h"
 
 #include "base/log.h"
+#include "server/console/guard.h"
 #include "server/core.h"
 #include "server/http_guard.h"
 
@@ -32,9 +33,8 @@ RequestHead read_head(const http::request<http::empty_body>& request) {
 
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
-    Connection(ConnectionSet& set, std::uint64_t number, AnySocket socket, std::optional<std::uint16_t> tcp_port,
-               std::string address)
-        : set_(set), core_(set.core()), number_(number), tcp_port_(tcp_port), address_(std::move(address)),
+    Connection(ConnectionSet& set, std::uint64_t number, AnySocket socket, Entrance entrance)
+        : set_(set), core_(set.core()), number_(number), entrance_(std::move(entrance)),
           stream_(std::move(socket)), write_timer_(core_.loop.context()), close_timer_(core_.loop.context()) {}
     ~Connection() { set_.remove(number_); }
 
@@ -71,10 +71,30 @@ private:
             }
             return;
         }
-        if (auto refusal = check_request(read_head(parser_.get()), tcp_port_); refusal) {
-            refuse(*refusal);
-            return;
+        if (is_upgrade_wanted(read_head(parser_.get()))) {
+            upgrade();
         }
+    }
+
+    /// False: the request has had its answer, or gets it.
+    bool is_upgrade_wanted(const RequestHead& head) {
+        if (!entrance_.is_console) {
+            const auto refusal = check_request(head, entrance_.tcp_port);
+            if (refusal) {
+                refuse(*refusal);
+            }
+            return !refusal;
+        }
+        const auto routed = route_console_request(head, *entrance_.tcp_port);
+        if (const auto* const refusal = std::get_if<HttpRefusal>(&routed); refusal != nullptr) {
+            refuse(*refusal);
+        } else if (const auto* const file = std::get_if<const ConsoleFile*>(&routed); file != nullptr) {
+            send_file(**file);
+        }
+        return std::holds_alternative<ConsoleUpgrade>(routed);
+    }
+
+    void upgrade() {
         if (buffer_.size() != 0) { // bytes behind the head, before our answer: not what a WebSocket client does
             refuse({400, "the client speaks before its turn"});
             return;
@@ -90,6 +110,26 @@ private:
         response_.result(static_cast<unsigned>(refusal.status));
         response_.set(http::field::content_type, "text/plain; charset=utf-8");
         response_.body() = refusal.reason + "\n";
+        respond();
+    }
+
+    void send_file(const ConsoleFile& file) {
+        const std::string tag = entity_tag_of(file);
+        const bool is_known = parser_.get()[http::field::if_none_match] == tag;
+        response_.result(is_known ? http::status::not_modified : http::status::ok);
+        response_.set(http::field::content_type, content_type_of(file));
+        response_.set(http::field::etag, tag);
+        response_.set(http::field::cache_control, "no-cache"); // keep it, and ask each time: the program may be a newer one
+        response_.set("Content-Security-Policy", kConsoleContentPolicy);
+        response_.set("Cross-Origin-Opener-Policy", "same-origin");
+        response_.set("Cross-Origin-Resource-Policy", "same-origin");
+        response_.body() = is_known ? std::string_view() : file.text;
+        respond();
+    }
+
+    void respond() {
+        response_.set("X-Content-Type-Options", "nosniff");
+        response_.set("Referrer-Policy", "no-referrer");
         response_.keep_alive(false);
         response_.prepare_payload();
         http::async_write(stream_.next_layer(), response_, [self = shared_from_this()](error_code, std::size_t) {
@@ -102,7 +142,7 @@ private:
         if (ec) {
             return;
         }
-        peer_ = std::make_shared<Peer>(core_, Peer::Origin{!tcp_port_.has_value(), address_},
+        peer_ = std::make_shared<Peer>(core_, Peer::Origin{!entrance_.tcp_port.has_value(), entrance_.address, entrance_.is_console},
                                        Peer::Link{[weak = weak_from_this()] {
                                                       if (const auto self = weak.lock(); self) {
                                                           self->write_next();
@@ -186,8 +226,7 @@ private:
     ConnectionSet& set_;
     Core& core_;
     const std::uint64_t number_;
-    const std::optional<std::uint16_t> tcp_port_;
-    const std::string address_;
+    const Entrance entrance_;
     WebSocketStream stream_;
     beast::flat_buffer buffer_;
     http::request_parser<http::empty_body> parser_;
@@ -201,7 +240,7 @@ private:
     std::shared_ptr<Peer> peer_;
 };
 
-void ConnectionSet::accept(AnySocket socket, std::optional<std::uint16_t> tcp_port, std::string address) {
+void ConnectionSet::accept(AnySocket socket, Entrance entrance) {
     if (connections_.size() >= core_.options.connections_max) {
         return; // the socket closes with this call; a full house is the operator's to widen
     }
@@ -217,7 +256,7 @@ void ConnectionSet::accept(AnySocket socket, std::optional<std::uint16_t> tcp_po
         oldest->drop(); // newcomers get their chance: dribblers cannot fill the house
     }
     const std::uint64_t number = next_number_++;
-    const auto connection = std::make_shared<Connection>(*this, number, std::move(socket), tcp_port, std::move(address));
+    const auto connection = std::make_shared<Connection>(*this, number, std::move(socket), std::move(entrance));
     connections_[number] = connection;
     connection->start();
 }

@@ -16,12 +16,19 @@ namespace handeye {
 struct Core;
 class Connection;
 
+/// Where a socket came in.
+struct Entrance {
+    std::optional<std::uint16_t> tcp_port; ///< the listener's; unset for Unix
+    std::string address;                   ///< for rate limits and logs
+    bool is_console = false;               ///< the console's own port
+};
+
 /// All connections, in order of arrival, with the limits on their number.
 class ConnectionSet {
 public:
     explicit ConnectionSet(Core& core) : core_(core) {}
-    /// Takes a socket that a listener accepted. `tcp_port`: the listener's; unset for Unix.
-    void accept(AnySocket socket, std::optional<std::uint16_t> tcp_port, std::string address);
+    /// Takes a socket that a listener accepted.
+    void accept(AnySocket socket, Entrance entrance);
     void remove(std::uint64_t number) { connections_.erase(number); }
     void close_all(CloseCode code, const std::string& reason);
     [[nodiscard]] std::size_t size() const { return connections_.size(); }
