@@ -14,7 +14,10 @@ DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, std
     thread_ = std::thread([this, model = std::move(model), threads] { load(model, threads); });
 }
 
-DaemonModel::~DaemonModel() { thread_.join(); }
+DaemonModel::~DaemonModel() {
+    thread_.join();
+    model_.reset(); // its supervisor calls hear()
+}
 
 void DaemonModel::forget_server() {
     const std::lock_guard lock(mutex_);
@@ -32,9 +35,11 @@ void DaemonModel::load(const std::string& model, int threads) {
         finish(folder.error());
         return;
     }
-    finish(open_engine({.model_dir = *folder,
-                        .threads = threads,
-                        .on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); }}));
+    EngineProcessOptions options;
+    options.engine = {.model_dir = *folder, .threads = threads};
+    options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
+    options.on_event = [this](const EngineEvent& event) { hear(event); };
+    finish(open_engine_process(options));
 }
 
 void DaemonModel::say_loading(std::string_view stage, double share) {
@@ -46,7 +51,26 @@ void DaemonModel::say_loading(std::string_view stage, double share) {
     }
 }
 
-void DaemonModel::finish(Result<std::unique_ptr<ChatModel>> opened) {
+void DaemonModel::hear(const EngineEvent& event) {
+    const std::lock_guard lock(mutex_);
+    if (event.kind == EngineEvent::Kind::Lost) {
+        log::error("engine", "engine.lost: " + event.message);
+    } else {
+        log::warn("engine", "engine.restarted: " + event.message);
+    }
+    if (server_ == nullptr || !model_) {
+        return;
+    }
+    if (event.kind == EngineEvent::Kind::Lost) {
+        server_->set_model_loading("starting again: " + event.message);
+        (void)notify_.send("STATUS=the engine was lost and is started again: " + event.message);
+    } else {
+        server_->set_model(*model_);
+        (void)notify_.send(fmt::format("STATUS=ready with {}", model_->info().name));
+    }
+}
+
+void DaemonModel::finish(Result<std::unique_ptr<EngineProcess>> opened) {
     const std::lock_guard lock(mutex_);
     is_loading_ = false;
     if (!opened) {

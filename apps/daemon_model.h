@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads the model beside the running server, so that sockets answer from the first moment.
+// Loads the model, in a process of its own, beside the running server: sockets answer from the first moment.
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/engine_process.h"
 #include "server/control_server.h"
 #include "server/service_notify.h"
 
@@ -27,13 +27,14 @@ public:
 private:
     void load(const std::string& model, int threads);
     void say_loading(std::string_view stage, double share);
-    void finish(Result<std::unique_ptr<ChatModel>> opened);
+    void finish(Result<std::unique_ptr<EngineProcess>> opened);
+    void hear(const EngineEvent& event);
 
-    mutable std::mutex mutex_; // guards the server pointer and is_loading_
+    mutable std::mutex mutex_; // guards all but the threads
     ControlServer* server_;
     const ServiceNotify& notify_;
     bool is_loading_ = true;
-    std::unique_ptr<ChatModel> model_;
+    std::unique_ptr<EngineProcess> model_;
     std::thread thread_;
 };
 

@@ -18,7 +18,13 @@ std::string_view model_state_name(ModelState state) {
 void ModelGate::set_loading(std::string stage) {
     {
         const std::lock_guard lock(mutex_);
-        status_ = {ModelState::Loading, std::move(stage), std::nullopt};
+        if (status_.state == ModelState::Ready) {
+            ++status_.losses;
+            status_.last_loss = stage;
+        }
+        status_.state = ModelState::Loading;
+        status_.detail = std::move(stage);
+        status_.info.reset();
     }
     changed_.notify_all();
 }
@@ -27,7 +33,9 @@ void ModelGate::set_ready(ChatModel& model) {
     {
         const std::lock_guard lock(mutex_);
         model_ = &model;
-        status_ = {ModelState::Ready, "", model.info()};
+        status_.state = ModelState::Ready;
+        status_.detail.clear();
+        status_.info = model.info();
     }
     changed_.notify_all();
 }
@@ -35,7 +43,9 @@ void ModelGate::set_ready(ChatModel& model) {
 void ModelGate::set_failed(const Error& error) {
     {
         const std::lock_guard lock(mutex_);
-        status_ = {ModelState::Failed, error.message, std::nullopt};
+        status_.state = ModelState::Failed;
+        status_.detail = error.message;
+        status_.info.reset();
     }
     changed_.notify_all();
 }

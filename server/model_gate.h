@@ -26,8 +26,11 @@ public:
         ModelState state = ModelState::Missing;
         std::string detail; ///< loading: the stage; failed: why
         std::optional<ModelInfo> info;
+        int losses = 0;        ///< how often a model that was ready went away
+        std::string last_loss; ///< what was said of the last one
     };
 
+    /// After a model was ready this means that it was lost and is started again; `stage` says why.
     void set_loading(std::string stage);
     /// `model` outlives the gate.
     void set_ready(ChatModel& model);

@@ -329,6 +329,14 @@ TEST_F(SessionTest, FailsWithTheReasonWhenTheEngineIsLost) {
     EXPECT_EQ(last("engine.finished")["error"]["code"], "engine_lost");
 }
 
+TEST_F(SessionTest, AsksOnceMoreWhenTheEngineIsLostAndRecordsBoth) {
+    model_.fail_next({ErrorCode::EngineLost, "killed by signal 11"});
+    model_.add("Action: DONE()");
+    EXPECT_EQ(run().outcome, TaskOutcome::Done);
+    EXPECT_EQ(model_.requests().size(), 2U);
+    EXPECT_EQ(sink_.of_type("engine.finished").size(), 2U);
+}
+
 TEST_F(SessionTest, RefusesGoalsWithoutMeasure) {
     EXPECT_EQ(run("").outcome, TaskOutcome::Failed);
     const TaskReport report = run(std::string(100'000, 'x'));

@@ -67,7 +67,7 @@ std::string describe_process() {
 
 class ScriptedEngine final : public ChatModel {
 public:
-    ScriptedEngine() {
+    explicit ScriptedEngine(std::filesystem::path folder) : folder_(std::move(folder)) {
         info_ = {.name = "scripted", .family = "none", .weight_format = "none", .prompt = "glm-4.1v", .parameters = 7,
                  .weights_bytes = 8, .context_tokens_max = 4096};
     }
@@ -75,7 +75,8 @@ public:
 
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override {
         const Message& message = request.messages.front();
-        const std::string wish = std::get<TextPart>(message.parts.front()).text_utf8;
+        const auto* const text = std::get_if<TextPart>(&message.parts.front());
+        const std::string wish = text != nullptr ? text->text_utf8 : "";
         Completion out;
         if (wish == "segfault") {
             on_text("half an ");
@@ -112,6 +113,13 @@ public:
                     }
                 }
             }
+        } else if (std::filesystem::exists(folder_ / "answer")) { // what a whole session is told; held while "hold" is there
+            std::ifstream file(folder_ / "answer");
+            std::getline(file, out.text_utf8);
+            while (std::filesystem::exists(folder_ / "hold") && !stop.stop_requested()) {
+                on_text("x");
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            }
         } else {
             out.text_utf8 = "said: " + wish;
         }
@@ -124,6 +132,7 @@ public:
     }
 
 private:
+    std::filesystem::path folder_;
     ModelInfo info_;
 };
 
@@ -140,7 +149,7 @@ Result<std::unique_ptr<ChatModel>> open_scripted(const EngineOptions& options) {
     if (std::filesystem::exists(options.model_dir / "gone")) {
         return Error{ErrorCode::NotFound, "the checkpoint is gone"};
     }
-    return std::unique_ptr<ChatModel>(std::make_unique<ScriptedEngine>());
+    return std::unique_ptr<ChatModel>(std::make_unique<ScriptedEngine>(options.model_dir));
 }
 
 } // namespace

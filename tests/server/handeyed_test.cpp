@@ -33,7 +33,10 @@ protected:
                 {"NOTIFY_SOCKET", base + "/notify"}, {"HANDEYE_MODEL", ""}};
     }
     std::unique_ptr<Process> spawn(std::vector<std::string> options = {}) const {
-        std::vector<std::string> argv{kProgram, "--model", folder.path() / "no-model"};
+        std::vector<std::string> argv{kProgram};
+        if (std::find(options.begin(), options.end(), "--model") == options.end()) {
+            argv.insert(argv.end(), {"--model", folder.path() / "no-model"});
+        }
         argv.insert(argv.end(), options.begin(), options.end());
         return std::make_unique<Process>(argv, environment());
     }
@@ -104,6 +107,34 @@ TEST_F(Handeyed, OpensNoTcpPortByDefault) {
             EXPECT_FALSE(sockets.contains(word)) << line; // the tenth column is the inode
         }
     }
+}
+
+TEST_F(Handeyed, RestartsItsEngineAfterASegfaultAndSaysSo) {
+    const auto process = spawn_ready({"--model", HANDEYE_SOURCE_DIR "/models/nano"});
+    const auto client = connect();
+    const auto wait_for_state = [&](const std::string& state) {
+        const TimePoint deadline = soon();
+        while (info(*client)["engine"]["state"] != state && std::chrono::steady_clock::now() < deadline) {
+        }
+        return info(*client)["engine"]["state"] == state;
+    };
+    ASSERT_TRUE(wait_for_state("ready"));
+    pid_t engine = -1;
+    for (const auto& thread : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", process->pid()))) {
+        std::ifstream children(thread.path() / "children");
+        pid_t child = -1;
+        engine = children >> child ? child : engine;
+    }
+    ASSERT_GT(engine, 0);
+    ASSERT_EQ(::kill(engine, SIGSEGV), 0);
+    const TimePoint killed = std::chrono::steady_clock::now();
+    ASSERT_TRUE(wait_for_state("loading"));
+    EXPECT_LT(std::chrono::steady_clock::now() - killed, std::chrono::seconds(1));
+    ASSERT_TRUE(wait_for_state("ready"));
+    process->send_signal(SIGTERM);
+    EXPECT_EQ(process->wait(), 0);
+    EXPECT_NE(process->output().find("engine.lost"), std::string::npos) << process->output();
+    EXPECT_NE(process->output().find("engine.restarted"), std::string::npos) << process->output();
 }
 
 TEST_F(Handeyed, SigtermEndsItInGoodOrder) {
