@@ -4,7 +4,10 @@
 
 #include "server/rpc.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,20 +18,46 @@ struct Core;
 class Loop;
 class Peer;
 
-/// The answer to one request; give it once, now or later, from any thread. Copies answer the same request. A peer that has
-/// gone gets nothing; a notification gets nothing either.
+/// How a request ended: a result, or why not.
+struct Outcome {
+    std::string result_json;
+    std::optional<RpcError> error;
+};
+
+/// Who answers a request that is cancelled.
+enum class OnCancel {
+    AnswerAtOnce,    ///< the server; what the handler says later is dropped
+    HandlerAnswers,  ///< the handler, once what it was doing has stopped
+};
+/// What becomes of a request whose client has gone.
+enum class OnHangUp { GoesOn, IsCancelled };
+
+/// The answer to one request. The first one counts, the others are dropped, so it may be given now or later and from any
+/// thread. Copies answer the same request.
 class Reply {
 public:
-    Reply(Loop& loop, std::weak_ptr<Peer> peer, std::string id_json);
+    /// `deliver` is called once, on the loop.
+    Reply(Loop& loop, std::function<void(Outcome)> deliver);
     void ok(const nlohmann::json& result) const;
     void fail(const RpcError& error) const;
     void fail(const Error& error) const { fail(to_rpc_error(error)); }
+    void give(Outcome outcome) const;
+
+    /// Requested when the client cancels.
+    [[nodiscard]] std::stop_token stop() const;
+    /// To be called before the handler returns.
+    void set_cancelling(OnCancel on_cancel, OnHangUp on_hang_up) const;
+    /// The client no longer wants it: asks the handler to stop, and answers with `cancelled` unless the handler will.
+    void cancel() const;
+    void hang_up() const;
+    /// From now on cancelling this cancels `other`, whose answer becomes this one's. The loop only.
+    void pass_cancelling_to(const Reply& other) const;
+    [[nodiscard]] bool is_answered() const;
 
 private:
-    void send(std::string text) const;
-    Loop* loop_;
-    std::weak_ptr<Peer> peer_;
-    std::string id_json_;
+    struct State;
+    explicit Reply(std::shared_ptr<State> state) : state_(std::move(state)) {}
+    std::shared_ptr<State> state_;
 };
 
 /// What a handler gets. `params` has passed the method's schema; everything but `reply` is for the handler's own time.

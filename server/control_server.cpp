@@ -76,6 +76,7 @@ private:
 Result<void> Server::listen() {
     core_->instance_id = TRY(make_ulid(core_->services.clock->wall_now()));
     TRY(make_private_dir(core_->options.sessions_dir));
+    TRY(core_->ledger.open(core_->options.sessions_dir / "request_keys.jsonl"));
     for (const Endpoint& endpoint : core_->options.listen) {
         ListenSocket socket = TRY(ListenSocket::open(endpoint));
         if (socket.port() && core_->options.token.empty()) {

@@ -6,6 +6,22 @@
 #include <vector>
 
 namespace handeye {
+namespace {
+
+constexpr std::size_t kInferencesMax = 64;  // that wait
+constexpr std::size_t kInputsMax = 64;      // that wait, of one session
+constexpr std::size_t kPicturesMax = 64;
+constexpr std::size_t kReadsMax = 1024;
+
+Worker& worker_of(std::map<std::string, std::unique_ptr<Worker>>& workers, const std::string& session, std::size_t jobs_max) {
+    std::unique_ptr<Worker>& worker = workers[session];
+    if (!worker) {
+        worker = std::make_unique<Worker>(jobs_max);
+    }
+    return *worker;
+}
+
+} // namespace
 
 bool FailureLimiter::is_blocked(const std::string& address, TimePoint now) {
     Window& window = windows_[address];
@@ -18,12 +34,25 @@ bool FailureLimiter::is_blocked(const std::string& address, TimePoint now) {
 void FailureLimiter::count_failure(const std::string& address, TimePoint) { ++windows_[address].failures; }
 
 Core::Core(ControlServerOptions options_in, ControlServices services_in)
-    : options(std::move(options_in)), services(std::move(services_in)), reader(loop), stopper(1024),
+    : options(std::move(options_in)), services(std::move(services_in)), reader(loop),
+      ledger(loop, *services.clock), inference(kInferencesMax), librarian(kReadsMax), stopper(1024),
       hub(options, services, gate,
           {.on_event = [this](const std::string& session) { session_grew(session); },
            .on_progress = [this](const std::string& session, std::size_t n,
                                  const std::string& tail) { session_progressed(session, n, tail); },
-           .on_ended = [this](const std::string& session) { loop.post([this, session] { hub.reap(session); }); }}) {}
+           .on_ended = [this](const std::string& session) { loop.post([this, session] { forget(session); }); },
+           .on_kill_switch = [this] { stop_at_once("hot key"); }}) {}
+
+Worker& Core::hands_of(const std::string& session) { return worker_of(hands, session, kInputsMax); }
+
+Worker& Core::eyes_of(const std::string& session) { return worker_of(eyes, session, kPicturesMax); }
+
+// The session's thread has ended and its stop was requested: what its workers do is short now.
+void Core::forget(const std::string& session) {
+    hub.reap(session);
+    hands.erase(session);
+    eyes.erase(session);
+}
 
 // A burst of events becomes one visit to the peers: they read as far as the log goes.
 void Core::session_grew(const std::string& session) {
@@ -56,6 +85,12 @@ void Core::session_progressed(const std::string& session, std::size_t characters
             }
         }
     });
+}
+
+// From a platform's own thread: stop tokens here and now, the keys on another thread.
+void Core::stop_at_once(const std::string& reason) {
+    hub.request_stop_all();
+    (void)stopper.submit([this, reason] { hub.release_all(reason); });
 }
 
 std::size_t Core::stop_all(const std::string& reason) {

@@ -6,6 +6,7 @@
 #include "server/event_reader.h"
 #include "server/loop.h"
 #include "server/model_gate.h"
+#include "server/request_ledger.h"
 #include "server/session_hub.h"
 #include "server/worker.h"
 
@@ -37,6 +38,18 @@ private:
     std::map<std::string, Window> windows_;
 };
 
+/// For metrics. Any thread.
+struct Counters {
+    std::atomic<std::uint64_t> calls = 0;
+    std::atomic<std::uint64_t> call_failures = 0;
+    std::atomic<std::uint64_t> wrong_tokens = 0;
+    std::atomic<std::uint64_t> frames_sent = 0;
+    std::atomic<std::uint64_t> actions = 0; ///< of input.*
+    std::atomic<std::uint64_t> inferences = 0;
+    std::atomic<std::uint64_t> prompt_tokens = 0;     ///< of inferences
+    std::atomic<std::uint64_t> completion_tokens = 0; ///< of inferences
+};
+
 struct Core {
     Core(ControlServerOptions options_in, ControlServices services_in);
 
@@ -44,18 +57,30 @@ struct Core {
     const ControlServices services;
     std::string instance_id; ///< of this run of the program
     ModelGate gate;          ///< any thread
+    Counters counters;
     FailureLimiter failures;
     std::set<Peer*> peers;   ///< those that are open; each takes itself out, so this outlives the loop
     std::set<std::string> dirty_sessions; ///< guarded by dirty_mutex: sessions whose growth is not yet told to peers
     std::mutex dirty_mutex;
     Loop loop;
     EventReader reader;
+    RequestLedger ledger;
+    std::map<std::string, std::unique_ptr<Worker>> hands; ///< by session: what input.* does, one at a time
+    std::map<std::string, std::unique_ptr<Worker>> eyes;  ///< by session: what streams see
+    Worker inference;        ///< engine.infer
+    Worker librarian;        ///< recording.*
     Worker stopper;          ///< lets go of keys while the I/O thread goes on
     SessionHub hub;          ///< any thread
     ConsoleDoor* console = nullptr; ///< the I/O thread's; set before it runs, ends after it
 
+    /// Made when first asked for; ends with the session.
+    Worker& hands_of(const std::string& session);
+    Worker& eyes_of(const std::string& session);
+    void forget(const std::string& session);
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);
+    /// control.stop_all for threads that must not wait.
+    void stop_at_once(const std::string& reason);
     /// Everything of control.stop_all, on the caller's thread.
     std::size_t stop_all(const std::string& reason);
 };

@@ -17,7 +17,9 @@ enum class ErrorKind {
     Unauthorized, RateLimited, ProtocolUnsupported, ScopeDenied,
     // What a request named or wanted.
     NoSuchSession, NoSuchTask, NoSuchSubscription, SessionClosed, TaskRunning, RequestKeyReused, StopLatched,
-    EngineMissing, ShuttingDown,
+    EngineMissing, ShuttingDown, NoSuchStream, OutcomeUnknown,
+    // Authority.
+    LeaseHeld, PolicyDenied, NoSuchApproval, ApprovalStale, ApprovalDenied,
     // The program's own errors, one for each ErrorCode.
     InvalidArgument, ParseFailed, OutOfBounds, LimitExceeded, NotFound, Unsupported, PermissionDenied, Unavailable,
     Overloaded, Cancelled, DeadlineExceeded, IoFailed, OutOfMemory, EngineLost, Internal,

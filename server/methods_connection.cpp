@@ -81,6 +81,7 @@ bool may_enter(const Call& call) {
     const std::string secret = origin.is_console ? "ticket" : "token";
     const std::string problem = origin.is_console ? "the ticket is missing, wrong, used or too old" : "the token is missing or wrong";
     core.failures.count_failure(origin.address, now);
+    ++core.counters.wrong_tokens;
     call.reply.fail(RpcError{ErrorKind::Unauthorized, problem, secret});
     call.peer.close(CloseCode::NotIdentified, problem);
     return false;
@@ -148,6 +149,15 @@ void connection_ping(const Call& call) {
         result["payload"] = *payload;
     }
     call.reply.ok(result);
+}
+
+void cancel_request(const Call& call) {
+    const json& id = call.params.at("id");
+    if (!id.is_number_integer() && !id.is_string()) {
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, "id must be the id of a request", "id"});
+        return;
+    }
+    call.reply.ok({{"cancelled", call.peer.cancel(id.dump())}});
 }
 
 } // namespace handeye

@@ -55,6 +55,11 @@ ModelGate::Status ModelGate::status() const {
     return status_;
 }
 
+std::size_t ModelGate::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return turns_.size();
+}
+
 Result<ChatModel*> ModelGate::wait_ready(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, stop, [this] { return status_.state != ModelState::Loading; });

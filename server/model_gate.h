@@ -36,6 +36,8 @@ public:
     void set_ready(ChatModel& model);
     void set_failed(const Error& error);
     [[nodiscard]] Status status() const;
+    /// Questions that are being answered or wait for their turn.
+    [[nodiscard]] std::size_t waiting() const;
 
     /// Waits while the model loads. Unavailable when there is none or loading failed, Cancelled.
     Result<ChatModel*> wait_ready(const std::stop_token& stop);

@@ -4,8 +4,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "server/core.h"
-#include "server/method_table.h"
-#include "server/schema.h"
+#include "server/dispatch.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +20,7 @@ std::string hello_text(const Core& core, const Peer::Origin& origin) {
     const json params{{"server", "handeyed"},
                       {"version", HANDEYE_VERSION},
                       {"protocol", kProtocol},
-                      {"features", {"events.resume", "events.progress", "request_key"}},
+                      {"features", {"events.resume", "events.progress", "request_key", "cancel", "screen.stream"}},
                       {"auth", {{"methods", {origin.is_local_user ? "peer_uid" : origin.is_console ? "ticket" : "bearer"}}}},
                       {"instance_id", core.instance_id}};
     return notification_text("hello", dump_json(params));
@@ -31,11 +30,16 @@ std::string hello_text(const Core& core, const Peer::Origin& origin) {
 
 Peer::Peer(Core& core, Origin origin, Link link)
     : core_(core), origin_(std::move(origin)), link_(std::move(link)), queue_({.bytes_max = core.options.queue_bytes_max}),
-      feed_(core, *this) {
+      feed_(core, *this), streams_(core, *this) {
     core_.peers.insert(this);
 }
 
-Peer::~Peer() { core_.peers.erase(this); }
+Peer::~Peer() {
+    core_.peers.erase(this);
+    for (const auto& [id, reply] : under_way_) {
+        reply.hang_up();
+    }
+}
 
 void Peer::open() {
     send(hello_text(core_, origin_));
@@ -61,22 +65,30 @@ void Peer::take_text(std::string_view text) {
         send(error_text(refusal.id_json, refusal.error));
         return;
     }
-    const Reply reply(core_.loop, weak_from_this(), request->id_json);
-    const MethodRow* const method = find_method(request->method);
-    if (method == nullptr) {
-        reply.fail(RpcError{ErrorKind::UnknownMethod, fmt::format("there is no method \"{}\"", request->method), ""});
+    const std::string id = request->id_json;
+    const Reply reply(core_.loop, [weak = weak_from_this(), id](Outcome outcome) {
+        const auto self = weak.lock();
+        if (!self || id.empty()) { // gone, or a notification: nobody to tell
+            return;
+        }
+        self->under_way_.erase(id);
+        self->send(outcome.error ? error_text(id, *outcome.error) : result_text(id, outcome.result_json));
+    });
+    if (!id.empty() && !under_way_.emplace(id, reply).second) {
+        send(error_text(id, {ErrorKind::InvalidRequest, "a request with this id is under way", ""}));
         return;
     }
-    if (!scopes_.has(method->scope)) {
-        reply.fail(RpcError{ErrorKind::ScopeDenied,
-                            fmt::format("{} needs the scope {}", method->name, scope_name(method->scope)), ""});
-        return;
+    dispatch(core_, shared_from_this(), request->method, request->params, reply);
+}
+
+bool Peer::cancel(const std::string& id_json) {
+    const auto found = under_way_.find(id_json);
+    if (found == under_way_.end()) {
+        return false;
     }
-    if (const auto fault = check_params(method->name, *request->params); fault) {
-        reply.fail(*fault);
-        return;
-    }
-    method->handler({core_, *this, *request->params, reply});
+    const Reply reply = found->second; // its answer takes it out of the map
+    reply.cancel();
+    return true;
 }
 
 void Peer::take_binary() { close(CloseCode::Unsupported, "requests are text"); }
@@ -95,6 +107,13 @@ void Peer::send(std::string text) {
 void Peer::send_latest(std::string_view key, std::string text) {
     if (!is_closing_) {
         queue_.push_latest(key, std::move(text));
+        link_.wake();
+    }
+}
+
+void Peer::send_frame(std::string_view key, std::string bytes) {
+    if (!is_closing_) {
+        queue_.push_latest(key, OutMessage{std::move(bytes), true});
         link_.wake();
     }
 }

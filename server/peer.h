@@ -3,13 +3,16 @@
 // The I/O thread only.
 #pragma once
 
+#include "server/call.h"
 #include "server/event_feed.h"
 #include "server/rpc.h"
 #include "server/scope.h"
+#include "server/screen_streams.h"
 #include "server/send_queue.h"
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,6 +57,10 @@ public:
 
     void send(std::string text);
     void send_latest(std::string_view key, std::string text);
+    /// A picture; one that still waits under this key makes way for it.
+    void send_frame(std::string_view key, std::string bytes);
+    /// Cancels the request with this id; false when none is under way.
+    bool cancel(const std::string& id_json);
     void close(CloseCode code, const std::string& reason);
     /// For a client that does not read: drops what waits, says where to go on.
     void close_slow();
@@ -64,6 +71,7 @@ public:
     /// The transport has sent something.
     void on_sent();
     [[nodiscard]] EventFeed& feed() { return feed_; }
+    [[nodiscard]] ScreenStreams& streams() { return streams_; }
     [[nodiscard]] const Origin& origin() const { return origin_; }
 
     [[nodiscard]] bool is_identified() const { return is_identified_; }
@@ -81,6 +89,8 @@ private:
     const Link link_;
     SendQueue queue_;
     EventFeed feed_;
+    ScreenStreams streams_;
+    std::map<std::string, Reply> under_way_; ///< by the request's id
     ScopeSet scopes_;
     std::string client_;
     bool is_identified_ = false;

@@ -68,8 +68,8 @@ std::variant<RpcRequest, RpcRefusal> parse_request(std::string_view text, std::s
     return request;
 }
 
-std::string result_text(std::string_view id_json, const json& result) {
-    return fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{}}})", id_json, dump_json(result));
+std::string result_text(std::string_view id_json, std::string_view result_json) {
+    return fmt::format(R"({{"jsonrpc":"2.0","id":{},"result":{}}})", id_json, result_json);
 }
 
 std::string error_text(std::string_view id_json, const RpcError& error) {

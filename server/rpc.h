@@ -29,7 +29,8 @@ struct RpcRefusal {
 /// Limits: `bytes_max`, 64 levels, method of 64 bytes, string id of 128 bytes; integer ids; no batches, no positional params.
 std::variant<RpcRequest, RpcRefusal> parse_request(std::string_view text, std::size_t bytes_max);
 
-std::string result_text(std::string_view id_json, const nlohmann::json& result);
+/// `result_json` is taken as it is.
+std::string result_text(std::string_view id_json, std::string_view result_json);
 std::string error_text(std::string_view id_json, const RpcError& error);
 /// `params_json` is one JSON object, taken as it is.
 std::string notification_text(std::string_view method, std::string_view params_json);

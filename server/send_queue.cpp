@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/send_queue.h"
 
-#include <utility>
 
 namespace handeye {
 
@@ -16,7 +15,7 @@ bool SendQueue::push_must(std::string text) {
             ++item;
             continue;
         }
-        bytes_ -= item->text.size();
+        bytes_ -= item->message.bytes.size();
         ++dropped_;
         item = items_.erase(item);
     }
@@ -24,33 +23,33 @@ bool SendQueue::push_must(std::string text) {
         return false;
     }
     bytes_ += text.size();
-    items_.push_back({"", std::move(text)});
+    items_.push_back({"", {std::move(text), false}});
     return true;
 }
 
-void SendQueue::push_latest(std::string_view key, std::string text) {
+void SendQueue::push_latest(std::string_view key, OutMessage message) {
     for (Item& item : items_) {
         if (item.key == key) {
-            bytes_ += text.size();
-            bytes_ -= item.text.size();
-            item.text = std::move(text);
+            bytes_ += message.bytes.size();
+            bytes_ -= item.message.bytes.size();
+            item.message = std::move(message);
             ++dropped_;
             return;
         }
     }
-    if (!has_room(text.size())) {
+    if (!has_room(message.bytes.size())) {
         ++dropped_;
         return;
     }
-    bytes_ += text.size();
-    items_.push_back({std::string(key), std::move(text)});
+    bytes_ += message.bytes.size();
+    items_.push_back({std::string(key), std::move(message)});
 }
 
-std::string SendQueue::pop() {
-    std::string text = std::move(items_.front().text);
+OutMessage SendQueue::pop() {
+    OutMessage message = std::move(items_.front().message);
     items_.pop_front();
-    bytes_ -= text.size();
-    return text;
+    bytes_ -= message.bytes.size();
+    return message;
 }
 
 void SendQueue::clear() {

@@ -6,8 +6,14 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace handeye {
+
+struct OutMessage {
+    std::string bytes;
+    bool is_binary = false;
+};
 
 class SendQueue {
 public:
@@ -20,20 +26,21 @@ public:
     /// Replies and events. False when the queue is full: the client is too slow to be kept. An empty queue takes a
     /// message of any size, so a single large reply is never the reason.
     [[nodiscard]] bool push_must(std::string text);
-    /// Progress: replaces what waits under the same key, and is dropped when the queue is full.
-    void push_latest(std::string_view key, std::string text);
+    /// Progress and pictures: replaces what waits under the same key, and is dropped when the queue is full.
+    void push_latest(std::string_view key, std::string text) { push_latest(key, OutMessage{std::move(text), false}); }
+    void push_latest(std::string_view key, OutMessage message);
 
     [[nodiscard]] bool is_empty() const { return items_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] std::size_t dropped() const { return dropped_; }
     /// Must not be empty.
-    std::string pop();
+    OutMessage pop();
     void clear();
 
 private:
     struct Item {
         std::string key; ///< empty: must
-        std::string text;
+        OutMessage message;
     };
     [[nodiscard]] bool has_room(std::size_t bytes) const;
 

@@ -5,21 +5,36 @@
 export const protocol = 1;
 
 export const methods = {
+  "$/cancelRequest": {scope: "none", params: ["id"], required: ["id"]},
   "connection.identify": {scope: "none", params: ["protocol", "client", "token", "ticket", "scopes"], required: ["protocol", "client"]},
   "connection.info": {scope: "observe", params: [], required: []},
   "connection.ping": {scope: "observe", params: ["payload"], required: []},
   "console.open": {scope: "admin", params: [], required: []},
   "control.reset_stop": {scope: "control", params: [], required: []},
   "control.stop_all": {scope: "control", params: ["reason"], required: []},
+  "engine.infer": {scope: "engine", params: ["messages", "max_tokens", "temperature", "top_p", "seed", "thinking", "thinking_budget", "stream", "request"], required: ["messages"]},
+  "engine.selftest": {scope: "engine", params: [], required: []},
+  "engine.stats": {scope: "engine", params: [], required: []},
+  "engine.status": {scope: "observe", params: [], required: []},
   "events.subscribe": {scope: "observe", params: ["sessions", "types", "from_seq", "max_lag", "progress"], required: []},
   "events.unsubscribe": {scope: "observe", params: ["subscription"], required: ["subscription"]},
+  "frames.ack": {scope: "observe", params: ["stream", "seq"], required: ["stream", "seq"]},
+  "input.act": {scope: "control", params: ["session", "action", "lease", "request_key"], required: ["session", "action"]},
+  "input.act_many": {scope: "control", params: ["session", "actions", "lease", "request_key"], required: ["session", "actions"]},
+  "input.key": {scope: "control", params: ["session", "keys", "lease", "request_key"], required: ["session", "keys"]},
+  "input.release_all": {scope: "control", params: ["session"], required: ["session"]},
+  "input.type": {scope: "control", params: ["session", "text", "secret", "lease", "request_key"], required: ["session", "text"]},
   "recording.blob": {scope: "record", params: ["session", "hash"], required: ["session", "hash"]},
-  "screen.capture": {scope: "observe", params: ["session", "format", "max_px"], required: ["session"]},
-  "session.close": {scope: "control", params: ["session"], required: ["session"]},
+  "screen.capture": {scope: "observe", params: ["session", "format", "max_px", "region"], required: ["session"]},
+  "screen.displays": {scope: "observe", params: ["session"], required: ["session"]},
+  "screen.stream_start": {scope: "observe", params: ["session", "format", "max_px", "max_fps", "max_in_flight"], required: ["session"]},
+  "screen.stream_stop": {scope: "observe", params: ["stream"], required: ["stream"]},
+  "screen.windows": {scope: "observe", params: ["session"], required: ["session"]},
+  "session.close": {scope: "control", params: ["session", "request_key"], required: ["session"]},
   "session.create": {scope: "control", params: ["platform", "target", "request_key"], required: ["platform"]},
   "session.get": {scope: "observe", params: ["session"], required: ["session"]},
   "session.list": {scope: "observe", params: [], required: []},
-  "task.cancel": {scope: "control", params: ["task"], required: ["task"]},
+  "task.cancel": {scope: "control", params: ["task", "request_key"], required: ["task"]},
   "task.get": {scope: "observe", params: ["task"], required: ["task"]},
   "task.run": {scope: "control", params: ["session", "goal", "budget", "policy", "surface", "request_key"], required: ["session", "goal"]},
   "task.wait": {scope: "observe", params: ["task", "timeout_ms"], required: ["task"]},
@@ -33,6 +48,7 @@ export const events = [
   "budget.exceeded",
   "control.stop",
   "engine.finished",
+  "input.released",
   "loop.suspected",
   "observation.captured",
   "prompt.built",
@@ -66,6 +82,13 @@ export const errorKinds = {
   "stop_latched": {retryable: true, meaning: "Everything was stopped; control.reset_stop comes first."},
   "engine_missing": {retryable: false, meaning: "No model is loaded and none is being loaded."},
   "shutting_down": {retryable: true, meaning: "The server is ending."},
+  "no_such_stream": {retryable: false, meaning: "This connection has no such stream."},
+  "outcome_unknown": {retryable: false, meaning: "The server ended while the first call with this request_key ran; it is not repeated."},
+  "lease_held": {retryable: true, meaning: "Somebody else holds the control of this session; `control.status` says who."},
+  "policy_denied": {retryable: false, meaning: "The policy does not allow this action."},
+  "no_such_approval": {retryable: false, meaning: "No approval has this id."},
+  "approval_stale": {retryable: false, meaning: "The approval is decided, has expired, or its picture has changed."},
+  "approval_denied": {retryable: false, meaning: "A person said no."},
   "invalid_argument": {retryable: false, meaning: "Something in the request is out of contract."},
   "parse_failed": {retryable: false, meaning: "Text or bytes do not follow their format."},
   "out_of_bounds": {retryable: false, meaning: "A coordinate, offset or size lies outside its limit."},
@@ -127,7 +150,7 @@ export class Client {
   identity = null;
 
   /** Opens `url`, waits for hello, identifies. `WebSocketClass` is for programs without a global WebSocket. */
-  async connect(url, {token, client = "handeye client", scopes, WebSocketClass = globalThis.WebSocket} = {}) {
+  async connect(url, {token, ticket, client = "handeye client", scopes, WebSocketClass = globalThis.WebSocket} = {}) {
     const socket = new WebSocketClass(url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
@@ -141,6 +164,7 @@ export class Client {
       protocol,
       client,
       ...(token === undefined ? {} : {token}),
+      ...(ticket === undefined ? {} : {ticket}),
       ...(scopes === undefined ? {} : {scopes}),
     });
     return this.identity;

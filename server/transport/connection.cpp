@@ -189,14 +189,14 @@ private:
         }
         is_writing_ = true;
         outgoing_ = peer_->queue().pop();
-        stream_.text(true);
+        stream_.text(!outgoing_.is_binary);
         write_timer_.expires_after(core_.options.write_timeout);
         write_timer_.async_wait([weak = weak_from_this()](error_code ec) {
             if (const auto self = weak.lock(); self && !ec) {
                 self->peer_->close_slow();
             }
         });
-        stream_.async_write(asio::buffer(outgoing_), [self = shared_from_this()](error_code ec, std::size_t) { self->on_write(ec); });
+        stream_.async_write(asio::buffer(outgoing_.bytes), [self = shared_from_this()](error_code ec, std::size_t) { self->on_write(ec); });
     }
 
     void on_write(error_code ec) {
@@ -231,7 +231,7 @@ private:
     beast::flat_buffer buffer_;
     http::request_parser<http::empty_body> parser_;
     http::response<http::string_body> response_;
-    std::string outgoing_;
+    OutMessage outgoing_;
     bool is_writing_ = false;
     bool is_close_sent_ = false;
     std::optional<websocket::close_reason> close_;

@@ -27,7 +27,7 @@ TEST(SendQueue, KeepsTheOrder) {
     queue.push_latest("p", "b");
     ASSERT_TRUE(queue.push_must("c"));
     for (const char* text : {"a", "b", "c"}) {
-        EXPECT_EQ(queue.pop(), text);
+        EXPECT_EQ(queue.pop().bytes, text);
     }
     EXPECT_TRUE(queue.is_empty());
     EXPECT_EQ(queue.bytes(), 0U);
@@ -38,8 +38,8 @@ TEST(SendQueue, NewestProgressReplacesTheWaitingOne) {
     queue.push_latest("p", "old");
     queue.push_latest("q", "other");
     queue.push_latest("p", "newest");
-    EXPECT_EQ(queue.pop(), "newest");
-    EXPECT_EQ(queue.pop(), "other");
+    EXPECT_EQ(queue.pop().bytes, "newest");
+    EXPECT_EQ(queue.pop().bytes, "other");
     EXPECT_EQ(queue.dropped(), 1U);
 }
 
@@ -48,8 +48,8 @@ TEST(SendQueue, ProgressMakesWayForReplies) {
     ASSERT_TRUE(queue.push_must("12345"));
     queue.push_latest("p", "12345");
     ASSERT_TRUE(queue.push_must("67890"));
-    EXPECT_EQ(queue.pop(), "12345");
-    EXPECT_EQ(queue.pop(), "67890");
+    EXPECT_EQ(queue.pop().bytes, "12345");
+    EXPECT_EQ(queue.pop().bytes, "67890");
 }
 
 TEST(SendQueue, IsFullByBytesAndByMessages) {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/manual_action.h"
+
+#include "actions/parse.h"
+#include "agent/events.h"
+#include "base/json.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+double ms(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
+// The one place where words are taken out: before anything is stored.
+void hide_text(json& value) {
+    if (value.is_object()) {
+        for (auto& [key, inner] : value.items()) {
+            const bool holds_text = (key == "text" || key == "type" || key == "summary" || key == "call") && inner.is_string();
+            if (holds_text) {
+                inner = "(secret)";
+            } else {
+                hide_text(inner);
+            }
+        }
+    } else if (value.is_array()) {
+        for (json& inner : value) {
+            hide_text(inner);
+        }
+    }
+}
+
+Result<void> store(const ManualContext& with, const ManualAction& manual, SessionEvent event) {
+    json data = json::parse(event.data_json, nullptr, false);
+    data.erase("task"); // of no task, no step
+    data.erase("step");
+    data.erase("attempt");
+    data["input"] = true;
+    data["by"] = manual.by;
+    if (manual.secrecy == Secrecy::Secret) {
+        hide_text(data);
+        event.blobs.clear();
+    }
+    event.data_json = dump_json(data);
+    event.mono = with.clock.now();
+    event.wall = with.clock.wall_now();
+    TRY(with.sink.on_event(event));
+    return {};
+}
+
+// As the agent's: what the rules on windows look at. Unknown windows stay unset, which no allow rule takes.
+void add_windows(ActionFacts& facts, Platform& platform) {
+    std::vector<WindowInfo> windows;
+    for (const Point point : facts.points) {
+        Result<WindowInfo> window = platform.window_at(point);
+        if (!window) {
+            return;
+        }
+        windows.push_back(*std::move(window));
+    }
+    if (facts.points.empty() && uses_keyboard(facts.action)) {
+        const Result<std::vector<WindowInfo>> all = platform.windows();
+        if (!all) {
+            return;
+        }
+        const auto focused = std::find_if(all->begin(), all->end(), [](const WindowInfo& window) { return window.is_focused; });
+        windows.push_back(focused == all->end() ? WindowInfo{} : *focused);
+    }
+    if (!windows.empty()) {
+        facts.windows = std::move(windows);
+    }
+}
+
+GateDecision decide(const ManualResult& so_far, const ManualContext& with) {
+    ActionFacts facts = facts_of(so_far.action, so_far.plan, with.clock.wall_now());
+    if (with.gate.needs_windows()) {
+        add_windows(facts, with.platform);
+    }
+    GateDecision decision = with.gate.decide(facts);
+    if (decision.gate == Gate::Ask) {
+        decision.gate = with.may_approve ? Gate::Allow : Gate::Deny;
+        decision.reason = with.may_approve ? "asked for by somebody who may approve it" : "a person has to approve this; the scope approve is needed";
+    }
+    return decision;
+}
+
+Result<void> execute_into(ManualResult& out, const ManualContext& with, const std::stop_token& stop) {
+    const auto before = [&with](const Op&) { return with.may_go_on ? with.may_go_on() : Result<void>(); };
+    Result<ActionResult> result = execute(out.plan, with.platform, with.clock, {.settle = with.settle, .before = before}, stop);
+    if (result) {
+        out.result = *std::move(result);
+        return {};
+    }
+    out.result.certainty = Certainty::Refused;
+    out.result.reason = result.error().message;
+    return {};
+}
+
+} // namespace
+
+Result<ManualResult> perform_manually(const ManualAction& manual, const ManualContext& with, const std::stop_token& stop) {
+    ManualResult out;
+    out.action = TRY(parse_action(manual.action_text));
+    ParsedReply proposed;
+    proposed.action = out.action;
+    TRY(store(with, manual, events::action_proposed({}, proposed)));
+    const DisplayInfo display = TRY(with.platform.display());
+    const std::vector<Element> elements = TRY(with.platform.elements());
+    Result<Plan> plan = resolve(out.action, {.picture = display.size, .target = display.size, .elements = elements});
+    if (plan) {
+        out.plan = *std::move(plan);
+        out.gate = decide(out, with);
+        TRY(store(with, manual, events::action_gated({}, out.gate)));
+    }
+    if (!plan || out.gate.gate != Gate::Allow) {
+        out.result.certainty = Certainty::Refused;
+        out.result.reason = plan ? out.gate.reason : plan.error().message;
+    } else if (stop.stop_requested()) {
+        return Error{ErrorCode::Cancelled, "cancelled before the first event"};
+    } else {
+        TRY(with.platform.capture()); // the picture that "changed" is measured against
+        TRY(execute_into(out, with, stop));
+    }
+    TRY(store(with, manual, events::action_executed({}, out.plan, out.result)));
+    return out;
+}
+
+std::string to_json_text(const ManualResult& done) {
+    const ActionResult& result = done.result;
+    json points = json::array();
+    for (const CoordinateChain& chain : done.plan.points) {
+        points.push_back({{"x", chain.target.point.x}, {"y", chain.target.point.y}});
+    }
+    json out{{"verb", verb_name(done.action)},
+             {"certainty", certainty_name(result.certainty)},
+             {"reason", result.reason},
+             {"route", result.route},
+             {"points", points},
+             {"events_sent", result.events_sent},
+             {"changed", result.settled.has_changed},
+             {"settled", result.settled.is_quiet},
+             {"input_ms", ms(result.input_time)},
+             {"settle_ms", ms(result.settle_time)}};
+    if (result.landed) {
+        out["landed"] = {{"x", result.landed->x}, {"y", result.landed->y}};
+    }
+    return dump_json(out);
+}
+
+} // namespace handeye

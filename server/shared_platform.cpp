@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/shared_platform.h"
+
+namespace handeye {
+
+Result<Screenshot> SharedPlatform::peek() {
+    const std::lock_guard lock(mutex_);
+    Result<Screenshot> shot = platform_->capture();
+    if (shot && seen_hash_ != 0 && shot->image.content_hash() != seen_hash_) {
+        has_changed_ = true;
+    }
+    return shot;
+}
+
+Result<Screenshot> SharedPlatform::capture() {
+    const std::lock_guard lock(mutex_);
+    Result<Screenshot> shot = platform_->capture();
+    has_changed_ = false;
+    seen_hash_ = shot ? shot->image.content_hash() : 0;
+    return shot;
+}
+
+Result<Settled> SharedPlatform::settle(const SettleOptions& options, std::stop_token stop) {
+    const std::lock_guard lock(mutex_);
+    Result<Settled> settled = platform_->settle(options, std::move(stop));
+    if (settled) {
+        settled->has_changed = settled->has_changed || has_changed_;
+        has_changed_ = false;
+        seen_hash_ = 0; // what it saw is the new reference, and has no picture
+    }
+    return settled;
+}
+
+Result<DisplayInfo> SharedPlatform::display() {
+    const std::lock_guard lock(mutex_);
+    return platform_->display();
+}
+
+Result<std::vector<Element>> SharedPlatform::elements() {
+    const std::lock_guard lock(mutex_);
+    return platform_->elements();
+}
+
+Result<std::vector<WindowInfo>> SharedPlatform::windows() {
+    const std::lock_guard lock(mutex_);
+    return platform_->windows();
+}
+
+Result<WindowInfo> SharedPlatform::window_at(Point in_target) {
+    const std::lock_guard lock(mutex_);
+    return platform_->window_at(in_target);
+}
+
+Result<std::optional<Point>> SharedPlatform::pointer() {
+    const std::lock_guard lock(mutex_);
+    return platform_->pointer();
+}
+
+Result<void> SharedPlatform::inject(const InputEvent& event) {
+    const std::lock_guard lock(mutex_);
+    return platform_->inject(event);
+}
+
+Result<TextResult> SharedPlatform::type_text(std::string_view text_utf8, std::stop_token stop) {
+    const std::lock_guard lock(mutex_);
+    return platform_->type_text(text_utf8, std::move(stop));
+}
+
+Result<void> SharedPlatform::perform(const Command& command) {
+    const std::lock_guard lock(mutex_);
+    return platform_->perform(command);
+}
+
+Result<void> SharedPlatform::watch_person(PersonWatch watch) {
+    const std::lock_guard lock(mutex_);
+    return platform_->watch_person(std::move(watch));
+}
+
+Result<void> SharedPlatform::release_all() { return platform_->release_all(); }
+
+} // namespace handeye

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session's platform for its several users: the agent's thread, a person's input, live views. Each call has the platform to
+// itself. peek() is for watchers: the agent still hears of every change that a watcher saw first.
+#pragma once
+
+#include "agent/session.h" // with it Platform
+
+#include <memory>
+#include <mutex>
+
+namespace handeye {
+
+/// Any thread.
+class SharedPlatform final : public Platform {
+public:
+    explicit SharedPlatform(std::unique_ptr<Platform> platform) : platform_(std::move(platform)) {}
+
+    /// The picture now, without the agent noticing: its next settle() still tells of what has changed since its own last look.
+    Result<Screenshot> peek();
+
+    Result<DisplayInfo> display() override;
+    Result<Screenshot> capture() override;
+    Result<std::vector<Element>> elements() override;
+    Result<std::vector<WindowInfo>> windows() override;
+    Result<WindowInfo> window_at(Point in_target) override;
+    Result<std::optional<Point>> pointer() override;
+    Result<void> inject(const InputEvent& event) override;
+    Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
+    Result<void> perform(const Command& command) override;
+    Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
+    Result<void> watch_person(PersonWatch watch) override;
+    /// Does not wait for the others.
+    Result<void> release_all() override;
+
+private:
+    const std::unique_ptr<Platform> platform_;
+    std::mutex mutex_; // one call at a time; guards the two below
+    std::uint64_t seen_hash_ = 0;   ///< of the picture that the agent knows; 0: none
+    bool has_changed_ = false;      ///< a watcher saw another one
+};
+
+} // namespace handeye
