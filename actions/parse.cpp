@@ -50,8 +50,8 @@ using Pool = std::vector<const Candidate*>;
 
 class ReplyParser {
 public:
-    ReplyParser(SplitReply split, Dialect expected, Sequence sequence)
-        : split_(std::move(split)), answer_(split_.answer), expected_(expected), sequence_(sequence) {}
+    ReplyParser(SplitReply split, Dialect expected, Sequence sequence, ReplyEnd end)
+        : split_(std::move(split)), answer_(split_.answer), expected_(expected), sequence_(sequence), end_(end) {}
 
     Result<ParsedReply> run() {
         labels_ = find_labels(answer_);
@@ -59,6 +59,9 @@ public:
         scan();
         settle_labels();
         const Candidate* chosen = TRY(choose());
+        if (end_ == ReplyEnd::Truncated && is_cut_off(*chosen)) {
+            return Error{ErrorCode::ParseFailed, "the answer was cut off in the middle of its action: write less before it"};
+        }
         reply_.dialect = chosen->dialect;
         for (const std::string& warning : chosen->warnings) {
             reply_.warnings.push_back(warning);
@@ -71,6 +74,12 @@ public:
 
 private:
     [[nodiscard]] std::string_view text_of(TextSpan span) const { return answer_.substr(span.begin, span.end - span.begin); }
+
+    /// A lone line has no closing mark of its own: at the very end of the text it may be half a line.
+    [[nodiscard]] bool is_cut_off(const Candidate& candidate) const {
+        const bool is_line = candidate.dialect == Dialect::GlmWebMarks;
+        return candidate.was_repaired || (is_line && trim(answer_.substr(candidate.span.end)).empty());
+    }
 
     /// Every candidate of the answer, box by box and between them, so that nothing reaches across a box token.
     void scan() {
@@ -326,6 +335,7 @@ private:
     std::string_view answer_;
     Dialect expected_;
     Sequence sequence_;
+    ReplyEnd end_;
     std::vector<FieldLabel> labels_;
     std::vector<BoxSpan> boxes_;
     std::vector<Candidate> candidates_;
@@ -351,7 +361,7 @@ std::string join_reasoning(std::string_view reasoning, std::string_view content,
     return end == ReplyEnd::Complete ? std::string(reasoning) : fmt::format("<think>{}", reasoning);
 }
 
-Result<ParsedReply> parse_reply(std::string_view reply_utf8, Dialect expected, Sequence sequence) {
+Result<ParsedReply> parse_reply(std::string_view reply_utf8, Dialect expected, Sequence sequence, ReplyEnd end) {
     if (reply_utf8.size() > kReplyBytesMax) {
         return too_long(reply_utf8.size());
     }
@@ -359,7 +369,7 @@ Result<ParsedReply> parse_reply(std::string_view reply_utf8, Dialect expected, S
     if (split.is_thinking_open) {
         return Error{ErrorCode::ParseFailed, "the thinking was cut off before an action: think less and write the action"};
     }
-    return ReplyParser(std::move(split), expected, sequence).run();
+    return ReplyParser(std::move(split), expected, sequence, end).run();
 }
 
 Result<Action> parse_action(std::string_view text_utf8) {

@@ -41,7 +41,9 @@ std::string join_reasoning(std::string_view reasoning, std::string_view content,
 /// Pure. Tries the `expected` dialect first, then the others. ParseFailed explains, in words fit for the model's next
 /// prompt, what was missing; an answer without an action is always an error, never Finish.
 /// Text over 1 MiB is refused (LimitExceeded). Time is linear in the text.
-Result<ParsedReply> parse_reply(std::string_view reply_utf8, Dialect expected, Sequence sequence = Sequence::LastOnly);
+/// An action that had to be repaired counts only in a complete reply: in a truncated one it is half of something.
+Result<ParsedReply> parse_reply(std::string_view reply_utf8, Dialect expected, Sequence sequence = Sequence::LastOnly,
+                                ReplyEnd end = ReplyEnd::Complete);
 
 /// One action alone, in any dialect or in canonical JSON: command line, API, task files.
 Result<Action> parse_action(std::string_view text_utf8);

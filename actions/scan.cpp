@@ -125,7 +125,7 @@ private:
     }
 
     void add(TextSpan span, const Call& call, Dialect dialect, bool was_repaired) {
-        Candidate candidate{span, Fault{}, dialect, {}};
+        Candidate candidate{span, Fault{}, dialect, {}, was_repaired};
         if (was_repaired) {
             candidate.warnings.emplace_back("repaired quotes or brackets");
         }

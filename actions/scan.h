@@ -18,6 +18,7 @@ struct Candidate {
     Built built;
     Dialect dialect = Dialect::GlmDesktop;
     std::vector<std::string> warnings;
+    bool was_repaired = false; ///< quotes or brackets were missing
 };
 
 /// Places in the text that scanning needs to know beforehand; both lists are sorted.

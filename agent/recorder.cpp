@@ -30,7 +30,9 @@ Result<FileDescriptor> take_lock(const std::filesystem::path& path) {
     for (int attempt = 0; attempt < 16; ++attempt) {
         FileDescriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!lock.is_open()) {
-            return Error{ErrorCode::IoFailed, fmt::format("cannot create {}: {}", name, std::strerror(errno))};
+            const bool is_absent = errno == ENOENT || errno == ENOTDIR;
+            const ErrorCode code = is_absent ? ErrorCode::NotFound : errno == EACCES ? ErrorCode::PermissionDenied : ErrorCode::IoFailed;
+            return Error{code, fmt::format("cannot create {}: {}", path.string(), std::strerror(errno))};
         }
         if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
             return Error{ErrorCode::Overloaded, fmt::format("{} is being written by another recorder", path.string())};
@@ -95,7 +97,7 @@ Result<void> check_tables(sqlite::Database& database, const std::filesystem::pat
     const std::string owner = TRY(database.read_text("SELECT value FROM meta WHERE key='session_id'"));
     if (owner != session_id) {
         return Error{ErrorCode::InvalidArgument,
-                     fmt::format("{} belongs to session {}, not to {}", path.string(), owner, session_id)};
+                     fmt::format("{} exists and belongs to session {}: choose another file", path.string(), owner)};
     }
     if (TRY(database.read_integer("SELECT count(*) FROM meta WHERE key='sealed'")) != 0) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} is sealed: nothing can be added", path.string())};
@@ -212,16 +214,17 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const std::filesystem::path& pa
     impl->lock = TRY(take_lock(path));
     const bool is_new = TRY(create_if_missing(path));
     impl->database = TRY(sqlite::Database::open(path, sqlite::Access::ReadWrite));
+    // A crash between creation and the first commit leaves an empty file: it is as good as new.
+    const bool is_empty = is_new || TRY(impl->database.read_integer("SELECT count(*) FROM sqlite_schema")) == 0;
+    if (!is_empty) {
+        TRY(check_tables(impl->database, path, session_id)); // before anything changes it
+    }
     TRY(impl->database.execute("PRAGMA journal_mode=WAL"));
     TRY(impl->database.execute("PRAGMA wal_autocheckpoint=4000"));
     TRY(impl->set_mode(Durability::Synced));
-    // A crash between creation and the first commit leaves an empty file: it is as good as new.
-    const bool is_empty = is_new || TRY(impl->database.read_integer("SELECT count(*) FROM sqlite_schema")) == 0;
     if (is_empty) {
         TRY(write_tables(impl->database, session_id));
         TRY(sync_folder(path));
-    } else {
-        TRY(check_tables(impl->database, path, session_id));
     }
     impl->head = TRY(read_head(impl->database, session_id));
     impl->insert_event = TRY(impl->database.prepare(

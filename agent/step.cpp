@@ -6,6 +6,7 @@ namespace handeye {
 std::string_view task_outcome_name(TaskOutcome outcome) {
     switch (outcome) {
     case TaskOutcome::Done: return "done";
+    case TaskOutcome::Unconfirmed: return "unconfirmed";
     case TaskOutcome::Infeasible: return "infeasible";
     case TaskOutcome::BudgetExceeded: return "budget_exceeded";
     case TaskOutcome::Stuck: return "stuck";
@@ -21,6 +22,7 @@ std::string_view task_outcome_name(TaskOutcome outcome) {
 int task_exit_code(TaskOutcome outcome) {
     switch (outcome) {
     case TaskOutcome::Done: return 0;
+    case TaskOutcome::Unconfirmed:
     case TaskOutcome::Infeasible:
     case TaskOutcome::BudgetExceeded:
     case TaskOutcome::Stuck:

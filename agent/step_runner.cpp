@@ -4,11 +4,14 @@
 #include "agent/step_stage.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace handeye {
 namespace {
+
+bool is_whole(StopReason reason) { return reason == StopReason::StopToken || reason == StopReason::StopText; }
 
 std::string describe_policy(const Policy& policy) {
     std::string out;
@@ -223,7 +226,8 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     }
 
     const Stopwatch watch(with_.clock, step.timings.parse);
-    Result<ParsedReply> parsed = parse_reply(step.reply.text_utf8, prompt.dialect);
+    Result<ParsedReply> parsed = parse_reply(step.reply.text_utf8, prompt.dialect, Sequence::LastOnly,
+                                             is_whole(step.reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated);
     if (parsed) {
         step.parsed = *std::move(parsed);
         TRY(with_.log.emit(events::action_proposed(at_, *step.parsed)));
@@ -244,12 +248,18 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     }
     parse_failures_ = 0;
     if (step.gate.gate == Gate::Deny) {
+        was_refused_ = true;
         return ++denials_ < kDenialsMax
                    ? std::nullopt
                    : std::optional(TaskEnd{TaskOutcome::Denied, fmt::format("policy refused {} actions in a row: {}", kDenialsMax, step.gate.reason)});
     }
     denials_ = 0;
     const Action& action = step.parsed->action;
+    const bool was_refused = std::exchange(was_refused_, step.result.certainty == Certainty::Refused);
+    if (!step.plan.ops.empty()) {
+        ++acted_;
+        effects_ += step.result.certainty == Certainty::Confirmed || step.result.certainty == Certainty::Unverifiable ? 1 : 0;
+    }
     if (const auto* said = std::get_if<Answer>(&action)) {
         answer_ = said->text_utf8;
         return said->ends_task ? std::optional(TaskEnd{TaskOutcome::Done, "the model answered"}) : std::nullopt;
@@ -259,6 +269,10 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     }
     if (const auto* finished = std::get_if<Finish>(&action)) {
         const bool is_done = finished->verdict == Verdict::Success;
+        if (is_done && (was_refused || (acted_ > 0 && effects_ == 0))) {
+            return TaskEnd{TaskOutcome::Unconfirmed, was_refused ? "the model says that the goal is reached, but its last action was refused"
+                                                                 : "the model says that the goal is reached, but no action had an effect that was seen"};
+        }
         const std::string fallback = is_done ? "the model says that the goal is reached" : "the model says that it cannot be done";
         return TaskEnd{is_done ? TaskOutcome::Done : TaskOutcome::Infeasible,
                        finished->message_utf8.empty() ? fallback : finished->message_utf8};

@@ -3,8 +3,11 @@
 #include "apps/cli/command.h"
 #include "base/log.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -33,6 +36,23 @@ int report_error(const Error& error, bool json) {
     return exit_code(error.code);
 }
 
+/// --help and --version end here too, with 0.
+int report_bad_use(const CLI::App& app, const CLI::ParseError& problem, int argc, char** argv) {
+    const std::vector<std::string_view> words(argv + 1, argv + argc);
+    const bool is_json = std::find(words.begin(), words.end(), "--json") != words.end();
+    const auto first = std::find_if(words.begin(), words.end(), [](std::string_view word) { return !word.starts_with('-'); });
+    const bool is_command = std::any_of(kCommands.begin(), kCommands.end(), [&](const CommandRow& row) {
+        return first != words.end() && *first == row.name;
+    });
+    if (problem.get_exit_code() != 0 && first != words.end() && !is_command) {
+        return report_error({ErrorCode::InvalidArgument, fmt::format("\"{}\" is no command; `handeye --help` lists them", *first)}, is_json);
+    }
+    if (problem.get_exit_code() != 0 && is_json) {
+        return report_error({ErrorCode::InvalidArgument, problem.what()}, is_json);
+    }
+    return app.exit(problem) == 0 ? 0 : 2;
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"handeye looks at a screen, thinks with a local vision-reasoning model, and acts with mouse and keyboard."};
     app.name("handeye");
@@ -54,7 +74,7 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
-        return app.exit(problem) == 0 ? 0 : 2;
+        return report_bad_use(app, problem, argc, argv);
     }
     log::set_level(verbose ? log::Level::Debug : log::Level::Warn);
     const StopSignals signals;

@@ -29,6 +29,26 @@ std::filesystem::path xdg(const char* variable, const char* below_home) {
     return std::filesystem::path(home != nullptr ? home : "/") / below_home / "handeye";
 }
 
+Result<void> write_all(const FileDescriptor& file, const std::filesystem::path& path, std::string_view bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t put = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+        if (put < 0 && errno != EINTR) {
+            return system_error("cannot write", path);
+        }
+        done += put > 0 ? static_cast<std::size_t>(put) : 0;
+    }
+    return {};
+}
+
+Result<void> write_through(const std::filesystem::path& path, std::string_view bytes) {
+    const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file.is_open()) {
+        return system_error("cannot write to", path);
+    }
+    return write_all(file, path, bytes);
+}
+
 } // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -38,7 +58,7 @@ FileDescriptor::~FileDescriptor() {
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)); // a FIFO would wait for its writer
     struct stat info {};
     if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
         return system_error("cannot open", path);
@@ -70,27 +90,26 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
 }
 
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view bytes, int mode) {
-    const std::filesystem::path beside = path.string() + fmt::format(".{}.part", ::getpid());
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+        return write_through(path, bytes); // /dev/stdout, a pipe: a new file in its place is not what was meant
+    }
+    std::error_code is_no_link;
+    const std::filesystem::path linked = std::filesystem::canonical(path, is_no_link);
+    const std::filesystem::path& target = is_no_link ? path : linked; // a link stays a link
+    const std::filesystem::path beside = target.string() + fmt::format(".{}.part", ::getpid());
     const FileDescriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!file.is_open()) {
-        return system_error("cannot create", beside);
+        return system_error("cannot create", path);
     }
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t put = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-        if (put < 0 && errno != EINTR) {
-            const Error error = system_error("cannot write", beside);
-            ::unlink(beside.c_str());
-            return error;
-        }
-        done += put > 0 ? static_cast<std::size_t>(put) : 0;
+    Result<void> written = write_all(file, path, bytes);
+    if (written && (::fsync(file.get()) != 0 || ::rename(beside.c_str(), target.c_str()) != 0)) {
+        written = system_error("cannot finish", path);
     }
-    if (::fsync(file.get()) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
-        const Error error = system_error("cannot finish", path);
+    if (!written) {
         ::unlink(beside.c_str());
-        return error;
     }
-    return {};
+    return written;
 }
 
 std::filesystem::path config_dir() { return xdg("XDG_CONFIG_HOME", ".config"); }

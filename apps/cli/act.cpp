@@ -38,7 +38,11 @@ std::string to_text(const Action& action, const ActionResult& result) {
     if (result.landed) {
         text += fmt::format(", pointer at ({}, {})", result.landed->x, result.landed->y);
     }
-    text += fmt::format(", by {}, {}", result.route, result.settled.has_changed ? "the screen changed" : "no change seen");
+    if (result.events_sent > 0) {
+        text += fmt::format(", by {}, {}", result.route, result.settled.has_changed ? "the screen changed" : "no change seen");
+    } else {
+        text += ", nothing was sent";
+    }
     return result.reason.empty() ? text : text + ": " + result.reason;
 }
 
@@ -74,6 +78,9 @@ Runner declare_act(CLI::App& app) {
             print_json(to_json(action, plan, result));
         } else {
             print(to_text(action, result));
+        }
+        if (std::holds_alternative<AskUser>(action)) {
+            return 4;
         }
         const bool fell_short = result.certainty == Certainty::Partial || result.certainty == Certainty::Refused;
         return context.stop.stop_requested() ? 3 : fell_short ? 1 : 0;

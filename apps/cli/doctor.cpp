@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "platforms/probe.h"
 
+#include <algorithm>
 #include <array>
 
 #include <CLI/CLI.hpp>
@@ -92,6 +93,42 @@ Row check_typing(Platform& platform, ProbeWindow& probe, const std::stop_token& 
     return passed("type", fmt::format("{} characters of Unicode arrived exactly, by {}", sent->characters_sent, sent->route));
 }
 
+/// One stored answer of the reference implementation: frame.png and prompt.txt in, answer.txt out.
+struct Golden {
+    std::string name;
+    std::string prompt;
+    std::optional<Image> frame;
+    std::string answer;
+};
+
+/// Those beside a model, in `eval/golden/`; empty where there are none.
+Result<std::vector<Golden>> read_goldens(const std::filesystem::path& folder) {
+    constexpr std::size_t kTextBytesMax = 1U << 20U;
+    std::vector<Golden> goldens;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+        Golden golden{entry.path().filename().string()};
+        golden.prompt = TRY(read_file(entry.path() / "prompt.txt", kTextBytesMax));
+        golden.answer = TRY(read_file(entry.path() / "answer.txt", kTextBytesMax));
+        golden.answer.resize(std::min(golden.answer.size(), golden.answer.rfind("<|user|>"))); // the stop token, which no text has
+        golden.frame = TRY(read_image(entry.path() / "frame.png"));
+        goldens.push_back(std::move(golden));
+    }
+    return goldens;
+}
+
+Result<Completion> answer(ChatModel& model, const Golden& golden, const std::stop_token& stop) {
+    ChatRequest request;
+    request.max_new_tokens = 96;
+    Message message;
+    message.parts.emplace_back(TextPart{golden.prompt});
+    if (golden.frame) {
+        message.parts.emplace_back(ImagePart{*golden.frame});
+    }
+    request.messages.push_back(std::move(message));
+    return model.generate(request, {}, stop);
+}
+
 Row check_engine(const std::string& model_option, const std::stop_token& stop) {
     const Result<std::filesystem::path> model_dir = find_model(model_option);
     if (!model_dir) {
@@ -101,31 +138,31 @@ Row check_engine(const std::string& model_option, const std::stop_token& stop) {
     if (!model) {
         return failed("engine", model.error().message, "");
     }
-    const auto golden = *model_dir / "eval" / "golden";
-    const Result<Image> frame = read_image(golden / "frame.png");
-    const Result<std::string> prompt = read_file(golden / "prompt.txt", 1U << 20U);
-    const Result<std::string> want = read_file(golden / "answer.txt", 1U << 20U);
-    const bool has_golden = frame && prompt && want;
-    ChatRequest request;
-    request.max_new_tokens = 96;
-    Message message;
-    message.parts.emplace_back(TextPart{has_golden ? *prompt : "Say hello."});
-    if (has_golden) {
-        message.parts.emplace_back(ImagePart{*frame});
+    Result<std::vector<Golden>> goldens = read_goldens(*model_dir / "eval" / "golden");
+    if (!goldens) {
+        return failed("engine", goldens.error().message, "");
     }
-    request.messages.push_back(std::move(message));
-    const Result<Completion> reply = (*model)->generate(request, {}, stop);
-    if (!reply) {
-        return failed("engine", reply.error().message, "");
+    const std::size_t count = goldens->size();
+    if (goldens->empty()) {
+        goldens->push_back({"", "Say hello.", std::nullopt, ""});
     }
     const ModelInfo& info = (*model)->info();
-    if (has_golden && reply->text_utf8 != *want) {
-        return failed("engine", fmt::format("{} answered \"{}\", the reference \"{}\"", info.name, reply->text_utf8, *want),
-                      "handeye models verify --model DIR --cases DIR");
+    int tokens = 0;
+    for (const Golden& golden : *goldens) {
+        const Result<Completion> reply = answer(**model, golden, stop);
+        if (!reply) {
+            return failed("engine", reply.error().message, "");
+        }
+        tokens += reply->usage.completion_tokens;
+        if (count > 0 && reply->text_utf8 != golden.answer) {
+            return failed("engine",
+                          fmt::format("{}: {} answered \"{}\", the reference \"{}\"", golden.name, info.name, reply->text_utf8, golden.answer),
+                          "handeye models verify --model DIR --cases DIR");
+        }
     }
-    return passed("engine", fmt::format("{} ({} {}): {} tokens{}", info.name, info.family, info.weight_format,
-                                        reply->usage.completion_tokens,
-                                        has_golden ? ", equal to the reference's" : ", no golden beside this model"));
+    return passed("engine", fmt::format("{} ({} {}): {} tokens, {}", info.name, info.family, info.weight_format, tokens,
+                                        count > 0 ? fmt::format("{} of {} answers equal to the reference's", count, count)
+                                                  : "no answers of the reference beside this model"));
 }
 
 std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token& stop) {

@@ -25,7 +25,11 @@ Runner declare_report(CLI::App& app) {
         if (out.empty()) {
             out = std::filesystem::path(options->recording).replace_extension(".html");
         }
-        TRY(write_file_atomic(out, html));
+        std::error_code problem;
+        if (std::filesystem::equivalent(out, options->recording, problem)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} is the recording itself: name another file with -o", out.string())};
+        }
+        TRY(write_file_atomic(out, html, 0600)); // it holds what the recording holds
         if (context.json) {
             print_json({{"file", out.string()}, {"bytes", html.size()}, {"session", recording.session_id()}});
         } else {

@@ -9,6 +9,9 @@
 #include "base/hash.h"
 #include "engine/engine.h"
 
+#include <algorithm>
+#include <array>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -17,6 +20,10 @@ namespace handeye::cli {
 namespace {
 
 constexpr std::size_t kGoalBytesMax = 64U << 10U;
+
+/// What a daemon decides for itself: with any of these the task runs in this program.
+constexpr std::array kLocalOptions{"--in-process", "--model",           "--record",         "--prompt",      "--prompts-dir",
+                                   "--threads",    "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
 
 struct RunOptions {
     TargetSpec target;
@@ -125,6 +132,10 @@ Result<int> run_here(const RunOptions& options, const Context& context) {
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));
     const SessionOptions session_options = TRY(to_session_options(options, session_id));
+    std::error_code problem;
+    if (!options.record.empty() && std::filesystem::exists(options.record, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} exists: name a new file with --record", options.record)};
+    }
     const std::filesystem::path file = options.record.empty() ? session_file_path(session_id) : std::filesystem::path(options.record);
     if (options.record.empty()) {
         TRY(make_private_dir(file.parent_path()));
@@ -151,7 +162,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     app.add_option("--daemon", options.daemon, "Run in this daemon: unix:PATH or HOST:PORT (default: the user's own, if it runs)");
-    app.add_flag("--in-process", options.in_process, "Do not look for a daemon");
+    app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
     const char* const limits = "Limits";
     app.add_option("--max-steps", options.max_steps, "Steps at most")->check(CLI::Range(1, 100000))->capture_default_str()->group(limits);
     app.add_option("--max-seconds", options.max_seconds, "Wall time at most")->check(CLI::Range(0.001, 1e7))->capture_default_str()->group(limits);
@@ -172,14 +183,16 @@ void declare_options(CLI::App& app, RunOptions& options) {
 Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
-    app.footer("Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
+    app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
+               "--prompts-dir --threads --thinking-budget --max-new-tokens --temperature --seed.\n"
+               "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
-    return [options](const Context& context) -> Result<int> {
+    return [options, &app](const Context& context) -> Result<int> {
         TRY(check_goal(options->goal));
-        const bool is_local = options->in_process || !options->model.empty() || !options->record.empty() || !options->prompts_dir.empty();
+        const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
+        const bool is_local = local != kLocalOptions.end();
         if (is_local && !options->daemon.empty()) {
-            return Error{ErrorCode::InvalidArgument,
-                         "--daemon cannot be combined with --model, --record, --prompts-dir or --in-process: those are the daemon's own"};
+            return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own", *local)};
         }
         if (!is_local) {
             const RemoteTask task{.daemon = options->daemon,

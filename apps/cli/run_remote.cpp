@@ -23,8 +23,8 @@ constexpr Duration kOpenDeadline = std::chrono::seconds(60); ///< session.create
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
 constexpr Duration kForever = std::chrono::hours(24 * 365);
 
-constexpr std::array<TaskOutcome, 9> kOutcomes{
-    TaskOutcome::Done,        TaskOutcome::Infeasible, TaskOutcome::BudgetExceeded, TaskOutcome::Stuck, TaskOutcome::ParseFailures,
+constexpr std::array<TaskOutcome, 10> kOutcomes{
+    TaskOutcome::Done,        TaskOutcome::Unconfirmed, TaskOutcome::Infeasible, TaskOutcome::BudgetExceeded, TaskOutcome::Stuck, TaskOutcome::ParseFailures,
     TaskOutcome::Denied,      TaskOutcome::NeedsPerson, TaskOutcome::Stopped,       TaskOutcome::Failed};
 
 TaskOutcome outcome_from_name(const std::string& name) {
@@ -60,15 +60,16 @@ public:
                                   {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}},
                                   kOpenDeadline),
                              "session"));
-        EventPrinter printer(session_, context_.json);
-        TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
-        task_ = TRY(field(call("task.run", task_params(task)), "task"));
-        const TaskOutcome outcome = TRY(follow(printer));
-        TRY(call("session.close", {{"session", session_}}));
-        if (!context_.json) {
-            print(fmt::format("{} (in the daemon, session {})", task_outcome_name(outcome), session_));
+        const Result<TaskOutcome> outcome = carry_out(task);
+        const Result<json> closed = call("session.close", {{"session", session_}}); // also when the task could not be started
+        if (!outcome) {
+            return outcome.error();
         }
-        return task_exit_code(outcome);
+        TRY(closed);
+        if (!context_.json) {
+            print(fmt::format("{} (in the daemon, session {})", task_outcome_name(*outcome), session_));
+        }
+        return task_exit_code(*outcome);
     }
 
 private:
@@ -100,6 +101,13 @@ private:
             params["policy"] = {{"allow_verbs", options.policy.allow_verbs}, {"deny_verbs", options.policy.deny_verbs}};
         }
         return params;
+    }
+
+    Result<TaskOutcome> carry_out(const RemoteTask& task) {
+        EventPrinter printer(session_, context_.json);
+        TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
+        task_ = TRY(field(call("task.run", task_params(task)), "task"));
+        return follow(printer);
     }
 
     Result<TaskOutcome> follow(EventPrinter& printer) {

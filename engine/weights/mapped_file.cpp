@@ -25,7 +25,7 @@ Error os_error(const std::filesystem::path& path, const char* what, int error) {
 } // namespace
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
-    const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)); // a FIFO would wait for its writer
     if (!fd.is_open()) {
         return os_error(path, "cannot open", errno);
     }

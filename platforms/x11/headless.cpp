@@ -7,9 +7,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -17,10 +20,12 @@ namespace handeye::x11 {
 
 namespace {
 
-constexpr int kServerPatienceMs = 15'000;
+constexpr Duration kServerPatience = std::chrono::seconds(15);
 constexpr Duration kManagerPatience = std::chrono::seconds(15);
 constexpr Duration kManagerLook = std::chrono::milliseconds(5);
 constexpr Duration kManagerAnswer = std::chrono::milliseconds(50);
+constexpr std::string_view kFolderPrefix = "handeye-x11-";
+constexpr std::time_t kAbandonedAgeS = 60;
 constexpr int kSideMin = 64;
 constexpr int kSideMax = 16'384;
 constexpr std::size_t kCookieBytes = 16;
@@ -62,33 +67,63 @@ void append_counted(std::string& out, std::string_view bytes) {
 }
 
 /// Reads the display number that the server writes once it listens.
-Result<std::string> read_display_number(int fd, const GuardedChild& server) {
+Result<std::string> read_display_number(int fd, const GuardedChild& server, Clock& clock) {
+    const TimePoint deadline = clock.now() + kServerPatience;
     std::string digits;
-    for (int waited = 0; waited < kServerPatienceMs; waited += 20) {
+    while (clock.now() < deadline) {
         pollfd ready{fd, POLLIN, 0};
+        bool is_over = false;
         if (poll(&ready, 1, 20) > 0) {
             char c = 0;
-            while (read(fd, &c, 1) == 1) {
+            ssize_t got = 0;
+            while ((got = read(fd, &c, 1)) == 1) {
                 if (c == '\n') {
                     return digits;
                 }
                 digits += c;
             }
+            is_over = got == 0; // it closed its end without a number
         }
-        if (server.has_ended()) {
+        if (is_over || server.has_ended()) {
             return Error{ErrorCode::Unavailable, "Xvfb ended at once: see `Xvfb :99` for its reason"};
         }
     }
     return Error{ErrorCode::DeadlineExceeded, "Xvfb did not come up within 15 s"};
 }
 
-Result<std::filesystem::path> make_folder() {
+FileDescriptor open_folder(const std::filesystem::path& folder) {
+    return FileDescriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+/// Removes the folders of owners that were killed: theirs is the lock that nobody holds. A young one may not be locked yet.
+void remove_abandoned(const std::filesystem::path& parent) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+        if (!entry.path().filename().string().starts_with(kFolderPrefix)) {
+            continue;
+        }
+        const FileDescriptor folder = open_folder(entry.path());
+        struct stat info {};
+        if (folder.is_open() && fstat(folder.get(), &info) == 0 && info.st_uid == getuid() &&
+            std::time(nullptr) - info.st_mtime > kAbandonedAgeS && flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
+            std::filesystem::remove_all(entry.path(), error);
+        }
+    }
+}
+
+Result<std::filesystem::path> make_folder(FileDescriptor& lock) {
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
     std::error_code error;
     const bool has_runtime = runtime != nullptr && std::filesystem::is_directory(runtime, error);
-    std::string path = (has_runtime ? std::string(runtime) : "/tmp") + "/handeye-x11-XXXXXX";
+    const std::filesystem::path parent = has_runtime ? runtime : "/tmp";
+    remove_abandoned(parent);
+    std::string path = parent / (std::string(kFolderPrefix) + "XXXXXX");
     if (mkdtemp(path.data()) == nullptr) {
         return Error{ErrorCode::IoFailed, fmt::format("cannot create a private folder like {}", path)};
+    }
+    lock = open_folder(path);
+    if (!lock.is_open() || flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return Error{ErrorCode::IoFailed, fmt::format("cannot lock {}", path)};
     }
     return std::filesystem::path(path);
 }
@@ -103,8 +138,8 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
                                  size.height_px, kSideMin, kSideMin, kSideMax, kSideMax)};
     }
     std::unique_ptr<HeadlessDisplay> display(new HeadlessDisplay);
-    display->folder_ = TRY(make_folder());
-    TRY(display->start_server(size));
+    display->folder_ = TRY(make_folder(display->lock_));
+    TRY(display->start_server(size, clock));
     if (options.with_window_manager) {
         TRY(display->start_window_manager(clock));
     }
@@ -133,7 +168,7 @@ Result<void> HeadlessDisplay::write_authority(std::string_view display_number) c
     return write_file_atomic(authority_file(), entry, 0600);
 }
 
-Result<void> HeadlessDisplay::start_server(Size size) {
+Result<void> HeadlessDisplay::start_server(Size size, Clock& clock) {
     const auto program = find_program("Xvfb");
     if (!program) {
         return Error{ErrorCode::Unavailable, "--headless needs Xvfb: apt-get install xvfb"};
@@ -155,7 +190,7 @@ Result<void> HeadlessDisplay::start_server(Size size) {
                                        "tcp", "-noreset", "-dpi", "96", "-auth", authority_file().string()},
                                       merged_environment({}), to_us.get()));
     to_us = FileDescriptor();
-    const std::string number = TRY(read_display_number(from_server.get(), *server_));
+    const std::string number = TRY(read_display_number(from_server.get(), *server_, clock));
     address_.name = ":" + number;
     return write_authority(number);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/geometry.h"
 #include "platforms/x11/child.h"
 #include "platforms/x11/client_sync.h"
@@ -37,11 +38,12 @@ public:
 
 private:
     HeadlessDisplay() = default;
-    Result<void> start_server(Size size);
+    Result<void> start_server(Size size, Clock& clock);
     Result<void> start_window_manager(Clock& clock);
     Result<void> write_authority(std::string_view display_number) const;
 
     std::filesystem::path folder_;
+    FileDescriptor lock_; ///< on the folder, while its owner lives
     DisplayAddress address_;
     std::unique_ptr<GuardedChild> server_;
     std::unique_ptr<GuardedChild> window_manager_;

@@ -12,6 +12,19 @@
 namespace handeye {
 namespace {
 
+TEST(TruncatedReply, HoldsNoActionThatHadToBeRepaired) {
+    for (const auto& [reply, dialect] : {std::pair{"Action: left_click(start_box='[858,107]', element_info='Save", Dialect::GlmDesktop},
+                                         {"Action: type(content='rm -rf /tmp/ol", Dialect::GlmDesktop},
+                                         {"{\"action_type\": \"input_text\", \"text\": \"half", Dialect::GlmMobile},
+                                         {"Type [3] [half", Dialect::GlmWebMarks}}) {
+        EXPECT_FALSE(parse_reply(reply, dialect, Sequence::LastOnly, ReplyEnd::Truncated)) << reply;
+    }
+    const auto whole = parse_reply("Action: left_click(start_box='[858,107]', element_info='Save')\nMemory: [{\"a", Dialect::GlmDesktop,
+                                   Sequence::LastOnly, ReplyEnd::Truncated);
+    EXPECT_TRUE(whole) << whole.error().message; // what was cut came after the action
+    EXPECT_TRUE(parse_reply("Action: left_click(start_box='[858,107]', element_info='Save", Dialect::GlmDesktop)); // merely sloppy
+}
+
 TEST(ParseReply, SplitsADesktopAnswer) {
     const auto parsed = parse_reply("<think>Hm.</think>I click Save. <|begin_of_box|>left_click(start_box='[5,6]')<|end_of_box|>\n"
                                     "Memory:\n[{\"a\": 1},\n {\"b\": 2}]",
