@@ -45,9 +45,13 @@ Result<int> run(const std::string& daemon, const std::string& platform, const st
             continue;
         }
         const json event = json::parse(note.params_json);
-        std::cout << event.at("seq") << ' ' << event.at("type").get<std::string>() << std::endl;
-        if (event.at("type") == "task.finished") {
-            const std::string outcome = event.at("data").at("outcome");
+        const json& data = event.at("data");
+        if (event.at("type") == "action.proposed") {
+            std::cout << "step " << data.value("step", 0) << "  " << data.value("summary", "") << std::flush;
+        } else if (event.at("type") == "task.step_finished") {
+            std::cout << "  " << data.value("result", "") << std::endl;
+        } else if (event.at("type") == "task.finished") {
+            const std::string outcome = data.at("outcome");
             std::cout << "outcome: " << outcome << std::endl;
             TRY(call(client, "session.close", {{"session", session.at("session")}}));
             return outcome == "done" ? 0 : 1;

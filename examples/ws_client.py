@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hands a goal to a running handeyed and prints what happens (needs the package python3-websockets).
 
-    ws_client.py GOAL [--window TITLE] [--platform x11] [--daemon unix:PATH | HOST:PORT] [--token-file FILE]
+    ws_client.py GOAL [--window TITLE | --headless WxH --launch COMMAND] [--platform x11] [--daemon unix:PATH | HOST:PORT] [--token-file FILE]
 """
 import argparse
 import asyncio
@@ -56,6 +56,8 @@ async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("goal")
     parser.add_argument("--window", default="")
+    parser.add_argument("--headless", default="", help="a screen of its own, WIDTHxHEIGHT")
+    parser.add_argument("--launch", action="append", default=[], help="a program to start there (repeatable)")
     parser.add_argument("--platform", default="x11")
     parser.add_argument("--daemon", default=default_daemon())
     parser.add_argument("--token-file")
@@ -69,7 +71,8 @@ async def main():
         hello = await client.next_notification()
         print(f"hello from {hello['params']['server']} {hello['params']['version']}")
         await client.call("connection.identify", **identity)
-        target = {"window": options.window} if options.window else {}
+        wanted = {"window": options.window, "headless": options.headless, "launch": options.launch}
+        target = {key: value for key, value in wanted.items() if value}
         session = (await client.call("session.create", platform=options.platform, target=target))["session"]
         await client.call("events.subscribe", sessions=[session], from_seq=1)
         await client.call("task.run", session=session, goal=options.goal)
@@ -77,13 +80,19 @@ async def main():
             message = await client.next_notification()
             if message["method"] != "event":
                 continue
-            event = message["params"]
-            print(f"{event['seq']:4} {event['type']}")
-            if event["type"] == "task.finished":
-                print(f"outcome: {event['data']['outcome']}")
+            data, kind = message["params"]["data"], message["params"]["type"]
+            if kind == "action.proposed":
+                print(f"step {data.get('step')}  {data.get('summary', '')}", end="", flush=True)
+            elif kind == "task.step_finished":
+                print(f"  {data.get('result', '')}")
+            elif kind == "task.finished":
+                print(f"outcome: {data['outcome']}")
                 await client.call("session.close", session=session)
-                return 0 if event["data"]["outcome"] == "done" else 1
+                return 0 if data["outcome"] == "done" else 1
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except OSError as problem:
+        sys.exit(f"ws_client.py: no handeyed there: {problem}")
