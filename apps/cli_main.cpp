@@ -16,10 +16,11 @@
 namespace handeye::cli {
 namespace {
 
-constexpr std::array<CommandRow, 9> kCommands{{
+constexpr std::array<CommandRow, 10> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot},
     {"act", "Perform one action on a target", declare_act},
+    {"console", "Open the daemon's page in a browser", declare_console},
     {"report", "Write a recording as one HTML page", declare_report},
     {"verify", "Check that nobody changed a recording", declare_verify},
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor},

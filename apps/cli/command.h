@@ -35,6 +35,7 @@ struct CommandRow {
 // One per file of this folder.
 Runner declare_act(CLI::App& app);
 Runner declare_bench(CLI::App& app);
+Runner declare_console(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
 Runner declare_models(CLI::App& app);
 Runner declare_platforms(CLI::App& app);

@@ -1,1 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
+// The console: gets in with its one-time ticket, shows the view that the address names, and keeps Stop in reach.
+import {button, fill, h, icon} from "./dom.js";
+import {Client, methods} from "./protocol.js";
+import {Approvals} from "./approvals.js";
+import {showChat} from "./chat.js";
+import {showEngine} from "./engine.js";
+import {showLive} from "./live.js";
+import {showSessions} from "./sessions.js";
+import {showTimeline} from "./timeline.js";
+
+const ticketKey = "handeye.ticket";
+const views = {
+  sessions: {title: "Sessions", show: showSessions},
+  approvals: {title: "Approvals", show: (app, place) => app.approvals.show(place)},
+  timeline: {title: "Timeline", show: showTimeline},
+  engine: {title: "Engine", show: showEngine},
+  chat: {title: "Chat", show: showChat},
+  session: {title: "Session", show: showLive, isHidden: true},
+};
+const quietTypes = ["approval.requested", "approval.decided", "approval.expired", "control.stop", "control.lease", "session.opened",
+                    "session.closed", "session.state", "task.started", "task.state", "task.finished"];
+
+const place = document.getElementById("main");
+const stopButton = document.getElementById("stop");
+const resetButton = document.getElementById("reset");
+let endView = null;
+
+const app = {
+  client: new Client(),
+  approvals: null,
+  limits: {},
+  scopes: [],
+  can: (method) => method in methods,
+  call: (method, params) => app.client.call(method, params),
+  /** Does something that may be refused, and says so. */
+  async attempt(what, action) {
+    try {
+      return await action();
+    } catch (error) {
+      notice("bad", `${what}: ${error.message}`);
+      return undefined;
+    }
+  },
+  notice,
+  go: (address) => { location.hash = address; },
+};
+
+/** Says something for a while; an error stays until it is put away. */
+function notice(kind, text) {
+  const line = h("p", {class: `note ${kind}`}, text, button("Dismiss", () => line.remove(), "link"));
+  document.getElementById("notices").append(line);
+  if (kind !== "bad") setTimeout(() => line.remove(), 6000);
+}
+
+/** The ticket of the address leaves it at once; the one of a reload waits in this tab's own store. */
+function takeTicket() {
+  const found = /^#ticket=([0-9a-f]{64})$/.exec(location.hash);
+  if (found) history.replaceState(null, "", location.pathname);
+  const ticket = found?.[1] ?? sessionStorage.getItem(ticketKey);
+  sessionStorage.removeItem(ticketKey);
+  return ticket ?? "";
+}
+
+function showLatch(isLatched) {
+  resetButton.hidden = !isLatched;
+  document.body.classList.toggle("latched", isLatched);
+}
+
+async function stopAll() {
+  stopButton.disabled = true;
+  const done = await app.attempt("Stop", () => app.call("control.stop_all", {reason: "console"}));
+  stopButton.disabled = false;
+  if (done) {
+    showLatch(true);
+    notice("warn", `Stopped ${done.stopped_tasks} task(s); nothing is pressed. No task starts until tasks are allowed again.`);
+  }
+}
+
+async function reset() {
+  if (await app.attempt("Allow tasks again", () => app.call("control.reset_stop"))) {
+    showLatch(false);
+    notice("plain", "Tasks may run again.");
+  }
+}
+
+function address() {
+  const [view, argument = ""] = location.hash.replace(/^#\/?/, "").split("/");
+  return views[view] ? {view, argument: decodeURIComponent(argument)} : {view: "sessions", argument: ""};
+}
+
+function showTabs(current) {
+  fill(document.getElementById("tabs"), Object.entries(views).filter(([, view]) => !view.isHidden).map(([name, view]) => {
+    const waiting = name === "approvals" ? app.approvals.waiting : 0;
+    return h("a", {href: `#/${name}`, "aria-current": name === current ? "page" : null}, icon(name), h("span", {}, view.title),
+             waiting > 0 ? h("b", {class: "bubble", "aria-label": `${waiting} waiting`}, waiting) : null);
+  }));
+}
+
+async function route() {
+  const {view, argument} = address();
+  endView?.();
+  endView = null;
+  showTabs(view);
+  document.title = `${views[view].title} · handeye console`;
+  fill(place);
+  const end = await app.attempt(views[view].title, () => views[view].show(app, place, argument));
+  if (address().view === view && address().argument === argument) endView = end ?? null;
+  else end?.();
+}
+
+function showOut(reason) {
+  const link = document.getElementById("link");
+  link.textContent = "disconnected";
+  link.className = "badge bad";
+  stopButton.disabled = true;
+  endView?.();
+  endView = null;
+  fill(place, h("section", {class: "card gate"}, h("h1", {}, "This page is not connected"), h("p", {}, reason),
+                h("p", {}, "Each ticket lets one page in, once. Get a new one in a terminal:"), h("pre", {}, "handeye console"),
+                h("p", {class: "soft"}, "To stop everything without the console: ", h("code", {}, "handeye stop"), " or ",
+                  h("code", {}, "kill -USR1"), " at the daemon.")));
+}
+
+async function enter() {
+  const ticket = takeTicket();
+  if (!ticket) return showOut("It was opened without a ticket.");
+  app.client.on("close", ({reason}) => showOut(reason ? `The daemon closed the connection: ${reason}.` : "The connection to the daemon ended."));
+  try {
+    const identity = await app.client.connect(`ws://${location.host}/ws`, {ticket, client: "console"});
+    sessionStorage.setItem(ticketKey, identity.return_ticket ?? "");
+    app.limits = identity.limits;
+    app.scopes = identity.scopes;
+  } catch (error) {
+    return showOut(`${error.message}.`);
+  }
+  const link = document.getElementById("link");
+  link.textContent = "connected";
+  link.className = "badge ok";
+  app.approvals = new Approvals(app, () => showTabs(address().view));
+  app.client.on("event", (event) => {
+    if (event.type === "control.stop") showLatch(true);
+    app.approvals.hear(event);
+  });
+  await app.attempt("Events", () => app.call("events.subscribe", {types: quietTypes}));
+  await app.approvals.load();
+  showLatch((await app.call("connection.info")).stop_latched);
+  addEventListener("hashchange", route);
+  return route();
+}
+
+stopButton.addEventListener("click", stopAll);
+resetButton.addEventListener("click", reset);
+enter();

@@ -165,6 +165,7 @@ export class Client {
       client,
       ...(token === undefined ? {} : {token}),
       ...(ticket === undefined ? {} : {ticket}),
+      ...(ticket === undefined ? {} : {ticket}),
       ...(scopes === undefined ? {} : {scopes}),
     });
     return this.identity;

@@ -45,7 +45,7 @@ export class Client {
   identity = null;
 
   /** Opens `url`, waits for hello, identifies. `WebSocketClass` is for programs without a global WebSocket. */
-  async connect(url, {token, client = "handeye client", scopes, WebSocketClass = globalThis.WebSocket} = {}) {
+  async connect(url, {token, ticket, client = "handeye client", scopes, WebSocketClass = globalThis.WebSocket} = {}) {
     const socket = new WebSocketClass(url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
@@ -59,6 +59,7 @@ export class Client {
       protocol,
       client,
       ...(token === undefined ? {} : {token}),
+      ...(ticket === undefined ? {} : {ticket}),
       ...(scopes === undefined ? {} : {scopes}),
     });
     return this.identity;
