@@ -141,6 +141,9 @@ public:
     virtual Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) = 0;
     /// Unsupported, with what is possible here, where the platform has no such thing.
     virtual Result<void> perform(const Command& command) = 0;
+    /// How the program that was launched last failed ("ended with exit code 2"); empty while it runs, when it ended well, and
+    /// where that cannot be known.
+    virtual std::string launch_failure() { return {}; }
 
     /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
     virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;

@@ -19,7 +19,7 @@ const views = {
   session: {title: "Session", show: showLive, isHidden: true},
 };
 const quietTypes = ["approval.requested", "approval.decided", "approval.expired", "control.stop", "control.lease", "session.opened",
-                    "session.closed", "session.state", "task.started", "task.state", "task.finished"];
+                    "session.closed", "session.state", "task.started", "task.state", "task.finished", "engine.finished"];
 
 const place = document.getElementById("main");
 const stopButton = document.getElementById("stop");
@@ -43,6 +43,11 @@ const app = {
     }
   },
   notice,
+  tokensPerSecond: NaN,
+  /** Of the newest answer, whoever asked: {usage, timings_ms}. */
+  hearSpeed({usage, timings_ms: timings}) {
+    if (usage?.completion_tokens > 1 && timings?.decode > 0) app.tokensPerSecond = (usage.completion_tokens / timings.decode) * 1000;
+  },
   go: (address) => { location.hash = address; },
 };
 
@@ -140,6 +145,7 @@ async function enter() {
   app.approvals = new Approvals(app, () => showTabs(address().view));
   app.client.on("event", (event) => {
     if (event.type === "control.stop") showLatch(true);
+    if (event.type === "engine.finished") app.hearSpeed(event.data);
     app.approvals.hear(event);
   });
   await app.attempt("Events", () => app.call("events.subscribe", {types: quietTypes}));

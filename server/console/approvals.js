@@ -4,9 +4,11 @@ import {badge, button, bytesOf, empty, facts, fill, h} from "./dom.js";
 
 const aroundPx = 60; // shown around the part that must stay as it is
 
-/** An action in words: "click at (120, 48)". */
+/** An action in words: "click at (120, 48)". Takes the canonical form, or {action, target} as approvals have it. */
 export function inWords(action) {
-  const given = typeof action === "string" ? parsed(action) : (action ?? {});
+  const {action: inner, target} = action ?? {};
+  const place = target?.[0] ? {x: target[0].x, y: target[0].y} : {};
+  const given = {...(inner ?? action ?? {}), ...place};
   const verb = String(given.verb ?? "act").replaceAll("_", " ");
   const at = given.x !== undefined ? ` at (${given.x}, ${given.y})` : "";
   const to = given.to_x !== undefined ? ` to (${given.to_x}, ${given.to_y})` : "";
@@ -15,20 +17,10 @@ export function inWords(action) {
   return `${verb}${at}${to}${rest.length > 0 ? ` ${rest.join(" ")}` : ""}`;
 }
 
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {verb: text};
-  }
-}
-
 /** Where the action goes, in target pixels. */
-function placeOf(action, crop) {
-  const given = typeof action === "string" ? parsed(action) : (action ?? {});
-  const first = given.points?.[0] ?? given.places?.[0] ?? given;
-  if (Number.isFinite(first.x)) return {x: first.x, y: first.y};
-  return crop ? {x: crop.x + crop.width / 2, y: crop.y + crop.height / 2} : null;
+function placeOf(action) {
+  const first = action?.target?.[0];
+  return first ? {x: first.x, y: first.y} : null;
 }
 
 export class Approvals {
@@ -98,7 +90,7 @@ export class Approvals {
       if (ms > 0 && card.isConnected) this.#timer = setTimeout(tick, 500);
     };
     const decide = (decision) => async () => {
-      const done = await this.#app.attempt("Decision", () => this.#app.call("approval.decide", {approval: one.approval, decision}));
+      const done = await this.#app.attempt("Decision", () => this.#app.call("approval.decide", {approval: one.approval, decision, action_digest: one.action_digest}));
       this.#waiting.delete(one.approval);
       this.#changed();
       card.remove();
@@ -131,7 +123,7 @@ export class Approvals {
     const pen = canvas.getContext("2d");
     pen.drawImage(picture, -x, -y);
     picture.close();
-    const place = placeOf(one.action, one.crop);
+    const place = placeOf(one.action);
     if (!place) return;
     for (const [width, colour] of [[5, "#fff"], [2.5, "#e5174f"]]) {
       pen.lineWidth = width;

@@ -23,7 +23,7 @@ async function dataUrl(blob, side) {
 
 async function wire(message, side) {
   if (message.role === "assistant" || message.pictures.length === 0) return {role: message.role, content: message.text};
-  const pictures = await Promise.all(message.pictures.map(async (blob) => ({type: "image_url", image_url: {url: await dataUrl(blob, side)}})));
+  const pictures = await Promise.all(message.pictures.map(async (blob) => ({type: "image", image: await dataUrl(blob, side)})));
   return {role: message.role, content: [...pictures, {type: "text", text: message.text}]};
 }
 
@@ -133,23 +133,25 @@ class Chat {
   async #stream(answer, bubble) {
     this.#abort = new AbortController();
     this.#send.textContent = "…";
+    const request = crypto.randomUUID();
     let raw = "";
     const show = (text) => {
       Object.assign(answer, (({thinking, answer: said}) => ({thinking, text: said}))(splitThinking(text)));
       bubble.update();
     };
     const off = this.#app.client.on("engine.token", (note) => {
-      if (note.session !== undefined) return; // a task's
+      if (note.request !== request) return;
       raw += note.text ?? "";
       show(raw);
     });
     const {signal} = this.#abort;
     const done = await this.#app.attempt("Answer", async () => {
       const messages = await toMessages(history, this.#app.limits.message_bytes_max ?? 1 << 20);
-      return this.#app.client.call("engine.infer", {messages, stream: true, max_tokens: 2048}, {signal});
+      return this.#app.client.call("engine.infer", {messages, stream: true, max_tokens: 2048, request}, {signal});
     });
     off();
     if (done) show(done.text ?? raw);
+    this.#app.hearSpeed(done ?? {});
     if (done?.thinking) answer.thinking = done.thinking;
     if (answer.text || answer.thinking) history.push(answer);
     else history.pop(); // a question without an answer is not asked again with the next one

@@ -29,13 +29,12 @@ async function look(app) {
   return {info, engine: status ?? info.engine, stats, metrics};
 }
 
-function modelCard({info, engine, stats}) {
+function modelCard({info, engine}, speed) {
   const model = engine.model ?? info.engine.model ?? {};
-  const speed = stats?.tokens_per_second ?? stats?.decode_tokens_per_second ?? engine.tokens_per_second;
   return h("section", {class: "card"},
            h("div", {class: "headline"}, h("h2", {}, model.name ?? "No model"), badge(engine.state)),
            engine.detail ? h("p", {class: "soft"}, engine.detail) : null,
-           facts([["Tokens per second", Number.isFinite(speed) ? count(speed) : ""], ["Family", model.family], ["Weights", model.weight_format],
+           facts([["Tokens per second", Number.isFinite(speed) ? count(speed) : "no answer seen yet"], ["Family", model.family], ["Weights", model.weight_format],
                   ["Parameters", count(model.parameters)], ["Context", model.context_tokens_max ? `${count(model.context_tokens_max)} tokens` : ""],
                   ["Connections", info.connections], ["Version", info.version]]));
 }
@@ -45,12 +44,13 @@ export async function showEngine(app, place) {
   const draw = async () => {
     const seen = await look(app);
     const metrics = seen.metrics?.metrics ?? seen.metrics;
-    fill(figures, modelCard(seen), table("Engine figures", seen.stats), table("Daemon figures", metrics),
+    fill(figures, modelCard(seen, app.tokensPerSecond), table("Engine figures", seen.stats), table("Daemon figures", metrics),
          seen.stats || seen.metrics ? null : empty("This daemon gives no more figures."));
   };
   const test = app.can("engine.selftest") ? button("Check the engine", async () => {
     const result = await app.attempt("Check", () => app.call("engine.selftest"));
-    if (result) app.notice(result.pass === false ? "bad" : "plain", result.message ?? (result.pass === false ? "The check failed." : "The engine answers."));
+    if (result) app.notice(result.is_repeatable === false ? "bad" : "plain", result.is_repeatable === false
+      ? "Asked twice, the engine gave two answers." : `Asked twice, the engine gave the same ${count(result.answers)} tokens in ${count(result.wall_ms)} ms.`);
   }) : null;
   fill(place, h("div", {class: "headline"}, h("h1", {}, "Engine"), test), figures);
   await draw();

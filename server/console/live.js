@@ -5,7 +5,6 @@ import {Screen} from "./screen.js";
 import {Story, markStep, stepLine} from "./steps.js";
 
 const leaseMs = 60_000;
-const textShownMax = 20_000; // characters of the answer that is being written
 
 class Live {
   #app;
@@ -52,7 +51,6 @@ class Live {
     const id = this.#session.session;
     this.#ends.push(client.on("event", (event) => event.session === id && this.#hear(event)));
     this.#ends.push(client.on("engine.progress", (note) => note.session === id && this.#write(note)));
-    this.#ends.push(client.on("engine.token", (note) => note.session === id && this.#addToken(note)));
     const ticking = setInterval(() => this.#drawMeters(), 1000);
     this.#ends.push(() => clearInterval(ticking));
   }
@@ -105,11 +103,6 @@ class Live {
     const fresh = characters - this.#characters;
     this.#written = fresh >= 0 && this.#characters > 0 && fresh <= tail.length ? this.#written + tail.slice(tail.length - fresh) : tail;
     this.#characters = characters;
-    this.#showWriting(this.#written);
-  }
-
-  #addToken({text = ""}) {
-    this.#written = (this.#written + text).slice(-textShownMax);
     this.#showWriting(this.#written);
   }
 
@@ -182,12 +175,23 @@ class Live {
     const held = await this.#app.attempt("Take over", () => this.#app.call("control.acquire", {session, mode: "human", ttl_ms: leaseMs}));
     if (!held) return;
     this.#lease = held.lease;
-    this.#leaseTimer = setInterval(() => this.#app.call("control.acquire", {session, mode: "human", ttl_ms: leaseMs, lease: this.#lease})
-      .catch(() => this.#lostLease()), leaseMs / 3);
-    this.#screen.hold((method, params) => this.#app.attempt("Input", () => this.#app.call(method, {session, lease: this.#lease, ...params}))
-      .then(() => this.#screen.isLive || this.#screen.capture().catch(() => {})));
+    // A new lease takes the place of the old one; it waits its turn behind the input that still names the old one.
+    this.#leaseTimer = setInterval(() => this.#screen.act("control.acquire", {mode: "human", ttl_ms: leaseMs}), leaseMs / 3);
+    this.#screen.hold((method, params) => this.#sendHeld(method, params));
     fill(this.#parts.keyboard, this.#softKeyboard());
     this.#drawSoon();
+  }
+
+  async #sendHeld(method, params) {
+    const session = this.#session.session;
+    const isRenewal = method === "control.acquire";
+    const done = await this.#app.attempt(isRenewal ? "Keeping the screen" : "Input",
+                                         () => this.#app.call(method, isRenewal ? {session, ...params} : {session, lease: this.#lease, ...params}));
+    if (isRenewal && this.#lease) {
+      if (done) this.#lease = done.lease;
+      else this.#lostLease();
+    }
+    if (!this.#screen.isLive) await this.#screen.capture().catch(() => {});
   }
 
   // For a phone: what has no key there.
@@ -200,8 +204,8 @@ class Live {
     };
     const key = (label, name) => button(label, () => this.#screen.press([name]));
     return [h("p", {class: "note plain"}, "You have the screen: the model waits. Mouse and keyboard go to it; Shift+Esc leaves it."),
-            h("form", {class: "row", on: {submit: send}}, text, h("button", {type: "submit", class: "quiet"}, "Type"), key("Enter", "Return"),
-              key("Tab", "Tab"), key("Esc", "Escape"), key("⌫", "BackSpace"))];
+            h("form", {class: "row", on: {submit: send}}, text, h("button", {type: "submit", class: "quiet"}, "Type"), key("Enter", "enter"),
+              key("Tab", "tab"), key("Esc", "escape"), key("⌫", "backspace"))];
   }
 
   async #giveBack() {

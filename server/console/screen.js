@@ -8,12 +8,12 @@ const wheelNotchPx = 60;
 const typeDelayMs = 40; // letters of one burst travel together
 
 const keyNames = {
-  " ": "space", Enter: "Return", Escape: "Escape", Backspace: "BackSpace", Tab: "Tab", Delete: "Delete", Insert: "Insert",
-  ArrowUp: "Up", ArrowDown: "Down", ArrowLeft: "Left", ArrowRight: "Right", Home: "Home", End: "End", PageUp: "Page_Up",
-  PageDown: "Page_Down",
+  " ": "space", Enter: "enter", Escape: "escape", Backspace: "backspace", Tab: "tab", Delete: "delete", Insert: "insert",
+  ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right", Home: "home", End: "end", PageUp: "pageup",
+  PageDown: "pagedown",
 };
 
-/** A keydown as the keys of input.key, e.g. ["ctrl", "a"]; null for what is no key to send. */
+/** A keydown as a list for input.key, e.g. ["ctrl", "a"]; null for what is no key to send. */
 export function keysOf(event) {
   if (["Shift", "Control", "Alt", "Meta", "CapsLock", "Dead", "Process", "Unidentified"].includes(event.key)) return null;
   const held = [["ctrl", event.ctrlKey], ["alt", event.altKey], ["super", event.metaKey]].filter(([, down]) => down).map(([name]) => name);
@@ -147,7 +147,7 @@ export class Screen {
 
   press(keys) {
     this.#flushText();
-    this.act("input.key", {keys});
+    this.act("input.key", {keys: keys.join("+")});
   }
 
   #pointOf(event) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is past: recordings, their tasks step by step with pictures, and the report as a file.
-import {badge, button, bytesOf, empty, facts, fill, h, seconds, timeOfId} from "./dom.js";
+import {badge, button, empty, facts, fill, h, seconds, timeOfId} from "./dom.js";
 import {Screen} from "./screen.js";
 import {Story, markStep, stepLine} from "./steps.js";
 
 const pageEvents = 500;
+const linesMax = 100; // newest first
 
 async function recordings(app) {
   if (app.can("recording.list")) return (await app.call("recording.list")).recordings;
@@ -16,10 +17,10 @@ async function read(app, session) {
   let next = 1;
   if (!app.can("recording.read")) return story;
   for (;;) {
-    const {events} = await app.call("recording.read", {session, from_seq: next, n: pageEvents});
-    for (const event of events) story.take(event);
-    if (events.length === 0) return story;
-    next = events.at(-1).seq + 1;
+    const page = await app.call("recording.read", {session, from_seq: next, n: pageEvents});
+    for (const event of page.events) story.take(event);
+    if (page.is_end || page.events.length === 0) return story;
+    next = page.next_seq ?? page.events.at(-1).seq + 1;
   }
 }
 
@@ -27,8 +28,7 @@ async function read(app, session) {
 async function save(app, session, format) {
   const made = await app.attempt("Export", () => app.call("recording.export", {session, format}));
   if (!made) return;
-  const content = made.base64 === undefined ? made.text : bytesOf(made.base64);
-  const url = URL.createObjectURL(new Blob([content], {type: "application/octet-stream"}));
+  const url = URL.createObjectURL(new Blob([made.text], {type: "application/octet-stream"}));
   h("a", {href: url, download: `handeye-${session}.${format}`}).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
@@ -66,18 +66,25 @@ async function showRecording(app, place, session) {
   if (first) showStep(screen, about, first);
 }
 
-function line(one) {
-  const tasks = one.goals?.join(" · ") ?? one.goal ?? "";
-  return h("li", {class: "line"}, h("a", {href: `#/timeline/${one.session}`},
-             h("span", {class: "what"}, tasks || timeOfId(one.session).toLocaleString()),
-             h("span", {class: "soft number"}, [tasks ? timeOfId(one.session).toLocaleString() : "", one.last_seq ?? one.events ? `${one.last_seq ?? one.events} events` : "",
-               Number.isFinite(one.bytes) ? `${Math.ceil(one.bytes / 1024)} KiB` : ""].filter(Boolean).join(" · "))),
-           badge(one.state ?? (one.sealed ? "sealed" : "open")));
+function line(app, one) {
+  const goal = h("span", {class: "what"}, "…");
+  firstGoal(app, one.session).then((text) => { goal.textContent = text; }, () => { goal.textContent = "cannot be read"; });
+  return h("li", {class: "line"}, h("a", {href: `#/timeline/${one.session}`}, goal,
+             h("span", {class: "soft number"}, [timeOfId(one.session).toLocaleString(), Number.isFinite(one.size_bytes) ? `${Math.ceil(one.size_bytes / 1024)} KiB` : ""]
+               .filter(Boolean).join(" · "))),
+           badge(one.state ?? (one.open ? "open" : "closed")));
+}
+
+// A recording's name for a person is what was asked for first; it stands within the first events.
+async function firstGoal(app, session) {
+  if (!app.can("recording.read")) return "";
+  const {events} = await app.call("recording.read", {session, from_seq: 1, n: 8});
+  return events.find((event) => event.type === "task.started")?.data.goal ?? "No task";
 }
 
 export async function showTimeline(app, place, session) {
   if (session) return showRecording(app, place, session);
   const all = await recordings(app);
   fill(place, h("h1", {}, "Timeline"), h("section", {class: "card"}, h("ul", {class: "lines"},
-    all.length > 0 ? [...all].sort((a, b) => (a.session < b.session ? 1 : -1)).map(line) : h("li", {}, empty("Nothing is recorded yet.")))));
+    all.length > 0 ? [...all].sort((a, b) => (a.session < b.session ? 1 : -1)).slice(0, linesMax).map((one) => line(app, one)) : h("li", {}, empty("Nothing is recorded yet.")))));
 }

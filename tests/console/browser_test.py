@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The console in a real Chromium, at a real handeyed with the bundled model on a headless screen.
+
+browser_test.py BIN_DIR [unittest options]; needs chromium, xvfb and openbox. With HANDEYE_SHOTS set to a folder, the whole task
+also leaves pictures there (docs/img is made so, see tools/console_shots.sh)."""
+import os
+import sys
+import unittest
+
+from chromium import Chromium
+from daemon import Daemon
+
+GOAL = "Set Name to Ada, tick Agree and click Save."
+WANT = {"checks": {"Agree": True}, "clicked": ["Save"], "fields": {"Name": "Ada"}}
+MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
+BINARIES = ""
+
+
+class Page(Chromium):
+    """The console in a browser, let in with a fresh ticket."""
+
+    def __init__(self, daemon, width=1280, height=860, **options):
+        super().__init__(width, height, **options)
+        self.opened = daemon.pass_()
+        self.go(self.opened["url"])
+        self.wait_connected()
+
+    def wait_connected(self):
+        self.wait("document.querySelector('#link')?.textContent === 'connected'", "connected")
+
+    def view(self, name):
+        self.evaluate(f"location.hash = '#/{name}'")
+
+    def start_session(self, daemon, goal, answer, ask=False, title="Contact"):
+        self.view("sessions")
+        self.wait("document.querySelector('textarea[name=goal]')")
+        if goal:
+            self.fill("textarea[name=goal]", goal)
+        self.fill("input[name=size]", "336x224")
+        self.fill("textarea[name=launch]", daemon.form_command(title, answer))
+        if ask:
+            self.evaluate("document.querySelector('select[name=care]').value = 'ask'")
+        self.click("button", "Start")
+        self.wait("location.hash.startsWith('#/session/')", "the live view")
+        return self.evaluate("location.hash.split('/')[2]")
+
+    def outcome(self):
+        return self.wait("""(() => { const word = document.querySelector('.head .badge')?.textContent;
+            return ['done', 'unconfirmed', 'denied', 'stopped', 'failed', 'stuck'].includes(word) ? word : null; })()""", "the task's end")
+
+    def shot(self, name):
+        folder = os.environ.get("HANDEYE_SHOTS")
+        if folder:
+            self.evaluate("new Promise((done) => setTimeout(done, 700))")  # marks have arrived
+            self.picture(os.path.join(folder, name))
+
+    def approve_all(self, until, decision="Approve"):
+        """Presses the answer on each approval that comes, until the JavaScript is true; how many there were."""
+        answered = set()
+        while True:
+            now = self.wait(f"""(() => {{ const card = document.querySelector('.approval:not([data-seen])');
+                return ({until}) ? "end" : card ? card.dataset.approval : null; }})()""", f"an approval, or {until}")
+            if now == "end":
+                return len(answered)
+            self.shot("approval.png") if len(answered) == 2 else None
+            self.evaluate(f"document.querySelector('[data-approval=\"{now}\"]').dataset.seen = '1'")
+            self.click(f'[data-approval="{now}"] button', decision)
+            answered.add(now)
+
+
+class ConsoleTest(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon(BINARIES)
+        self.addCleanup(self.daemon.__exit__)
+
+    def page(self, **options):
+        page = Page(self.daemon, **options)
+        self.addCleanup(page.close)
+        return page
+
+    def whole_task(self, **options):
+        """A task with an approval for each action, a take-over in the middle, and its timeline afterwards."""
+        page = self.page(**options)
+        page.start_session(self.daemon, GOAL, "whole.json", ask=True)
+        page.wait("document.querySelector('.approval')", "the first approval")
+        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), page.evaluate("innerWidth"), "wider than the window")
+        self.assertTrue(page.middle_of("#stop"), "Stop is in reach")
+        page.click(".approval button", "Approve")
+        page.wait("document.querySelectorAll('.steps .step').length > 1", "the second step")
+        self.take_over_and_give_back(page)
+        approvals = page.approve_all("['done','unconfirmed'].includes(document.querySelector('.head .badge')?.textContent)")
+        self.assertGreaterEqual(approvals, 1)
+        self.assertEqual(self.daemon.answer("whole.json"), WANT)
+        page.shot("done.png")
+        page.view("timeline")
+        page.click(".lines a")
+        page.wait("document.querySelectorAll('.steps .step').length >= 4", "the steps of the recording")
+        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a recorded picture")
+        page.shot("timeline.png")
+        self.assertEqual(page.complaints, [])
+
+    def take_over_and_give_back(self, page):
+        page.click(".controls button", "Take over")
+        page.wait("document.querySelector('.screen.held')", "the person holds the screen")
+        page.wait("document.querySelector('.head').textContent.includes('human')", "the agent is told")
+        page.shot("held.png")
+        self.assertIsNone(self.daemon.answer("whole.json"))
+        page.click(".controls button", "Give back")
+        page.wait("!document.querySelector('.screen.held')", "given back")
+
+    def test_a_whole_task_with_approval_and_take_over_on_a_desktop(self):
+        self.whole_task(width=1280, height=860)
+
+    def test_a_whole_task_with_approval_and_take_over_on_a_phone(self):
+        self.whole_task(width=390, height=844, mobile=True, dark=True)
+
+    def test_a_person_fills_the_form_with_mouse_and_keyboard(self):
+        page = self.page()
+        page.start_session(self.daemon, "", "hand.json")
+        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        page.click(".controls button", "Take over")
+        page.wait("document.querySelector('.screen.held')", "the person holds the screen")
+        box = page.middle_of("canvas.pixels")
+
+        def click(x, y):  # in pixels of the 336x224 screen
+            page.click_at(box["left"] + (x + 0.5) / 336 * box["width"], box["top"] + (y + 0.5) / 224 * box["height"])
+
+        click(200, 50)
+        for letter in "Ada":
+            page.press(letter, letter)
+        click(22, 84)
+        click(302, 197)
+        self.assertEqual(self.daemon.wait_answer("hand.json"), WANT)
+        self.assertEqual(page.complaints, [])
+
+    def test_deny_reaches_the_model_and_nothing_is_clicked(self):
+        page = self.page()
+        page.start_session(self.daemon, GOAL, "denied.json", ask=True)
+        page.approve_all("['denied','stuck','needs person','failed'].includes(document.querySelector('.head .badge')?.textContent)", "Deny")
+        self.assertIsNone(self.daemon.answer("denied.json"))
+
+    def test_stop_stops_everything_until_it_is_reset(self):
+        page = self.page()
+        page.start_session(self.daemon, GOAL, "stopped.json", ask=True)
+        page.wait("document.querySelector('.approval')", "the first approval")
+        page.click("#stop")
+        self.assertEqual(page.outcome(), "stopped")
+        page.wait("!document.querySelector('#reset').hidden", "the latch is shown")
+        page.click("#reset")
+        page.wait("document.querySelector('#reset').hidden", "the latch is gone")
+        self.assertIsNone(self.daemon.answer("stopped.json"))
+
+    def test_markup_in_goal_title_and_answer_stays_text(self):
+        page = self.page()
+        page.start_session(self.daemon, MARKUP, "markup.json", title=MARKUP)
+        page.wait("document.querySelector('.head h1').textContent.includes('onerror')", "the goal as text")
+        page.evaluate(f"""(async () => {{
+            const {{stepLine}} = await import("/ui/steps.js");
+            const text = {MARKUP!r};
+            const step = {{number: 1, proposed: {{action: {{}}, summary: text, thought: text, call: text}}, result: text, timings: null}};
+            document.querySelector(".steps").append(stepLine(step, false, () => {{}}));
+            const {{Approvals}} = await import("/ui/approvals.js");
+            const app = {{call: () => Promise.reject(new Error(text)), notice: () => {{}}}};
+            document.querySelector(".stage").append(new Approvals(app, () => {{}}).card({{approval: "x", action: {{verb: text}}, reason: text, rule: text, expires_at: "2999-01-01"}}));
+        }})()""")
+        page.view("sessions")
+        page.wait("document.querySelector('.lines .what')?.textContent.includes('onerror')", "the goal in the list")
+        page.view("timeline")
+        page.wait("document.querySelector('.lines .what')?.textContent.includes('onerror')", "the goal in the timeline")
+        self.assertFalse(page.evaluate("document.querySelector('main img, main script') !== null"))
+        self.assertTrue(page.evaluate("document.title").endswith("handeye console"))
+        self.assertEqual(page.complaints, [])
+
+    def test_the_policy_stops_inline_script_and_foreign_addresses(self):
+        page = self.page()
+        page.evaluate("""(() => { const script = document.createElement("script"); script.textContent = "window.pwned = 1";
+            document.head.append(script); })()""")
+        page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")
+        self.assertIsNone(page.evaluate("window.pwned"))
+        said = " ".join(page.complaints)
+        self.assertIn("Content Security Policy", said)
+        self.assertIn("connect-src", said)
+
+    def test_a_ticket_lets_one_page_in_and_leaves_the_address(self):
+        page = self.page()
+        self.assertNotIn("ticket", page.evaluate("location.href"))
+        second = Chromium(800, 600)
+        self.addCleanup(second.close)
+        second.go(page.opened["url"])
+        second.wait("document.querySelector('#link')?.textContent === 'disconnected'", "the used ticket is refused")
+        self.assertIn("used", second.text())
+        self.assertTrue(second.evaluate("document.querySelector('#stop').disabled"))
+
+    def test_a_reload_comes_back(self):
+        page = self.page()
+        page.send("Page.reload")
+        page.wait("document.querySelector('#link')?.textContent === 'connecting' || document.querySelector('textarea')")
+        page.wait_connected()
+
+    def test_chat_keeps_thinking_out_of_the_history(self):
+        page = self.page()
+        page.view("chat")
+        made = page.evaluate("""(async () => {
+            const {toMessages} = await import("/ui/chat.js");
+            return JSON.stringify(await toMessages([{role: "user", text: "a", pictures: []},
+                {role: "assistant", text: "b", thinking: "secret thought", pictures: []}, {role: "user", text: "c", pictures: []}], 1 << 20));
+        })()""")
+        self.assertEqual(made.count("role"), 3)
+        self.assertNotIn("secret thought", made)
+        page.wait("document.querySelector('textarea')")
+        page.fill("textarea", "What is this?")
+        page.click("button", "Send")
+        page.wait("document.querySelector('.bubble-assistant') && document.querySelector('form .primary').textContent === 'Send'", "an answer")
+        self.assertTrue(page.evaluate("document.querySelector('.bubble-assistant').textContent.trim().length > 0"))
+        self.assertEqual(page.complaints, [])
+
+    def test_the_engine_view_shows_the_model(self):
+        page = self.page()
+        page.view("engine")
+        page.wait("document.querySelector('main').textContent.includes('nano')", "the model's name")
+        self.assertEqual(page.complaints, [])
+
+    def test_every_view_can_be_reached_by_the_keyboard(self):
+        page = self.page()
+        page.wait("document.querySelector('textarea[name=goal]')")
+        seen = set()
+        for _ in range(40):
+            page.press("Tab", code=9)
+            seen.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.name"))
+        for wanted in ("Sessions", "Approvals", "Timeline", "Engine", "Chat", "stop", "goal", "Start"):
+            self.assertTrue(any(wanted in one for one in seen), f"{wanted} is not reached: {seen}")
+
+
+if __name__ == "__main__":
+    BINARIES = sys.argv.pop(1)
+    unittest.main(verbosity=2)
