@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for a person: each action with its picture, the rule that asked, and the time left.
-import {badge, button, bytesOf, empty, facts, fill, h} from "./dom.js";
+import {badge, button, bytesOf, empty, facts, fill, h, refill} from "./dom.js";
 
 const aroundPx = 60; // shown around the part that must stay as it is
 
@@ -76,8 +76,8 @@ export class Approvals {
   }
 
   #draw() {
-    const cards = [...this.#waiting.values()].map((one) => this.card(one));
-    fill(this.#place, cards.length > 0 ? cards : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens."));
+    const waiting = [...this.#waiting.values()];
+    refill(this.#place, waiting.map((one) => one.approval), () => (waiting.length > 0 ? waiting.map((one) => this.card(one)) : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens.")));
   }
 
   /** One approval with its picture and its three answers. */

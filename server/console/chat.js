@@ -56,7 +56,7 @@ class Chat {
       event.preventDefault();
       this.#add(event.dataTransfer.files);
     }, paste: (event) => this.#add(event.clipboardData.files)}}, this.#tray, this.#text,
-      h("div", {class: "row"}, h("label", {class: "quiet pick", for: "pick"}, "Add a picture"), file, h("span", {class: "soft grow"}, h("span", {class: "wide"}, "or drop or paste one here")),
+      h("div", {class: "row"}, h("label", {class: "quiet pick", for: "pick"}, "Add a picture"), file, h("span", {class: "soft grow"}, "or drop or paste one here"),
         button("New chat", () => this.#clear()), this.#send));
     this.#text.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

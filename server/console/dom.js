@@ -32,6 +32,14 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** As fill(), but only when `key` is another one than last time: what has the focus, or is being pressed, stays. */
+export function refill(element, key, make) {
+  const text = JSON.stringify(key);
+  if (element.shownKey === text) return;
+  element.shownKey = text;
+  fill(element, make());
+}
+
 const iconPaths = {
   sessions: "M3 5h18v11H3zM8 20h8M12 16v4",
   approvals: "M12 3l8 3v6c0 5-3.5 7.5-8 9-4.5-1.5-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-5",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One session as it happens: its screen, what the model thinks and does, and the controls over it.
-import {badge, button, empty, field, fill, h, meter, seconds, splitThinking} from "./dom.js";
+import {badge, button, empty, field, fill, h, meter, refill, seconds, splitThinking} from "./dom.js";
 import {Screen} from "./screen.js";
-import {Story, markStep, stepLine} from "./steps.js";
+import {Story, markStep, stepLine, wordsOf} from "./steps.js";
 
 const leaseMs = 60_000;
 
@@ -72,7 +72,7 @@ class Live {
   #seen = 0;
 
   #hear(event) {
-    if (event.seq <= this.#seen) return; // two subscriptions may bring the same one
+    if (event.seq !== this.#seen + 1) return; // the console's other subscription brings some of them early, or again
     this.#seen = event.seq;
     const {type, data} = event;
     const step = this.#story.take(event);
@@ -131,9 +131,11 @@ class Live {
          h("div", {class: "headline"}, h("h1", {}, task?.goal ?? "No task yet"), badge(end?.outcome ?? this.#state),
            this.#holder === "human" ? badge("human") : null),
          end?.message ? h("p", {class: "soft"}, end.message) : null, end?.answer ? h("p", {class: "answer"}, end.answer) : null);
-    fill(this.#parts.steps, task?.steps.length ? task.steps.map((step) => stepLine(step, step === task.steps.at(-1), (one) => this.#look(one))).reverse()
-                                               : h("li", {}, empty("Nothing done yet.")));
-    fill(this.#parts.approvals, this.#app.approvals.of(this.#session.session).map((one) => this.#app.approvals.card(one)));
+    const steps = task?.steps ?? [];
+    refill(this.#parts.steps, [task?.id, steps.map((step) => [step.number, wordsOf(step), step.result])], () =>
+      (steps.length > 0 ? steps.map((step) => stepLine(step, step === steps.at(-1), (one) => this.#look(one))).reverse() : h("li", {}, empty("Nothing done yet."))));
+    const waiting = this.#app.approvals.of(this.#session.session);
+    refill(this.#parts.approvals, waiting.map((one) => one.approval), () => waiting.map((one) => this.#app.approvals.card(one)));
     this.#drawControls();
     this.#drawMeters();
   }
@@ -144,13 +146,13 @@ class Live {
     const isPaused = ["paused", "human"].includes(this.#state);
     const task = this.#story.task?.id ?? this.#session.task;
     const ask = (what, method) => button(what, () => this.#app.attempt(what, () => this.#app.call(method, {task})));
-    fill(this.#parts.controls,
+    refill(this.#parts.controls, [isRunning, isPaused, task, this.#lease !== null, this.#state === "closed"], () => [
          isRunning && can("task.pause") && !isPaused ? ask("Pause", "task.pause") : null,
          isRunning && can("task.resume") && isPaused ? ask("Resume", "task.resume") : null,
          isRunning && can("task.step") && isPaused ? ask("One step", "task.step") : null,
          isRunning ? ask("Cancel the task", "task.cancel") : null,
          !can("control.acquire") || this.#state === "closed" ? null
-           : this.#lease ? button("Give back", () => this.#giveBack(), "primary") : button("Take over", () => this.#takeOver()));
+           : this.#lease ? button("Give back", () => this.#giveBack(), "primary") : button("Take over", () => this.#takeOver())]);
   }
 
   #drawMeters() {
