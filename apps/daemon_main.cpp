@@ -14,9 +14,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace handeye {
@@ -33,14 +35,50 @@ sigset_t handled_signals() {
     return set;
 }
 
+Result<void> apply_log(const DaemonOptions& options) {
+    log::set_level(options.log_level);
+    log::set_format(options.log_format);
+    return log::set_file(options.log_file);
+}
+
+ControlServerOptions server_options(const DaemonOptions& options) {
+    const DaemonLimits& limits = options.limits;
+    return {.listen = options.listen,
+            .sessions_dir = options.sessions_dir,
+            .message_bytes_max = limits.message_bytes,
+            .connections_max = limits.connections,
+            .unidentified_max = limits.unidentified,
+            .sessions_max = limits.sessions,
+            .identify_timeout = limits.identify_timeout,
+            .idle_timeout = limits.idle_timeout,
+            .write_timeout = limits.write_timeout,
+            .queue_bytes_max = limits.queue_bytes};
+}
+
+// The whole file is read before any of it counts; a file with a mistake changes nothing.
+void reload(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& running) {
+    const auto since_boot = std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().now().time_since_epoch()).count();
+    (void)notify.send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", since_boot));
+    const auto fresh = reload_daemon_config(running);
+    const auto applied = fresh ? apply_log(*fresh) : Result<void>(fresh.error());
+    if (!applied) {
+        log::error("daemon", "the configuration stays as it was: " + applied.error().message);
+        (void)notify.send("READY=1\nSTATUS=the configuration stays as it was: " + applied.error().message);
+        return;
+    }
+    server.set_limits(server_options(*fresh));
+    log::info("daemon", "the configuration was read again: limits and log are in force, the other keys count at the next start");
+    (void)notify.send("READY=1\nSTATUS=the configuration was read again");
+}
+
 // The signal that ends the program; the others are served here.
-int serve_signals(ControlServer& server, const sigset_t& set) {
+int serve_signals(ControlServer& server, const sigset_t& set, const std::function<void()>& on_reload) {
     for (;;) {
         int number = 0;
         sigwait(&set, &number);
         switch (number) {
         case SIGUSR1: server.stop_all("SIGUSR1"); break;
-        case SIGHUP: log::warn("daemon", "SIGHUP: the configuration is read at start only"); break;
+        case SIGHUP: on_reload(); break;
         default: return number;
         }
     }
@@ -58,6 +96,15 @@ void watch_for_second_signal(const sigset_t& set) {
     }).detach();
 }
 
+// Each client is one; the soft limit is low for the sake of programs that use select().
+void allow_many_descriptors() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 Result<std::string> token_for(const DaemonOptions& options) {
     for (const Endpoint& endpoint : options.listen) {
         if (endpoint.unix_path.empty()) {
@@ -71,7 +118,10 @@ Result<std::string> token_for(const DaemonOptions& options) {
 }
 
 Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify) {
-    ControlServerOptions wanted{.listen = options.listen, .sessions_dir = options.sessions_dir};
+    if (!options.tls_cert.empty()) {
+        return Error{ErrorCode::Unsupported, "tls: this build does not speak it"};
+    }
+    ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
     if (const auto interval = watchdog_interval(); interval) {
         wanted.tick = *interval;
@@ -79,6 +129,9 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     }
     ControlServices services;
     services.clock = &clock;
+    if (!options.policy_json.empty()) {
+        services.session_defaults.policy = TRY(policy_from_json(options.policy_json));
+    }
     services.open_platform = [&clock](const std::string& platform, const std::string& target_json,
                                       std::stop_token stop) -> Result<std::unique_ptr<Platform>> {
         const TargetSpec spec = TRY(target_from_json(platform, target_json));
@@ -93,7 +146,11 @@ int run(int argc, char** argv) {
         return parsed.exit_code;
     }
     const DaemonOptions& options = *parsed.options;
-    log::set_level(options.is_verbose ? log::Level::Info : log::Level::Warn);
+    if (const auto logged = apply_log(options); !logged) {
+        fmt::print(stderr, "handeyed: {}\n", logged.error().message);
+        return daemon_exit_code(logged.error());
+    }
+    allow_many_descriptors();
     ::umask(kPrivate);
     std::signal(SIGPIPE, SIG_IGN);
     const sigset_t signals = handled_signals();
@@ -114,7 +171,7 @@ int run(int argc, char** argv) {
         fmt::print(stderr, "handeyed: listening on {}\n", to_string(shown));
     }
 
-    const int number = serve_signals(**server, signals);
+    const int number = serve_signals(**server, signals, [&] { reload(**server, notify, options); });
     watch_for_second_signal(signals);
     (void)notify.send("STOPPING=1");
     log::info("daemon", fmt::format("ending after signal {}", number));

@@ -1,91 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/daemon_options.h"
 
+#include "apps/daemon_config.h"
 #include "base/file.h"
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
 
 namespace handeye {
 namespace {
 
-constexpr std::size_t kConfigBytesMax = 64U << 10U;
 constexpr int kThreadsMax = 1024;
-constexpr std::array<std::string_view, 5> kKeys{"listen", "model", "token_file", "sessions_dir", "threads"};
-
-Error config_error(const std::string& name, const YAML::Node& node, const std::string& what) {
-    return Error{ErrorCode::InvalidArgument, fmt::format("{}:{}: {}", name, node.Mark().line + 1, what)};
-}
-
-Result<std::string> text_of(const std::string& name, const std::string& key, const YAML::Node& node) {
-    if (!node.IsScalar() || node.Scalar().empty()) {
-        return config_error(name, node, fmt::format("{} must be a text", key));
-    }
-    return node.Scalar();
-}
-
-Result<void> add_listen(const std::string& name, const YAML::Node& node, DaemonOptions& options) {
-    const std::string text = TRY(text_of(name, "listen", node));
-    auto endpoint = parse_endpoint(text);
-    if (!endpoint) {
-        return config_error(name, node, endpoint.error().message);
-    }
-    options.listen.push_back(std::move(*endpoint));
-    return {};
-}
-
-Result<void> take_key(const std::string& name, const std::string& key, const YAML::Node& node, DaemonOptions& options) {
-    if (key == "listen" && node.IsSequence()) {
-        for (const YAML::Node& item : node) {
-            TRY(add_listen(name, item, options));
-        }
-    } else if (key == "listen") {
-        TRY(add_listen(name, node, options));
-    } else if (key == "threads") {
-        const std::string text = TRY(text_of(name, key, node));
-        int value = 0;
-        if (!YAML::convert<int>::decode(node, value) || value < 0 || value > kThreadsMax) {
-            return config_error(name, node, fmt::format("threads is \"{}\", it must be from 0 to {}", text, kThreadsMax));
-        }
-        options.threads = value;
-    } else if (key == "model") {
-        options.model = TRY(text_of(name, key, node));
-    } else if (key == "token_file") {
-        options.token_file = TRY(text_of(name, key, node));
-    } else {
-        options.sessions_dir = TRY(text_of(name, key, node));
-    }
-    return {};
-}
-
-Result<DaemonOptions> read_tree(const YAML::Node& root, const std::string& name) {
-    DaemonOptions options;
-    if (root.IsNull()) {
-        return options;
-    }
-    if (!root.IsMap()) {
-        return config_error(name, root, "a configuration is a map of keys");
-    }
-    std::vector<std::string> seen;
-    for (const auto& entry : root) {
-        const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
-        if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) {
-            return config_error(name, entry.first, fmt::format("there is no key \"{}\"; the keys are {}", key, fmt::join(kKeys, ", ")));
-        }
-        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
-            return config_error(name, entry.first, fmt::format("\"{}\" is there twice", key));
-        }
-        seen.push_back(key);
-        TRY(take_key(name, key, entry.second, options));
-    }
-    return options;
-}
-
 void fill_defaults(DaemonOptions& options) {
     if (options.listen.empty()) {
         options.listen.push_back({.unix_path = runtime_dir() / "handeyed.sock"});
@@ -113,12 +40,12 @@ Result<DaemonOptions> read_config(const std::string& named) {
 
 } // namespace
 
-Result<DaemonOptions> parse_daemon_config(std::string_view yaml, const std::string& name) {
-    try {
-        return read_tree(YAML::Load(std::string(yaml)), name);
-    } catch (const YAML::Exception& problem) {
-        return Error{ErrorCode::ParseFailed, fmt::format("{}:{}: {}", name, problem.mark.line + 1, problem.msg)};
+Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running) {
+    auto options = read_config(running.config_file);
+    if (options) {
+        options->config_file = running.config_file;
     }
+    return options;
 }
 
 int daemon_exit_code(const Error& error) {
@@ -153,7 +80,8 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     std::string sessions_dir;
     int threads = -1;
     bool is_verbose = false;
-    app.add_option("--config", config, "YAML file with the keys listen, model, token_file, sessions_dir, threads\n"
+    bool is_check = false;
+    app.add_option("--config", config, "YAML file (docs/service.md); SIGHUP reads it again\n"
                                        "(default: $XDG_CONFIG_HOME/handeye/config.yaml, where there is one)");
     app.add_option("--listen", listen, "unix:PATH or HOST:PORT of this machine; may be given several times\n"
                                        "(default: unix:$XDG_RUNTIME_DIR/handeye/handeyed.sock)");
@@ -162,6 +90,7 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     app.add_option("--model", model, "Folder of a checkpoint (default: $HANDEYE_MODEL, else the bundled model)");
     app.add_option("--sessions-dir", sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
     app.add_option("--threads", threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
+    app.add_flag("--check-config", is_check, "Read the configuration file, say what is wrong with it, and end");
     app.add_flag("-v,--verbose", is_verbose, "Log what happens to stderr");
     app.footer("Try it:      handeyed &   then   handeye run \"Click Save.\" --window \"My form\"\n"
                "Over TCP:    handeyed --listen 127.0.0.1:7625   with the token from the token file\n"
@@ -189,11 +118,18 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
         fmt::print(stderr, "handeyed: {}\n", options.error().message);
         return {std::nullopt, daemon_exit_code(options.error())};
     }
+    if (is_check) {
+        fmt::print("handeyed: the configuration is fine\n");
+        return {std::nullopt, 0};
+    }
+    options->config_file = config;
     options->token_file = token_file.empty() ? options->token_file : std::filesystem::path(token_file);
     options->model = model.empty() ? options->model : model;
     options->sessions_dir = sessions_dir.empty() ? options->sessions_dir : std::filesystem::path(sessions_dir);
     options->threads = threads < 0 ? options->threads : threads;
-    options->is_verbose = is_verbose;
+    if (is_verbose) {
+        options->log_level = log::Level::Info;
+    }
     fill_defaults(*options);
     return {std::move(*options), 0};
 }

@@ -2,6 +2,8 @@
 // What `handeyed` was told: command line over configuration file over defaults.
 #pragma once
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/net/client.h"
 #include "base/result.h"
 
@@ -13,17 +15,37 @@
 
 namespace handeye {
 
+/// Of the control server; the defaults are ControlServerOptions' own.
+struct DaemonLimits {
+    std::size_t connections = 256;
+    std::size_t unidentified = 64;
+    std::size_t sessions = 64;
+    std::size_t message_bytes = 1U << 20U;
+    std::size_t queue_bytes = 4U << 20U;
+    Duration identify_timeout = std::chrono::seconds(5);
+    Duration idle_timeout = std::chrono::seconds(40);
+    Duration write_timeout = std::chrono::seconds(20);
+};
+
 struct DaemonOptions {
     std::vector<Endpoint> listen;      ///< at least one
     std::filesystem::path token_file;
     std::string model;                 ///< folder of a checkpoint; empty: $HANDEYE_MODEL, else the bundled one
     std::filesystem::path sessions_dir;
     int threads = 0;                   ///< of the engine; 0: one per core
-    bool is_verbose = false;
+    std::filesystem::path tls_cert;    ///< PEM chain; empty: no TLS, loopback only
+    std::filesystem::path tls_key;
+    std::filesystem::path tls_client_ca; ///< not empty: clients must show a certificate of it
+    std::string policy_json;           ///< the policy of every session (docs/policy.md); empty: none
+    DaemonLimits limits;
+    log::Level log_level = log::Level::Warn;
+    log::Format log_format = log::Format::Text;
+    std::filesystem::path log_file;    ///< empty: stderr
+    std::filesystem::path config_file; ///< as named with --config
 };
 
-/// Keys: listen (one or a list), model, token_file, sessions_dir, threads. Errors read "NAME:LINE: ...".
-Result<DaemonOptions> parse_daemon_config(std::string_view yaml, const std::string& name);
+/// Reads the file that `running` came from once more. The command line is not in it.
+Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running);
 
 /// Either options, or the exit code of a run that ends here (--help, --version, bad use) with everything said.
 struct ParsedCommandLine {

@@ -1,17 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace handeye::log {
 namespace {
 
-spdlog::logger& logger() {
+std::atomic<Level> lowest{Level::Warn};
+std::atomic<Format> format{Format::Text};
+std::mutex file_mutex;
+std::unique_ptr<FileDescriptor> file; // guarded by file_mutex; unset: stderr
+
+// Text for a person at a terminal.
+spdlog::logger& terminal() {
     static const auto instance = [] {
         auto made = spdlog::stderr_color_mt("handeye");
         made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
-        made->set_level(spdlog::level::warn);
+        made->set_level(spdlog::level::trace);
         return made;
     }();
     return *instance;
@@ -27,12 +47,62 @@ spdlog::level::level_enum to_spdlog(Level level) {
     return spdlog::level::err;
 }
 
+std::string_view name_of(Level level) {
+    switch (level) {
+    case Level::Debug: return "debug";
+    case Level::Info: return "info";
+    case Level::Warn: return "warn";
+    case Level::Error: return "error";
+    }
+    return "error";
+}
+
+std::string json_line(Level level, std::string_view section, std::string_view message, std::string_view session) {
+    nlohmann::json line{
+        {"time", format_utc(SystemClock().wall_now())}, {"level", name_of(level)}, {"area", section}, {"message", message}};
+    if (!session.empty()) {
+        line["session"] = session;
+    }
+    return dump_json(line) + "\n";
+}
+
+// One write each, so that lines of several processes do not mix. A full disk loses the line, not the program.
+void write_line(int fd, const std::string& line) { (void)!::write(fd, line.data(), line.size()); }
+
 } // namespace
 
-void set_level(Level level) { logger().set_level(to_spdlog(level)); }
+void set_level(Level level) { lowest = level; }
 
-void write(Level level, std::string_view section, std::string_view message) {
-    logger().log(to_spdlog(level), "[{}] {}", section, message);
+void set_format(Format wanted) { format = wanted; }
+
+Result<void> set_file(const std::filesystem::path& path) {
+    std::unique_ptr<FileDescriptor> opened;
+    if (!path.empty()) {
+        opened = std::make_unique<FileDescriptor>(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!opened->is_open()) {
+            return Error{ErrorCode::IoFailed, fmt::format("log file {}: {}", path.string(), std::strerror(errno))};
+        }
+    }
+    const std::lock_guard lock(file_mutex);
+    file = std::move(opened);
+    return {};
+}
+
+void write(Level level, std::string_view section, std::string_view message, std::string_view session) {
+    if (level < lowest) {
+        return;
+    }
+    const std::lock_guard lock(file_mutex);
+    if (format == Format::Json) {
+        write_line(file ? file->get() : STDERR_FILENO, json_line(level, section, message, session));
+        return;
+    }
+    const std::string text = session.empty() ? fmt::format("[{}] {}", section, message) : fmt::format("[{}] {}: {}", section, session, message);
+    if (file) {
+        write_line(file->get(), fmt::format("{} {} {}\n", format_utc(SystemClock().wall_now()), name_of(level), text));
+    } else {
+        terminal().log(to_spdlog(level), "{}", text);
+    }
 }
 
 } // namespace handeye::log

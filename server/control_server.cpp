@@ -49,6 +49,9 @@ public:
     void set_model_loading(const std::string& stage) override { core_->gate.set_loading(stage); }
     void set_model(ChatModel& model) override { core_->gate.set_ready(model); }
     void set_model_failed(const Error& error) override { core_->gate.set_failed(error); }
+    void set_limits(const ControlServerOptions& options) override {
+        core_->loop.post([this, options] { core_->take_limits(options); });
+    }
     std::uint16_t tcp_port() const override {
         for (const auto& listener : listeners_) {
             if (listener->socket.port()) {

@@ -61,6 +61,10 @@ public:
     virtual void set_model(ChatModel& model) = 0;
     virtual void set_model_failed(const Error& error) = 0;
 
+    /// New limits and time-outs for connections that come, and those that can change for the ones that are here. Sockets, token,
+    /// folder and the number of sessions stay as they were. Nobody is disconnected. Any thread.
+    virtual void set_limits(const ControlServerOptions& options) = 0;
+
     /// The first TCP listener's port; 0 without TCP.
     [[nodiscard]] virtual std::uint16_t tcp_port() const = 0;
     /// As control.stop_all: every task stops within one event and one token, nothing stays pressed. Any thread.

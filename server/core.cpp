@@ -55,6 +55,16 @@ void Core::forget(const std::string& session) {
 }
 
 // A burst of events becomes one visit to the peers: they read as far as the log goes.
+void Core::take_limits(const ControlServerOptions& fresh) {
+    options.message_bytes_max = fresh.message_bytes_max;
+    options.connections_max = fresh.connections_max;
+    options.unidentified_max = fresh.unidentified_max;
+    options.identify_timeout = fresh.identify_timeout;
+    options.idle_timeout = fresh.idle_timeout;
+    options.write_timeout = fresh.write_timeout;
+    options.queue_bytes_max = fresh.queue_bytes_max;
+}
+
 void Core::session_grew(const std::string& session) {
     {
         const std::lock_guard lock(dirty_mutex);

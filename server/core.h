@@ -53,7 +53,7 @@ struct Counters {
 struct Core {
     Core(ControlServerOptions options_in, ControlServices services_in);
 
-    const ControlServerOptions options;
+    ControlServerOptions options; ///< constant but for what take_limits() names
     const ControlServices services;
     std::string instance_id; ///< of this run of the program
     ModelGate gate;          ///< any thread
@@ -77,6 +77,8 @@ struct Core {
     Worker& hands_of(const std::string& session);
     Worker& eyes_of(const std::string& session);
     void forget(const std::string& session);
+    /// The I/O thread only, which alone reads these.
+    void take_limits(const ControlServerOptions& fresh);
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);
     /// control.stop_all for threads that must not wait.

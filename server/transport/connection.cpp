@@ -14,6 +14,22 @@ namespace {
 constexpr std::uint32_t kHeadBytesMax = 16U << 10U;
 constexpr Duration kCloseWait = std::chrono::seconds(2); // for what is queued, and for the other side's close frame
 
+constexpr auto kInvalidText = static_cast<CloseCode>(1007); // RFC 6455 7.4.1
+
+// Beast checks UTF-8 as it comes, but lets an empty last fragment end a message in the midst of a character.
+bool ends_inside_a_character(std::string_view text) {
+    std::size_t behind = 0;
+    while (behind < text.size() && (static_cast<unsigned char>(text[text.size() - 1 - behind]) & 0xC0U) == 0x80U) {
+        ++behind;
+    }
+    if (behind == text.size()) {
+        return false;
+    }
+    const auto lead = static_cast<unsigned char>(text[text.size() - 1 - behind]);
+    const std::size_t wanted = lead >= 0xF0U ? 3 : lead >= 0xE0U ? 2 : lead >= 0xC0U ? 1 : 0;
+    return behind < wanted;
+}
+
 RequestHead read_head(const http::request<http::empty_body>& request) {
     RequestHead head;
     head.target = std::string(request.target());
@@ -170,7 +186,12 @@ private:
             peer_->take_binary();
         } else {
             const auto data = buffer_.data();
-            peer_->take_text({static_cast<const char*>(data.data()), data.size()});
+            const std::string_view text{static_cast<const char*>(data.data()), data.size()};
+            if (ends_inside_a_character(text)) {
+                peer_->close(kInvalidText, "text must be UTF-8");
+            } else {
+                peer_->take_text(text);
+            }
         }
         buffer_.consume(buffer_.size());
         read_next();

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real program: its options, its socket, its signals; and the two examples as clients of a server.
-#include "apps/daemon_options.h"
 #include "base/json.h"
-#include "tests/server/process.h"
-#include "tests/server/server_fixture.h"
+#include "tests/server/handeyed_fixture.h"
 
 #include <csignal>
 #include <fstream>
@@ -17,60 +15,8 @@
 namespace handeye::testing {
 namespace {
 
-using nlohmann::json;
 
-const std::string kProgram = HANDEYE_BINARY_DIR "/bin/handeyed";
 
-class Handeyed : public ::testing::Test {
-protected:
-    PrivateFolder folder;
-    NotifySocket notify{(folder.path() / "notify").string()};
-
-    [[nodiscard]] std::filesystem::path socket_path() const { return folder.path() / "run" / "handeye" / "handeyed.sock"; }
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const {
-        const std::string base = folder.path().string();
-        return {{"XDG_RUNTIME_DIR", base + "/run"}, {"XDG_CONFIG_HOME", base + "/config"}, {"XDG_STATE_HOME", base + "/state"},
-                {"NOTIFY_SOCKET", base + "/notify"}, {"HANDEYE_MODEL", ""}};
-    }
-    std::unique_ptr<Process> spawn(std::vector<std::string> options = {}) const {
-        std::vector<std::string> argv{kProgram};
-        if (std::find(options.begin(), options.end(), "--model") == options.end()) {
-            argv.insert(argv.end(), {"--model", folder.path() / "no-model"});
-        }
-        argv.insert(argv.end(), options.begin(), options.end());
-        return std::make_unique<Process>(argv, environment());
-    }
-    std::unique_ptr<Process> spawn_ready(std::vector<std::string> options = {}) const {
-        auto process = spawn(std::move(options));
-        EXPECT_TRUE(notify.wait_for("READY=1"));
-        return process;
-    }
-    static std::unique_ptr<JsonRpcClient> connect(const Endpoint& endpoint, const std::string& token = "") {
-        auto socket = WebSocketClient::connect(endpoint, {.connect_timeout = std::chrono::seconds(60)});
-        EXPECT_TRUE(socket) << socket.error().message;
-        auto client = std::make_unique<JsonRpcClient>(std::move(*socket));
-        const auto identified = client->identify("handeyed tests", token, soon());
-        EXPECT_TRUE(identified) << identified.error().message;
-        return client;
-    }
-    std::unique_ptr<JsonRpcClient> connect() const { return connect({.unix_path = socket_path()}); }
-    static json info(JsonRpcClient& client) {
-        const auto text = client.call("connection.info", "{}", soon());
-        EXPECT_TRUE(text) << text.error().message;
-        return text ? json::parse(*text) : json();
-    }
-    static unsigned mode_of(const std::filesystem::path& path) {
-        struct stat facts {};
-        EXPECT_EQ(::lstat(path.c_str(), &facts), 0) << path;
-        return facts.st_mode & 0777U;
-    }
-    static std::string run_to_end(const std::vector<std::string>& argv, int expected_code,
-                                  const std::vector<std::pair<std::string, std::string>>& variables) {
-        Process process(argv, variables);
-        EXPECT_EQ(process.wait(), expected_code) << process.output();
-        return process.output();
-    }
-};
 
 TEST_F(Handeyed, ListensPrivatelyAndSaysThatTheEngineIsMissing) {
     const auto process = spawn_ready();
@@ -223,38 +169,8 @@ TEST_F(Handeyed, ConfigurationFileIsReadAndItsMistakesAreShown) {
     const auto path = folder.path() / "config.yaml";
     std::ofstream(path) << "sessions_dir: /tmp\nlissten: 127.0.0.1:1\n";
     const std::string said = run_to_end({kProgram, "--config", path}, 2, environment());
-    EXPECT_NE(said.find("config.yaml:2: there is no key \"lissten\""), std::string::npos) << said;
+    EXPECT_NE(said.find("config.yaml:2:1: there is no key \"lissten\""), std::string::npos) << said;
 }
-
-struct ConfigCase {
-    const char* name;
-    const char* yaml;
-    const char* error; ///< "": it is fine
-};
-class DaemonConfig : public ::testing::TestWithParam<ConfigCase> {};
-
-TEST_P(DaemonConfig, IsReadStrictly) {
-    const auto options = parse_daemon_config(GetParam().yaml, "c.yaml");
-    if (std::string_view(GetParam().error).empty()) {
-        EXPECT_TRUE(options) << options.error().message;
-    } else {
-        ASSERT_FALSE(options);
-        EXPECT_NE(options.error().message.find(GetParam().error), std::string::npos) << options.error().message;
-    }
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Table, DaemonConfig,
-    ::testing::Values(ConfigCase{"Empty", "", ""}, ConfigCase{"OneListener", "listen: unix:/run/x.sock\n", ""},
-                      ConfigCase{"Listeners", "listen:\n  - unix:/run/x.sock\n  - 127.0.0.1:7625\nthreads: 2\nmodel: /m\n", ""},
-                      ConfigCase{"UnknownKey", "model: /m\ncolour: red\n", "c.yaml:2: there is no key \"colour\""},
-                      ConfigCase{"Twice", "model: /m\nmodel: /n\n", "c.yaml:2: \"model\" is there twice"},
-                      ConfigCase{"ThreadsText", "threads: many\n", "c.yaml:1: threads"},
-                      ConfigCase{"ThreadsNegative", "threads: -1\n", "c.yaml:1: threads"},
-                      ConfigCase{"BadListen", "listen:\n  - unix:/a\n  - here\n", "c.yaml:3: \"here\" has no port"},
-                      ConfigCase{"NotAMap", "- a\n- b\n", "a configuration is a map"},
-                      ConfigCase{"NotYaml", "listen: [\n", "c.yaml:2"}, ConfigCase{"ModelIsAList", "model: [a]\n", "model must be a text"}),
-    [](const auto& row) { return row.param.name; });
 
 class Examples : public ServerTest {};
 

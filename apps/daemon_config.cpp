@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/daemon_config.h"
+
+#include "agent/policy.h"
+#include "base/json.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <yaml-cpp/yaml.h>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kThreadsMax = 1024;
+constexpr std::size_t kTypoDistanceMax = 3;
+constexpr int kDepthMax = 16;
+
+/// One place in the file, for messages.
+struct At {
+    const std::string& file;
+    std::string key;
+    YAML::Node node;
+    [[nodiscard]] Error error(const std::string& what) const {
+        const YAML::Mark mark = node.Mark();
+        return Error{ErrorCode::InvalidArgument, fmt::format("{}:{}:{}: {}", file, mark.line + 1, mark.column + 1, what)};
+    }
+};
+
+Result<std::string> text_at(const At& at) {
+    if (!at.node.IsScalar() || at.node.Scalar().empty()) {
+        return at.error(fmt::format("{} must be a text", at.key));
+    }
+    return at.node.Scalar();
+}
+
+Result<std::int64_t> number_at(const At& at, std::int64_t from, std::int64_t to) {
+    std::int64_t value = 0;
+    if (!at.node.IsScalar() || !YAML::convert<std::int64_t>::decode(at.node, value) || value < from || value > to) {
+        const std::string given = at.node.IsScalar() ? at.node.Scalar() : "no number";
+        return at.error(fmt::format("{} is \"{}\", it must be from {} to {}", at.key, given, from, to));
+    }
+    return value;
+}
+
+template <class Value>
+Result<Value> choice_at(const At& at, const std::map<std::string, Value>& choices) {
+    const std::string text = TRY(text_at(at));
+    const auto found = choices.find(text);
+    if (found == choices.end()) {
+        std::vector<std::string> names;
+        for (const auto& [name, value] : choices) {
+            names.push_back(name);
+        }
+        return at.error(fmt::format("{} is \"{}\", it must be one of {}", at.key, text, fmt::join(names, ", ")));
+    }
+    return found->second;
+}
+
+// A plain scalar is a number, a truth value or null where it reads as one; a quoted one is a text.
+json scalar_to_json(const YAML::Node& node) {
+    if (node.Tag() != "!") {
+        if (const json parsed = json::parse(node.Scalar(), nullptr, false); !parsed.is_discarded() && !parsed.is_string()) {
+            return parsed;
+        }
+    }
+    return node.Scalar();
+}
+
+json to_json(const YAML::Node& node, int depth) {
+    if (node.IsScalar()) {
+        return scalar_to_json(node);
+    }
+    json out = node.IsMap() ? json::object() : node.IsSequence() ? json::array() : json();
+    if (depth < kDepthMax) {
+        for (const auto& item : node) {
+            if (node.IsMap()) {
+                out[item.first.Scalar()] = to_json(item.second, depth + 1);
+            } else {
+                out.push_back(to_json(item, depth + 1));
+            }
+        }
+    }
+    return out;
+}
+
+Result<void> take_listen(const At& at, DaemonOptions& options) {
+    const auto take_one = [&](const YAML::Node& node) -> Result<void> {
+        const At one{at.file, at.key, node};
+        const std::string text = TRY(text_at(one));
+        auto endpoint = parse_endpoint(text);
+        if (!endpoint) {
+            return one.error(endpoint.error().message);
+        }
+        options.listen.push_back(std::move(*endpoint));
+        return {};
+    };
+    if (!at.node.IsSequence()) {
+        return take_one(at.node);
+    }
+    for (const YAML::Node& item : at.node) {
+        TRY(take_one(item));
+    }
+    return {};
+}
+
+Result<void> take_policy(const At& at, DaemonOptions& options) {
+    const std::string text = dump_json(to_json(at.node, 0));
+    const auto policy = policy_from_json(text);
+    if (!policy) {
+        return at.error(policy.error().message);
+    }
+    options.policy_json = text;
+    return {};
+}
+
+using Take = std::function<Result<void>(const At& at, DaemonOptions& options)>;
+
+template <class Member>
+Take text_into(Member DaemonOptions::*member) {
+    return [member](const At& at, DaemonOptions& options) -> Result<void> {
+        options.*member = TRY(text_at(at));
+        return {};
+    };
+}
+
+template <class Member>
+Take limit_into(Member DaemonLimits::*member, std::int64_t from, std::int64_t to) {
+    return [=](const At& at, DaemonOptions& options) -> Result<void> {
+        const std::int64_t value = TRY(number_at(at, from, to));
+        if constexpr (std::is_same_v<Member, Duration>) {
+            options.limits.*member = std::chrono::seconds(value);
+        } else {
+            options.limits.*member = static_cast<Member>(value);
+        }
+        return {};
+    };
+}
+
+const std::map<std::string, Take>& table() {
+    constexpr std::int64_t kMebi = 1 << 20;
+    static const std::map<std::string, Take> rows{
+        {"listen", take_listen},
+        {"token_file", text_into(&DaemonOptions::token_file)},
+        {"model", text_into(&DaemonOptions::model)},
+        {"sessions_dir", text_into(&DaemonOptions::sessions_dir)},
+        {"policy", take_policy},
+        {"threads", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.threads = static_cast<int>(TRY(number_at(at, 0, kThreadsMax)));
+             return {};
+         }},
+        {"tls.cert", text_into(&DaemonOptions::tls_cert)},
+        {"tls.key", text_into(&DaemonOptions::tls_key)},
+        {"tls.client_ca", text_into(&DaemonOptions::tls_client_ca)},
+        {"log.level", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.log_level = TRY(choice_at<log::Level>(at, {{"debug", log::Level::Debug},
+                                                                 {"info", log::Level::Info},
+                                                                 {"warn", log::Level::Warn},
+                                                                 {"error", log::Level::Error}}));
+             return {};
+         }},
+        {"log.format", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.log_format = TRY(choice_at<log::Format>(at, {{"text", log::Format::Text}, {"json", log::Format::Json}}));
+             return {};
+         }},
+        {"log.file", text_into(&DaemonOptions::log_file)},
+        {"limits.connections", limit_into(&DaemonLimits::connections, 1, 100'000)},
+        {"limits.unidentified", limit_into(&DaemonLimits::unidentified, 1, 10'000)},
+        {"limits.sessions", limit_into(&DaemonLimits::sessions, 1, 1024)},
+        {"limits.message_bytes", limit_into(&DaemonLimits::message_bytes, 1024, 64 * kMebi)},
+        {"limits.queue_bytes", limit_into(&DaemonLimits::queue_bytes, 65'536, 256 * kMebi)},
+        {"limits.identify_timeout_s", limit_into(&DaemonLimits::identify_timeout, 1, 3600)},
+        {"limits.idle_timeout_s", limit_into(&DaemonLimits::idle_timeout, 2, 86'400)},
+        {"limits.write_timeout_s", limit_into(&DaemonLimits::write_timeout, 1, 3600)},
+    };
+    return rows;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0U);
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+            diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+        }
+    }
+    return row.back();
+}
+
+Error unknown_key(const At& at, const std::string& prefix) {
+    std::string best;
+    std::size_t distance = kTypoDistanceMax + 1;
+    std::vector<std::string> names;
+    for (const std::string& key : daemon_config_keys()) {
+        if (!key.starts_with(prefix)) {
+            continue;
+        }
+        const std::string name = key.substr(prefix.size(), key.find('.', prefix.size()) - prefix.size());
+        if (names.empty() || names.back() != name) {
+            names.push_back(name);
+        }
+        if (const std::size_t d = edit_distance(name, at.key); d < distance) {
+            distance = d;
+            best = name;
+        }
+    }
+    const std::string hint = best.empty() ? fmt::format("the keys are {}", fmt::join(names, ", ")) : fmt::format("did you mean \"{}\"?", best);
+    return at.error(fmt::format("there is no key \"{}{}\"; {}", prefix, at.key, hint));
+}
+
+Result<void> read_map(const std::string& file, const YAML::Node& map, const std::string& prefix, DaemonOptions& options) {
+    std::vector<std::string> seen;
+    for (const auto& entry : map) {
+        const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+        const At at_key{file, key, entry.first};
+        if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+            return at_key.error(fmt::format("\"{}{}\" is there twice", prefix, key));
+        }
+        seen.push_back(key);
+        const std::string full = prefix + key;
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits");
+        const auto row = table().find(full);
+        if (is_group && entry.second.IsMap()) {
+            TRY(read_map(file, entry.second, key + ".", options));
+        } else if (is_group) {
+            return At{file, key, entry.second}.error(fmt::format("{} is a map of keys", key));
+        } else if (row == table().end() || key.find('.') != std::string::npos) {
+            return unknown_key(at_key, prefix);
+        } else {
+            TRY(row->second(At{file, full, entry.second}, options));
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+std::vector<std::string> daemon_config_keys() {
+    std::vector<std::string> keys;
+    for (const auto& [key, take] : table()) {
+        keys.push_back(key);
+    }
+    return keys;
+}
+
+Result<DaemonOptions> parse_daemon_config(std::string_view yaml, const std::string& name) {
+    try {
+        const YAML::Node root = YAML::Load(std::string(yaml));
+        DaemonOptions options;
+        if (root.IsNull()) {
+            return options;
+        }
+        if (!root.IsMap()) {
+            return At{name, "", root}.error("a configuration is a map of keys");
+        }
+        TRY(read_map(name, root, "", options));
+        if (options.tls_cert.empty() != options.tls_key.empty()) {
+            return At{name, "tls", root["tls"]}.error("tls needs both cert and key");
+        }
+        return options;
+    } catch (const YAML::Exception& problem) {
+        return Error{ErrorCode::ParseFailed,
+                     fmt::format("{}:{}:{}: {}", name, problem.mark.line + 1, problem.mark.column + 1, problem.msg)};
+    }
+}
+
+} // namespace handeye

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration file: what is read, what is refused and where, and that its schema says the same.
+#include "apps/daemon_config.h"
+#include "base/json.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+struct ConfigCase {
+    const char* name;
+    const char* yaml;
+    const char* error; ///< "": it is fine
+};
+class DaemonConfig : public ::testing::TestWithParam<ConfigCase> {};
+
+TEST_P(DaemonConfig, IsReadStrictly) {
+    const auto options = parse_daemon_config(GetParam().yaml, "c.yaml");
+    if (std::string_view(GetParam().error).empty()) {
+        EXPECT_TRUE(options) << options.error().message;
+    } else {
+        ASSERT_FALSE(options);
+        EXPECT_NE(options.error().message.find(GetParam().error), std::string::npos) << options.error().message;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, DaemonConfig,
+    ::testing::Values(
+        ConfigCase{"Empty", "", ""}, ConfigCase{"OneListener", "listen: unix:/run/x.sock\n", ""},
+        ConfigCase{"Listeners", "listen:\n  - unix:/run/x.sock\n  - 127.0.0.1:7625\nthreads: 2\nmodel: /m\n", ""},
+        ConfigCase{"UnknownKey", "model: /m\ncolour: red\n", "c.yaml:2:1: there is no key \"colour\"; the keys are"},
+        ConfigCase{"Suggestion", "model: /m\nlissten: /x\n", "c.yaml:2:1: there is no key \"lissten\"; did you mean \"listen\"?"},
+        ConfigCase{"NestedSuggestion", "limits:\n  conections: 5\n", "c.yaml:2:3: there is no key \"limits.conections\"; did you mean \"connections\"?"},
+        ConfigCase{"DottedKey", "limits.connections: 5\n", "c.yaml:1:1: there is no key"},
+        ConfigCase{"Twice", "model: /m\nmodel: /n\n", "c.yaml:2:1: \"model\" is there twice"},
+        ConfigCase{"ThreadsText", "threads: many\n", "c.yaml:1:10: threads is \"many\""},
+        ConfigCase{"ThreadsNegative", "threads: -1\n", "c.yaml:1:10: threads"},
+        ConfigCase{"TooManyThreads", "threads: 1025\n", "from 0 to 1024"},
+        ConfigCase{"BadListen", "listen:\n  - unix:/a\n  - here\n", "c.yaml:3:5: \"here\" has no port"},
+        ConfigCase{"NotAMap", "- a\n- b\n", "a configuration is a map"}, ConfigCase{"NotYaml", "listen: [\n", "c.yaml:2"},
+        ConfigCase{"ModelIsAList", "model: [a]\n", "model must be a text"}, ConfigCase{"GroupIsAText", "log: loud\n", "log is a map"},
+        ConfigCase{"Log", "log: {level: debug, format: json, file: /tmp/x}\n", ""},
+        ConfigCase{"LogLevel", "log:\n  level: loud\n", "c.yaml:2:10: log.level is \"loud\", it must be one of debug, error, info, warn"},
+        ConfigCase{"LimitTooSmall", "limits: {message_bytes: 10}\n", "limits.message_bytes is \"10\""},
+        ConfigCase{"TlsHalf", "tls: {cert: /c}\n", "tls needs both"}, ConfigCase{"TlsWhole", "tls: {cert: /c, key: /k}\n", ""},
+        ConfigCase{"Policy", "policy:\n  deny_verbs: [drag]\n  otherwise: ask\n", ""},
+        ConfigCase{"PolicyUnknown", "policy:\n  deny_verb: [launch]\n", "c.yaml:2:3: policy: "},
+        ConfigCase{"Bomb", "a: &a [x,x]\nb: &b [*a,*a]\nlisten: *b\n", "there is no key \"a\""}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(DaemonConfigSchema, HasExactlyTheKeysThatAreRead) {
+    const auto schema = read_json(HANDEYE_SOURCE_DIR "/docs/config.schema.json");
+    ASSERT_TRUE(schema) << schema.error().message;
+    std::vector<std::string> keys;
+    for (const auto& [name, property] : (*schema)["properties"].items()) {
+        if (!property.contains("properties")) {
+            keys.push_back(name);
+            continue;
+        }
+        EXPECT_EQ(property["additionalProperties"], false) << name;
+        for (const auto& [inner, unused] : property["properties"].items()) {
+            keys.push_back(name + "." + inner);
+        }
+    }
+    std::sort(keys.begin(), keys.end());
+    EXPECT_EQ(keys, daemon_config_keys());
+    EXPECT_EQ((*schema)["additionalProperties"], false);
+}
+
+TEST(DaemonConfigSchema, BoundsAndDefaultsAreTheProgramsOwn) {
+    const auto schema = read_json(HANDEYE_SOURCE_DIR "/docs/config.schema.json");
+    ASSERT_TRUE(schema);
+    for (const auto& [name, property] : (*schema)["properties"]["limits"]["properties"].items()) {
+        const auto accepts = [&name = name](std::int64_t value) {
+            return parse_daemon_config("limits: {" + name + ": " + std::to_string(value) + "}", "c").has_value();
+        };
+        const auto low = property["minimum"].get<std::int64_t>();
+        const auto high = property["maximum"].get<std::int64_t>();
+        EXPECT_TRUE(accepts(low) && accepts(high) && accepts(property["default"].get<std::int64_t>())) << name;
+        EXPECT_FALSE(accepts(low - 1) || accepts(high + 1)) << name;
+    }
+}
+
+} // namespace
+} // namespace handeye
