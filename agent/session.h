@@ -18,6 +18,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace handeye {
 
@@ -39,6 +40,7 @@ struct SessionOptions {
     bool checks_target = true;            ///< look at the target again right before a button goes down
     std::shared_ptr<ControlState> control; ///< who may act; empty: always the agent
     std::function<void(std::string_view state)> on_state; ///< as task.state tells it; may be empty
+    std::function<std::vector<std::string>()> take_notes; ///< what a person has added to the goal since the last step; may be empty
     OnText on_text;                       ///< each piece of an answer as it comes, for a live view; may be empty
 };
 

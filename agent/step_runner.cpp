@@ -159,6 +159,9 @@ Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWa
 }
 
 StageResult StepRunner::ask(Step& step) {
+    for (const std::string& note : with_.options.take_notes ? with_.options.take_notes() : std::vector<std::string>()) {
+        goal_ += "\nNote: " + note;
+    }
     PromptInput input;
     input.prompt = with_.options.prompt;
     input.surface = with_.options.surface;

@@ -41,7 +41,6 @@ private:
 /// For metrics. Any thread.
 struct Counters {
     std::atomic<std::uint64_t> calls = 0;
-    std::atomic<std::uint64_t> call_failures = 0;
     std::atomic<std::uint64_t> wrong_tokens = 0;
     std::atomic<std::uint64_t> frames_sent = 0;
     std::atomic<std::uint64_t> actions = 0; ///< of input.*

@@ -86,7 +86,53 @@ void EventFeed::add_feed(Subscription& subscription, const std::string& session)
     } else {
         feed.next_seq = live ? feed.last_seq + 1 : kUnknown; // a closed recording has nothing new
     }
+    feed.acknowledged = feed.next_seq == kUnknown ? 0 : feed.next_seq - 1;
     subscription.feeds[session] = feed;
+}
+
+bool EventFeed::acknowledge(const std::string& subscription, const std::string& session, std::uint64_t seq) {
+    const auto found = subscriptions_.find(subscription);
+    const auto feed = found == subscriptions_.end() ? std::map<std::string, Feed>::iterator() : found->second.feeds.find(session);
+    if (found == subscriptions_.end() || feed == found->second.feeds.end()) {
+        return false;
+    }
+    feed->second.acknowledged = std::max(feed->second.acknowledged, std::min(seq, feed->second.next_seq - 1));
+    pump(subscription, session);
+    return true;
+}
+
+bool EventFeed::must_wait(const std::string& id, Subscription& subscription, const Feed& feed) {
+    if (subscription.request.window && feed.next_seq > feed.acknowledged + *subscription.request.window) {
+        return true; // events.ack goes on
+    }
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (subscription.request.event_gap == Duration::zero() || now >= subscription.not_before) {
+        subscription.not_before = now + subscription.request.event_gap;
+        return false;
+    }
+    if (!std::exchange(subscription.is_waiting, true)) {
+        core_.loop.after(subscription.not_before - now, [this, id, peer = peer_.weak_from_this()] {
+            const auto alive = peer.lock();
+            const auto found = alive ? subscriptions_.find(id) : subscriptions_.end();
+            if (alive && found != subscriptions_.end()) {
+                found->second.is_waiting = false;
+                on_drained();
+            }
+        });
+    }
+    return true;
+}
+
+// Of a type that is coalesced, an older event makes way for a newer one of the same page.
+void EventFeed::send(const Subscription& subscription, const EventPage& page, std::size_t index, const std::string& session) {
+    const EventText& event = *page[index];
+    if (!is_wanted(subscription.request, event.type)) {
+        return;
+    }
+    const bool is_older = subscription.request.coalesce.contains(event.type) &&
+                          std::any_of(page.begin() + static_cast<std::ptrdiff_t>(index) + 1, page.end(),
+                                      [&](const auto& later) { return later->type == event.type; });
+    peer_.send(is_older ? gap_text(session, event.seq, event.seq, "coalesced") : event.notification);
 }
 
 bool EventFeed::unsubscribe(const std::string& subscription) { return subscriptions_.erase(subscription) != 0; }
@@ -153,7 +199,8 @@ void EventFeed::pump(const std::string& id, const std::string& session) {
         return;
     }
     Feed& feed = subscription->second.feeds[session];
-    if (feed.is_reading || feed.next_seq == kUnknown || feed.next_seq > feed.last_seq) {
+    if (feed.is_reading || feed.next_seq == kUnknown || feed.next_seq > feed.last_seq ||
+        (subscription->second.request.window && feed.next_seq > feed.acknowledged + *subscription->second.request.window)) {
         return;
     }
     const auto recording = core_.hub.recording(session);
@@ -190,14 +237,12 @@ void EventFeed::take_page(const std::string& id, const std::string& session, Res
         feed.last_seq = feed.next_seq - 1; // the end, as far as it is written
         return;
     }
-    for (const auto& event : *page) {
-        if (!peer_.has_room()) {
-            return; // on_drained() goes on from next_seq
+    for (std::size_t i = 0; i < page->size(); ++i) {
+        if (!peer_.has_room() || must_wait(id, subscription->second, feed)) {
+            return; // on_drained(), an acknowledgement or the rate's timer goes on from next_seq
         }
-        if (is_wanted(subscription->second.request, event->type)) {
-            peer_.send(event->notification);
-        }
-        feed.next_seq = event->seq + 1;
+        send(subscription->second, *page, i, session);
+        feed.next_seq = (*page)[i]->seq + 1;
     }
     pump(id, session);
 }

@@ -25,6 +25,9 @@ struct SubscribeRequest {
     std::set<std::string> types;             ///< empty: all
     std::optional<std::uint64_t> from_seq;   ///< unset: from now on
     std::optional<std::uint64_t> max_lag;    ///< further behind, events are skipped and events.gap says which
+    std::optional<std::uint64_t> window;     ///< at most this many numbers of a session go out unacknowledged
+    Duration event_gap{};                    ///< > 0: the least time between two events
+    std::set<std::string> coalesce;          ///< types of which only the newest of those that wait is sent
     bool wants_progress = false;             ///< engine.progress, which is not recorded
 };
 
@@ -35,6 +38,9 @@ public:
     RpcResult<std::string> subscribe(SubscribeRequest request);
     /// False when there is no such subscription.
     bool unsubscribe(const std::string& subscription);
+
+    /// False when there is no such subscription, or it does not follow that session.
+    bool acknowledge(const std::string& subscription, const std::string& session, std::uint64_t seq);
 
     /// The log of `session` has grown.
     void on_event(const std::string& session);
@@ -50,15 +56,21 @@ private:
     struct Feed {
         std::uint64_t next_seq = 1;
         std::uint64_t last_seq = 0; ///< known to be stored; kUnknown: read until the end
+        std::uint64_t acknowledged = 0; ///< with a window: everything up to here has been used
         bool is_reading = false;
     };
     struct Subscription {
         SubscribeRequest request;
         std::map<std::string, Feed> feeds; ///< by session
+        TimePoint not_before{};            ///< with a rate: when the next event may go
+        bool is_waiting = false;           ///< for that moment
     };
     void add_feed(Subscription& subscription, const std::string& session);
     void pump(const std::string& id, const std::string& session);
     void skip_to_newest(Feed& feed, std::uint64_t max_lag, const std::string& session);
+    /// Why `event` cannot go yet; it stays in the log.
+    [[nodiscard]] bool must_wait(const std::string& id, Subscription& subscription, const Feed& feed);
+    void send(const Subscription& subscription, const EventPage& page, std::size_t index, const std::string& session);
     void take_page(const std::string& id, const std::string& session, Result<EventPage> page);
 
     Core& core_;

@@ -17,7 +17,7 @@ bool is_loopback_host(std::string_view host, std::uint16_t port) {
     return false;
 }
 
-std::optional<HttpRefusal> check_request(const RequestHead& head, std::optional<std::uint16_t> tcp_port) {
+std::optional<HttpRefusal> check_sender(const RequestHead& head, std::optional<std::uint16_t> tcp_port) {
     if (head.hosts.size() != 1) {
         return HttpRefusal{400, fmt::format("a request has one Host header, this one has {}", head.hosts.size())};
     }
@@ -29,6 +29,13 @@ std::optional<HttpRefusal> check_request(const RequestHead& head, std::optional<
     }
     if (!head.origins.empty()) {
         return HttpRefusal{403, "requests with an Origin are refused: web pages may not control this desktop"};
+    }
+    return std::nullopt;
+}
+
+std::optional<HttpRefusal> check_request(const RequestHead& head, std::optional<std::uint16_t> tcp_port) {
+    if (auto refusal = check_sender(head, tcp_port); refusal) {
+        return refusal;
     }
     if (head.target != "/ws") {
         return HttpRefusal{404, "there is only /ws"};

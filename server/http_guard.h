@@ -24,6 +24,9 @@ struct HttpRefusal {
     std::string reason; ///< one line; shown to the client
 };
 
+/// nullopt: no web page, and no other name of this machine; before anything else is looked at, for every path.
+std::optional<HttpRefusal> check_sender(const RequestHead& head, std::optional<std::uint16_t> tcp_port);
+
 /// nullopt: a WebSocket upgrade of /ws that may go on. `tcp_port`: the listener's own; unset on a Unix socket, where
 /// nobody can be lured to and Host says nothing. No Origin is allowed at all: no browser page has business here.
 std::optional<HttpRefusal> check_request(const RequestHead& head, std::optional<std::uint16_t> tcp_port);

@@ -40,6 +40,7 @@ void control_status(const Call& call);
 void control_reset_stop(const Call& call);
 void control_stop_all(const Call& call);
 // methods_events.cpp
+void events_ack(const Call& call);
 void events_subscribe(const Call& call);
 void events_unsubscribe(const Call& call);
 // methods_engine.cpp
@@ -53,8 +54,16 @@ void input_act_many(const Call& call);
 void input_key(const Call& call);
 void input_release_all(const Call& call);
 void input_type(const Call& call);
+// methods_metrics.cpp
+void metrics_snapshot(const Call& call);
 // methods_recording.cpp
+void events_replay(const Call& call);
 void recording_blob(const Call& call);
+void recording_delete(const Call& call);
+void recording_export(const Call& call);
+void recording_get(const Call& call);
+void recording_list(const Call& call);
+void recording_read(const Call& call);
 // methods_screen.cpp
 void frames_ack(const Call& call);
 void screen_capture(const Call& call);
@@ -70,12 +79,16 @@ void policy_set(const Call& call);
 void session_close(const Call& call);
 void session_create(const Call& call);
 void session_get(const Call& call);
+void session_doctor(const Call& call);
 void session_list(const Call& call);
+void session_update(const Call& call);
 // methods_task.cpp
+void task_amend(const Call& call);
 void task_cancel(const Call& call);
 void task_get(const Call& call);
 void task_pause(const Call& call);
 void task_resume(const Call& call);
+void task_list(const Call& call);
 void task_run(const Call& call);
 void task_step(const Call& call);
 void task_wait(const Call& call);

@@ -23,12 +23,28 @@ void events_subscribe(const Call& call) {
     if (const auto lag = params.find("max_lag"); lag != params.end()) {
         request.max_lag = lag->get<std::uint64_t>();
     }
+    request.coalesce = params.value("coalesce", std::set<std::string>());
+    if (const auto rate = params.find("max_rate"); rate != params.end()) {
+        request.event_gap = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / rate->get<double>()));
+    }
+    if (const auto window = params.find("window"); window != params.end()) {
+        request.window = window->get<std::uint64_t>();
+    }
     const auto made = call.peer.feed().subscribe(std::move(request));
     if (const auto* const error = std::get_if<RpcError>(&made); error != nullptr) {
         call.reply.fail(*error);
         return;
     }
     call.reply.ok({{"subscription", std::get<std::string>(made)}});
+}
+
+void events_ack(const Call& call) {
+    const auto id = call.params.at("subscription").get<std::string>();
+    if (!call.peer.feed().acknowledge(id, call.params.at("session").get<std::string>(), call.params.at("seq").get<std::uint64_t>())) {
+        call.reply.fail(RpcError{ErrorKind::NoSuchSubscription, fmt::format("there is no subscription \"{}\" here that follows it", id), "subscription"});
+        return;
+    }
+    call.reply.ok(json::object());
 }
 
 void events_unsubscribe(const Call& call) {

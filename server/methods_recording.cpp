@@ -164,6 +164,9 @@ void recording_read(const Call& call) {
     });
 }
 
+// The same page for who may observe and not record.
+void events_replay(const Call& call) { recording_read(call); }
+
 void recording_blob(const Call& call) {
     const auto hash = call.params.at("hash").get<std::string>();
     if (!is_sha256_hex(hash)) {

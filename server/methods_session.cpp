@@ -15,7 +15,7 @@ using nlohmann::json;
 json session_json(const SessionStatus& status) {
     json out{{"session", status.session},   {"state", session_state_name(status.state)}, {"platform", status.platform},
              {"width_px", status.size.width_px}, {"height_px", status.size.height_px},    {"last_seq", status.last_seq},
-             {"recording", status.recording}};
+             {"recording", status.recording}, {"name", status.name}, {"notes", status.notes}};
     if (!status.task.empty()) {
         out["task"] = status.task;
     }
@@ -31,10 +31,35 @@ std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
     return session;
 }
 
+Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults) {
+    SessionSettings settings;
+    settings.approval_ttl = defaults.approval_ttl;
+    if (const auto policy = params.find("policy"); policy != params.end()) {
+        settings.policy = TRY(policy_from_json(dump_json(*policy)));
+    }
+    const json control = params.value("control", json::object());
+    settings.control.pauses_on_input = control.value("pause_on_input", settings.control.pauses_on_input);
+    if (const auto idle = control.find("input_idle_ms"); idle != control.end()) {
+        settings.control.input_idle = std::chrono::milliseconds(idle->get<std::int64_t>());
+    }
+    if (const auto ttl = control.find("approval_ttl_ms"); ttl != control.end()) {
+        settings.approval_ttl = std::chrono::milliseconds(ttl->get<std::int64_t>());
+    }
+    // A display of our own has no keyboard of a person's: there the hot key is for those who ask for it.
+    const bool is_headless = params.value("target", json::object()).contains("headless");
+    settings.kill_chord = control.value("kill_chord", is_headless ? std::string() : settings.kill_chord);
+    return settings;
+}
+
 } // namespace
 
 void session_create(const Call& call) {
     const json target = call.params.value("target", json::object());
+    const auto settings = settings_from(call.params, call.core.services.session_defaults);
+    if (!settings) {
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, "policy"});
+        return;
+    }
     call.core.hub.create(call.params.at("platform").get<std::string>(), dump_json(target), call.params.value("request_key", ""),
                          [reply = call.reply](const RpcResult<SessionStatus>& opened) {
                              if (const auto* const error = std::get_if<RpcError>(&opened); error != nullptr) {
@@ -42,7 +67,8 @@ void session_create(const Call& call) {
                                  return;
                              }
                              reply.ok(session_json(std::get<SessionStatus>(opened)));
-                         });
+                         },
+                         *settings);
 }
 
 void session_list(const Call& call) {
@@ -64,6 +90,50 @@ void session_close(const Call& call) {
     if (const auto session = find_or_fail(call); session) {
         session->request_close();
         call.reply.ok({{"session", session->id()}});
+    }
+}
+
+void session_update(const Call& call) {
+    const auto session = find_or_fail(call);
+    if (!session) {
+        return;
+    }
+    const SessionStatus before = session->status();
+    const std::string name = call.params.value("name", before.name);
+    const std::string notes = call.params.value("notes", before.notes);
+    session->set_label(name, notes);
+    session->note("session.updated", dump_json(json{{"name", name}, {"notes", notes}}));
+    call.reply.ok(session_json(session->status()));
+}
+
+void session_doctor(const Call& call) {
+    const auto session = find_or_fail(call);
+    if (!session) {
+        return;
+    }
+    const auto examine = [session, model = call.core.gate.status(), reply = call.reply] {
+        json checks = json::array();
+        bool is_well = true;
+        const auto add = [&](const char* name, bool pass, const std::string& detail) {
+            checks.push_back({{"name", name}, {"pass", pass}, {"detail", detail}});
+            is_well = is_well && pass;
+        };
+        const auto platform = session->shared_platform();
+        add("open", platform != nullptr, std::string(session_state_name(session->status().state)));
+        if (platform) {
+            const auto shot = platform->peek();
+            add("screen", shot.has_value(), shot ? fmt::format("{}x{}", shot->image.size().width_px, shot->image.size().height_px) : shot.error().message);
+            const auto windows = platform->windows();
+            add("windows", windows.has_value(), windows ? fmt::format("{}", windows->size()) : windows.error().message);
+            const auto pointer = platform->pointer();
+            add("pointer", pointer.has_value(), pointer ? "" : pointer.error().message);
+        }
+        add("log", session->log() != nullptr, session->status().recording);
+        add("model", model.state == ModelState::Ready, fmt::format("{} {}", model_state_name(model.state), model.detail));
+        reply.ok({{"pass", is_well}, {"checks", std::move(checks)}});
+    };
+    if (!call.core.eyes_of(session->id()).submit(examine)) {
+        call.reply.fail(RpcError{ErrorKind::Overloaded, "too many questions wait for this session", ""});
     }
 }
 

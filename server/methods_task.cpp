@@ -39,25 +39,12 @@ Budget budget_from(const json& params, Budget budget) {
     const json given = params.value("budget", json::object());
     budget.steps_max = given.value("max_steps", budget.steps_max);
     budget.tokens_max = given.value("max_tokens", budget.tokens_max);
+    budget.actions_per_minute_max = given.value("max_actions_per_minute", budget.actions_per_minute_max);
+    budget.same_action_max = given.value("max_same_action", budget.same_action_max);
     if (const auto seconds = given.find("max_seconds"); seconds != given.end()) {
         budget.wall_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds->get<double>()));
     }
     return budget;
-}
-
-// A request can narrow what the daemon allows, never widen it.
-Policy policy_from(const json& params, Policy policy) {
-    const json given = params.value("policy", json::object());
-    const auto deny = given.value("deny_verbs", std::vector<std::string>());
-    policy.deny_verbs.insert(policy.deny_verbs.end(), deny.begin(), deny.end());
-    const auto allow = given.value("allow_verbs", std::vector<std::string>());
-    if (policy.allow_verbs.empty()) {
-        policy.allow_verbs = allow;
-    } else if (!allow.empty()) {
-        std::erase_if(policy.allow_verbs,
-                      [&](const std::string& verb) { return std::find(allow.begin(), allow.end(), verb) == allow.end(); });
-    }
-    return policy;
 }
 
 Surface surface_from(const json& params, Surface fallback) {
@@ -101,16 +88,18 @@ void task_run(const Call& call) {
     const SessionOptions& defaults = call.core.services.session_defaults;
     json body = params;
     body.erase("request_key");
+    // A request can narrow what the session allows, never widen it: the session puts its own policy around this one.
+    const auto policy = policy_from_json(dump_json(params.value("policy", json::object())));
+    if (!policy) {
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"});
+        return;
+    }
     TaskSpec spec{.goal_utf8 = params.at("goal").get<std::string>(),
                   .budget = budget_from(params, defaults.budget),
-                  .policy = policy_from(params, defaults.policy),
+                  .policy = *policy,
                   .surface = surface_from(params, defaults.surface),
                   .request_key = params.value("request_key", ""),
                   .body = dump_json(body)}; // keys are sorted: one form for one meaning
-    if (const auto fit = check_policy(spec.policy); !fit) {
-        call.reply.fail(RpcError{ErrorKind::InvalidParams, fit.error().message, "policy"});
-        return;
-    }
     const auto started = call.core.hub.run_task(params.at("session").get<std::string>(), std::move(spec));
     if (const auto* const error = std::get_if<RpcError>(&started); error != nullptr) {
         call.reply.fail(*error);
@@ -135,6 +124,28 @@ void task_cancel(const Call& call) {
     }
 }
 
+namespace {
+
+void change_pace(const Call& call, RpcResult<TaskStatus> (LiveSession::*change)(const std::string&)) {
+    const auto task = call.params.at("task").get<std::string>();
+    const auto session = find_or_fail(call, task);
+    if (!session) {
+        return;
+    }
+    const auto changed = ((*session).*change)(task);
+    if (const auto* const error = std::get_if<RpcError>(&changed); error != nullptr) {
+        call.reply.fail(*error);
+        return;
+    }
+    call.reply.ok(task_json(std::get<TaskStatus>(changed)));
+}
+
+} // namespace
+
+void task_pause(const Call& call) { change_pace(call, &LiveSession::pause_task); }
+void task_resume(const Call& call) { change_pace(call, &LiveSession::resume_task); }
+void task_step(const Call& call) { change_pace(call, &LiveSession::step_task); }
+
 void task_wait(const Call& call) {
     const auto task = call.params.at("task").get<std::string>();
     const auto session = find_or_fail(call, task);
@@ -157,6 +168,35 @@ void task_wait(const Call& call) {
             answer();
         });
     }
+}
+
+void task_list(const Call& call) {
+    const auto wanted = call.params.value("session", "");
+    json tasks = json::array();
+    for (const SessionStatus& status : call.core.hub.list()) {
+        const auto session = wanted.empty() || status.session == wanted ? call.core.hub.find(status.session) : nullptr;
+        for (const TaskStatus& task : session ? session->tasks() : std::vector<TaskStatus>()) {
+            tasks.push_back(task_json(task));
+        }
+    }
+    if (!wanted.empty() && !call.core.hub.find(wanted)) {
+        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no open session \"{}\"", wanted), "session"});
+        return;
+    }
+    call.reply.ok({{"tasks", std::move(tasks)}});
+}
+
+void task_amend(const Call& call) {
+    const auto task = call.params.at("task").get<std::string>();
+    const auto session = find_or_fail(call, task);
+    if (!session) {
+        return;
+    }
+    if (const auto refused = session->amend_task(task, call.params.at("note").get<std::string>()); refused) {
+        call.reply.fail(*refused);
+        return;
+    }
+    reply_with(call.reply, *session, task);
 }
 
 } // namespace handeye

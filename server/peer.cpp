@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kIdentify = "connection.identify";
+constexpr std::string_view kPictureMethod = "engine.infer";
 
 std::string hello_text(const Core& core, const Peer::Origin& origin) {
     const json params{{"server", "handeyed"},
@@ -54,8 +55,13 @@ void Peer::take_text(std::string_view text) {
     if (is_closing_) {
         return;
     }
-    auto parsed = parse_request(text, core_.options.message_bytes_max);
+    const bool is_large = text.size() > core_.options.message_bytes_max;
+    auto parsed = parse_request(text, is_large ? kPictureMessageBytesMax : core_.options.message_bytes_max);
     const RpcRequest* const request = std::get_if<RpcRequest>(&parsed);
+    if (is_large && (request == nullptr || request->method != kPictureMethod)) {
+        close(CloseCode::TooBig, "only engine.infer takes messages of this size");
+        return;
+    }
     if (!is_identified_ && (request == nullptr || request->method != kIdentify)) {
         close(CloseCode::NotIdentified, "connection.identify comes first");
         return;

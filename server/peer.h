@@ -26,11 +26,15 @@ enum class CloseCode : std::uint16_t {
     Normal = 1000,
     GoingAway = 1001,
     Unsupported = 1003,
+    TooBig = 1009,
     SlowConsumer = 4008,
     NotIdentified = 4401,
     ProtocolUnsupported = 4406,
     RateLimited = 4429,
 };
+
+/// Of a message with pictures for the model; others have ControlServerOptions::message_bytes_max.
+inline constexpr std::size_t kPictureMessageBytesMax = 24U << 20U;
 
 class Peer : public std::enable_shared_from_this<Peer> {
 public:

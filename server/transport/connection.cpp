@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "server/console/guard.h"
 #include "server/core.h"
+#include "server/http_api.h"
 #include "server/http_guard.h"
+
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -45,6 +48,18 @@ RequestHead read_head(const http::request<http::empty_body>& request) {
     return head;
 }
 
+HttpRequest read_request(http::request<http::string_body>&& request) {
+    const auto field = [&](auto name) { return std::string(request[name]); };
+    const std::string_view target(request.target().data(), request.target().size());
+    return {.verb = std::string(request.method_string()),
+            .path = std::string(target.substr(0, target.find('?'))),
+            .authorization = field(http::field::authorization),
+            .content_type = field(http::field::content_type),
+            .scopes = field("Handeye-Scopes"),
+            .last_event_id = field("Last-Event-ID"),
+            .body = std::move(request.body())};
+}
+
 } // namespace
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -56,7 +71,7 @@ public:
 
     void start() {
         parser_.header_limit(kHeadBytesMax);
-        parser_.body_limit(0);
+        parser_.body_limit(core_.options.message_bytes_max);
         beast::get_lowest_layer(stream_).expires_after(core_.options.identify_timeout);
         http::async_read_header(stream_.next_layer(), buffer_, parser_,
                                 [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
@@ -82,7 +97,7 @@ private:
         if (ec) {
             if (ec != http::error::end_of_stream && ec != beast::error::timeout && ec != asio::error::operation_aborted) {
                 refuse(ec == http::error::header_limit ? HttpRefusal{431, "the request head passes 16 KiB"}
-                       : ec == http::error::body_limit ? HttpRefusal{413, "no request here has a body"}
+                       : ec == http::error::body_limit ? HttpRefusal{413, "the body passes the limit"}
                                                        : HttpRefusal{400, "this is no HTTP request"});
             }
             return;
@@ -95,11 +110,19 @@ private:
     /// False: the request has had its answer, or gets it.
     bool is_upgrade_wanted(const RequestHead& head) {
         if (!entrance_.is_console) {
-            const auto refusal = check_request(head, entrance_.tcp_port);
+            const bool is_api = is_api_path(std::string_view(head.target).substr(0, head.target.find('?')));
+            const auto refusal = is_api ? check_sender(head, entrance_.tcp_port) : check_request(head, entrance_.tcp_port);
+            const bool has_body = parser_.content_length().value_or(0) > 0 || parser_.chunked();
+            if (has_body && !is_api) {
+                refuse({413, "no request here has a body"});
+                return false;
+            }
             if (refusal) {
                 refuse(*refusal);
+            } else if (is_api) {
+                read_body();
             }
-            return !refusal;
+            return !refusal && !is_api;
         }
         const auto routed = route_console_request(head, *entrance_.tcp_port);
         if (const auto* const refusal = std::get_if<HttpRefusal>(&routed); refusal != nullptr) {
@@ -120,6 +143,103 @@ private:
         stream_.read_message_max(core_.options.message_bytes_max);
         stream_.auto_fragment(false);
         stream_.async_accept(parser_.get(), [self = shared_from_this()](error_code problem) { self->on_accept(problem); });
+    }
+
+    void read_body() {
+        body_parser_.emplace(std::move(parser_));
+        http::async_read(stream_.next_layer(), buffer_, *body_parser_, [self = shared_from_this()](error_code ec, std::size_t) {
+            if (!ec) {
+                self->serve(read_request(self->body_parser_->release()));
+            } else if (ec == http::error::body_limit) {
+                self->refuse({413, "the body passes the limit"});
+            }
+        });
+    }
+
+    void serve(const HttpRequest& request) {
+        beast::get_lowest_layer(stream_).expires_never(); // the answer may take its time
+        const Peer::Link link{[weak = weak_from_this()] {
+                                  if (const auto self = weak.lock(); self && self->is_event_stream_) {
+                                      self->write_events();
+                                  }
+                              },
+                              [weak = weak_from_this()](CloseCode, const std::string&) {
+                                  if (const auto self = weak.lock(); self) {
+                                      self->drop();
+                                  }
+                              }};
+        auto admitted = admit(core_, {!entrance_.tcp_port.has_value(), entrance_.address}, link, request);
+        if (const auto* const refusal = std::get_if<HttpResponse>(&admitted); refusal != nullptr) {
+            answer(*refusal);
+            return;
+        }
+        const auto peer = std::get<std::shared_ptr<Peer>>(admitted);
+        if (const auto session = event_stream_session(request); session && peer->scopes().has(Scope::Observe)) {
+            stream_events(peer, *session, request.last_event_id);
+            return;
+        }
+        serve_http(core_, peer, request, [self = shared_from_this()](const HttpResponse& response) { self->answer(response); });
+    }
+
+    void answer(const HttpResponse& response) {
+        response_.result(static_cast<unsigned>(response.status));
+        response_.set(http::field::content_type, response.content_type);
+        response_.body() = response.body;
+        respond();
+    }
+
+    // Server-sent events: the peer's own subscription, written as text; Last-Event-ID is the cursor.
+    void stream_events(const std::shared_ptr<Peer>& peer, const std::string& session, const std::string& last_event_id) {
+        std::uint64_t last = 0;
+        const char* const end = last_event_id.data() + last_event_id.size();
+        const auto parsed = std::from_chars(last_event_id.data(), end, last);
+        if (!last_event_id.empty() && (parsed.ec != std::errc() || parsed.ptr != end)) {
+            answer({400, "text/plain; charset=utf-8", "Last-Event-ID is the number of an event\n"});
+            return;
+        }
+        const auto made = peer->feed().subscribe({.sessions = {session}, .types = {}, .from_seq = last + 1});
+        if (const auto* const error = std::get_if<RpcError>(&made); error != nullptr) {
+            answer({404, "text/plain; charset=utf-8", error->message + "\n"});
+            return;
+        }
+        peer_ = peer;
+        is_event_stream_ = true;
+        is_writing_ = true;
+        outgoing_.bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+                          "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
+        write_outgoing();
+        watch_for_end();
+    }
+
+    void watch_for_end() {
+        stream_.next_layer().async_read_some(buffer_.prepare(1), [self = shared_from_this()](error_code, std::size_t) {
+            self->drop(); // who listens has nothing to say: this is the end, or noise
+            self->peer_.reset();
+        });
+    }
+
+    void write_events() {
+        while (!is_writing_ && peer_ && !peer_->queue().is_empty()) {
+            outgoing_.bytes = to_server_sent(peer_->queue().pop().bytes);
+            is_writing_ = !outgoing_.bytes.empty();
+            if (is_writing_) {
+                write_outgoing();
+            }
+        }
+    }
+
+    void write_outgoing() {
+        beast::get_lowest_layer(stream_).expires_after(core_.options.write_timeout);
+        asio::async_write(stream_.next_layer(), asio::buffer(outgoing_.bytes), [self = shared_from_this()](error_code ec, std::size_t) {
+            self->is_writing_ = false;
+            beast::get_lowest_layer(self->stream_).expires_never();
+            if (ec || !self->peer_) {
+                self->drop();
+                return;
+            }
+            self->peer_->on_sent();
+            self->write_events();
+        });
     }
 
     void refuse(const HttpRefusal& refusal) {
@@ -194,6 +314,9 @@ private:
             }
         }
         buffer_.consume(buffer_.size());
+        if (peer_->is_identified() && peer_->scopes().has(Scope::Engine)) {
+            stream_.read_message_max(kPictureMessageBytesMax);
+        }
         read_next();
     }
 
@@ -251,7 +374,9 @@ private:
     WebSocketStream stream_;
     beast::flat_buffer buffer_;
     http::request_parser<http::empty_body> parser_;
+    std::optional<http::request_parser<http::string_body>> body_parser_;
     http::response<http::string_body> response_;
+    bool is_event_stream_ = false;
     OutMessage outgoing_;
     bool is_writing_ = false;
     bool is_close_sent_ = false;
