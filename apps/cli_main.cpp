@@ -16,17 +16,32 @@
 namespace handeye::cli {
 namespace {
 
-constexpr std::array<CommandRow, 10> kCommands{{
-    {"run", "Carry out a task in natural language on a screen", declare_run},
-    {"screenshot", "Capture a target into a PNG file", declare_screenshot},
-    {"act", "Perform one action on a target", declare_act},
-    {"console", "Open the daemon's page in a browser", declare_console},
-    {"report", "Write a recording as one HTML page", declare_report},
-    {"verify", "Check that nobody changed a recording", declare_verify},
-    {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor},
-    {"platforms", "List what can be looked at and acted on here", declare_platforms},
-    {"models", "Work with checkpoints", declare_models},
-    {"bench", "Measure speed as a share of this machine's limits", declare_bench},
+constexpr const char* kTasks = "On a screen";
+constexpr const char* kDaemon = "With the daemon (handeyed)";
+constexpr const char* kRecordings = "Recordings";
+constexpr const char* kMachine = "Models and this machine";
+constexpr std::array<CommandRow, 21> kCommands{{
+    {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
+    {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
+    {"act", "Perform one action on a target", declare_act, kTasks},
+    {"console", "Open the daemon's page in a browser", declare_console, kDaemon},
+    {"sessions", "List, show or close what the daemon has open", declare_sessions, kDaemon},
+    {"task", "Follow tasks; pause, resume, amend or cancel them", declare_task, kDaemon},
+    {"tasks", "All tasks of open sessions", declare_tasks, kDaemon},
+    {"approve", "What waits for a person's yes or no", declare_approve, kDaemon},
+    {"lease", "Who may act in a session", declare_lease, kDaemon},
+    {"events", "A session's log, as it is or as it grows", declare_events, kDaemon},
+    {"engine", "The daemon's model", declare_engine, kDaemon},
+    {"stop", "Stop everything and let go of all keys", declare_stop, kDaemon},
+    {"reset-stop", "Let tasks start again", declare_reset_stop, kDaemon},
+    {"mcp", "Serve the daemon's tools to an MCP client on stdin and stdout", declare_mcp, kDaemon},
+    {"report", "Write a recording as one HTML page", declare_report, kRecordings},
+    {"verify", "Check that nobody changed a recording", declare_verify, kRecordings},
+    {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},
+    {"platforms", "List what can be looked at and acted on here", declare_platforms, kMachine},
+    {"models", "Work with checkpoints", declare_models, kMachine},
+    {"bench", "Measure speed as a share of this machine's limits", declare_bench, kMachine},
+    {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
 }};
 
 int report_error(const Error& error, bool json) {
@@ -69,7 +84,7 @@ int run(int argc, char** argv) {
                "Exit codes: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.");
     std::array<std::pair<CLI::App*, Runner>, kCommands.size()> commands;
     for (std::size_t i = 0; i < kCommands.size(); ++i) {
-        CLI::App* const sub = app.add_subcommand(kCommands[i].name, kCommands[i].help);
+        CLI::App* const sub = app.add_subcommand(kCommands[i].name, kCommands[i].help)->group(kCommands[i].group);
         commands[i] = {sub, kCommands[i].declare(*sub)};
     }
     try {

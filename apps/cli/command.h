@@ -30,18 +30,30 @@ struct CommandRow {
     const char* name;
     const char* help;
     Runner (*declare)(CLI::App& app);
+    const char* group; ///< its heading in --help
 };
 
-// One per file of this folder.
+// Nearly one per file of this folder.
 Runner declare_act(CLI::App& app);
+Runner declare_approve(CLI::App& app);
 Runner declare_bench(CLI::App& app);
+Runner declare_completion(CLI::App& app);
 Runner declare_console(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
+Runner declare_engine(CLI::App& app);
+Runner declare_events(CLI::App& app);
+Runner declare_lease(CLI::App& app);
+Runner declare_mcp(CLI::App& app);
 Runner declare_models(CLI::App& app);
 Runner declare_platforms(CLI::App& app);
 Runner declare_report(CLI::App& app);
+Runner declare_reset_stop(CLI::App& app);
 Runner declare_run(CLI::App& app);
 Runner declare_screenshot(CLI::App& app);
+Runner declare_sessions(CLI::App& app);
+Runner declare_stop(CLI::App& app);
+Runner declare_task(CLI::App& app);
+Runner declare_tasks(CLI::App& app);
 Runner declare_verify(CLI::App& app);
 
 /// Exit codes of docs: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.
