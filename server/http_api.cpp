@@ -160,6 +160,9 @@ void get(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& reque
         call(core, peer, "session.list", json::object(), std::move(done));
     } else if (request.path.starts_with("/v1/sessions/") && request.path.find('/', kSessions.size() + 1) == std::string::npos) {
         call(core, peer, "session.get", {{"session", request.path.substr(kSessions.size() + 1)}}, std::move(done));
+    } else if (request.path.starts_with("/v1/sessions/") && request.path.ends_with(kEvents)) { // what event_stream_session() did not take
+        done(peer->scopes().has(Scope::Observe) ? refusal({ErrorKind::NoSuchSession, "there is no such session", "session"})
+                                                : refusal({ErrorKind::ScopeDenied, "events need the scope observe", ""}));
     } else {
         done(no_route(request));
     }

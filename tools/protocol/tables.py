@@ -12,6 +12,7 @@ READS = [
     ("GET", "/metrics", "observe", "Prometheus text."),
     ("GET", "/v1/sessions", "observe", "As session.list."),
     ("GET", "/v1/sessions/{id}", "observe", "As session.get."),
+    ("POST", "/mcp", "any", "MCP; each tool needs its method's scope."),
     ("GET", "/v1/sessions/{id}/events", "observe", "The session's log as server-sent events; Last-Event-ID resumes."),
 ]
 
@@ -70,7 +71,7 @@ def route_rows(schema):
 
 def routes_page(schema):
     def access(scope):
-        return ["yes" if scope == "none" else "no"] + ["yes" if scope in ("none", held) else "no" for held in SCOPES]
+        return ["yes" if scope == "none" else "no"] + ["yes" if scope in ("none", "any", held) else "no" for held in SCOPES]
 
     head = ["", "scope", "no token"] + SCOPES
     routes = [(f"`{verb} {path}`", scope, *access(scope)) for verb, path, scope in route_rows(schema)]
