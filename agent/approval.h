@@ -44,8 +44,10 @@ struct ApprovalAnswer {
     std::string note; ///< for the model, after a denial
 };
 
-/// Blocks until somebody has answered, the request has expired, or `stop`. Called on the session's thread.
-using AskForApproval = std::function<ApprovalAnswer(const ApprovalRequest& request, const std::stop_token& stop)>;
+/// Blocks until somebody has answered, the request has expired, or `stop`. Called on the session's thread. Calls `announce` once,
+/// as soon as the request can be answered.
+using AskForApproval =
+    std::function<ApprovalAnswer(const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token& stop)>;
 
 /// The action with the places where it goes, in one way of writing.
 std::string canonical_resolved_json(const Action& action, const Plan& plan);

@@ -186,11 +186,17 @@ StageResult StepRunner::ask_person(Step& step) {
         return go_on();
     }
     approval_ = make_request(step, TRY(make_ulid(with_.clock.wall_now())));
-    TRY(with_.log.emit(events::approval_requested(approval_)));
-    TRY(tell_state("waiting_for_approval"));
     const TimePoint begin = with_.clock.now();
-    const ApprovalAnswer answer = with_.options.ask(approval_, halt_->token());
+    Result<void> told;
+    const auto announce = [&] {
+        told = with_.log.emit(events::approval_requested(approval_));
+        if (told) {
+            told = tell_state("waiting_for_approval");
+        }
+    };
+    const ApprovalAnswer answer = with_.options.ask(approval_, announce, halt_->token());
     start_ += with_.clock.now() - begin;
+    TRY(std::move(told));
     return hear_answer(step, answer);
 }
 

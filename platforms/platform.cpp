@@ -17,6 +17,20 @@ std::string_view certainty_name(Certainty certainty) {
     return "unknown";
 }
 
+std::string_view person_act_name(PersonAct act) {
+    switch (act) {
+    case PersonAct::Pointer: return "pointer";
+    case PersonAct::Button: return "button";
+    case PersonAct::Key: return "key";
+    case PersonAct::KillSwitch: return "kill_switch";
+    }
+    return "unknown";
+}
+
+Result<void> Platform::watch_person(PersonWatch) {
+    return Error{ErrorCode::Unsupported, "this platform cannot tell a person's input from its own"};
+}
+
 Result<WindowInfo> Platform::window_at(Point in_target) {
     const DisplayInfo info = TRY(display());
     const std::vector<WindowInfo> all = TRY(windows());

@@ -10,6 +10,7 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -117,6 +118,15 @@ struct Settled {
     Duration waited{};
 };
 
+/// Input that did not come from this Platform: a person's hands, or another program's events.
+enum class PersonAct { Pointer, Button, Key, KillSwitch };
+std::string_view person_act_name(PersonAct act);
+struct PersonWatch {
+    std::string kill_chord; ///< "ctrl+alt+escape": reported as KillSwitch; empty: none
+    /// Called from a thread of the platform; must not block, nor end the Platform.
+    std::function<void(PersonAct act)> on_act;
+};
+
 class Platform {
 public:
     virtual ~Platform() = default;
@@ -147,6 +157,10 @@ public:
 
     /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
     virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;
+
+    /// From now on and as long as this Platform lives `on_act` hears of other people's input. Once. Unsupported where that cannot
+    /// be told.
+    virtual Result<void> watch_person(PersonWatch watch);
 
     /// Releases every key and button that this Platform pressed. Called on every exit path; safe to call twice.
     virtual Result<void> release_all() = 0;

@@ -59,12 +59,18 @@ std::string_view task_state_name(TaskState state) {
     case TaskState::Queued: return "queued";
     case TaskState::WaitingForEngine: return "waiting_for_engine";
     case TaskState::Running: return "running";
+    case TaskState::Paused: return "paused";
+    case TaskState::WaitingForApproval: return "waiting_for_approval";
+    case TaskState::Human: return "human";
+    case TaskState::Script: return "script";
     case TaskState::Finished: return "finished";
     }
     return "finished";
 }
 
-LiveSession::LiveSession(Parts parts) : parts_(std::move(parts)) {}
+LiveSession::LiveSession(Parts parts)
+    : parts_(std::move(parts)), control_(std::make_shared<ControlState>(*parts_.clock, parts_.settings.control)),
+      approvals_(parts_.id, *parts_.clock, parts_.on_approval), policy_(parts_.settings.policy) {}
 
 void LiveSession::start(std::function<void(Result<SessionStatus>)> on_opened) {
     std::thread started([self = shared_from_this(), on_opened = std::move(on_opened)] { self->run(on_opened); });
@@ -92,7 +98,7 @@ void LiveSession::run(const std::function<void(Result<SessionStatus>)>& on_opene
 }
 
 Result<void> LiveSession::open() {
-    std::shared_ptr<Platform> platform = TRY(parts_.open_platform(open_stop_.get_token()));
+    auto platform = std::make_shared<SharedPlatform>(TRY(parts_.open_platform(open_stop_.get_token())));
     DisplayInfo display = TRY(platform->display());
     auto recorder = TRY(Recorder::open(parts_.recording, parts_.id));
     auto log = std::make_shared<SessionLog>(std::move(recorder), *parts_.clock, [this](std::uint64_t seq) {
@@ -104,6 +110,14 @@ Result<void> LiveSession::open() {
                                                      {"backend", display.backend},
                                                      {"width_px", display.size.width_px},
                                                      {"height_px", display.size.height_px}})));
+    const auto hear = [weak = weak_from_this()](PersonAct act) {
+        if (const auto self = weak.lock(); self) {
+            self->hear_person(act);
+        }
+    };
+    if (const auto watched = platform->watch_person({parts_.settings.kill_chord, hear}); !watched) {
+        log::info("server", fmt::format("session {}: {}", parts_.id, watched.error().message));
+    }
     const std::lock_guard lock(mutex_);
     platform_ = std::move(platform);
     display_ = std::move(display);
@@ -176,12 +190,20 @@ Result<void> LiveSession::open_agent(const TaskSpec& spec, ChatModel& model) {
     options.surface = spec.surface;
     options.budget = spec.budget;
     options.policy = spec.policy;
+    options.control = control_;
+    options.approval_ttl = parts_.settings.approval_ttl;
+    options.ask = [this](const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token& stop) {
+        return approvals_.ask(request, announce, stop);
+    };
+    options.on_state = [this](std::string_view state) { hear_state(state); };
+    options.take_notes = [this] { return take_notes(); };
     agent_ = TRY(Session::create(std::move(options), *platform_, *model_, *parts_.clock, *log_));
     return {};
 }
 
 void LiveSession::finish_task(const std::string& task_id, Result<TaskReport> report) {
     (void)platform_->release_all(); // the session did; a second time is harmless
+    control_->resume();             // a pause was for this task
     TaskReport done;
     if (report) {
         done = std::move(*report);
@@ -219,7 +241,7 @@ void LiveSession::finish_task(const std::string& task_id, Result<TaskReport> rep
 void LiveSession::do_capture(const Capture& done) { done(platform_->capture()); }
 
 void LiveSession::shut() {
-    std::shared_ptr<Platform> platform;
+    std::shared_ptr<SharedPlatform> platform;
     std::shared_ptr<SessionLog> log;
     std::deque<Capture> unserved;
     {
@@ -312,9 +334,11 @@ RpcResult<TaskStatus> LiveSession::run_task(TaskSpec spec) {
     if (tasks_.size() >= kTasksKept) {
         tasks_.pop_front();
     }
+    spec.policy = narrowed(policy_, std::move(spec.policy));
     tasks_.push_back({{*id, parts_.id, TaskState::Queued, spec.goal_utf8, std::nullopt}, std::move(spec)});
     pending_task_ = current_task_ = *id;
     task_stop_ = std::stop_source();
+    task_notes_.clear(); // what the last one did not get to read
     state_ = SessionState::Busy;
     changed_.notify_all();
     return tasks_.back().status;
@@ -381,38 +405,6 @@ std::optional<RpcError> LiveSession::capture(std::function<void(Result<Screensho
     return std::nullopt;
 }
 
-bool LiveSession::request_stop() {
-    std::stop_source stop;
-    bool was_busy = false;
-    {
-        const std::lock_guard lock(mutex_);
-        stop = task_stop_;
-        was_busy = !current_task_.empty();
-    }
-    stop.request_stop(); // outside the lock: it runs callbacks
-    return was_busy;
-}
-
-Result<void> LiveSession::release_all() {
-    std::shared_ptr<Platform> platform;
-    {
-        const std::lock_guard lock(mutex_);
-        platform = platform_;
-    }
-    return platform ? platform->release_all() : Result<void>();
-}
-
-void LiveSession::note(const std::string& type, std::string data_json) {
-    std::shared_ptr<SessionLog> log;
-    {
-        const std::lock_guard lock(mutex_);
-        log = log_;
-    }
-    if (log) {
-        (void)log->append(type, std::move(data_json)); // a sealed or full log refuses; the stop itself has happened
-    }
-}
-
 void LiveSession::request_close() {
     std::stop_source opening;
     {
@@ -451,7 +443,7 @@ void LiveSession::detach() {
 SessionStatus LiveSession::status() const {
     const std::lock_guard lock(mutex_);
     return {parts_.id,      state_,        parts_.platform, display_.size, last_seq_.load(),
-            current_task_, parts_.recording.string()};
+            current_task_, parts_.recording.string(), name_, notes_};
 }
 
 } // namespace handeye

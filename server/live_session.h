@@ -2,12 +2,15 @@
 // One open session: a platform, a recording and a thread that does one task, or one capture, at a time.
 #pragma once
 
+#include "agent/control_state.h"
 #include "agent/session.h"
 #include "base/clock.h"
 #include "base/image.h"
+#include "server/approvals.h"
 #include "server/model_gate.h"
 #include "server/rpc.h"
 #include "server/session_log.h"
+#include "server/shared_platform.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -26,8 +29,16 @@ namespace handeye {
 
 enum class SessionState { Opening, Idle, Busy, Closing, Closed, Failed };
 std::string_view session_state_name(SessionState state);
-enum class TaskState { Queued, WaitingForEngine, Running, Finished };
+enum class TaskState { Queued, WaitingForEngine, Running, Paused, WaitingForApproval, Human, Script, Finished };
 std::string_view task_state_name(TaskState state);
+
+/// What a client may set when it opens a session.
+struct SessionSettings {
+    Policy policy; ///< within the daemon's, around each task's
+    ControlOptions control;
+    Duration approval_ttl = std::chrono::minutes(5);
+    std::string kill_chord = "ctrl+alt+escape"; ///< empty: none
+};
 
 struct TaskSpec {
     std::string goal_utf8;
@@ -54,6 +65,8 @@ struct SessionStatus {
     std::uint64_t last_seq = 0;
     std::string task; ///< under way; empty: none
     std::string recording;
+    std::string name; ///< for people
+    std::string notes;
 };
 
 /// All public functions: any thread.
@@ -68,10 +81,13 @@ public:
         ModelGate* gate = nullptr;
         Clock* clock = nullptr;
         SessionOptions defaults;
+        SessionSettings settings;
         // Called from the session's threads; must not block.
         std::function<void()> on_event;                                   ///< the log has grown
         std::function<void(std::size_t, const std::string&)> on_progress; ///< characters so far, the newest of them
         std::function<void()> on_ended;                                   ///< the thread is about to end
+        std::function<void()> on_kill_switch;                             ///< the hot key; from a thread of the platform
+        std::function<void(const ApprovalRecord&)> on_approval;           ///< somebody is asked
     };
     explicit LiveSession(Parts parts);
     /// The thread must have been joined.
@@ -91,10 +107,43 @@ public:
     /// The picture now. `done` is called on the session's thread. TaskRunning while a task has the platform.
     std::optional<RpcError> capture(std::function<void(Result<Screenshot>)> done);
 
+    // Who may act (live_session_control.cpp).
+    [[nodiscard]] ControlState& control() { return *control_; }
+    [[nodiscard]] Approvals& approvals() { return approvals_; }
+    /// Of the newest task, or of this one.
+    RpcResult<TaskStatus> pause_task(const std::string& task_id);
+    RpcResult<TaskStatus> resume_task(const std::string& task_id);
+    RpcResult<TaskStatus> step_task(const std::string& task_id);
+    RpcResult<Lease> acquire(LeaseMode mode, Duration ttl, const std::string& by);
+    std::optional<RpcError> release(const std::string& lease);
+    /// Says control.lease in the log when the holder is another one than it said last.
+    void note_lease();
+    /// Whether input from outside the agent may go to the target now, from the holder of `lease` ("": of none).
+    [[nodiscard]] std::optional<RpcError> may_input(const std::string& lease);
+    /// The target, for any thread; nullptr when the session is not open. Check may_input() before each event.
+    [[nodiscard]] std::shared_ptr<Platform> platform() const;
+    /// The session's policy, within the daemon's.
+    [[nodiscard]] Policy policy() const;
+    /// From the next task on; TaskRunning while one runs.
+    std::optional<RpcError> set_policy(Policy policy);
+
     /// Stops the task under way; true when there was one.
     bool request_stop();
     /// Lets go of everything that is pressed.
     Result<void> release_all();
+    /// As platform(), for watchers.
+    [[nodiscard]] std::shared_ptr<SharedPlatform> shared_platform() const;
+    [[nodiscard]] std::shared_ptr<SessionLog> log() const;
+    /// Requested by request_stop(): what input.* does here ends with it. Take a new one for each call.
+    [[nodiscard]] std::stop_token input_stop() const;
+    [[nodiscard]] bool runs_task() const;
+    [[nodiscard]] const SessionOptions& defaults() const { return parts_.defaults; }
+    /// Finished ones too, oldest first.
+    [[nodiscard]] std::vector<TaskStatus> tasks() const;
+    /// A note for the task under way: part of the goal from its next step on, and in the log.
+    std::optional<RpcError> amend_task(const std::string& task_id, const std::string& note);
+    /// Name and notes for people; kept in the log.
+    void set_label(std::string name, std::string notes);
     /// Appends to the log, if it is open.
     void note(const std::string& type, std::string data_json);
 
@@ -132,18 +181,27 @@ private:
     Task* find_task(const std::string& task_id); // with mutex_ held
     [[nodiscard]] bool is_busy() const;          // with mutex_ held
     void hear_progress(std::string_view text);
+    std::vector<std::string> take_notes();
+    void hear_person(PersonAct act);
+    void hear_state(std::string_view state);
+    RpcResult<TaskStatus> change_pace(const std::string& task_id, void (ControlState::*change)());
     std::thread take_thread();
 
     const Parts parts_;
+    const std::shared_ptr<ControlState> control_;
+    Approvals approvals_;
     std::atomic<std::uint64_t> last_seq_ = 0;
     std::unique_ptr<GatedModel> model_; // the session's thread only, as agent_
     std::unique_ptr<Session> agent_;    // from the first task on
     mutable std::mutex mutex_; // guards everything below but log_ itself
     std::condition_variable changed_;
     SessionState state_ = SessionState::Opening;
-    std::shared_ptr<Platform> platform_; // shared, so that release_all() outlives a close beside it
+    std::shared_ptr<SharedPlatform> platform_; // shared, so that release_all() outlives a close beside it
     std::shared_ptr<SessionLog> log_;
     DisplayInfo display_;
+    Policy policy_;
+    std::string noted_holder_ = "none";
+    std::string noted_by_;
     std::deque<Task> tasks_; // oldest first
     std::string pending_task_;
     std::string current_task_;
@@ -151,6 +209,10 @@ private:
     std::vector<Waiter> waiters_;
     std::uint64_t next_waiter_ = 1;
     std::stop_source task_stop_;
+    std::stop_source input_stop_;
+    std::string name_;
+    std::string notes_;
+    std::vector<std::string> task_notes_; ///< of the task under way, not yet read
     std::stop_source open_stop_;
     bool is_closing_ = false;
     bool has_ended_ = false;

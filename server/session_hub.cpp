@@ -27,13 +27,14 @@ SessionHub::SessionHub(const ControlServerOptions& options, const ControlService
     : options_(options), services_(services), gate_(gate), hooks_(std::move(hooks)) {}
 
 void SessionHub::create(const std::string& platform, const std::string& target_json, const std::string& request_key,
-                        OnCreated done) {
+                        OnCreated done, SessionSettings settings) {
+    const std::string body = platform + "\n" + target_json + "\n" + policy_to_json(settings.policy);
+    settings.policy = narrowed(services_.session_defaults.policy, std::move(settings.policy));
     const auto id = make_ulid(services_.clock->wall_now());
     if (!id) {
         done(to_rpc_error(id.error()));
         return;
     }
-    const std::string body = platform + "\n" + target_json;
     std::optional<RpcResult<SessionStatus>> answer;
     std::shared_ptr<LiveSession> session;
     {
@@ -69,6 +70,7 @@ void SessionHub::create(const std::string& platform, const std::string& target_j
                 .gate = &gate_,
                 .clock = services_.clock,
                 .defaults = services_.session_defaults,
+                .settings = std::move(settings),
                 .on_event = [this, id = *id] { hooks_.on_event(id); },
                 .on_progress = [this, id = *id](std::size_t n, const std::string& tail) { hooks_.on_progress(id, n, tail); },
                 .on_ended = [this, id = *id] {
@@ -76,6 +78,8 @@ void SessionHub::create(const std::string& platform, const std::string& target_j
                     ended_.notify_all();
                     hooks_.on_ended(id);
                 },
+                .on_kill_switch = hooks_.on_kill_switch,
+                .on_approval = hooks_.on_approval,
             });
             sessions_[*id] = session;
             forget_oldest_closed();

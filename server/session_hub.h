@@ -27,12 +27,15 @@ public:
         std::function<void(const std::string& session)> on_event;
         std::function<void(const std::string& session, std::size_t characters, const std::string& tail)> on_progress;
         std::function<void(const std::string& session)> on_ended;
+        std::function<void(const ApprovalRecord& approval)> on_approval = [](const ApprovalRecord&) {};
+        std::function<void()> on_kill_switch = [] {};
     };
     SessionHub(const ControlServerOptions& options, const ControlServices& services, ModelGate& gate, Hooks hooks);
 
     using OnCreated = std::function<void(RpcResult<SessionStatus>)>;
     /// `done` comes when the platform is open, or could not be opened; from another thread, or at once.
-    void create(const std::string& platform, const std::string& target_json, const std::string& request_key, OnCreated done);
+    void create(const std::string& platform, const std::string& target_json, const std::string& request_key, OnCreated done,
+                SessionSettings settings = {});
 
     /// Open sessions, and closed ones as long as they are remembered; newest last.
     [[nodiscard]] std::vector<SessionStatus> list() const;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy.*: what a session may do. A running task's policy is fixed; changing a session's needs the scope admin, so that whoever
+// only controls an agent cannot widen what it may do.
+#include "actions/parse.h"
+#include "agent/policy_gate.h"
+#include "base/json.h"
+#include "server/core.h"
+#include "server/method_table.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
+    const auto id = call.params.at("session").get<std::string>();
+    auto session = call.core.hub.find(id);
+    if (!session) {
+        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
+    }
+    return session;
+}
+
+json policy_json(const Policy& policy) {
+    json within = json::array();
+    for (const Policy& outer : policy.outer) {
+        within.push_back(json::parse(policy_to_json(outer), nullptr, false));
+    }
+    return {{"policy", json::parse(policy_to_json(policy), nullptr, false)}, {"within", std::move(within)}};
+}
+
+std::vector<WindowInfo> windows_at(Platform& platform, const ActionFacts& facts) {
+    std::vector<WindowInfo> windows;
+    for (const Point point : facts.points) {
+        windows.push_back(platform.window_at(point).value_or(WindowInfo{}));
+    }
+    if (facts.points.empty() && uses_keyboard(facts.action)) {
+        for (const WindowInfo& window : platform.windows().value_or(std::vector<WindowInfo>())) {
+            if (window.is_focused) {
+                windows.push_back(window);
+            }
+        }
+    }
+    return windows;
+}
+
+/// What the gate would say now, and why. Nothing is counted or sent.
+Result<json> explain(LiveSession& session, Platform& platform, const std::string& action_json, Clock& clock) {
+    const Action action = TRY(parse_action(action_json));
+    const DisplayInfo display = TRY(platform.display());
+    const std::vector<Element> elements = TRY(platform.elements());
+    const Plan plan = TRY(resolve(action, {display.size, display.size, elements}));
+    const PolicyGate gate = TRY(PolicyGate::create(session.policy()));
+    ActionFacts facts = facts_of(action, plan, clock.wall_now());
+    if (gate.needs_windows()) {
+        facts.windows = windows_at(platform, facts);
+    }
+    const GateDecision decision = gate.explain(facts);
+    json points = json::array();
+    for (const Point point : facts.points) {
+        points.push_back({{"x", point.x}, {"y", point.y}});
+    }
+    json windows = json::array();
+    for (const WindowInfo& window : facts.windows.value_or(std::vector<WindowInfo>())) {
+        windows.push_back({{"title", window.title_utf8}, {"class", window.window_class}, {"app", window.app}});
+    }
+    return json{{"gate", gate_name(decision.gate)}, {"rule", decision.rule}, {"reason", decision.reason},
+                {"risk", risk_of(action)},          {"points", points},      {"windows", windows}};
+}
+
+} // namespace
+
+void policy_get(const Call& call) {
+    if (const auto session = find_or_fail(call); session) {
+        call.reply.ok(policy_json(session->policy()));
+    }
+}
+
+void policy_set(const Call& call) {
+    const auto session = find_or_fail(call);
+    if (!session) {
+        return;
+    }
+    const auto policy = policy_from_json(dump_json(call.params.at("policy")));
+    if (!policy) {
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"});
+        return;
+    }
+    const Policy within = narrowed(call.core.services.session_defaults.policy, *policy);
+    if (const auto refused = session->set_policy(within); refused) {
+        call.reply.fail(*refused);
+        return;
+    }
+    (void)call.core.stopper.submit([session, within] { session->note("policy.changed", dump_json(policy_json(within))); });
+    call.reply.ok(policy_json(within));
+}
+
+void policy_explain(const Call& call) {
+    const auto session = find_or_fail(call);
+    if (!session) {
+        return;
+    }
+    const auto platform = session->platform();
+    if (!platform) {
+        call.reply.fail(RpcError{ErrorKind::SessionClosed, fmt::format("session {} is not open", session->id()), "session"});
+        return;
+    }
+    const auto look = [session, platform, action = dump_json(call.params.at("action")), reply = call.reply, clock = call.core.services.clock] {
+        if (const Result<json> said = explain(*session, *platform, action, *clock); said) {
+            reply.ok(*said);
+        } else {
+            reply.fail(said.error());
+        }
+    };
+    if (!call.core.hands_of(session->id()).submit(look)) {
+        call.reply.fail(RpcError{ErrorKind::Overloaded, "too many requests wait for this session's target", ""});
+    }
+}
+
+} // namespace handeye
