@@ -59,6 +59,10 @@ Result<void> launch_and_wait(Platform& platform, const std::string& line, Clock&
             TRY(platform.settle({.quiet = std::chrono::milliseconds(250)}, stop));
             return {};
         }
+        if (const std::string failure = platform.launch_failure(); !failure.empty()) {
+            return Error{ErrorCode::Unavailable,
+                         fmt::format("\"{}\" {} before it showed a window; run it by hand to see what it says", line, failure)};
+        }
         if (clock.sleep_for(kWindowPoll, stop) == WaitResult::Stopped) {
             return Error{ErrorCode::Cancelled, "stopped while a program started"};
         }

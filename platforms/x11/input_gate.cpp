@@ -59,6 +59,7 @@ Result<void> InputGate::move(Point root_position) {
     TRY(refuse_if_closed());
     TRY(input_->check("moving the pointer"));
     // Pressed buttons make it a drag, so a move is input like any other and closed with it.
+    sent_.will_move();
     XTestFakeMotionEvent(input_->get(), -1, root_position.x, root_position.y, CurrentTime);
     return finish("moving the pointer");
 }
@@ -71,6 +72,9 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
         guardian_->will_press_button(number);
         buttons_[number] = true;
     }
+    if (is_press) {
+        sent_.will_press_button(number);
+    }
     XTestFakeButtonEvent(input_->get(), number, is_press ? 1 : 0, CurrentTime);
     const Result<void> result = finish("mouse button");
     if (!is_press) {
@@ -81,6 +85,9 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
 }
 
 void InputGate::send_key(KeyCode code, bool is_press) {
+    if (is_press) {
+        sent_.will_press_key(code);
+    }
     XTestFakeKeyEvent(input_->get(), code, is_press ? 1 : 0, CurrentTime);
 }
 

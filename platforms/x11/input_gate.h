@@ -4,6 +4,7 @@
 #pragma once
 
 #include "platforms/x11/connection.h"
+#include "platforms/x11/sent_events.h"
 
 #include <array>
 #include <atomic>
@@ -40,6 +41,7 @@ public:
     [[nodiscard]] bool has_button_down() const;
     /// The connection that events are sent on, for questions about the keyboard and the pointer.
     Connection& connection() { return *input_; }
+    SentEvents& sent() { return sent_; }
 
     // Changes of the keyboard that restore_keyboard() takes back.
     void note_bound(KeyCode code);
@@ -60,6 +62,7 @@ private:
 
     std::unique_ptr<Connection> input_;    // guarded by mutex_
     std::unique_ptr<Connection> releaser_; // guarded by release_mutex_
+    SentEvents sent_;
     std::timed_mutex mutex_;
     std::mutex release_mutex_;
     std::atomic<bool> is_closed_{false};

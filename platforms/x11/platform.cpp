@@ -176,6 +176,11 @@ Result<void> X11Platform::let_focus_settle() {
     return {};
 }
 
+Result<void> X11Platform::watch_person(PersonWatch watch) {
+    human_ = TRY(HumanInput::open(address_, gate_->sent(), std::move(watch)));
+    return {};
+}
+
 Result<void> X11Platform::release_all() { return gate_->release_all(); }
 
 void X11Platform::quiesce(bool refuse_more) {
@@ -187,7 +192,22 @@ void X11Platform::quiesce(bool refuse_more) {
 }
 
 void X11Platform::reap_launched() {
-    std::erase_if(launched_, [](int pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
+    const int newest = launched_.empty() ? 0 : launched_.back();
+    std::erase_if(launched_, [&](int pid) {
+        int status = 0;
+        const int ended = waitpid(pid, &status, WNOHANG);
+        if (ended == newest && WIFSIGNALED(status)) {
+            launch_failure_ = fmt::format("was ended by signal {}", WTERMSIG(status));
+        } else if (ended == newest && WEXITSTATUS(status) != 0) {
+            launch_failure_ = fmt::format("ended with exit code {}", WEXITSTATUS(status));
+        }
+        return ended != 0;
+    });
+}
+
+std::string X11Platform::launch_failure() {
+    reap_launched();
+    return launch_failure_;
 }
 
 Result<std::unique_ptr<Platform>> open_x11(const PlatformOptions& options, Clock& clock) {

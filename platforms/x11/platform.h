@@ -6,6 +6,7 @@
 #include "platforms/x11/capture.h"
 #include "platforms/x11/damage.h"
 #include "platforms/x11/headless.h"
+#include "platforms/x11/human_input.h"
 #include "platforms/x11/input_gate.h"
 #include "platforms/x11/keymap.h"
 #include "platforms/x11/text.h"
@@ -35,7 +36,10 @@ public:
     Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
     Result<void> perform(const Command& command) override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
+    Result<void> watch_person(PersonWatch watch) override;
     Result<void> release_all() override;
+
+    std::string launch_failure() override;
 
     /// How another connection of this process reaches the same display.
     [[nodiscard]] const DisplayAddress& address() const { return address_; }
@@ -74,6 +78,7 @@ private:
     std::unique_ptr<ScreenReader> reader_;
     std::unique_ptr<DamageWatcher> damage_;
     std::unique_ptr<InputGate> gate_;
+    std::unique_ptr<HumanInput> human_; // asks gate_
     std::unique_ptr<Keymap> keymap_;
     std::unique_ptr<ClientSync> clients_;
     std::unique_ptr<TextTyper> typer_;
@@ -84,6 +89,7 @@ private:
     bool may_focus_move_ = true; // a click was sent, or a window activated, and the window manager may not have seen to it
     std::map<std::string, KeyStroke> pressed_; // by name: a layout may change between press and release
     std::vector<int> launched_;
+    std::string launch_failure_; // of the one launched last
 };
 
 } // namespace handeye::x11

@@ -135,6 +135,7 @@ Result<void> X11Platform::run(const LaunchApp& launch_app) {
     const Environment environment =
         headless_ ? headless_->environment() : Environment{{"DISPLAY", screen_->name()}};
     may_focus_move_ = true;
+    launch_failure_.clear();
     launched_.push_back(TRY(launch(launch_app.argv, environment)));
     return {};
 }

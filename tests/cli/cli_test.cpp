@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <string>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +79,45 @@ TEST_F(Cli, WindowThatIsNotThereIsNamed) {
     const Ran ran = handeye("screenshot --headless 320x200 --window Nowhere -o x.png");
     EXPECT_EQ(ran.code, 2);
     EXPECT_NE(ran.err.find("Nowhere"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, UnknownCommandsAreNamedInJsonToo) {
+    EXPECT_NE(handeye("fly").err.find("\"fly\" is no command"), std::string::npos);
+    for (const char* arguments : {"--json fly", "--json run", "screenshot --json --fly"}) {
+        const Ran ran = handeye(arguments);
+        EXPECT_EQ(ran.code, 2) << arguments;
+        const auto document = parse_json(ran.out);
+        ASSERT_TRUE(document.has_value()) << arguments << ": " << ran.out;
+        EXPECT_EQ((*document)["error"]["kind"], "invalid_argument") << arguments;
+    }
+}
+
+TEST_F(Cli, ProgramThatEndsBeforeItsWindowIsNamedWithItsExitCode) {
+    const Ran ran = handeye("screenshot --headless 320x200 --launch 'sh -c \"exit 3\"' -o x.png");
+    EXPECT_EQ(ran.code, 5);
+    EXPECT_NE(ran.err.find("ended with exit code 3"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, OutputNeverReplacesADeviceAPipeOrARecording) {
+    const auto pipe = dir_ / "pipe";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+    EXPECT_EQ(handeye("screenshot --headless 64x64 -o " + pipe.string()).code, 0);
+    EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+    ::close(reader);
+    const auto recording = dir_ / "a.handeye";
+    ASSERT_EQ(handeye("run \"Click Save.\" --in-process --headless 336x224 --max-steps 1 --record " + recording.string()).code, 1);
+    const auto before = *read_file(recording, 64U << 20U);
+    EXPECT_EQ(handeye("report " + recording.string() + " -o " + recording.string()).code, 2);
+    EXPECT_EQ(handeye("run \"Click Save.\" --in-process --headless 336x224 --record " + recording.string()).code, 2);
+    EXPECT_EQ(*read_file(recording, 64U << 20U), before);
+}
+
+TEST_F(Cli, ModelFilesThatArePipesAreRefusedAtOnce) {
+    ASSERT_EQ(::mkfifo((dir_ / "config.json").c_str(), 0600), 0);
+    const Ran ran = handeye("run \"Click Save.\" --in-process --headless 336x224 --model " + dir_.string());
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_NE(ran.err.find("not a regular file"), std::string::npos) << ran.err;
 }
 
 TEST_F(Cli, ScreenshotHasTheTargetsSize) {
