@@ -6,6 +6,7 @@
 #include "server/screen_streams.h"
 #include "tests/server/server_fixture.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -175,16 +176,18 @@ TEST_F(Streams, EndWithTheirSessionAndSaySo) {
     start();
     const auto client = connect();
     const std::string session = create_session(*client);
-    ASSERT_EQ(call(*client, "screen.stream_start", {{"session", session}, {"max_fps", 60}}).kind, "");
+    const auto raw = connect_frames();
+    ASSERT_TRUE(raw->call(1, "screen.stream_start", {{"session", session}, {"max_fps", 60}}).contains("result"));
+    ASSERT_TRUE(raw->frame());
     ASSERT_EQ(call(*client, "session.close", {{"session", session}}).kind, "");
-    for (;;) {
-        const auto note = client->next_notification(soon());
-        ASSERT_TRUE(note);
-        if (note->method == "screen.stream_ended") {
-            break;
-        }
+    const auto has_ended = [&] {
+        return std::any_of(raw->notes().begin(), raw->notes().end(), [](const json& note) { return note.value("method", "") == "screen.stream_ended"; });
+    };
+    for (const TimePoint deadline = soon(); !has_ended() && std::chrono::steady_clock::now() < deadline;) {
+        raw->call(2, "connection.ping", json::object());
     }
-    EXPECT_EQ(call(*client, "screen.stream_stop", {{"stream", 1}}).kind, "no_such_stream");
+    EXPECT_TRUE(has_ended());
+    EXPECT_EQ(raw->call(3, "screen.stream_stop", {{"stream", 1}})["error"]["data"]["kind"], "no_such_stream");
 }
 
 TEST_F(Streams, AnAcknowledgementOfWhatWasNeverSentIsRefused) {

@@ -26,7 +26,11 @@ struct Answer {
     int status = 0;
     std::string head;
     std::string body;
-    [[nodiscard]] std::string kind() const { return json::parse(body, nullptr, false).value("/error/data/kind"_json_pointer, ""); }
+    /// Of the error; empty when it is none of the API's.
+    [[nodiscard]] std::string kind() const {
+        const json parsed = json::parse(body, nullptr, false);
+        return parsed.is_object() ? parsed.value("/error/data/kind"_json_pointer, "") : "";
+    }
 };
 
 constexpr std::array<const char*, 6> kScopes{"observe", "control", "approve", "record", "engine", "admin"};
