@@ -106,7 +106,7 @@ class ConsoleTest(unittest.TestCase):
         page.wait("document.querySelector('.screen.held')", "the person holds the screen")
         page.wait("document.querySelector('.head').textContent.includes('human')", "the agent is told")
         page.shot("held.png")
-        self.assertIsNone(self.daemon.answer("whole.json"))
+        self.assertEqual(self.daemon.clicked("whole.json"), [])
         page.click(".controls button", "Give back")
         page.wait("!document.querySelector('.screen.held')", "given back")
 
@@ -139,7 +139,7 @@ class ConsoleTest(unittest.TestCase):
         page = self.page()
         page.start_session(self.daemon, GOAL, "denied.json", ask=True)
         page.approve_all("['denied','stuck','needs person','failed'].includes(document.querySelector('.head .badge')?.textContent)", "Deny")
-        self.assertIsNone(self.daemon.answer("denied.json"))
+        self.assertEqual(self.daemon.clicked("denied.json"), [])
 
     def test_stop_stops_everything_until_it_is_reset(self):
         page = self.page()
@@ -150,7 +150,7 @@ class ConsoleTest(unittest.TestCase):
         page.wait("!document.querySelector('#reset').hidden", "the latch is shown")
         page.click("#reset")
         page.wait("document.querySelector('#reset').hidden", "the latch is gone")
-        self.assertIsNone(self.daemon.answer("stopped.json"))
+        self.assertEqual(self.daemon.clicked("stopped.json"), [])
 
     def test_markup_in_goal_title_and_answer_stays_text(self):
         page = self.page()

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-DEADLINE_S = 90  # only a hang reaches it
+DEADLINE_S = float(os.environ.get("HANDEYE_BROWSER_DEADLINE_S", "90"))  # only a hang reaches it
 
 
 class Chromium:
@@ -112,10 +112,10 @@ class Chromium:
         return result["result"].get("value")
 
     def wait(self, expression, what=None):
-        """Until the JavaScript is true; its value."""
+        """Until the JavaScript is true, or finds an element; its value."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
-            value = self.evaluate(expression)
+            value = self.evaluate(f"(() => {{ const value = ({expression}); return value instanceof Node ? true : value; }})()")
             if value:
                 return value
             if time.monotonic() > deadline:

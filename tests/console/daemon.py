@@ -55,12 +55,17 @@ class Daemon:
         return shlex.join([str(self.bin / "handeye-form-app"), str(path), str(self.folder / answer)])
 
     def wait_answer(self, name):
+        """What the form holds once a button was pressed."""
         deadline = time.monotonic() + READY_S
-        while self.answer(name) is None and time.monotonic() < deadline:
+        while not self.clicked(name) and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.answer(name)
 
+    def clicked(self, name):
+        """The buttons of the form that were pressed."""
+        return (self.answer(name) or {}).get("clicked", [])
+
     def answer(self, name):
-        """What the form received; None while nobody has pressed its button."""
+        """What the form holds; None before it is there."""
         path = self.folder / name
         return json.loads(path.read_text()) if path.exists() else None
