@@ -54,7 +54,7 @@ export class Approvals {
     if (event.type === "approval.requested" && new Date(event.data.expires_at) > new Date()) {
       const isNew = !this.#waiting.has(event.data.approval);
       this.#waiting.set(event.data.approval, {...event.data, session: event.session});
-      if (isNew) this.#app.notice("warn", "Something waits for your approval.");
+      if (isNew && !location.hash.includes(event.session)) this.#app.notice("warn", "Something waits for your approval.");
     } else if (event.type === "approval.decided" || event.type === "approval.expired") {
       this.#waiting.delete(event.data.approval);
     } else if (event.type === "task.finished" || event.type === "session.closed") {

@@ -129,7 +129,7 @@ class Live {
     const end = task?.end;
     fill(this.#parts.head,
          h("div", {class: "headline"}, h("h1", {}, task?.goal ?? "No task yet"), badge(end?.outcome ?? this.#state),
-           this.#holder === "human" ? badge("human") : null),
+           this.#holder === "human" && this.#state !== "human" ? badge("human") : null),
          end?.message ? h("p", {class: "soft"}, end.message) : null, end?.answer ? h("p", {class: "answer"}, end.answer) : null);
     const steps = task?.steps ?? [];
     refill(this.#parts.steps, [task?.id, steps.map((step) => [step.number, wordsOf(step), step.result])], () =>
