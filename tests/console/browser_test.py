@@ -104,7 +104,7 @@ class ConsoleTest(unittest.TestCase):
     def take_over_and_give_back(self, page):
         page.click(".controls button", "Take over")
         page.wait("document.querySelector('.screen.held')", "the person holds the screen")
-        page.wait("document.querySelector('.head').textContent.includes('human')", "the agent is told")
+        page.wait("document.querySelector('.head')?.textContent.includes('human')", "the agent is told")
         page.shot("held.png")
         self.assertEqual(self.daemon.clicked("whole.json"), [])
         page.click(".controls button", "Give back")
@@ -155,7 +155,7 @@ class ConsoleTest(unittest.TestCase):
     def test_markup_in_goal_title_and_answer_stays_text(self):
         page = self.page()
         page.start_session(self.daemon, MARKUP, "markup.json", title=MARKUP)
-        page.wait("document.querySelector('.head h1').textContent.includes('onerror')", "the goal as text")
+        page.wait("document.querySelector('.head h1')?.textContent.includes('onerror')", "the goal as text")
         page.evaluate(f"""(async () => {{
             const {{stepLine}} = await import("/ui/steps.js");
             const text = {MARKUP!r};

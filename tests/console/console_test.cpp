@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console's way in, without a browser: tickets, the port, who may knock, and what is served.
+#include "base/file.h"
 #include "server/console/files.h"
 #include "server/console/guard.h"
 #include "server/console/tickets.h"
@@ -252,7 +253,7 @@ TEST_F(Console, IsOpenedOverTheUnixSocketOnly) {
 TEST_F(Console, OtherOriginsDoNotGetTheWebSocket) {
     start();
     const json pass = open();
-    for (const std::string origin : {"http://attacker.test", "null", "http://127.0.0.1:1"}) {
+    for (const char* const origin : {"http://attacker.test", "null", "http://127.0.0.1:1"}) {
         const auto socket = dial(pass, origin);
         ASSERT_FALSE(socket) << origin;
         EXPECT_NE(socket.error().message.find("403"), std::string::npos) << socket.error().message;
@@ -265,7 +266,7 @@ TEST_F(Console, EveryFileComesWithItsHeaders) {
     for (const ConsoleFile& file : console_files()) {
         const std::string answer = get(pass, std::string(file.path));
         EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << file.path;
-        for (const std::string header : {fmt::format("Content-Security-Policy: {}", kConsoleContentPolicy), std::string("X-Content-Type-Options: nosniff"),
+        for (const std::string& header : {fmt::format("Content-Security-Policy: {}", kConsoleContentPolicy), std::string("X-Content-Type-Options: nosniff"),
                                          std::string("Referrer-Policy: no-referrer"), fmt::format("Content-Type: {}", content_type_of(file)),
                                          fmt::format("ETag: {}", entity_tag_of(file))}) {
             EXPECT_NE(answer.find(header + "\r\n"), std::string::npos) << file.path << ": " << header;
