@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The session's own authority on a scripted screen: budgets on actions, the look right before a click, asking a person.
+#include "agent/session.h"
+#include "base/json.h"
+#include "tests/fakes/fake_platform.h"
+#include "tests/fakes/memory_sink.h"
+#include "tests/fakes/scripted_model.h"
+#include "tests/fakes/sim_clock.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using fakes::solid_frame;
+
+constexpr Size kScreen{400, 300};
+
+std::string click_at(int x, int y) {
+    return "<answer><|begin_of_box|>left_click(start_box='[" + std::to_string(x) + "," + std::to_string(y) + "]', element_info='Save')<|end_of_box|></answer>";
+}
+
+class SessionAuthority : public testing::Test {
+protected:
+    TaskReport run() {
+        auto session = Session::create(options_, platform_, model_, clock_, sink_);
+        EXPECT_TRUE(session) << session.error().message;
+        auto report = (*session)->run_task("Click.", {});
+        EXPECT_TRUE(report) << report.error().message;
+        EXPECT_TRUE(platform_.held().empty());
+        return report.value_or(TaskReport{});
+    }
+    [[nodiscard]] long presses() const {
+        return std::count_if(platform_.events().begin(), platform_.events().end(), [](const InputEvent& event) {
+            const auto* button = std::get_if<PointerButton>(&event);
+            return button != nullptr && button->edge == Edge::Press;
+        });
+    }
+    std::string executed_reason() {
+        const auto events = sink_.of_type("action.executed");
+        return events.empty() ? "" : parse_json(events.front().data_json)->value("reason", "");
+    }
+
+    fakes::SimClock clock_;
+    fakes::FakePlatform platform_{clock_, {{solid_frame(kScreen, 255, 255, 255)}, {solid_frame(kScreen, 0, 0, 0)}}};
+    fakes::ScriptedModel model_;
+    fakes::MemorySink sink_;
+    SessionOptions options_{.session_id = "01TEST"};
+};
+
+TEST_F(SessionAuthority, ActionsPerMinuteTripAtTheirNumber) {
+    options_.budget.actions_per_minute_max = 2;
+    for (int i = 0; i < 3; ++i) {
+        model_.add(click_at(100 + 100 * i, 500));
+    }
+    EXPECT_EQ(run().outcome, TaskOutcome::BudgetExceeded);
+    EXPECT_EQ(presses(), 2);
+    EXPECT_EQ(parse_json(sink_.of_type("budget.exceeded").front().data_json)->value("budget", ""), "actions_per_minute");
+}
+
+TEST_F(SessionAuthority, TheSameActionTripsAtItsNumber) {
+    options_.budget.same_action_max = 2;
+    model_.set_forever(click_at(500, 500));
+    EXPECT_EQ(run().outcome, TaskOutcome::BudgetExceeded);
+    EXPECT_EQ(presses(), 2);
+}
+
+TEST_F(SessionAuthority, NothingIsClickedWhereTheTargetChangedWhileTheModelAnswered) {
+    model_.set_while_answering([&] { platform_.show(1); });
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    run();
+    EXPECT_EQ(presses(), 0);
+    EXPECT_NE(executed_reason().find("changed"), std::string::npos) << executed_reason();
+}
+
+TEST_F(SessionAuthority, NothingIsClickedWhereTheTargetChangedUnderThePointer) {
+    platform_.set_before_inject([&](std::size_t sent) {
+        if (sent == 0) {
+            platform_.show(1); // after the first look, before the button
+        }
+    });
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    run();
+    EXPECT_EQ(presses(), 0);
+}
+
+TEST_F(SessionAuthority, WhereNobodyCanBeAskedAskMeansDeny) {
+    options_.policy.otherwise = Effect::Ask;
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    run();
+    EXPECT_EQ(presses(), 0);
+    EXPECT_TRUE(sink_.of_type("approval.requested").empty());
+}
+
+} // namespace
+} // namespace handeye
