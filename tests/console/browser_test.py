@@ -92,7 +92,7 @@ class ConsoleTest(unittest.TestCase):
         self.take_over_and_give_back(page)
         approvals = page.approve_all("['done','unconfirmed'].includes(document.querySelector('.head .badge')?.textContent)")
         self.assertGreaterEqual(approvals, 1)
-        self.assertEqual(self.daemon.answer("whole.json"), WANT, page.text())
+        self.assertEqual(self.daemon.wait_answer("whole.json"), WANT, page.text())
         page.shot("done.png")
         page.view("timeline")
         page.click(".lines a")
