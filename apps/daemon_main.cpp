@@ -44,6 +44,7 @@ Result<void> apply_log(const DaemonOptions& options) {
 ControlServerOptions server_options(const DaemonOptions& options) {
     const DaemonLimits& limits = options.limits;
     return {.listen = options.listen,
+            .tls = {options.tls_cert, options.tls_key, options.tls_client_ca},
             .sessions_dir = options.sessions_dir,
             .message_bytes_max = limits.message_bytes,
             .connections_max = limits.connections,
@@ -118,9 +119,6 @@ Result<std::string> token_for(const DaemonOptions& options) {
 }
 
 Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify) {
-    if (!options.tls_cert.empty()) {
-        return Error{ErrorCode::Unsupported, "tls: this build does not speak it"};
-    }
     ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
     if (const auto interval = watchdog_interval(); interval) {

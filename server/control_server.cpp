@@ -9,10 +9,13 @@
 #include "server/console/door.h"
 #include "server/core.h"
 #include "server/listen_socket.h"
+#include "server/tls_gate.h"
 
 #include <algorithm>
+#include <array>
 #include <future>
 
+#include <arpa/inet.h>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -31,8 +34,21 @@ using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 struct Listener {
     Listener(ListenSocket socket_in, asio::io_context& context) : socket(std::move(socket_in)), acceptor(context) {}
     ListenSocket socket;
+    bool is_tls = false;
     Acceptor acceptor; // on a duplicate of the socket's descriptor
 };
+
+// For the limit on wrong tokens: the address, not the port.
+std::string address_of(const AnySocket& socket) {
+    error_code ec;
+    const auto remote = socket.remote_endpoint(ec);
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const auto* const any = static_cast<const sockaddr*>(remote.data());
+    const void* const bytes = any->sa_family == AF_INET6
+                                  ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(any)->sin6_addr)
+                                  : &reinterpret_cast<const sockaddr_in*>(any)->sin_addr;
+    return !ec && ::inet_ntop(any->sa_family, bytes, text.data(), text.size()) != nullptr ? text.data() : "unknown";
+}
 
 class Server final : public ControlServer {
 public:
@@ -73,6 +89,7 @@ private:
     std::unique_ptr<Core> core_;
     std::unique_ptr<ConsoleDoor> console_;
     std::vector<std::unique_ptr<Listener>> listeners_;
+    std::unique_ptr<TlsGate> tls_;
     bool is_running_ = false;
 };
 
@@ -80,12 +97,17 @@ Result<void> Server::listen() {
     core_->instance_id = TRY(make_ulid(core_->services.clock->wall_now()));
     TRY(make_private_dir(core_->options.sessions_dir));
     TRY(core_->ledger.open(core_->options.sessions_dir / "request_keys.jsonl"));
+    if (!core_->options.tls.cert.empty()) {
+        tls_ = TRY(TlsGate::open(core_->options.tls, core_->options.identify_timeout));
+    }
     for (const Endpoint& endpoint : core_->options.listen) {
-        ListenSocket socket = TRY(ListenSocket::open(endpoint));
+        const bool is_beyond = endpoint.unix_path.empty() && !is_loopback(endpoint) && tls_;
+        ListenSocket socket = TRY(ListenSocket::open(endpoint, is_beyond ? ListenSocket::Reach::Anywhere : ListenSocket::Reach::ThisMachine));
         if (socket.port() && core_->options.token.empty()) {
             return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a token", to_string(endpoint))};
         }
         auto listener = std::make_unique<Listener>(std::move(socket), core_->loop.context());
+        listener->is_tls = is_beyond;
         const int family = !listener->socket.port() ? AF_UNIX : listener->socket.is_ipv6() ? AF_INET6 : AF_INET;
         const int protocol = family == AF_UNIX ? 0 : static_cast<int>(IPPROTO_TCP);
         error_code ec;
@@ -134,7 +156,14 @@ void Server::on_accept(Listener& listener, AnySocket socket) {
     if (listener.socket.port()) {
         error_code ignored;
         socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        connections_->accept(std::move(socket), {.tcp_port = listener.socket.port(), .address = "loopback"});
+        const Entrance entrance{.tcp_port = listener.socket.port(),
+                                .address = listener.is_tls ? address_of(socket) : "loopback",
+                                .is_tls = listener.is_tls};
+        if (listener.is_tls) {
+            tls_->accept(std::move(socket), [this, entrance](AnySocket plain) { connections_->accept(std::move(plain), entrance); });
+        } else {
+            connections_->accept(std::move(socket), entrance);
+        }
         return;
     }
     const auto is_ours = is_same_user(socket.native_handle());

@@ -19,10 +19,18 @@
 
 namespace handeye {
 
+/// PEM files; an empty `cert`: no TLS.
+struct TlsFiles {
+    std::filesystem::path cert;      ///< the server's, with its chain
+    std::filesystem::path key;
+    std::filesystem::path client_ca; ///< not empty: clients must show a certificate of it
+};
+
 struct ControlServerOptions {
-    /// Unix sockets become 0600 in a 0700 folder and serve this user alone; TCP is loopback only, port 0 is any free port.
+    /// Unix sockets become 0600 in a 0700 folder and serve this user alone; TCP beyond loopback needs TLS and a token, port 0 is any free port.
     std::vector<Endpoint> listen;
     std::string token;                         ///< needed by TCP peers; Unix peers are known by their uid
+    TlsFiles tls;                              ///< on every address beyond this machine, which needs it and the token
     std::filesystem::path sessions_dir;        ///< where recordings go; made (0700) when absent
     std::size_t message_bytes_max = 1U << 20U; ///< of one request
     std::size_t connections_max = 256;

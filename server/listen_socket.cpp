@@ -57,8 +57,12 @@ Result<void> remove_stale(const std::filesystem::path& path) {
 
 } // namespace
 
-Result<ListenSocket> ListenSocket::open(const Endpoint& endpoint) {
-    return endpoint.unix_path.empty() ? open_tcp(endpoint) : open_unix(endpoint.unix_path);
+bool is_loopback(const Endpoint& endpoint) {
+    return endpoint.host == "127.0.0.1" || endpoint.host == "localhost" || endpoint.host == "::1";
+}
+
+Result<ListenSocket> ListenSocket::open(const Endpoint& endpoint, Reach reach) {
+    return endpoint.unix_path.empty() ? open_tcp(endpoint, reach) : open_unix(endpoint.unix_path);
 }
 
 Result<ListenSocket> ListenSocket::open_unix(const std::filesystem::path& path) {
@@ -88,24 +92,26 @@ Result<ListenSocket> ListenSocket::open_unix(const std::filesystem::path& path) 
     return made;
 }
 
-Result<ListenSocket> ListenSocket::open_tcp(const Endpoint& endpoint) {
+Result<ListenSocket> ListenSocket::open_tcp(const Endpoint& endpoint, Reach reach) {
     ListenSocket made;
-    made.is_ipv6_ = endpoint.host == "::1";
-    if (!made.is_ipv6_ && endpoint.host != "127.0.0.1" && endpoint.host != "localhost") {
+    made.is_ipv6_ = endpoint.host.find(':') != std::string::npos;
+    if (reach == Reach::ThisMachine && !is_loopback(endpoint)) {
         return Error{ErrorCode::PermissionDenied,
-                     fmt::format("refusing to listen on {}: only 127.0.0.1, [::1] and localhost are served, since whoever "
-                                 "reaches this port controls the desktop",
+                     fmt::format("refusing to listen on {}: without tls only 127.0.0.1, [::1] and localhost are served, since "
+                                 "whoever reaches this port controls the desktop",
                                  to_string(endpoint))};
     }
     made.socket_ = FileDescriptor(::socket(made.is_ipv6_ ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(endpoint.port);
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(endpoint.port);
-    v6.sin6_addr = in6addr_loopback;
+    const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
+    if (::inet_pton(made.is_ipv6_ ? AF_INET6 : AF_INET, host.c_str(), made.is_ipv6_ ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr) != 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is no numeric address to listen on", to_string(endpoint))};
+    }
     sockaddr* const address = made.is_ipv6_ ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
     socklen_t length = made.is_ipv6_ ? sizeof v6 : sizeof v4;
     const int yes = 1;

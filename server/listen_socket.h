@@ -15,8 +15,10 @@ namespace handeye {
 class ListenSocket {
 public:
     /// Unix: 0600 in a 0700 folder of this user (made when absent). A socket left by a dead server is replaced; one whose
-    /// server lives is Unavailable. TCP: 127.0.0.1, ::1 or localhost, anything else is PermissionDenied; port 0: any.
-    static Result<ListenSocket> open(const Endpoint& endpoint);
+    /// server lives is Unavailable. TCP: 127.0.0.1, ::1 or localhost; another numeric address only with Reach::Anywhere, else it
+    /// is PermissionDenied; port 0: any.
+    enum class Reach { ThisMachine, Anywhere };
+    static Result<ListenSocket> open(const Endpoint& endpoint, Reach reach = Reach::ThisMachine);
     ~ListenSocket();
     ListenSocket(ListenSocket&& other) noexcept = default;
     ListenSocket& operator=(ListenSocket&&) = delete;
@@ -29,7 +31,7 @@ public:
 private:
     ListenSocket() = default;
     static Result<ListenSocket> open_unix(const std::filesystem::path& path);
-    static Result<ListenSocket> open_tcp(const Endpoint& endpoint);
+    static Result<ListenSocket> open_tcp(const Endpoint& endpoint, Reach reach);
 
     FileDescriptor socket_;
     FileDescriptor lock_; ///< held while we listen: tells a living server from a stale file
@@ -37,6 +39,9 @@ private:
     std::optional<std::uint16_t> port_;
     bool is_ipv6_ = false;
 };
+
+/// The names of loopback; everything else is beyond this machine.
+bool is_loopback(const Endpoint& endpoint);
 
 /// True when the process at the other end of a Unix socket runs as this user (SO_PEERCRED).
 Result<bool> is_same_user(int unix_socket);

@@ -111,7 +111,9 @@ private:
     bool is_upgrade_wanted(const RequestHead& head) {
         if (!entrance_.is_console) {
             const bool is_api = is_api_path(std::string_view(head.target).substr(0, head.target.find('?')));
-            const auto refusal = is_api ? check_sender(head, entrance_.tcp_port) : check_request(head, entrance_.tcp_port);
+            // A TLS client was led here by the certificate, not by a name that might rebind.
+            const auto port = entrance_.is_tls ? std::nullopt : entrance_.tcp_port;
+            const auto refusal = is_api ? check_sender(head, port) : check_request(head, port);
             const bool has_body = parser_.content_length().value_or(0) > 0 || parser_.chunked();
             if (has_body && !is_api) {
                 refuse({413, "no request here has a body"});

@@ -21,6 +21,7 @@ struct Entrance {
     std::optional<std::uint16_t> tcp_port; ///< the listener's; unset for Unix
     std::string address;                   ///< for rate limits and logs
     bool is_console = false;               ///< the console's own port
+    bool is_tls = false;                   ///< its certificate, not its Host, is what a client was led by
 };
 
 /// All connections, in order of arrival, with the limits on their number.

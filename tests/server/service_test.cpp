@@ -181,6 +181,101 @@ TEST_F(Service, TheWatchdogIsFedByTheMainLoop) {
     }
 }
 
+class Tls : public Service {
+protected:
+    /// A self-signed certificate by the openssl program; false without it.
+    [[nodiscard]] bool make_certificate() const {
+        return std::system(fmt::format("cd '{}' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem "
+                                       "-out cert.pem -days 2 -subj /CN=handeye.test -addext subjectAltName=IP:127.0.0.2 >/dev/null 2>&1",
+                                       folder.path().string())
+                               .c_str()) == 0;
+    }
+    [[nodiscard]] int python(const std::string& script, std::string& said) const {
+        Process process({"/usr/bin/python3", "-c", script, folder.path()});
+        const int code = process.wait();
+        said = process.output();
+        return code;
+    }
+};
+
+// 127.0.0.2 stands for an address beyond this machine: it is none of the three that are served in the clear.
+TEST_F(Tls, AnAddressBeyondThisMachineSpeaksTlsAndWantsTheToken) {
+    if (!make_certificate()) {
+        GTEST_SKIP() << "the openssl program is not installed";
+    }
+    const std::string base = folder.path().string();
+    write_config(fmt::format("listen: [\"unix:{}\", \"127.0.0.2:0\"]\ntls: {{cert: {}/cert.pem, key: {}/key.pem}}\ntoken_file: {}/token\n"
+                             "log: {{level: info, file: {}/log}}\n", socket_path().string(), base, base, base, base));
+    const auto process = spawn({"--config", config_path()});
+    ASSERT_TRUE(notify.wait_for("READY=1"));
+    const std::string table = fmt::format("/proc/{}/net/tcp", process->pid());
+    std::string port;
+    std::ifstream lines(table);
+    for (std::string line; std::getline(lines, line);) { // the newest listener on 127.0.0.2
+        if (const std::size_t at = line.find("0200007F:"); at != std::string::npos && line.find(" 0A ") != std::string::npos) {
+            port = std::to_string(std::stoi(line.substr(at + 9, 4), nullptr, 16));
+        }
+    }
+    ASSERT_FALSE(port.empty());
+    const std::string script = R"(
+import json, socket, ssl, sys
+folder, port = sys.argv[1], )" + port + R"(
+def speak(token, high=None):
+    context = ssl.create_default_context(cafile=folder + "/cert.pem")
+    if high:
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = high
+    s = context.wrap_socket(socket.create_connection(("127.0.0.2", port), 20), server_hostname="127.0.0.2")
+    s.sendall(b"GET /ws HTTP/1.1\r\nHost: handeye.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    text = json.dumps({"jsonrpc": "2.0", "id": "in", "method": "connection.identify",
+                       "params": {"protocol": 1, "client": "tls", "token": token}}).encode()
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += s.recv(4096)
+    s.sendall(b"\x81\xfe" + len(text).to_bytes(2, "big") + b"\0\0\0\0" + text)
+    while b'"id":"in"' not in data:
+        piece = s.recv(65536)
+        if not piece:
+            break
+        data += piece
+    return data, s.version()
+good, version = speak(open(folder + "/token").read().strip())
+assert b"negotiated_protocol" in good and version in ("TLSv1.2", "TLSv1.3"), (good, version)
+bad, _ = speak("x" * 64)
+assert b"unauthorized" in bad, bad
+try:
+    speak("x", high=ssl.TLSVersion.TLSv1_1)
+    raise SystemExit("TLS 1.1 was spoken")
+except OSError:
+    pass
+plain = socket.create_connection(("127.0.0.2", port), 20)
+plain.sendall(b"GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n")
+answer = b""
+try:
+    while piece := plain.recv(4096):
+        answer += piece
+except OSError:
+    pass
+assert not answer.startswith(b"HTTP"), answer
+)";
+    std::string said;
+    EXPECT_EQ(python(script, said), 0) << said;
+    EXPECT_EQ(info(*connect())["server"], "handeyed"); // the Unix socket is as it was
+}
+
+TEST_F(Tls, WithoutTlsOrWithBrokenFilesItDoesNotStart) {
+    const auto plain = spawn({"--listen", "127.0.0.2:0"});
+    EXPECT_EQ(plain->wait(), 2);
+    std::ofstream(folder.path() / "cert.pem") << "no certificate";
+    std::ofstream(folder.path() / "key.pem") << "no key";
+    const std::string base = folder.path().string();
+    write_config(fmt::format("listen: \"127.0.0.2:0\"\ntls: {{cert: {}/cert.pem, key: {}/key.pem}}\n", base, base));
+    const auto broken = spawn({"--config", config_path()});
+    EXPECT_EQ(broken->wait(), 2);
+    EXPECT_NE(broken->output().find("cert.pem"), std::string::npos) << broken->output();
+}
+
 class Watchdog : public ServerTest {};
 
 TEST_F(Watchdog, ABlockedLoopFeedsItNoMore) {

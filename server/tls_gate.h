@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS in front of the server: shakes hands, then passes plain bytes on through a socket pair, so that nothing behind it knows of
+// TLS. The I/O thread only.
+#pragma once
+
+#include "base/result.h"
+#include "server/control_server.h"
+#include "server/transport/beast_types.h"
+
+#include <functional>
+#include <memory>
+
+namespace handeye {
+
+class TlsGate {
+public:
+    using OnPlain = std::function<void(AnySocket plain)>;
+    /// Reads certificate and key; TLS 1.2 at least. With a client CA a client without its certificate is refused.
+    /// InvalidArgument names the file that cannot be used.
+    static Result<std::unique_ptr<TlsGate>> open(const TlsFiles& files, Duration handshake_timeout);
+    virtual ~TlsGate() = default;
+
+    /// `on_plain` runs once the client has shaken hands; a client that does not is dropped. At most 64 are at it at one time.
+    virtual void accept(AnySocket socket, OnPlain on_plain) = 0;
+};
+
+} // namespace handeye
