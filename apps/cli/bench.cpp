@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye bench`: each figure beside what this machine allows, measured in the same run, and their ratio.
 #include "agent/bench_step.h"
+#include "apps/cli/bench_control.h"
 #include "apps/cli/command.h"
 #include "base/hash.h"
 #include "engine/engine.h"
@@ -120,16 +121,24 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, capture, input or step (the loop without the model)")
+    app.add_option("SUBJECT", options->subject, "engine, capture, input, step (the loop without the model) or control (clients of a daemon)")
         ->required()
-        ->check(CLI::IsMember({"engine", "capture", "input", "step"}));
+        ->check(CLI::IsMember({"engine", "capture", "input", "step", "control"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, "Checkpoint folder (default: the bundled model)");
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
-    return [options](const Context& context) -> Result<int> {
+    auto control = std::make_shared<BenchControlOptions>();
+    app.add_option("--idle", control->idle, "control: clients that only stay")->check(CLI::Range(1, 10'000))->capture_default_str();
+    app.add_option("--active", control->active, "control: clients that ask ten times a second")->check(CLI::Range(1, 1000))->capture_default_str();
+    app.add_option("--seconds", control->seconds, "control: of each measured stretch")->check(CLI::Range(1, 3600))->capture_default_str();
+    return [options, control](const Context& context) -> Result<int> {
+        if (options->subject == "control") {
+            control->is_json = context.json;
+            return bench_control(*control);
+        }
         const std::vector<Figure> figures = TRY(measure(*options, context));
         print_figures(figures, context);
         return 0;

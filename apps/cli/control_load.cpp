@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/control_load.h"
+
+#include "base/file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace handeye {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+double ms_between(SteadyTime from, SteadyTime to) { return std::chrono::duration<double, std::milli>(to - from).count(); }
+
+/// A daemon of our own, killed at the end; its folder goes with it.
+class BenchDaemon {
+public:
+    static Result<std::unique_ptr<BenchDaemon>> start() {
+        auto made = std::unique_ptr<BenchDaemon>(new BenchDaemon);
+        std::string name = (std::filesystem::temp_directory_path() / "handeye-bench-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr) {
+            return Error{ErrorCode::IoFailed, fmt::format("no folder for the bench: {}", std::strerror(errno))};
+        }
+        made->folder_ = name;
+        std::ofstream(made->folder_ / "config.yaml")
+            << fmt::format("listen: \"unix:{}\"\nsessions_dir: {}\nmodel: {}\nlimits: {{connections: 20000}}\n", made->socket().string(),
+                           (made->folder_ / "sessions").string(), (made->folder_ / "no-model").string());
+        std::error_code problem;
+        const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path() / "handeyed";
+        if (!std::filesystem::exists(program, problem)) {
+            return Error{ErrorCode::NotFound, fmt::format("{} is not there", program.string())};
+        }
+        const std::string config = (made->folder_ / "config.yaml").string();
+        std::array<std::string, 3> words{program.string(), "--config", config};
+        std::array<char*, 4> argv{words[0].data(), words[1].data(), words[2].data(), nullptr};
+        made->pid_ = ::fork();
+        if (made->pid_ == 0) {
+            const int null = ::open("/dev/null", O_RDWR);
+            ::dup2(null, STDERR_FILENO);
+            ::execv(argv[0], argv.data());
+            ::_exit(127);
+        }
+        return made;
+    }
+    ~BenchDaemon() {
+        if (pid_ > 0) {
+            ::kill(pid_, SIGKILL);
+            ::waitpid(pid_, nullptr, 0);
+        }
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_, ignored);
+    }
+    BenchDaemon(const BenchDaemon&) = delete;
+    BenchDaemon& operator=(const BenchDaemon&) = delete;
+
+    [[nodiscard]] std::filesystem::path socket() const { return folder_ / "run" / "d.sock"; }
+    [[nodiscard]] double resident_mib() const {
+        std::ifstream status(fmt::format("/proc/{}/status", pid_));
+        for (std::string line; std::getline(status, line);) {
+            if (line.starts_with("VmRSS:")) {
+                return std::atof(line.c_str() + 6) / 1024;
+            }
+        }
+        return 0;
+    }
+    [[nodiscard]] double cpu_seconds() const {
+        std::ifstream stat(fmt::format("/proc/{}/stat", pid_));
+        std::string text;
+        std::getline(stat, text);
+        std::istringstream words(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+        std::string skipped;
+        for (int field = 3; field < 14; ++field) {
+            words >> skipped;
+        }
+        double user = 0;
+        double system = 0;
+        words >> user >> system;
+        return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    }
+
+private:
+    BenchDaemon() = default;
+    std::filesystem::path folder_;
+    pid_t pid_ = -1;
+};
+
+std::string text_frame(const std::string& text) {
+    std::string out = "\x81";
+    if (text.size() < 126) {
+        out += static_cast<char>(0x80U | text.size());
+    } else {
+        out += static_cast<char>(0xFEU);
+        out += static_cast<char>(text.size() >> 8U);
+        out += static_cast<char>(text.size() & 0xFFU);
+    }
+    return out + std::string(4, '\0') + text; // a mask of zeros leaves the text as it is
+}
+
+/// The least that speaks WebSocket: no thread, no library, so that a thousand of them weigh nothing here.
+class Client {
+public:
+    static Result<Client> connect(const std::filesystem::path& path, SteadyTime deadline) {
+        Client client;
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.native().copy(address.sun_path, sizeof(address.sun_path) - 1);
+        for (;;) {
+            client.socket_ = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            if (::connect(client.socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+                break;
+            }
+            if (now() > deadline) {
+                return Error{ErrorCode::Unavailable, fmt::format("cannot connect to {}: {}", path.string(), std::strerror(errno))};
+            }
+            ::poll(nullptr, 0, 5); // the daemon is starting, or its queue of newcomers is full
+        }
+        TRY(client.put("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+        TRY(client.wait_for("hello", deadline));
+        TRY(client.put(text_frame(R"({"jsonrpc":"2.0","id":1,"method":"connection.identify","params":{"protocol":1,"client":"bench"}})")));
+        TRY(client.wait_for("negotiated_protocol", deadline));
+        return client;
+    }
+    Result<void> put(const std::string& bytes) const {
+        if (::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) {
+            return Error{ErrorCode::Unavailable, fmt::format("cannot send: {}", std::strerror(errno))};
+        }
+        return {};
+    }
+    /// As much as fits; false when nothing does.
+    [[nodiscard]] bool stuff(const std::string& bytes) const {
+        return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+    }
+    void ask() {
+        asked_ = now();
+        (void)put(text_frame(R"({"jsonrpc":"2.0","id":7,"method":"connection.ping","params":{}})"));
+    }
+    /// Reads what there is; the latency when the reply is among it, else < 0.
+    double take() {
+        std::array<char, 4096> buffer{};
+        const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (got > 0 && std::string_view(buffer.data(), static_cast<std::size_t>(got)).find("\"id\":7") != std::string_view::npos) {
+            return ms_between(asked_, now());
+        }
+        return -1;
+    }
+    [[nodiscard]] int fd() const { return socket_.get(); }
+    SteadyTime due;
+
+private:
+    Result<void> wait_for(std::string_view word, SteadyTime deadline) {
+        std::string text;
+        std::array<char, 4096> buffer{};
+        while (text.find(word) == std::string::npos) {
+            pollfd wait{socket_.get(), POLLIN, 0};
+            const int left = std::max(0, static_cast<int>(ms_between(now(), deadline)));
+            const ssize_t got = ::poll(&wait, 1, left) == 1 ? ::recv(socket_.get(), buffer.data(), buffer.size(), 0) : 0;
+            if (got <= 0) {
+                return Error{ErrorCode::Unavailable, fmt::format("the daemon hung up before it said {}", word)};
+            }
+            text.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+        return {};
+    }
+    FileDescriptor socket_;
+    SteadyTime asked_;
+};
+
+Result<std::vector<Client>> connect_many(const std::filesystem::path& path, int count) {
+    std::vector<Client> clients;
+    clients.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        clients.push_back(TRY(Client::connect(path, now() + std::chrono::seconds(60))));
+    }
+    return clients;
+}
+
+/// Each client asks ten times a second, spread evenly; the p99 of all replies, in ms.
+double p99_of(std::vector<Client>& clients, int seconds) {
+    constexpr auto kInterval = std::chrono::milliseconds(100);
+    const SteadyTime begin = now();
+    const SteadyTime end = begin + std::chrono::seconds(seconds);
+    std::vector<double> latencies;
+    std::vector<pollfd> waits;
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        clients[i].due = begin + kInterval * i / clients.size();
+        waits.push_back({clients[i].fd(), POLLIN, 0});
+    }
+    while (now() < end) {
+        SteadyTime next = end;
+        for (Client& client : clients) {
+            if (client.due <= now()) {
+                client.ask();
+                client.due += kInterval;
+            }
+            next = std::min(next, client.due);
+        }
+        const int wait_ms = std::max(0, static_cast<int>(ms_between(now(), next)));
+        if (::poll(waits.data(), waits.size(), wait_ms) > 0) {
+            for (std::size_t i = 0; i < clients.size(); ++i) {
+                if (const double ms = waits[i].revents != 0 ? clients[i].take() : -1; ms >= 0) {
+                    latencies.push_back(ms);
+                }
+            }
+        }
+    }
+    if (latencies.empty()) {
+        return 1e9;
+    }
+    const auto at = latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() * 99 / 100);
+    std::nth_element(latencies.begin(), at, latencies.end());
+    return *at;
+}
+
+void allow_many_descriptors() {
+    rlimit files{};
+    ::getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+Result<void> measure_idle(const BenchDaemon& daemon, int idle, int seconds, ControlLoad& load) {
+    const Client first = TRY(Client::connect(daemon.socket(), now() + std::chrono::seconds(60)));
+    const double base = daemon.resident_mib();
+    const auto clients = TRY(connect_many(daemon.socket(), idle));
+    load.idle_mib = daemon.resident_mib() - base;
+    const double cpu = daemon.cpu_seconds();
+    const SteadyTime begin = now();
+    ::poll(nullptr, 0, seconds * 1000); // the stretch that is measured
+    load.idle_cpu_share = (daemon.cpu_seconds() - cpu) * 1000 / ms_between(begin, now());
+    return {};
+}
+
+Result<void> measure_stalled(const BenchDaemon& daemon, int seconds, ControlLoad& load) {
+    auto clients = TRY(connect_many(daemon.socket(), 99));
+    const double before = p99_of(clients, seconds);
+    const double base = daemon.resident_mib();
+    const Client stalled = TRY(Client::connect(daemon.socket(), now() + std::chrono::seconds(60)));
+    // It asks for as much as the daemon will hear and reads none of the answers.
+    const std::string large = text_frame(
+        fmt::format(R"({{"jsonrpc":"2.0","id":9,"method":"connection.ping","params":{{"payload":"{}"}}}})", std::string(1000, 'x')));
+    for (int i = 0; i < 20'000 && stalled.stuff(large); ++i) {
+    }
+    const double beside = p99_of(clients, seconds);
+    load.stalled_ratio = beside / std::max(before, 1e-3);
+    load.stalled_mib = std::max(0.0, daemon.resident_mib() - base);
+    return {};
+}
+
+} // namespace
+
+Result<ControlLoad> run_control_load(int idle, int active, int seconds) {
+    allow_many_descriptors();
+    const auto daemon = TRY(BenchDaemon::start());
+    ControlLoad load;
+    TRY(measure_idle(*daemon, idle, seconds, load));
+    {
+        auto clients = TRY(connect_many(daemon->socket(), active));
+        load.active_p99_ms = p99_of(clients, seconds);
+    }
+    TRY(measure_stalled(*daemon, seconds, load));
+    return load;
+}
+
+} // namespace handeye
