@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A hostile scripted model against a real X server: what reaches the server's own event log is what the policy allows.
 #include "agent/session.h"
+#include "platforms/x11/connection.h"
 #include "tests/fakes/memory_sink.h"
 #include "tests/fakes/scripted_model.h"
 #include "tests/platforms/x11_fixture.h"
 
+#include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -78,7 +81,52 @@ TEST_F(X11Test, AHostileModelReachesExactlyWhatIsAllowed) {
         ASSERT_TRUE((*session)->run_task("Do harm.", {}));
     }
     ASSERT_TRUE(wait_for([&] { return pressed(content(folder() / "log")).size() >= want.size(); }));
+    EXPECT_GT(want.size(), 20U);
     EXPECT_EQ(pressed(content(folder() / "log")), want);
+}
+
+TEST_F(X11Test, AStopAtAnyMomentLeavesNothingHeldAndNothingComesAfterFiftyMilliseconds) {
+    start_display(false, {1000, 1000});
+    start_app("event_log_app", {(folder() / "log").string()});
+    ASSERT_TRUE(wait_for([&] { return content(folder() / "log").starts_with("ready"); }));
+    const auto platform = open();
+    auto watcher = Connection::open(display_->address());
+    ASSERT_TRUE(watcher);
+    std::mt19937 random = seeded_generator();
+    const int runs = count_of(1000, 20);
+    for (int run = 0; run < runs; ++run) {
+        SessionOptions options{.session_id = "01TEST"};
+        options.settle = {.quiet = std::chrono::milliseconds(1), .deadline = std::chrono::milliseconds(10)};
+        fakes::ScriptedModel model;
+        for (int i = 0; i < 30; ++i) {
+            model.add(say(fmt::format("left_drag(start_box='[100,{}]', end_box='[800,300]', element_info='f')", 100 + i)));
+            model.add(say(fmt::format("left_click(start_box='[200,{}]', hold_key=['shift'], element_info='f')", 100 + i)));
+            model.add(say("type(content='held keys stay down')"));
+        }
+        fakes::MemorySink sink;
+        auto session = Session::create(options, *platform, model, clock_, sink);
+        ASSERT_TRUE(session) << session.error().message;
+        std::stop_source stop;
+        std::string at_fifty;
+        std::jthread killer([&, after = std::chrono::milliseconds(random() % 700)] {
+            clock_.sleep_for(after, {});
+            stop.request_stop();
+            clock_.sleep_for(std::chrono::milliseconds(50), {});
+            at_fifty = content(folder() / "log");
+        });
+        ASSERT_TRUE((*session)->run_task("Hold.", stop.get_token()));
+        killer.join();
+        clock_.sleep_for(std::chrono::milliseconds(20), {});
+        EXPECT_EQ(content(folder() / "log").size(), at_fifty.size()) << "run " << run;
+        char keys[32] = {};
+        XQueryKeymap((*watcher)->get(), keys);
+        EXPECT_TRUE(std::all_of(std::begin(keys), std::end(keys), [](char byte) { return byte == 0; })) << "run " << run;
+        ::Window root = 0, child = 0;
+        int root_x = 0, root_y = 0, x = 0, y = 0;
+        unsigned mask = 0;
+        XQueryPointer((*watcher)->get(), (*watcher)->root(), &root, &child, &root_x, &root_y, &x, &y, &mask);
+        EXPECT_EQ(mask & (Button1Mask | Button2Mask | Button3Mask), 0U) << "run " << run;
+    }
 }
 
 } // namespace
