@@ -89,6 +89,15 @@ TEST_F(SessionAuthority, NothingIsClickedWhereTheTargetChangedUnderThePointer) {
     EXPECT_EQ(presses(), 0);
 }
 
+TEST_F(SessionAuthority, WithoutTheLookTheClickWouldLand) {
+    options_.checks_target = false;
+    model_.set_while_answering([&] { platform_.show(1); });
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    run();
+    EXPECT_EQ(presses(), 1);
+}
+
 TEST_F(SessionAuthority, WhereNobodyCanBeAskedAskMeansDeny) {
     options_.policy.otherwise = Effect::Ask;
     model_.add(click_at(500, 500));
