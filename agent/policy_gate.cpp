@@ -3,6 +3,7 @@
 // Allow wants "all"; ask and deny are content with "some" or with not knowing.
 #include "agent/policy_gate.h"
 
+#include "actions/parse.h"
 #include "agent/glob.h"
 #include "agent/key_pattern.h"
 #include "agent/text_pattern.h"
@@ -275,6 +276,8 @@ std::string_view risk_of(const Action& action) {
     const bool is_medium = typed != nullptr || chord != nullptr || std::holds_alternative<Drag>(action) || std::holds_alternative<Navigate>(action);
     return is_medium ? "medium" : "low";
 }
+
+Result<Action> action_from_json(std::string_view text_utf8) { return parse_action(text_utf8); }
 
 ActionFacts facts_of(const Action& action, const Plan& plan, WallTime now) {
     ActionFacts facts;

@@ -25,6 +25,8 @@ struct ActionFacts {
     std::optional<std::vector<WindowInfo>> windows;
     int minute_of_day = 0;            ///< local time
 };
+/// The action that a canonical JSON text stands for: what policy.explain is asked about.
+Result<Action> action_from_json(std::string_view text_utf8);
 /// Facts that need no screen: points from the plan, time from the clock.
 ActionFacts facts_of(const Action& action, const Plan& plan, WallTime now);
 /// True when the action sends keys to whatever has the focus.

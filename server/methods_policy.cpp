@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // policy.*: what a session may do. A running task's policy is fixed; changing a session's needs the scope admin, so that whoever
 // only controls an agent cannot widen what it may do.
-#include "actions/parse.h"
 #include "agent/policy_gate.h"
 #include "base/json.h"
 #include "server/core.h"
@@ -49,7 +48,7 @@ std::vector<WindowInfo> windows_at(Platform& platform, const ActionFacts& facts)
 
 /// What the gate would say now, and why. Nothing is counted or sent.
 Result<json> explain(LiveSession& session, Platform& platform, const std::string& action_json, Clock& clock) {
-    const Action action = TRY(parse_action(action_json));
+    const Action action = TRY(action_from_json(action_json));
     const DisplayInfo display = TRY(platform.display());
     const std::vector<Element> elements = TRY(platform.elements());
     const Plan plan = TRY(resolve(action, {display.size, display.size, elements}));
