@@ -117,7 +117,7 @@ TEST(Recorder, RefusesFilesThatAreNotItsOwn) {
     const auto file = record_sample(dir.path() / "a.handeye", 1, tests::Ending::Left);
     EXPECT_EQ(Recorder::open(file, "another").error().code, ErrorCode::InvalidArgument);
     EXPECT_EQ(Recording::open(dir.path() / "missing").error().code, ErrorCode::NotFound);
-    EXPECT_EQ(Recorder::open(dir.path() / "no" / "folder", "S").error().code, ErrorCode::IoFailed);
+    EXPECT_EQ(Recorder::open(dir.path() / "no" / "folder", "S").error().code, ErrorCode::NotFound);
 }
 
 TEST(Recorder, AddsNothingToASealedFile) {
