@@ -69,12 +69,32 @@ Result<void> HumanInput::select() {
     }
     XIFreeDeviceInfo(devices);
     std::array<unsigned char, XIMaskLen(XI_LASTEVENT)> bits{};
-    for (const int type : {XI_RawMotion, XI_RawButtonPress, XI_RawKeyPress}) {
+    for (const int type : {XI_RawMotion, XI_RawButtonPress, XI_RawKeyPress, XI_RawKeyRelease}) {
         XISetMask(bits.data(), type);
     }
     XIEventMask mask{XIAllMasterDevices, static_cast<int>(bits.size()), bits.data()};
     XISelectEvents(display, connection_->root(), &mask, 1);
-    return connection_->sync("watching a person's input");
+    TRY(connection_->sync("watching a person's input"));
+    std::array<char, 32> keys{};
+    XQueryKeymap(display, keys.data());
+    for (std::size_t code = 0; code < is_down_.size(); ++code) {
+        is_down_[code] = (static_cast<unsigned char>(keys[code / 8]) >> (code % 8) & 1U) != 0;
+    }
+    read_modifiers();
+    return {};
+}
+
+void HumanInput::read_modifiers() {
+    modifier_of_.fill(0);
+    XModifierKeymap* const map = XGetModifierMapping(connection_->get());
+    if (map == nullptr) {
+        return;
+    }
+    for (int i = 0; i < 8 * map->max_keypermod; ++i) {
+        modifier_of_[map->modifiermap[i]] |= 1U << static_cast<unsigned>(i / map->max_keypermod);
+    }
+    modifier_of_[0] = 0; // unused places of the map
+    XFreeModifiermap(map);
 }
 
 Result<void> HumanInput::read_chord() {
@@ -101,6 +121,9 @@ void HumanInput::run() {
         while (!connection_->is_lost() && XPending(connection_->get()) > 0) {
             XEvent event;
             XNextEvent(connection_->get(), &event);
+            if (event.type == MappingNotify) {
+                read_modifiers();
+            }
             if (event.type == GenericEvent && event.xcookie.extension == opcode_ && XGetEventData(connection_->get(), &event.xcookie) != 0) {
                 const auto* const raw = static_cast<const XIRawEvent*>(event.xcookie.data);
                 hear(raw->evtype, raw->detail, raw->sourceid);
@@ -127,8 +150,10 @@ void HumanInput::hear(int type, int detail, int source) {
             watch_.on_act(PersonAct::Button);
         }
         break;
+    case XI_RawKeyRelease: is_down_[number % is_down_.size()] = false; break;
     case XI_RawKeyPress:
         if (!is_made || !sent_.take_key(number)) {
+            is_down_[number % is_down_.size()] = true; // what we hold ourselves does not spoil a person's chord
             watch_.on_act(is_kill_chord(static_cast<KeyCode>(number)) ? PersonAct::KillSwitch : PersonAct::Key);
         }
         break;
@@ -136,13 +161,16 @@ void HumanInput::hear(int type, int detail, int source) {
     }
 }
 
-bool HumanInput::is_kill_chord(KeyCode code) {
+/// By what was heard so far, not by the keyboard's state: a short chord is over before it could be asked for.
+bool HumanInput::is_kill_chord(KeyCode code) const {
     if (kill_key_ == 0 || code != kill_key_) {
         return false;
     }
-    XkbStateRec state{};
-    XkbGetState(connection_->get(), XkbUseCoreKbd, &state);
-    return (state.mods & kModifiers) == kill_modifiers_;
+    unsigned held = 0;
+    for (std::size_t key = 0; key < is_down_.size(); ++key) {
+        held |= is_down_[key] ? modifier_of_[key] : 0U;
+    }
+    return (held & kModifiers) == kill_modifiers_;
 }
 
 } // namespace handeye::x11

@@ -8,6 +8,7 @@
 #include "platforms/x11/connection.h"
 #include "platforms/x11/sent_events.h"
 
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
@@ -29,7 +30,8 @@ private:
     Result<void> read_chord();
     void run();
     void hear(int type, int detail, int source);
-    [[nodiscard]] bool is_kill_chord(KeyCode code);
+    [[nodiscard]] bool is_kill_chord(KeyCode code) const;
+    void read_modifiers();
 
     SentEvents& sent_;
     PersonWatch watch_;
@@ -38,6 +40,8 @@ private:
     std::set<int> test_devices_; ///< whose events XTest makes
     KeyCode kill_key_ = 0;
     unsigned kill_modifiers_ = 0;
+    std::array<bool, 256> is_down_{};         ///< by key code: keys that others than us hold
+    std::array<unsigned, 256> modifier_of_{}; ///< by key code: ControlMask, Mod1Mask, ...
     int wake_[2] = {-1, -1};     ///< a pipe: its other end closes when it is over
     std::thread thread_;
 };

@@ -138,8 +138,20 @@ class Chromium:
         return found
 
     def click(self, selector, text=None):
-        box = self.middle_of(selector, text)
-        self.click_at(box["x"], box["y"])
+        """Clicks where the element is until it has heard a click: the page may move between looking and pressing."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            box = self.middle_of(selector, text)
+            self.evaluate(f"""window.heard = false;
+                document.addEventListener("click", (event) => {{
+                    const one = event.target.closest({json.dumps(selector)});
+                    window.heard = one !== null && ({json.dumps(text)} === null || one.textContent.trim() === {json.dumps(text)});
+                }}, {{capture: true, once: true}}); true""")
+            self.click_at(box["x"], box["y"])
+            if self.evaluate("window.heard"):
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"never heard a click: {selector} {text or ''}\npage: {self.text()[:1500]}")
 
     def click_at(self, x, y):
         for kind in ("mousePressed", "mouseReleased"):
