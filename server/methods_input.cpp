@@ -100,7 +100,7 @@ void submit(const Call& call, std::vector<std::string> texts, Secrecy secrecy, b
     }
     const auto lease = call.params.value("lease", "");
     if (call.core.hub.is_stop_latched()) {
-        call.reply.fail(RpcError{ErrorKind::StopLatched, "everything was stopped; call control.reset_stop first", ""});
+        call.reply.fail(RpcError{ErrorKind::StopLatched, "everything was stopped; control.reset_stop (`handeye reset-stop`) comes first", ""});
         return;
     }
     if (const auto refused = session->may_input(lease); refused) {

@@ -177,7 +177,7 @@ RpcResult<TaskStatus> SessionHub::run_task(const std::string& session, TaskSpec 
         return RpcError{ErrorKind::ShuttingDown, "the server is ending", ""};
     }
     if (is_latched_) {
-        return RpcError{ErrorKind::StopLatched, "everything was stopped; call control.reset_stop first", ""};
+        return RpcError{ErrorKind::StopLatched, "everything was stopped; control.reset_stop (`handeye reset-stop`) comes first", ""};
     }
     return found->second->run_task(std::move(spec));
 }

@@ -25,17 +25,32 @@ std::shared_ptr<std::string> add_daemon_option(CLI::App& app) {
     return daemon;
 }
 
-Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const std::string& daemon, const std::string& client, const Context& context) {
+Result<std::unique_ptr<WebSocketClient>> connect_socket(const std::string& daemon, const std::stop_token& stop) {
     Endpoint endpoint;
     if (daemon.empty()) {
         endpoint.unix_path = runtime_dir() / "handeyed.sock";
     } else {
         endpoint = TRY(parse_endpoint(daemon));
     }
-    std::unique_ptr<WebSocketClient> socket = TRY(WebSocketClient::connect(endpoint, {}, context.stop).with_context("is handeyed running?"));
+    return WebSocketClient::connect(endpoint, {}, stop);
+}
+
+std::string daemon_token(const std::string& daemon) {
+    if (daemon.empty() || daemon.starts_with("unix:")) {
+        return {};
+    }
+    if (const char* const token = std::getenv("HANDEYE_TOKEN"); token != nullptr) {
+        return token;
+    }
+    std::string token = read_file(config_dir() / "token", 4096).value_or("");
+    token.erase(token.find_last_not_of(" \n") + 1);
+    return token;
+}
+
+Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const std::string& daemon, const std::string& client, const Context& context) {
+    std::unique_ptr<WebSocketClient> socket = TRY(connect_socket(daemon, context.stop).with_context("is handeyed running?"));
     auto rpc = std::make_unique<JsonRpcClient>(std::move(socket));
-    const char* const token = std::getenv("HANDEYE_TOKEN");
-    TRY(rpc->identify(client, token != nullptr ? token : "", deadline(), context.stop));
+    TRY(rpc->identify(client, daemon_token(daemon), deadline(), context.stop));
     return rpc;
 }
 

@@ -12,9 +12,13 @@
 
 namespace handeye::cli {
 
-/// `--daemon unix:PATH | HOST:PORT` of every command that asks the daemon; $HANDEYE_TOKEN opens TCP.
+/// `--daemon unix:PATH | HOST:PORT` of every command that asks the daemon.
 std::shared_ptr<std::string> add_daemon_option(CLI::App& app);
 
+/// Not identified yet. Unavailable when nobody listens there; empty: this user's own socket.
+Result<std::unique_ptr<WebSocketClient>> connect_socket(const std::string& daemon, const std::stop_token& stop);
+/// What opens TCP: $HANDEYE_TOKEN, else the token file of a handeyed of this user; empty for a Unix socket.
+std::string daemon_token(const std::string& daemon);
 /// Connected and identified.
 Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const std::string& daemon, const std::string& client, const Context& context);
 

@@ -19,6 +19,12 @@ std::string text_of(const nlohmann::json& data, const char* key) {
     return found->is_string() ? found->get<std::string>() : dump_json(*found);
 }
 
+/// 50, not 50.0.
+std::string short_number(const nlohmann::json& data, const char* key) {
+    const auto found = data.find(key);
+    return found != data.end() && found->is_number() ? fmt::format("{:g}", found->get<double>()) : text_of(data, key);
+}
+
 } // namespace
 
 void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std::int64_t t_mono_ns,
@@ -42,7 +48,7 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
         print("this looks like a loop: " + text_of(data, "message"));
     } else if (type == "budget.exceeded") {
         print_progress("");
-        print(fmt::format("the limit of {} is reached: {}", text_of(data, "budget"), text_of(data, "limit")));
+        print(fmt::format("the limit of {} is reached: {}", text_of(data, "budget"), short_number(data, "limit")));
     }
 }
 

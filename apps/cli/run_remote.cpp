@@ -2,13 +2,12 @@
 #include "apps/cli/run_remote.h"
 
 #include "agent/step.h"
+#include "apps/cli/daemon_call.h"
 #include "apps/cli/event_printer.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/net/json_rpc.h"
 
 #include <array>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -38,36 +37,30 @@ TaskOutcome outcome_from_name(const std::string& name) {
 
 TimePoint in(Duration duration) { return SystemClock().now() + duration; }
 
-Result<std::unique_ptr<WebSocketClient>> connect_to(const std::string& daemon, const std::stop_token& stop) {
-    Endpoint endpoint;
-    if (daemon.empty()) {
-        endpoint.unix_path = runtime_dir() / "handeyed.sock";
-    } else {
-        endpoint = TRY(parse_endpoint(daemon));
-    }
-    return WebSocketClient::connect(endpoint, {}, stop);
-}
-
 /// A session and its task in the daemon, seen from here.
 class RemoteRun {
 public:
     RemoteRun(JsonRpcClient rpc, const Context& context) : rpc_(std::move(rpc)), context_(context) {}
 
     Result<int> run(const RemoteTask& task) {
-        const char* token = std::getenv("HANDEYE_TOKEN");
-        TRY(rpc_.identify("handeye run", token != nullptr ? token : "", in(kCallDeadline), context_.stop));
+        TRY(rpc_.identify("handeye run", daemon_token(task.daemon), in(kCallDeadline), context_.stop));
         session_ = TRY(field(call("session.create",
                                   {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}},
                                   kOpenDeadline),
                              "session"));
         const Result<TaskOutcome> outcome = carry_out(task);
+        const Result<json> ended = call("task.wait", {{"task", task_}, {"timeout_ms", 5000}}); // task.finished comes a moment before
+        const Result<json> session = call("session.get", {{"session", session_}});
         const Result<json> closed = call("session.close", {{"session", session_}}); // also when the task could not be started
         if (!outcome) {
             return outcome.error();
         }
         TRY(closed);
-        if (!context_.json) {
-            print(fmt::format("{} (in the daemon, session {})", task_outcome_name(*outcome), session_));
+        if (!context_.json && ended && session) {
+            const std::string recording = session->value("recording", "");
+            print(fmt::format("{}: {} ({} steps, {:.1f} s, in the daemon)", task_outcome_name(*outcome), ended->value("message", ""),
+                              ended->value("steps", 0), ended->value("wall_ms", 0.0) / 1e3));
+            print(fmt::format("recording: {}\nreport:    handeye report {}", recording, recording));
         }
         return task_exit_code(*outcome);
     }
@@ -147,7 +140,7 @@ private:
 } // namespace
 
 Result<std::optional<int>> run_in_daemon(const RemoteTask& task, const Context& context) {
-    Result<std::unique_ptr<WebSocketClient>> socket = connect_to(task.daemon, context.stop);
+    Result<std::unique_ptr<WebSocketClient>> socket = connect_socket(task.daemon, context.stop);
     if (!socket && task.daemon.empty() && socket.error().code == ErrorCode::Unavailable) {
         return std::optional<int>(); // nobody listens on the user's own socket: the caller runs the task itself
     }
