@@ -53,6 +53,11 @@ run_tidy() {
     ! grep -qE '(error|warning):' "$root/build/tidy.log"
 }
 
+# Takes each guard of tests/security/mutations.json out of a copy of the tree and sees its test fail.
+run_seen_to_fail() {
+    python3 -B "$root/tests/security/seen_to_fail.py" --jobs "$(jobs_here)" --keep "$root/build/mutants" | tee "$root/build/seen-to-fail.md"
+}
+
 run_fuzzers() {
     local seconds=$1 program name work targets
     targets=$(cd "$root/tests/fuzz" && printf '%s\n' *_fuzz.cpp)
