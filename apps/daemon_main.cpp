@@ -121,6 +121,7 @@ Result<std::string> token_for(const DaemonOptions& options) {
 Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify) {
     ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
+    wanted.tokens_file = config_dir() / "tokens.json";
     if (const auto interval = watchdog_interval(); interval) {
         wanted.tick = *interval;
         wanted.on_tick = [&notify] { (void)notify.send("WATCHDOG=1"); };

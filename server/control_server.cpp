@@ -27,6 +27,7 @@ namespace {
 constexpr Duration kSessionsGrace = std::chrono::seconds(8); // of the 10 s that an end may take
 constexpr Duration kDrainGrace = std::chrono::seconds(1);    // for the last events to reach who follows
 constexpr Duration kPollStep = std::chrono::milliseconds(5);
+constexpr Duration kTokenLook = std::chrono::seconds(1);     // how late a revoked or expired token may be noticed
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
@@ -82,6 +83,7 @@ private:
     void accept_next(Listener& listener);
     void on_accept(Listener& listener, AnySocket socket);
     void tick();
+    void look_at_tokens();
     /// Runs `is_done` on the loop until it holds or `grace` is over.
     void wait_on_loop(Duration grace, std::function<bool()> is_done);
 
@@ -120,6 +122,7 @@ Result<void> Server::listen() {
     for (const auto& listener : listeners_) {
         accept_next(*listener);
     }
+    look_at_tokens();
     if (core_->options.tick > Duration::zero() && core_->options.on_tick) {
         tick();
     }
@@ -131,6 +134,11 @@ Result<void> Server::listen() {
 void Server::tick() {
     core_->options.on_tick();
     core_->loop.after(core_->options.tick, [this] { tick(); });
+}
+
+void Server::look_at_tokens() {
+    core_->expel_strangers();
+    core_->loop.after(kTokenLook, [this] { look_at_tokens(); });
 }
 
 void Server::accept_next(Listener& listener) {

@@ -30,6 +30,7 @@ struct ControlServerOptions {
     /// Unix sockets become 0600 in a 0700 folder and serve this user alone; TCP beyond loopback needs TLS and a token, port 0 is any free port.
     std::vector<Endpoint> listen;
     std::string token;                         ///< needed by TCP peers; Unix peers are known by their uid
+    std::filesystem::path tokens_file;         ///< of named tokens (server/token_file.h), which TCP peers may show instead; empty: none
     TlsFiles tls;                              ///< on every address beyond this machine, which needs it and the token
     std::filesystem::path sessions_dir;        ///< where recordings go; made (0700) when absent
     std::size_t message_bytes_max = 1U << 20U; ///< of one request

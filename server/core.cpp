@@ -34,7 +34,8 @@ bool FailureLimiter::is_blocked(const std::string& address, TimePoint now) {
 void FailureLimiter::count_failure(const std::string& address, TimePoint) { ++windows_[address].failures; }
 
 Core::Core(ControlServerOptions options_in, ControlServices services_in)
-    : options(std::move(options_in)), services(std::move(services_in)), reader(loop),
+    : options(std::move(options_in)), services(std::move(services_in)),
+      tokens(options.token, options.tokens_file, *services.clock), reader(loop),
       ledger(loop, *services.clock), inference(kInferencesMax), librarian(kReadsMax), stopper(1024),
       hub(options, services, gate,
           {.on_event = [this](const std::string& session) { session_grew(session); },
@@ -52,6 +53,12 @@ void Core::forget(const std::string& session) {
     hub.reap(session);
     hands.erase(session);
     eyes.erase(session);
+    const std::set<Peer*> now = peers; // a message may close a peer
+    for (Peer* const peer : now) {
+        if (peers.contains(peer)) {
+            peer->streams().on_session_ended(session);
+        }
+    }
 }
 
 // A burst of events becomes one visit to the peers: they read as far as the log goes.
@@ -63,6 +70,23 @@ void Core::take_limits(const ControlServerOptions& fresh) {
     options.idle_timeout = fresh.idle_timeout;
     options.write_timeout = fresh.write_timeout;
     options.queue_bytes_max = fresh.queue_bytes_max;
+    tokens.set_main_token(fresh.token);
+    expel_strangers();
+}
+
+void Core::expel_strangers() {
+    tokens.refresh();
+    const std::set<Peer*> now = peers; // a close may take a peer out
+    for (Peer* const peer : now) {
+        if (!peers.contains(peer) || peer->token_sha256().empty()) {
+            continue;
+        }
+        switch (tokens.standing(peer->token_sha256())) {
+        case TokenBook::Standing::Valid: break;
+        case TokenBook::Standing::Expired: peer->close(CloseCode::NotIdentified, "the token has expired"); break;
+        case TokenBook::Standing::Unknown: peer->close(CloseCode::NotIdentified, "the token was revoked"); break;
+        }
+    }
 }
 
 void Core::session_grew(const std::string& session) {

@@ -8,6 +8,7 @@
 #include "server/model_gate.h"
 #include "server/request_ledger.h"
 #include "server/session_hub.h"
+#include "server/token_book.h"
 #include "server/worker.h"
 
 #include <atomic>
@@ -53,11 +54,12 @@ struct Core {
     Core(ControlServerOptions options_in, ControlServices services_in);
 
     ControlServerOptions options; ///< constant but for what take_limits() names
-    const ControlServices services;
+    ControlServices services; ///< constant but for what take_limits() names
     std::string instance_id; ///< of this run of the program
     ModelGate gate;          ///< any thread
     Counters counters;
     FailureLimiter failures;
+    TokenBook tokens;
     std::set<Peer*> peers;   ///< those that are open; each takes itself out, so this outlives the loop
     std::set<std::string> dirty_sessions; ///< guarded by dirty_mutex: sessions whose growth is not yet told to peers
     std::mutex dirty_mutex;
@@ -78,6 +80,8 @@ struct Core {
     void forget(const std::string& session);
     /// The I/O thread only, which alone reads these.
     void take_limits(const ControlServerOptions& fresh);
+    /// Closes who came with a token that has expired or been revoked since.
+    void expel_strangers();
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);
     /// control.stop_all for threads that must not wait.

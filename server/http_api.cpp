@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_api.h"
 
-#include "base/hash.h"
 #include "base/json.h"
 #include "server/core.h"
 #include "server/dispatch.h"
@@ -60,10 +59,12 @@ HttpResponse no_route(const HttpRequest& request) {
 
 bool is_open_to_all(const HttpRequest& request) { return request.path == "/health" || request.path == "/ready"; }
 
-bool shows_token(const Core& core, const HttpRequest& request) {
+std::optional<TokenBook::Grant> grant_of(Core& core, const Peer::Origin& origin, const HttpRequest& request) {
     constexpr std::string_view kBearer = "Bearer ";
-    return !core.options.token.empty() && request.authorization.starts_with(kBearer) &&
-           equal_constant_time(std::string_view(request.authorization).substr(kBearer.size()), core.options.token);
+    if (origin.is_local_user) {
+        return TokenBook::Grant{"", "", ScopeSet::all(), std::nullopt};
+    }
+    return request.authorization.starts_with(kBearer) ? core.tokens.find(std::string_view(request.authorization).substr(kBearer.size())) : std::nullopt;
 }
 
 std::optional<ScopeSet> wanted_scopes(const std::string& text) {
@@ -179,8 +180,8 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
     if (!scopes) {
         return refusal({ErrorKind::InvalidParams, "Handeye-Scopes: a list of observe, control, approve, record, engine, admin", "scopes"});
     }
-    const bool is_known = origin.is_local_user || shows_token(core, request);
-    if (!is_known && !is_open_to_all(request)) {
+    const auto grant = grant_of(core, origin, request);
+    if (!grant && !is_open_to_all(request)) {
         const TimePoint now = std::chrono::steady_clock::now();
         if (core.failures.is_blocked(origin.address, now)) {
             return refusal({ErrorKind::RateLimited, "too many wrong tokens", ""}, 429);
@@ -190,7 +191,10 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
         return refusal({ErrorKind::Unauthorized, "Authorization: Bearer TOKEN is missing or wrong", ""});
     }
     auto peer = std::make_shared<Peer>(core, origin, std::move(link));
-    peer->set_identified(is_known ? *scopes : ScopeSet(), "http");
+    if (grant) {
+        peer->set_token_sha256(grant->sha256);
+    }
+    peer->set_identified(grant ? scopes->within(grant->scopes) : ScopeSet(), "http");
     return peer;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // connection.*: who is there, and what both sides can do.
-#include "base/hash.h"
+#include "base/clock.h"
 #include "server/console/door.h"
 #include "server/core.h"
 #include "server/method_table.h"
@@ -30,8 +30,6 @@ json limits_json(const ControlServerOptions& options) {
             {"sessions_max", options.sessions_max}};
 }
 
-ScopeSet scopes_at_most(const Peer::Origin& origin) { return origin.is_console ? kConsoleScopes : ScopeSet::all(); }
-
 // What was asked for; everything when nothing was; of either what this entrance allows. An unknown name is an error, so that a typing mistake is not a demotion.
 RpcResult<ScopeSet> requested_scopes(const json& params, ScopeSet at_most) {
     const auto wanted = params.find("scopes");
@@ -51,40 +49,47 @@ RpcResult<ScopeSet> requested_scopes(const json& params, ScopeSet at_most) {
     return scopes;
 }
 
-bool knows_the_secret(const Call& call) {
+/// What the one who came may do here; nullopt: it does not know the secret of this entrance.
+std::optional<TokenBook::Grant> grant_of(const Call& call, std::string& problem) {
     if (call.peer.origin().is_console) { // a token is for programs: no page is ever to hold it
-        return call.core.console->enter(call.params.value("ticket", ""));
+        problem = "the ticket is missing, wrong, used or too old";
+        return call.core.console->enter(call.params.value("ticket", "")) ? std::optional(TokenBook::Grant{"", "", kConsoleScopes, std::nullopt})
+                                                                         : std::nullopt;
     }
-    return !call.core.options.token.empty() && equal_constant_time(call.params.value("token", ""), call.core.options.token);
+    bool is_expired = false;
+    auto grant = call.core.tokens.find(call.params.value("token", ""), &is_expired);
+    problem = is_expired ? "the token has expired" : "the token is missing or wrong";
+    return grant;
 }
 
 std::string_view principal_of(const Peer::Origin& origin) {
     return origin.is_local_user ? "local_user" : origin.is_console ? "console" : "token";
 }
 
-bool may_enter(const Call& call) {
+/// nullopt: the door stays shut, and that has been said.
+std::optional<TokenBook::Grant> may_enter(const Call& call) {
     Core& core = call.core;
     const Peer::Origin& origin = call.peer.origin();
     if (origin.is_local_user) {
-        return true; // the kernel vouched for the uid
+        return TokenBook::Grant{"", "", ScopeSet::all(), std::nullopt}; // the kernel vouched for the uid
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (core.failures.is_blocked(origin.address, now)) {
         call.reply.fail(RpcError{ErrorKind::RateLimited,
                                  fmt::format("more than {} wrong tokens within a second", FailureLimiter::kFailuresPerSecondMax), ""});
         call.peer.close(CloseCode::RateLimited, "too many wrong tokens");
-        return false;
+        return std::nullopt;
     }
-    if (knows_the_secret(call)) {
-        return true;
+    std::string problem;
+    if (auto grant = grant_of(call, problem); grant) {
+        return grant;
     }
     const std::string secret = origin.is_console ? "ticket" : "token";
-    const std::string problem = origin.is_console ? "the ticket is missing, wrong, used or too old" : "the token is missing or wrong";
     core.failures.count_failure(origin.address, now);
     ++core.counters.wrong_tokens;
     call.reply.fail(RpcError{ErrorKind::Unauthorized, problem, secret});
     call.peer.close(CloseCode::NotIdentified, problem);
-    return false;
+    return std::nullopt;
 }
 
 } // namespace
@@ -94,7 +99,8 @@ void connection_identify(const Call& call) {
         call.reply.fail(RpcError{ErrorKind::InvalidRequest, "this connection is identified already", ""});
         return;
     }
-    if (!may_enter(call)) {
+    const auto grant = may_enter(call);
+    if (!grant) {
         return;
     }
     if (const auto protocol = call.params.at("protocol").get<std::int64_t>(); protocol != kProtocol) {
@@ -103,16 +109,23 @@ void connection_identify(const Call& call) {
         call.peer.close(CloseCode::ProtocolUnsupported, "unsupported protocol");
         return;
     }
-    const auto scopes = requested_scopes(call.params, scopes_at_most(call.peer.origin()));
+    const auto scopes = requested_scopes(call.params, grant->scopes);
     if (const auto* const error = std::get_if<RpcError>(&scopes); error != nullptr) {
         call.reply.fail(*error);
         return;
     }
+    call.peer.set_token_sha256(grant->sha256);
     call.peer.set_identified(std::get<ScopeSet>(scopes), call.params.at("client").get<std::string>());
     json result{{"negotiated_protocol", kProtocol},
                 {"principal", principal_of(call.peer.origin())},
                 {"scopes", names_of(call.peer.scopes())},
                 {"limits", limits_json(call.core.options)}};
+    if (!grant->name.empty()) {
+        result["token_name"] = grant->name;
+    }
+    if (grant->expires) {
+        result["expires_at"] = format_utc(*grant->expires);
+    }
     if (call.peer.origin().is_console) {
         if (const auto ticket = call.core.console->issue_return_ticket(); ticket) {
             result["return_ticket"] = *ticket;

@@ -84,6 +84,9 @@ public:
         scopes_ = scopes;
         client_ = std::move(client);
     }
+    /// The token that let it in, as its sum; empty: it needed none.
+    void set_token_sha256(std::string sum) { token_sha256_ = std::move(sum); }
+    [[nodiscard]] const std::string& token_sha256() const { return token_sha256_; }
     [[nodiscard]] ScopeSet scopes() const { return scopes_; }
     [[nodiscard]] const std::string& client() const { return client_; }
 
@@ -97,6 +100,7 @@ private:
     std::map<std::string, Reply> under_way_; ///< by the request's id
     ScopeSet scopes_;
     std::string client_;
+    std::string token_sha256_;
     bool is_identified_ = false;
     bool is_closing_ = false;
 };

@@ -41,6 +41,13 @@ public:
         return scope == Scope::None || (bits_ & 1U << static_cast<unsigned>(scope)) != 0;
     }
 
+    /// What both hold.
+    [[nodiscard]] constexpr ScopeSet within(ScopeSet other) const {
+        ScopeSet both = *this;
+        both.bits_ &= other.bits_;
+        return both;
+    }
+
 private:
     std::uint32_t bits_ = 0;
 };
