@@ -165,6 +165,18 @@ void ScreenStreams::take(std::uint32_t id, const Seen& seen) {
     look(id);
 }
 
+void ScreenStreams::on_session_ended(const std::string& session) {
+    std::vector<std::uint32_t> over;
+    for (const auto& [id, stream] : streams_) {
+        if (stream.request.session == session) {
+            over.push_back(id);
+        }
+    }
+    for (const std::uint32_t id : over) {
+        end(id, "the session is closed");
+    }
+}
+
 void ScreenStreams::end(std::uint32_t id, const std::string& reason) {
     streams_.erase(id);
     peer_.send(notification_text("screen.stream_ended", dump_json(nlohmann::json{{"stream", id}, {"reason", reason}})));
