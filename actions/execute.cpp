@@ -11,6 +11,7 @@ namespace handeye {
 namespace {
 
 constexpr int kLandedTolerancePx = 1;
+constexpr std::size_t kNameBytesMax = 128; // of what stands in double braces
 
 bool is_gone(const Error& error) {
     return error.code == ErrorCode::Unavailable;
@@ -22,6 +23,25 @@ bool expects_change(const Plan& plan) {
         const auto* event = std::get_if<InputEvent>(&op);
         return event != nullptr ? !std::holds_alternative<PointerMove>(*event) : !std::holds_alternative<Pause>(op);
     });
+}
+
+/// The first `characters` of `rest` (0: all), or a few more, which loses them. A line end of two characters and what stands in
+/// double braces (a secret's name) stay whole.
+std::string_view take_piece(std::string_view& rest, std::size_t characters) {
+    std::size_t end = 0;
+    for (std::size_t count = 0; end < rest.size(); ++end) {
+        const bool is_begin = (static_cast<unsigned char>(rest[end]) & 0xC0U) != 0x80U;
+        const bool is_second = end > 0 && rest[end - 1] == '\r' && rest[end] == '\n';
+        if (is_begin && !is_second && characters > 0 && count++ == characters) {
+            break;
+        }
+    }
+    const std::size_t open = rest.substr(0, end + 1).rfind("{{");
+    const std::size_t close = open == std::string_view::npos ? open : rest.substr(0, open + kNameBytesMax).find("}}", open);
+    end = close == std::string_view::npos ? end : std::max(end, close + 2);
+    const std::string_view piece = rest.substr(0, end);
+    rest.remove_prefix(end);
+    return piece;
 }
 
 /// Releases what is pressed when it leaves the scope, whatever the way out.
@@ -51,7 +71,7 @@ public:
         : plan_(plan), platform_(platform), clock_(clock), stop_(std::move(stop)) {}
 
     Result<ActionResult> run(const ExecuteOptions& options) {
-        before_ = &options.before;
+        options_ = &options;
         const SettleOptions& settle_options = options.settle;
         const TimePoint start = clock_.now();
         result_.route = plan_.ops.empty() ? "" : "events";
@@ -71,6 +91,8 @@ public:
 private:
     Result<void> send_all() {
         ReleaseGuard guard(platform_);
+        // On the thread that asks for the stop: this one may be waiting for anything.
+        const std::stop_callback let_go(stop_, [this] { static_cast<void>(platform_.release_all()); });
         for (const Op& op : plan_.ops) {
             if (stop_.stop_requested()) {
                 give_up(Certainty::Partial, "stopped");
@@ -80,11 +102,11 @@ private:
             if (is_over_) {
                 break;
             }
-            if (stop_.stop_requested()) { // the question took its time
-                give_up(Certainty::Partial, "stopped");
-                break;
+            const Result<void> sent = std::visit([this](const auto& o) { return send(o); }, op);
+            if (options_->after) {
+                options_->after();
             }
-            TRY(std::visit([this](const auto& o) { return send(o); }, op));
+            TRY(Result<void>(sent));
             if (is_over_) {
                 break;
             }
@@ -100,10 +122,13 @@ private:
     }
 
     Result<void> ask_before(const Op& op) {
-        if (!*before_) {
+        if (!options_->before) {
             return {};
         }
-        const Result<void> answer = (*before_)(op);
+        const Result<void> answer = options_->before(op);
+        if (answer && stop_.stop_requested()) { // the question took its time
+            give_up(Certainty::Partial, "stopped");
+        }
         return answer ? Result<void>() : failed(answer.error());
     }
 
@@ -121,7 +146,11 @@ private:
     }
 
     Result<void> send(const InputEvent& event) {
-        const Result<void> sent = platform_.inject(event);
+        const Result<void> sent = platform_.inject_unless_stopped(event, stop_);
+        if (!sent && stop_.stop_requested() && !is_gone(sent.error())) {
+            give_up(Certainty::Partial, "stopped");
+            return {};
+        }
         if (!sent) {
             return failed(sent.error());
         }
@@ -140,11 +169,30 @@ private:
     }
 
     Result<void> send(const TypeOp& op) {
-        Result<TextResult> typed = platform_.type_text(op.text_utf8, stop_);
-        if (!typed) {
-            return failed(typed.error());
+        std::string_view rest = op.text_utf8;
+        std::size_t typed = 0;
+        for (;;) {
+            const std::string_view piece = take_piece(rest, options_->piece_characters);
+            typed += TRY(type(piece, typed));
+            if (is_over_ || rest.empty()) {
+                return {};
+            }
+            TRY(ask_before(op));
+            if (is_over_) {
+                result_.reason += fmt::format(" (after {} characters)", typed);
+                return {};
+            }
         }
-        ++result_.events_sent;
+    }
+
+    /// How many characters of the piece went; `before`: of the same text.
+    Result<std::size_t> type(std::string_view piece, std::size_t before) {
+        const Result<TextResult> typed = platform_.type_text(piece, stop_);
+        if (!typed) {
+            TRY(failed(typed.error()));
+            return std::size_t{0};
+        }
+        result_.events_sent += before == 0 ? 1 : 0;
         result_.route = typed->route;
         switch (typed->certainty) {
         case Certainty::Confirmed: is_confirmed_ = true; break;
@@ -152,10 +200,11 @@ private:
         case Certainty::SuspectedNoop:
         case Certainty::Partial:
         case Certainty::Refused: // what follows (Return) would act on text that is not there
-            give_up(typed->certainty, typed->reason);
+            give_up(before == 0 ? typed->certainty : Certainty::Partial,
+                    before == 0 ? typed->reason : fmt::format("{} (after {} characters)", typed->reason, before));
             break;
         }
-        return {};
+        return typed->characters_sent;
     }
 
     Result<void> send(const Command& command) {
@@ -223,7 +272,7 @@ private:
     Platform& platform_;
     Clock& clock_;
     std::stop_token stop_;
-    const std::function<Result<void>(const Op& op)>* before_ = nullptr;
+    const ExecuteOptions* options_ = nullptr;
     ActionResult result_;
     std::optional<Point> last_move_;
     bool is_over_ = false;

@@ -29,11 +29,16 @@ struct ExecuteOptions {
     SettleOptions settle;
     /// Asked before every op; an error ends the plan there: Refused when nothing was sent yet, otherwise Partial, with its message.
     std::function<Result<void>(const Op& op)> before;
+    /// Called after every op, whatever came of it; may be empty.
+    std::function<void()> after = {};
+    /// Text goes in pieces of this many characters, with `before` asked before each; 0: at once.
+    std::size_t piece_characters = 0;
 };
 
 /// Checks `stop` before every event. On every way out (done, error, stop) nothing stays pressed.
 /// An error of the platform comes back as ActionResult Partial or Refused with its reason, unless the platform itself is
-/// gone (Unavailable). A stop gives Partial with reason "stopped".
+/// gone (Unavailable). A stop gives Partial with reason "stopped". When the stop_source's request_stop() has returned, what was
+/// pressed is released, and no press, motion or character follows (where the platform can promise it: inject_unless_stopped).
 Result<ActionResult> execute(const Plan& plan, Platform& platform, Clock& clock, const ExecuteOptions& options,
                              std::stop_token stop);
 

@@ -3,9 +3,8 @@
 
 #include "actions/parse.h"
 #include "agent/events.h"
+#include "agent/window_facts.h"
 #include "base/json.h"
-
-#include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -51,29 +50,6 @@ Result<void> store(const ManualContext& with, const ManualAction& manual, Sessio
     event.wall = with.clock.wall_now();
     TRY(with.sink.on_event(event));
     return {};
-}
-
-// As the agent's: what the rules on windows look at. Unknown windows stay unset, which no allow rule takes.
-void add_windows(ActionFacts& facts, Platform& platform) {
-    std::vector<WindowInfo> windows;
-    for (const Point point : facts.points) {
-        Result<WindowInfo> window = platform.window_at(point);
-        if (!window) {
-            return;
-        }
-        windows.push_back(*std::move(window));
-    }
-    if (facts.points.empty() && uses_keyboard(facts.action)) {
-        const Result<std::vector<WindowInfo>> all = platform.windows();
-        if (!all) {
-            return;
-        }
-        const auto focused = std::find_if(all->begin(), all->end(), [](const WindowInfo& window) { return window.is_focused; });
-        windows.push_back(focused == all->end() ? WindowInfo{} : *focused);
-    }
-    if (!windows.empty()) {
-        facts.windows = std::move(windows);
-    }
 }
 
 GateDecision decide(const ManualResult& so_far, const ManualContext& with) {

@@ -2,6 +2,7 @@
 // From a proposed action to its effect: resolve, gate, ask a person where a rule says so, perform, look.
 #include "agent/step_stage.h"
 #include "agent/target_check.h"
+#include "agent/window_facts.h"
 #include "base/hash.h"
 
 #include <algorithm>
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kCaretWidthPx = 3;
 constexpr int kCaretHeightPx = 48;
+constexpr std::size_t kPieceCharacters = 32; // typed between two looks at the focus
 constexpr Duration kRateWindow = std::chrono::minutes(1);
 
 bool presses_button(const Plan& plan) {
@@ -25,11 +27,6 @@ bool presses_button(const Plan& plan) {
 bool goes_to_keyboard(const Op& op) {
     const auto* event = std::get_if<InputEvent>(&op);
     return std::holds_alternative<TypeOp>(op) || (event != nullptr && std::holds_alternative<Key>(*event));
-}
-
-std::optional<WindowInfo> focused(const std::vector<WindowInfo>& windows) {
-    const auto found = std::find_if(windows.begin(), windows.end(), [](const WindowInfo& window) { return window.is_focused; });
-    return found == windows.end() ? std::nullopt : std::optional(*found);
 }
 
 } // namespace
@@ -114,7 +111,7 @@ Result<void> StepRunner::decide(Step& step) {
     const Stopwatch watch(with_.clock, step.timings.gate);
     ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
     if (gate_.needs_windows()) {
-        TRY(add_windows(facts));
+        add_windows(facts, with_.platform);
         if (facts.windows && uses_keyboard(facts.action)) {
             focus_ = facts.windows->back();
         }
@@ -123,42 +120,22 @@ Result<void> StepRunner::decide(Step& step) {
     return {};
 }
 
-// Keys that follow a click go where the click puts the focus: to the window under it. An error of the platform leaves the windows
-// unknown, which no allow rule takes.
-Result<void> StepRunner::add_windows(ActionFacts& facts) const {
-    std::vector<WindowInfo> windows;
-    for (const Point point : facts.points) {
-        Result<WindowInfo> window = with_.platform.window_at(point);
-        if (!window) {
-            return {};
-        }
-        windows.push_back(*std::move(window));
-    }
-    if (facts.points.empty() && uses_keyboard(facts.action)) {
-        const Result<std::vector<WindowInfo>> all = with_.platform.windows();
-        if (!all) {
-            return {};
-        }
-        windows.push_back(focused(*all).value_or(WindowInfo{}));
-    }
-    if (!windows.empty()) {
-        facts.windows = std::move(windows);
-    }
-    return {};
-}
-
-/// The gate allowed typing into one window; the focus must be there when the keys go.
-Result<void> StepRunner::check_focus(const Op& op) const {
+/// The gate allowed keys to one window; the focus must be there when they go, or where the rules allow the same.
+Result<void> StepRunner::check_focus(const Step& step, const Op& op) const {
     if (!focus_ || !goes_to_keyboard(op)) {
         return {};
     }
-    const std::vector<WindowInfo> windows = TRY(with_.platform.windows());
-    const auto now = focused(windows);
-    if ((now ? now->id : 0) != focus_->id) {
-        return Error{ErrorCode::Cancelled, fmt::format("the keyboard's focus is not in the window that the policy looked at (\"{}\")",
-                                                       focus_->title_utf8.substr(0, 80))};
+    const WindowInfo now = TRY(with_.platform.focused_window());
+    if (now.id == focus_->id) {
+        return {};
     }
-    return {};
+    ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
+    facts.windows = std::vector<WindowInfo>{now};
+    if (approval_.approval.empty() && gate_.explain(facts).gate == Gate::Allow) {
+        return {}; // the click has opened a window of the same kind
+    }
+    return Error{ErrorCode::Cancelled, fmt::format("the keyboard's focus is in \"{}\", not in the window that the policy looked at (\"{}\")",
+                                                   now.title_utf8.substr(0, 80), focus_->title_utf8.substr(0, 80))};
 }
 
 ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const {
@@ -255,9 +232,12 @@ StageResult StepRunner::execute_plan(Step& step) {
         if (checks) {
             TRY(check.before(op));
         }
-        return check_focus(op);
+        return check_focus(step, op);
     };
-    Result<ActionResult> result = execute(step.plan, with_.platform, with_.clock, {.settle = with_.options.settle, .before = before}, halt_->token());
+    ExecuteOptions options{.settle = with_.options.settle, .before = before};
+    options.after = [&] { check.thaw(); };
+    options.piece_characters = focus_ ? kPieceCharacters : 0;
+    Result<ActionResult> result = execute(step.plan, with_.platform, with_.clock, options, halt_->token());
     if (is_approved && check.has_changed()) {
         TRY(with_.log.emit(events::approval_expired(approval_.approval, "target_changed")));
     }

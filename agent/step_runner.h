@@ -83,14 +83,13 @@ private:
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
     StageResult act(Step& step);
     Result<void> decide(Step& step);
-    Result<void> add_windows(ActionFacts& facts) const;
     StageResult ask_person(Step& step);
     ApprovalRequest make_request(const Step& step, std::string id) const;
     StageResult hear_answer(Step& step, const ApprovalAnswer& answer);
     StageResult check_rate(const Step& step);
     StageResult execute_plan(Step& step);
     StageResult refuse(Step& step, std::string reason);
-    Result<void> check_focus(const Op& op) const;
+    Result<void> check_focus(const Step& step, const Op& op) const;
     [[nodiscard]] bool is_taken() const; ///< by a pause, a person or a script; not by a stop
     Result<void> tell_state(std::string_view state);
     StageResult verify(Step& step);

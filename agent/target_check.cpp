@@ -2,7 +2,8 @@
 // Two looks. The first comes before anything is sent. The second comes after the pointer has arrived and right before the button
 // goes down, since programs change in between, too. There the pointer itself may have changed the picture (a button lights up
 // beneath it): then the pointer goes back to where it came from, where the old picture must be there again, and returns, where
-// the lit one must. What only the pointer changes passes; what changed by itself does not.
+// the lit one must. What only the pointer changes passes; what changed by itself does not. From the last of these looks until
+// the button is down the screen is frozen, where the platform can: nothing moves or opens in between.
 #include "agent/target_check.h"
 
 #include "agent/frame_encoder.h"
@@ -71,6 +72,9 @@ Result<void> TargetCheck::before(const Op& op) {
     }
     if (const auto* move = std::get_if<PointerMove>(event)) {
         at_ = move->to;
+        if (!is_pressed_) {
+            window_ = window_below();
+        }
     }
     const auto* button = std::get_if<PointerButton>(event);
     if (button != nullptr && button->edge == Edge::Press && !std::exchange(is_pressed_, true)) {
@@ -78,6 +82,9 @@ Result<void> TargetCheck::before(const Op& op) {
     }
     return {};
 }
+
+/// 0: none, or the platform does not know.
+std::uint64_t TargetCheck::window_below() const { return with_.platform.window_at(*at_).value_or(WindowInfo{}).id; }
 
 Result<void> TargetCheck::compare_all() {
     const Image now = TRY(look());
@@ -88,27 +95,45 @@ Result<void> TargetCheck::compare_all() {
     return {};
 }
 
+/// When true, nobody can change the screen until thaw().
+Result<bool> TargetCheck::freeze_if_same(const Image& before, const Rect& crop) {
+    std::shared_ptr<void> frozen = TRY(with_.platform.freeze());
+    const Image now = TRY(look());
+    if (!is_same_there(before, now, crop) || window_below() != window_) {
+        return false;
+    }
+    frozen_ = std::move(frozen);
+    return true;
+}
+
 Result<void> TargetCheck::compare_under_pointer() {
     if (crops_.empty() || !at_) {
         return {};
     }
     const Rect crop = crops_.front(); // where the button goes down
-    const Image now = TRY(look());
-    if (is_same_there(with_.seen, now, crop)) {
+    if (TRY(freeze_if_same(with_.seen, crop))) {
         return {};
     }
-    if (!came_from_ || crop.contains(*came_from_) || !Rect{0, 0, now.size().width_px, now.size().height_px}.contains(*came_from_)) {
+    return compare_with_hover(crop);
+}
+
+Result<void> TargetCheck::compare_with_hover(const Rect& crop) {
+    const Size target = with_.seen.size();
+    if (!came_from_ || crop.contains(*came_from_) || !Rect{0, 0, target.width_px, target.height_px}.contains(*came_from_)) {
         return changed(); // the picture that was seen had the pointer there already, or there is no way back
     }
     const Image lit = TRY(look_when_still());
-    TRY(with_.platform.inject(PointerMove{*came_from_}));
+    TRY(with_.platform.inject_unless_stopped(PointerMove{*came_from_}, with_.stop));
     const Image unlit = TRY(look_when_still());
     if (!is_same_there(with_.seen, unlit, crop)) {
         return changed();
     }
-    TRY(with_.platform.inject(PointerMove{*at_}));
+    TRY(with_.platform.inject_unless_stopped(PointerMove{*at_}, with_.stop));
     const Image again = TRY(look_when_still());
     if (!is_same_there(lit, again, crop)) {
+        return changed();
+    }
+    if (!TRY(freeze_if_same(again, crop))) {
         return changed();
     }
     return {};

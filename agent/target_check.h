@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "platforms/platform.h"
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -35,11 +36,16 @@ public:
     /// Before each op of the plan. Cancelled with a message for the model when the target is not what was seen; errors of the
     /// platform as they come.
     Result<void> before(const Op& op);
+    /// After each op: the screen stands still no longer than from the look to the press.
+    void thaw() { frozen_.reset(); }
     [[nodiscard]] bool has_changed() const { return has_changed_; }
 
 private:
     Result<void> compare_all();
     Result<void> compare_under_pointer();
+    Result<bool> freeze_if_same(const Image& before, const Rect& crop);
+    Result<void> compare_with_hover(const Rect& crop);
+    [[nodiscard]] std::uint64_t window_below() const;
     Result<Image> look();
     Result<Image> look_when_still();
     Error changed();
@@ -51,6 +57,8 @@ private:
     bool has_changed_ = false;
     std::optional<Point> came_from_;
     std::optional<Point> at_;
+    std::uint64_t window_ = 0; // where the button will go down, at the first look
+    std::shared_ptr<void> frozen_;
 };
 
 } // namespace handeye

@@ -16,6 +16,7 @@ pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 
 # Debian's opencv4.pc pulls in every module and 130 packages; three of them are what we use.
 find_path(HANDEYE_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
@@ -27,7 +28,7 @@ foreach(part core imgproc imgcodecs)
 endforeach()
 
 if(HANDEYE_X11)
-  pkg_check_modules(x11 REQUIRED IMPORTED_TARGET x11 xext xtst xrandr xdamage xi xfixes)
+  pkg_check_modules(x11 REQUIRED IMPORTED_TARGET x11 xext xtst xrandr xdamage xi xfixes xres)
 endif()
 if(HANDEYE_TESTS)
   find_package(GTest REQUIRED)

@@ -39,4 +39,19 @@ Result<WindowInfo> Platform::window_at(Point in_target) {
     return found == all.rend() ? WindowInfo{} : *found;
 }
 
+Result<WindowInfo> Platform::focused_window() {
+    const std::vector<WindowInfo> all = TRY(windows());
+    const auto found = std::find_if(all.begin(), all.end(), [](const WindowInfo& window) { return window.is_focused; });
+    return found == all.end() ? WindowInfo{} : *found;
+}
+
+Result<void> Platform::inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) {
+    if (stop.stop_requested()) {
+        return Error{ErrorCode::Cancelled, "stopped"};
+    }
+    return inject(event);
+}
+
+Result<std::shared_ptr<void>> Platform::freeze() { return std::shared_ptr<void>(); }
+
 } // namespace handeye

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -140,12 +141,21 @@ public:
     /// The window that a click at this point of the target would reach; id 0 where there is none. Unless a platform knows better:
     /// the last of windows() that contains it.
     virtual Result<WindowInfo> window_at(Point in_target);
+    /// The window that a key would reach; id 0 where there is none. Unless a platform knows better: the one of windows() that is
+    /// focused.
+    virtual Result<WindowInfo> focused_window();
     /// Where the pointer is, in the target's frame; nullopt where there is no pointer.
     virtual Result<std::optional<Point>> pointer() = 0;
 
     /// One low-level event; returns when the target's server has taken it. OutOfBounds for a point outside the target,
     /// InvalidArgument for an unknown key. What is pressed is remembered until released.
     virtual Result<void> inject(const InputEvent& event) = 0;
+    /// inject(), unless `stop` is requested: Cancelled then. Who requests it and then calls release_all() may count on it: once
+    /// that has returned, no press, motion or character of this call follows. So it is with the `stop` of type_text().
+    virtual Result<void> inject_unless_stopped(const InputEvent& event, const std::stop_token& stop);
+    /// As long as the returned object lives other programs can neither paint nor move their windows: for the moment between a
+    /// look and a press, no longer. Where a platform has no such thing: nothing happens.
+    virtual Result<std::shared_ptr<void>> freeze();
     /// Text of any Unicode into whatever has the focus; newline is the Return key, tab is Tab.
     /// Stops between two characters when `stop` is requested (Partial).
     virtual Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) = 0;

@@ -2,6 +2,7 @@
 // policy.*: what a session may do. A running task's policy is fixed; changing a session's needs the scope admin, so that whoever
 // only controls an agent cannot widen what it may do.
 #include "agent/policy_gate.h"
+#include "agent/window_facts.h"
 #include "base/json.h"
 #include "server/core.h"
 #include "server/method_table.h"
@@ -31,21 +32,6 @@ json policy_json(const Policy& policy) {
     return {{"policy", json::parse(policy_to_json(policy), nullptr, false)}, {"within", std::move(within)}};
 }
 
-std::vector<WindowInfo> windows_at(Platform& platform, const ActionFacts& facts) {
-    std::vector<WindowInfo> windows;
-    for (const Point point : facts.points) {
-        windows.push_back(platform.window_at(point).value_or(WindowInfo{}));
-    }
-    if (facts.points.empty() && uses_keyboard(facts.action)) {
-        for (const WindowInfo& window : platform.windows().value_or(std::vector<WindowInfo>())) {
-            if (window.is_focused) {
-                windows.push_back(window);
-            }
-        }
-    }
-    return windows;
-}
-
 /// What the gate would say now, and why. Nothing is counted or sent.
 Result<json> explain(LiveSession& session, Platform& platform, const std::string& action_json, Clock& clock) {
     const Action action = TRY(action_from_json(action_json));
@@ -55,7 +41,7 @@ Result<json> explain(LiveSession& session, Platform& platform, const std::string
     const PolicyGate gate = TRY(PolicyGate::create(session.policy()));
     ActionFacts facts = facts_of(action, plan, clock.wall_now());
     if (gate.needs_windows()) {
-        facts.windows = windows_at(platform, facts);
+        add_windows(facts, platform);
     }
     const GateDecision decision = gate.explain(facts);
     json points = json::array();

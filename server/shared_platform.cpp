@@ -51,6 +51,11 @@ Result<WindowInfo> SharedPlatform::window_at(Point in_target) {
     return platform_->window_at(in_target);
 }
 
+Result<WindowInfo> SharedPlatform::focused_window() {
+    const std::lock_guard lock(mutex_);
+    return platform_->focused_window();
+}
+
 Result<std::optional<Point>> SharedPlatform::pointer() {
     const std::lock_guard lock(mutex_);
     return platform_->pointer();
@@ -61,6 +66,22 @@ Result<void> SharedPlatform::inject(const InputEvent& event) {
     return platform_->inject(event);
 }
 
+Result<void> SharedPlatform::inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) {
+    const std::lock_guard lock(mutex_);
+    return platform_->inject_unless_stopped(event, stop);
+}
+
+/// What is frozen thaws in a call like any other.
+Result<std::shared_ptr<void>> SharedPlatform::freeze() {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<void> frozen = TRY(platform_->freeze());
+    const auto thaw = [this, frozen](void*) mutable {
+        const std::lock_guard thaw_lock(mutex_);
+        frozen.reset();
+    };
+    return std::shared_ptr<void>(frozen.get(), thaw);
+}
+
 Result<TextResult> SharedPlatform::type_text(std::string_view text_utf8, std::stop_token stop) {
     const std::lock_guard lock(mutex_);
     return platform_->type_text(text_utf8, std::move(stop));
@@ -69,6 +90,11 @@ Result<TextResult> SharedPlatform::type_text(std::string_view text_utf8, std::st
 Result<void> SharedPlatform::perform(const Command& command) {
     const std::lock_guard lock(mutex_);
     return platform_->perform(command);
+}
+
+std::string SharedPlatform::launch_failure() {
+    const std::lock_guard lock(mutex_);
+    return platform_->launch_failure();
 }
 
 Result<void> SharedPlatform::watch_person(PersonWatch watch) {

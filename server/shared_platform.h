@@ -23,10 +23,14 @@ public:
     Result<std::vector<Element>> elements() override;
     Result<std::vector<WindowInfo>> windows() override;
     Result<WindowInfo> window_at(Point in_target) override;
+    Result<WindowInfo> focused_window() override;
     Result<std::optional<Point>> pointer() override;
     Result<void> inject(const InputEvent& event) override;
+    Result<void> inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) override;
+    Result<std::shared_ptr<void>> freeze() override;
     Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
     Result<void> perform(const Command& command) override;
+    std::string launch_failure() override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> watch_person(PersonWatch watch) override;
     /// Does not wait for the others.

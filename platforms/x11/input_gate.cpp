@@ -41,8 +41,19 @@ InputGate::~InputGate() {
     static_cast<void>(restore_keyboard());
 }
 
+InputGate::Obeying::Obeying(InputGate& gate, std::stop_token stop) : gate_(gate) {
+    const std::lock_guard lock(gate_.mutex_);
+    gate_.stop_ = std::move(stop);
+}
+
+InputGate::Obeying::~Obeying() {
+    const std::lock_guard lock(gate_.mutex_);
+    gate_.stop_ = {};
+}
+
+// With mutex_ held, so that a release_all() comes before or after what is sent now, never into it.
 Result<void> InputGate::refuse_if_closed() const {
-    if (is_closed_) {
+    if (is_closed_ || stop_.stop_requested()) {
         return Error{ErrorCode::Cancelled, "input was stopped: nothing is pressed any more"};
     }
     return {};
@@ -77,8 +88,8 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
     }
     XTestFakeButtonEvent(input_->get(), number, is_press ? 1 : 0, CurrentTime);
     const Result<void> result = finish("mouse button");
+    buttons_[number] = is_press; // down again where a release_all() did not wait and overtook the press
     if (!is_press) {
-        buttons_[number] = false;
         guardian_->did_release_button(number);
     }
     return result;
@@ -101,8 +112,8 @@ Result<void> InputGate::key(KeyCode code, bool is_press) {
     }
     send_key(code, is_press);
     const Result<void> result = finish("key");
+    keys_[code] = is_press; // as buttons_
     if (!is_press) {
-        keys_[code] = false;
         guardian_->did_release_key(code);
     }
     return result;
@@ -154,6 +165,9 @@ void InputGate::note_bound(KeyCode code) {
 Result<void> InputGate::release_all() {
     const std::unique_lock lock(mutex_, kReleasePatience); // without it after that: the other thread is stuck
     const std::lock_guard release_lock(release_mutex_);
+    if (lock.owns_lock()) {
+        static_cast<void>(input_->sync("letting go")); // characters are sent without waiting: none may come after the releases
+    }
     TRY(releaser_->check("releasing keys and buttons"));
     for (unsigned code = 0; code < keys_.size(); ++code) {
         if (keys_[code].exchange(false)) {

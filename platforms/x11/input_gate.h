@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 
 namespace handeye::x11 {
 
@@ -23,6 +24,19 @@ public:
     ~InputGate();
     InputGate(const InputGate&) = delete;
     InputGate& operator=(const InputGate&) = delete;
+
+    /// While it lives the gate sends no press, motion or character once `stop` is requested. What was on its way when a
+    /// release_all() came is in the server when that returns: after a request and a release_all() only releases follow.
+    class Obeying {
+    public:
+        Obeying(InputGate& gate, std::stop_token stop);
+        ~Obeying();
+        Obeying(const Obeying&) = delete;
+        Obeying& operator=(const Obeying&) = delete;
+
+    private:
+        InputGate& gate_;
+    };
 
     // One thread at a time. Each returns when the server has taken the event; Cancelled once the gate is closed.
     Result<void> move(Point root_position);
@@ -64,6 +78,7 @@ private:
     std::unique_ptr<Connection> releaser_; // guarded by release_mutex_
     SentEvents sent_;
     std::timed_mutex mutex_;
+    std::stop_token stop_; // guarded by mutex_
     std::mutex release_mutex_;
     std::atomic<bool> is_closed_{false};
     std::array<std::atomic<bool>, 256> keys_{};

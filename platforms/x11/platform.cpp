@@ -121,6 +121,24 @@ Result<std::vector<Element>> X11Platform::elements() { return std::vector<Elemen
 
 Result<std::vector<WindowInfo>> X11Platform::windows() { return list_windows(*screen_); }
 
+Result<WindowInfo> X11Platform::window_at(Point in_target) {
+    return find_window_at(*screen_, {in_target.x + area_.x, in_target.y + area_.y});
+}
+
+Result<WindowInfo> X11Platform::focused_window() { return find_focused_window(*screen_); }
+
+/// A grab of the server, on the connection that captures; the one that sends input is beyond grabs.
+Result<std::shared_ptr<void>> X11Platform::freeze() {
+    TRY(screen_->check("freezing the screen"));
+    ::Display* const display = screen_->get();
+    XGrabServer(display);
+    const auto thaw = [display](void*) {
+        XUngrabServer(display);
+        XFlush(display);
+    };
+    return std::shared_ptr<void>(nullptr, thaw);
+}
+
 Result<std::optional<Point>> X11Platform::pointer() {
     TRY(screen_->check("pointer"));
     ::Window root = 0, child = 0;
@@ -134,6 +152,7 @@ Result<std::optional<Point>> X11Platform::pointer() {
 Result<TextResult> X11Platform::type_text(std::string_view text_utf8, std::stop_token stop) {
     TRY(check_target());
     TRY(let_focus_settle());
+    const InputGate::Obeying obeying(*gate_, stop);
     return typer_->type(text_utf8, std::move(stop));
 }
 

@@ -41,6 +41,11 @@ Result<void> X11Platform::inject(const InputEvent& event) {
     return std::visit([this](const auto& e) { return send(e); }, event);
 }
 
+Result<void> X11Platform::inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) {
+    const InputGate::Obeying obeying(*gate_, stop);
+    return inject(event);
+}
+
 /// Without a button down the pointer comes from the next pixel: toolkits show what is under the pointer only when they have seen
 /// it move, and two motions also leave a window and enter it again where the pointer was there before.
 Result<void> X11Platform::send(const PointerMove& move) {

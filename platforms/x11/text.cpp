@@ -91,7 +91,12 @@ Result<void> TextTyper::type_with_keys(std::span<const char32_t> text, std::stop
         }
         const auto stroke = keymap_.find_character(character);
         CHECK(stroke.has_value());
-        TRY(gate_.tap(keymap_.modifiers_of(*stroke), stroke->code));
+        const Result<void> tapped = gate_.tap(keymap_.modifiers_of(*stroke), stroke->code);
+        if (!tapped && stop.stop_requested()) {
+            progress.was_stopped = true;
+            break;
+        }
+        TRY(Result<void>(tapped));
         ++progress.sent;
         if (++since_sync == kSyncEvery) {
             since_sync = 0;

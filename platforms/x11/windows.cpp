@@ -2,6 +2,8 @@
 // Window lists, geometry and focus by EWMH, with the core protocol as the fallback.
 #include "platforms/x11/windows.h"
 
+#include "platforms/x11/window_owner.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -14,6 +16,8 @@ namespace {
 constexpr Duration kFocusPatience = std::chrono::seconds(2);
 constexpr Duration kFocusLook = std::chrono::milliseconds(5);
 constexpr std::size_t kWindowsMax = 4096;
+constexpr int kDepthMax = 32;      // of windows in windows
+constexpr int kFrameDepthMax = 3;  // a manager's frame holds its client close to the top
 
 std::string as_text(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
@@ -96,6 +100,67 @@ std::vector<::Window> managed_windows(Connection& connection) {
     return focus;
 }
 
+/// id 0: it is gone.
+WindowInfo describe(Connection& connection, ::Window window, bool is_focused) {
+    const auto area = window_area(connection, window);
+    if (!area && area.error().code == ErrorCode::NotFound) {
+        return {};
+    }
+    WindowInfo info;
+    info.id = window;
+    info.title_utf8 = title_of(connection, window);
+    info.window_class = class_of(connection, window);
+    info.area = area.value_or(Rect{});
+    info.pid = pid_of(connection, window);
+    info.app = program_of(info.pid);
+    info.is_focused = is_focused;
+    return info;
+}
+
+/// A window that a manager takes care of carries this.
+bool is_client(Connection& connection, ::Window window) {
+    return read_property(connection, window, connection.atom("WM_STATE")).type != 0;
+}
+
+std::vector<::Window> children_of(Connection& connection, ::Window window, ::Window* parent) {
+    ::Window root = 0, above = 0;
+    ::Window* children = nullptr;
+    unsigned count = 0;
+    std::vector<::Window> found;
+    if (XQueryTree(connection.get(), window, &root, &above, &children, &count) != 0) {
+        found.assign(children, children + count);
+        XFree(children);
+    }
+    if (parent != nullptr) {
+        *parent = above;
+    }
+    return found;
+}
+
+::Window client_below(Connection& connection, ::Window frame, int depth) {
+    if (is_client(connection, frame)) {
+        return frame;
+    }
+    if (depth > 0) {
+        for (const ::Window child : children_of(connection, frame, nullptr)) {
+            if (const ::Window client = client_below(connection, child, depth - 1); client != 0) {
+                return client;
+            }
+        }
+    }
+    return 0;
+}
+
+/// The window behind a child of the root: the client in a manager's frame; a menu, which no manager knows, is itself.
+::Window owner_of(Connection& connection, ::Window toplevel) {
+    XWindowAttributes attributes{};
+    if (XGetWindowAttributes(connection.get(), toplevel, &attributes) == 0 || attributes.override_redirect != 0) {
+        return toplevel;
+    }
+    const ::Window client = client_below(connection, toplevel, kFrameDepthMax);
+    return client != 0 ? client : toplevel;
+}
+
 bool contains_ignoring_case(std::string_view text, std::string_view part) {
     const auto same = [](char a, char b) {
         return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
@@ -124,17 +189,56 @@ Result<std::vector<WindowInfo>> list_windows(Connection& connection) {
     const ::Window active = active_window(connection);
     std::vector<WindowInfo> infos;
     for (const ::Window window : windows) {
-        const auto area = window_area(connection, window);
-        if (!area && area.error().code == ErrorCode::NotFound) {
-            continue; // it went away while we listed
+        if (const WindowInfo info = describe(connection, window, window == active); info.id != 0) {
+            infos.push_back(info);
         }
-        const Property pid = read_property(connection, window, connection.atom("_NET_WM_PID"));
-        infos.push_back({window, title_of(connection, window), class_of(connection, window),
-                         area.value_or(Rect{}),
-                         pid.values.empty() ? 0 : static_cast<int>(pid.values.front()), window == active});
     }
     TRY(connection.check("listing windows"));
     return infos;
+}
+
+Result<WindowInfo> find_window_at(Connection& connection, Point in_root) {
+    TRY(connection.check("looking for the window at a point"));
+    ::Window toplevel = 0;
+    int x = 0, y = 0;
+    XTranslateCoordinates(connection.get(), connection.root(), connection.root(), in_root.x, in_root.y, &x, &y, &toplevel);
+    WindowInfo info;
+    if (toplevel != 0) {
+        info = describe(connection, owner_of(connection, toplevel), false);
+    }
+    connection.ignore_errors(); // it may have gone meanwhile
+    TRY(connection.check("looking for the window at a point"));
+    return info;
+}
+
+Result<WindowInfo> find_focused_window(Connection& connection) {
+    TRY(connection.check("looking for the focus"));
+    ::Window window = 0;
+    int revert = 0;
+    XGetInputFocus(connection.get(), &window, &revert);
+    if (window == PointerRoot) { // keys go to whatever is under the pointer
+        ::Window root = 0, child = 0;
+        int root_x = 0, root_y = 0, x = 0, y = 0;
+        unsigned mask = 0;
+        XQueryPointer(connection.get(), connection.root(), &root, &child, &root_x, &root_y, &x, &y, &mask);
+        return find_window_at(connection, {root_x, root_y});
+    }
+    for (int depth = 0; depth < kDepthMax && window != 0 && window != connection.root(); ++depth) {
+        ::Window parent = 0;
+        if (is_client(connection, window)) {
+            break;
+        }
+        (void)children_of(connection, window, &parent);
+        if (parent == connection.root()) {
+            window = owner_of(connection, window);
+            break;
+        }
+        window = parent;
+    }
+    const WindowInfo info = window == 0 || window == connection.root() ? WindowInfo{} : describe(connection, window, true);
+    connection.ignore_errors(); // as above
+    TRY(connection.check("looking for the focus"));
+    return info;
 }
 
 Result<WindowInfo> find_window(Connection& connection, std::string_view title) {

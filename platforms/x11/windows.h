@@ -11,6 +11,11 @@ namespace handeye::x11 {
 
 /// Topmost last.
 Result<std::vector<WindowInfo>> list_windows(Connection& connection);
+/// The window that a click there, in root pixels, would reach: a menu, a window, or the window that a title bar belongs to; id 0:
+/// the bare screen.
+Result<WindowInfo> find_window_at(Connection& connection, Point in_root);
+/// The window that keys go to; id 0: none.
+Result<WindowInfo> find_focused_window(Connection& connection);
 /// The topmost window whose title contains `title`, letter case (ASCII) ignored; NotFound lists what there is.
 Result<WindowInfo> find_window(Connection& connection, std::string_view title);
 /// Where the window is now, in root pixels. NotFound when it went away, Unavailable while it is not shown.
