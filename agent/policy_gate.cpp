@@ -7,6 +7,7 @@
 #include "agent/glob.h"
 #include "agent/key_pattern.h"
 #include "agent/text_pattern.h"
+#include "agent/url_host.h"
 
 #include <algorithm>
 #include <ctime>
@@ -40,26 +41,6 @@ bool touches_target(const Action& action) {
 
 bool holds(const std::vector<std::string>& verbs, std::string_view verb) {
     return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
-}
-
-// "https://user@www.Example.org:8443/x" -> "www.Example.org"
-std::string host_of(const std::string& url) {
-    const std::size_t scheme = url.find("://");
-    if (scheme == std::string::npos) {
-        return "";
-    }
-    std::string authority = url.substr(scheme + 3);
-    authority.resize(std::min(authority.find_first_of("/?#\\"), authority.size()));
-    if (const std::size_t at = authority.rfind('@'); at != std::string::npos) {
-        authority.erase(0, at + 1);
-    }
-    if (const std::size_t port = authority.rfind(':'); port != std::string::npos && authority.find(']') == std::string::npos) {
-        authority.resize(port);
-    }
-    while (authority.ends_with('.')) {
-        authority.pop_back();
-    }
-    return authority;
 }
 
 struct ReadyRule {

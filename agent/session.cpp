@@ -32,7 +32,8 @@ Result<void> check_options(const SessionOptions& options) {
 class AgentSession final : public Session {
 public:
     AgentSession(SessionOptions options, Platform& platform, ChatModel& model, Clock& clock, StepSink& sink)
-        : options_(std::move(options)), platform_(platform), model_(model), clock_(clock), log_(sink, clock) {}
+        : options_(std::move(options)), platform_(platform), model_(model), clock_(clock),
+          log_(sink, clock, *options_.redactor) {}
 
     ~AgentSession() override {
         if (!is_opened_) {
@@ -63,7 +64,7 @@ public:
         ++tasks_;
         TRY(log_.emit(events::task_started(tasks_, clip_utf8(goal_utf8, options_.render.goal_bytes_max))));
         PolicyGate gate = TRY(PolicyGate::create(options_.policy));
-        StepRunner runner({options_, platform_, model_, clock_, log_}, std::move(gate), tasks_, goal_utf8, stop);
+        StepRunner runner({options_, platform_, model_, clock_, log_, *options_.redactor}, std::move(gate), tasks_, goal_utf8, stop);
         const Result<TaskEnd> end = run_steps(runner, goal_utf8);
         if (const Result<void> released = platform_.release_all(); !released) {
             log::error("session", "keys or buttons may still be pressed: " + released.error().message);
@@ -121,6 +122,9 @@ Result<std::unique_ptr<Session>> Session::create(SessionOptions options, Platfor
     }
     if (options.prompt.empty()) {
         options.prompt = model.info().prompt;
+    }
+    if (!options.redactor) {
+        options.redactor = std::make_shared<Redactor>();
     }
     return std::unique_ptr<Session>(new AgentSession(std::move(options), platform, model, clock, sink));
 }

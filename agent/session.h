@@ -5,6 +5,7 @@
 #include "agent/approval.h"
 #include "agent/control_state.h"
 #include "agent/policy.h"
+#include "agent/redactor.h"
 #include "agent/step.h"
 #include "agent/step_sink.h"
 #include "base/clock.h"
@@ -41,6 +42,8 @@ struct SessionOptions {
     std::shared_ptr<ControlState> control; ///< who may act; empty: always the agent
     std::function<void(std::string_view state)> on_state; ///< as task.state tells it; may be empty
     std::function<std::vector<std::string>()> take_notes; ///< what a person has added to the goal since the last step; may be empty
+    std::shared_ptr<const SecretGrants> secrets; ///< whose names the model is told; a SecretPlatform puts the values in; may be empty
+    std::shared_ptr<Redactor> redactor;   ///< empty: one of the session's own
     OnText on_text;                       ///< each piece of an answer as it comes, for a live view; may be empty
 };
 

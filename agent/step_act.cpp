@@ -252,6 +252,9 @@ StageResult StepRunner::execute_plan(Step& step) {
         return is_halted && stop_.stop_requested() ? end(TaskOutcome::Stopped, "stopped while acting")
                                                    : end(TaskOutcome::Failed, "the action could not be performed: " + result.error().message);
     }
+    if (std::holds_alternative<Click>(step.parsed->action) && !step.plan.points.empty()) {
+        clicked_ = step.plan.points.front().target.point;
+    }
     step.result = *std::move(result);
     step.timings.execute = step.result.input_time;
     step.timings.settle = step.result.settle_time;

@@ -13,6 +13,14 @@ namespace {
 
 bool is_whole(StopReason reason) { return reason == StopReason::StopToken || reason == StopReason::StopText; }
 
+std::string describe_secrets(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names) {
+        out += fmt::format("{}{}", out.empty() ? "Secret values you can type without knowing them, as text of a type action: " : ", ", secret_reference(name));
+    }
+    return out;
+}
+
 std::string describe_policy(const Policy& policy) {
     std::string out;
     for (const std::string& verb : policy.deny_verbs) {
@@ -31,7 +39,7 @@ Result<void> EventLog::emit(SessionEvent event) {
     const Stopwatch watch(clock_, time_);
     event.mono = clock_.now();
     event.wall = clock_.wall_now();
-    TRY(sink_.on_event(event));
+    TRY(sink_.on_event(redactor_.redacted(std::move(event))));
     return {};
 }
 
@@ -170,6 +178,9 @@ StageResult StepRunner::ask(Step& step) {
     input.history = history_.steps();
     input.memory = history_.memory();
     input.policy_text = describe_policy(with_.options.policy);
+    if (const std::string secrets = with_.options.secrets ? describe_secrets(with_.options.secrets->names()) : ""; !secrets.empty()) {
+        input.policy_text += (input.policy_text.empty() ? "" : ". ") + secrets;
+    }
     for (const Element& element : elements_) {
         if (element.mark > 0) {
             input.elements.push_back({element.mark, element.role, element.label_utf8, ""});
@@ -211,6 +222,9 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     Result<Completion> reply = generate(request, watcher);
     const Duration wall = with_.clock.now() - begin;
     step.timings.generate += wall;
+    if (reply) {
+        hide_password(step, reply->text_utf8, prompt.dialect);
+    }
     TRY(with_.log.emit(events::engine_finished(at_, reply, wall)));
     if (stop_.stop_requested()) {
         return end(TaskOutcome::Stopped, "stopped while the model was answering");
@@ -239,6 +253,26 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     step.parse_error = parsed.error().message; // names the forms that would have been understood
     TRY(with_.log.emit(events::action_not_recognised(at_, step.parse_error)));
     return go_on();
+}
+
+// Before the answer is written down anywhere: words for a password field stay out of every event from here on.
+void StepRunner::hide_password(const Step& step, const std::string& reply, Dialect dialect) {
+    if (std::none_of(elements_.begin(), elements_.end(), [](const Element& element) { return element.is_secret; })) {
+        return;
+    }
+    const Result<ParsedReply> parsed = parse_reply(reply, dialect, Sequence::LastOnly, ReplyEnd::Truncated);
+    const auto* const typed = parsed ? std::get_if<TypeText>(&parsed->action) : nullptr;
+    if (typed == nullptr) {
+        return;
+    }
+    const Result<Plan> plan = resolve(parsed->action, {picture_, step.seen.image.size(), elements_});
+    const std::optional<Point> into = plan && !plan->points.empty() ? std::optional(plan->points.front().target.point) : clicked_;
+    const bool is_password = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
+        return element.is_secret && into && element.box.contains(*into);
+    });
+    if (is_password) {
+        with_.redactor.add_typed(typed->text_utf8);
+    }
 }
 
 // What the finished step means for the task; unset: go on.

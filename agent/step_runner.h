@@ -5,6 +5,7 @@
 #include "agent/events.h"
 #include "agent/frame_encoder.h"
 #include "agent/history.h"
+#include "agent/redactor.h"
 #include "agent/session.h"
 #include "agent/stuck.h"
 
@@ -20,7 +21,8 @@ namespace handeye {
 /// Stamps events and hands them on; knows how long that took.
 class EventLog {
 public:
-    EventLog(StepSink& sink, Clock& clock) : sink_(sink), clock_(clock) {}
+    EventLog(StepSink& sink, Clock& clock, const Redactor& redactor) : sink_(sink), clock_(clock), redactor_(redactor) {}
+    /// What must not be written down is taken out here, before any sink has it.
     Result<void> emit(SessionEvent event);
     /// Time spent in the sink since the last call.
     Duration take_time() { return std::exchange(time_, Duration::zero()); }
@@ -28,6 +30,7 @@ public:
 private:
     StepSink& sink_;
     Clock& clock_;
+    const Redactor& redactor_;
     Duration time_{};
 };
 
@@ -63,6 +66,7 @@ public:
         ChatModel& model;
         Clock& clock;
         EventLog& log;
+        Redactor& redactor;
     };
     StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::string goal_utf8, std::stop_token stop);
 
@@ -81,6 +85,7 @@ private:
     StageResult observe(Step& step);
     StageResult ask(Step& step);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
+    void hide_password(const Step& step, const std::string& reply, Dialect dialect);
     StageResult act(Step& step);
     Result<void> decide(Step& step);
     StageResult ask_person(Step& step);
@@ -128,6 +133,7 @@ private:
     std::string last_digest_;
     int same_actions_ = 0;
     Duration encode_time_{}; // of this step
+    std::optional<Point> clicked_; // last, in target pixels: where what is typed next goes
 };
 
 } // namespace handeye

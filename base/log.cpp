@@ -25,6 +25,7 @@ std::atomic<Level> lowest{Level::Warn};
 std::atomic<Format> format{Format::Text};
 std::mutex file_mutex;
 std::unique_ptr<FileDescriptor> file; // guarded by file_mutex; unset: stderr
+Redact redact; // guarded by file_mutex
 
 // Text for a person at a terminal.
 spdlog::logger& terminal() {
@@ -88,11 +89,17 @@ Result<void> set_file(const std::filesystem::path& path) {
     return {};
 }
 
-void write(Level level, std::string_view section, std::string_view message, std::string_view session) {
+void set_redactor(Redact wanted) {
+    const std::lock_guard lock(file_mutex);
+    redact = std::move(wanted);
+}
+
+void write(Level level, std::string_view section, std::string_view said, std::string_view session) {
     if (level < lowest) {
         return;
     }
     const std::lock_guard lock(file_mutex);
+    const std::string message = redact ? redact(std::string(said)) : std::string(said);
     if (format == Format::Json) {
         write_line(file ? file->get() : STDERR_FILENO, json_line(level, section, message, session));
         return;

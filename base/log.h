@@ -5,6 +5,8 @@
 #include "base/result.h"
 
 #include <filesystem>
+#include <functional>
+#include <string>
 #include <string_view>
 
 namespace handeye::log {
@@ -18,6 +20,9 @@ enum class Format { Text, Json };
 void set_format(Format format);
 /// Appends to this file (0600) from now on; empty: stderr. On an error lines go where they went.
 Result<void> set_file(const std::filesystem::path& path);
+/// Every message goes through it first: what must not be written down is taken out. Empty: none. Must not log.
+using Redact = std::function<std::string(std::string message)>;
+void set_redactor(Redact redact);
 /// `session`: the one concerned; may be empty.
 void write(Level level, std::string_view section, std::string_view message, std::string_view session = {});
 
