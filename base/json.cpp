@@ -100,6 +100,10 @@ Result<json> parse_json(std::string_view text, const JsonLimits& limits) {
     if (depth_of(text, limits.depth_max) > limits.depth_max) {
         return Error{ErrorCode::LimitExceeded, fmt::format("JSON is nested deeper than {} levels", limits.depth_max)};
     }
+    if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) { // for the library that is the end: what follows would be hidden
+        const Position at = position_of(text, zero);
+        return Error{ErrorCode::ParseFailed, fmt::format("not JSON at line {}, column {}", at.line, at.column)};
+    }
     DuplicateKeys watch;
     try {
         json value = json::parse(text);

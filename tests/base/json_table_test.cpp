@@ -106,7 +106,7 @@ constexpr Row kRefused[] = {
     {"high then bad low", "[\"\\uD834\\u0061\"]"sv}, {"incomplete surrogate escape", "[\"\\uD834\\uDd\"]"sv},
     {"pair in wrong order", "[\"\\uDd1e\\uD834\"]"sv}, {"form feed", "[\014]"sv}, {"vertical tab", "[\0131]"sv},
     {"no-break space", "[\302\2401]"sv}, {"zero width space", "[\342\200\213]"sv},
-    {"word joiner", "[\342\201\240]"sv}, {"null byte", "\000"sv}, {"null after value", "[1]\000"sv},
+    {"word joiner", "[\342\201\240]"sv}, {"null byte", "\000"sv}, {"null after value", "[1]\000"sv}, {"garbage behind a null", "[1]\000,2]"sv},
     {"null between", "[1,\0002]"sv}, {"angle brackets", "<.>"sv}, {"null in angle", "[<null>]"sv},
     {"capitalised", "[TRUE]"sv}, {"closing only", "]"sv}, {"comma only", ","sv}, {"lone letter", "a"sv},
     {"lone ampersand", "&"sv}, {"percent", "%"sv}, {"undefined", "undefined"sv}, {"array in parentheses", "([])"sv},
