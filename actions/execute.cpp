@@ -25,14 +25,13 @@ bool expects_change(const Plan& plan) {
     });
 }
 
-/// The first `characters` of `rest` (0: all), or a few more, which loses them. A line end of two characters and what stands in
-/// double braces (a secret's name) stay whole.
+/// The first `characters` of `rest` (0: all), or a few more, which loses them. What stands in double braces (a
+/// secret's name) stays whole.
 std::string_view take_piece(std::string_view& rest, std::size_t characters) {
     std::size_t end = 0;
     for (std::size_t count = 0; end < rest.size(); ++end) {
         const bool is_begin = (static_cast<unsigned char>(rest[end]) & 0xC0U) != 0x80U;
-        const bool is_second = end > 0 && rest[end - 1] == '\r' && rest[end] == '\n';
-        if (is_begin && !is_second && characters > 0 && count++ == characters) {
+        if (is_begin && characters > 0 && count++ == characters) {
             break;
         }
     }

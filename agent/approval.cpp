@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/approval.h"
 
+#include "base/hash.h"
 #include "base/json.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye {
@@ -18,6 +20,11 @@ std::string_view approval_decision_name(ApprovalDecision decision) {
     case ApprovalDecision::Dropped: return "dropped";
     }
     return "deny";
+}
+
+std::string approval_digest(const ApprovalRequest& request) {
+    return to_hex(sha256(fmt::format("{}\n{}\n{}\n{}", request.action_json, request.window, request.frame_sha256,
+                                     request.expires_at.time_since_epoch().count())));
 }
 
 std::string canonical_resolved_json(const Action& action, const Plan& plan) {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/geometry.h"
 
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -20,14 +21,17 @@ struct ApprovalRequest {
     int task = 0;
     int step = 0;
     std::string action_json;   ///< canonical_resolved_json()
-    std::string action_digest; ///< SHA-256 of action_json, hexadecimal
     std::string frame_sha256;  ///< of the recorded picture; empty where it was withheld
+    std::uint64_t window = 0;  ///< that it goes to, by the platform's number; 0: none, or unknown
     Rect crop;                 ///< what must stay as it is, in target pixels
     std::string risk;          ///< "low", "medium", "high"
     std::string reason;
     std::string rule;
     WallTime expires_at{};
+    std::string action_digest; ///< approval_digest(), hexadecimal
 };
+/// SHA-256 over all that an approval is for: the resolved action, the window and the picture, and until when.
+std::string approval_digest(const ApprovalRequest& request);
 
 enum class ApprovalDecision {
     Approve,

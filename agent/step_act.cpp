@@ -144,7 +144,7 @@ ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const
     request.task = at_.task;
     request.step = at_.step;
     request.action_json = canonical_resolved_json(step.parsed->action, step.plan);
-    request.action_digest = to_hex(sha256(request.action_json));
+    request.window = target_window(step);
     request.frame_sha256 = frame_sha256_;
     const Size size = step.seen.image.size();
     Rect whole{0, 0, size.width_px, size.height_px};
@@ -153,7 +153,24 @@ ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const
     request.reason = step.gate.reason;
     request.rule = step.gate.rule;
     request.expires_at = with_.clock.wall_now() + with_.options.approval_ttl;
+    request.action_digest = approval_digest(request);
     return request;
+}
+
+/// 0: none, or the platform does not know.
+std::uint64_t StepRunner::target_window(const Step& step) const {
+    const auto& points = step.plan.points;
+    const Result<WindowInfo> window = points.empty() ? with_.platform.focused_window() : with_.platform.window_at(points.front().target.point);
+    return window ? window->id : 0;
+}
+
+/// For this action alone, and where it was to go: what was shown to the person is what is about to be done.
+bool StepRunner::is_as_approved(const Step& step) const {
+    ApprovalRequest now = approval_;
+    now.action_json = canonical_resolved_json(step.parsed->action, step.plan);
+    now.frame_sha256 = frame_sha256_;
+    now.window = target_window(step);
+    return approval_digest(now) == approval_.action_digest;
 }
 
 StageResult StepRunner::ask_person(Step& step) {
@@ -177,7 +194,10 @@ StageResult StepRunner::ask_person(Step& step) {
     return hear_answer(step, answer);
 }
 
-StageResult StepRunner::hear_answer(Step& step, const ApprovalAnswer& answer) {
+StageResult StepRunner::hear_answer(Step& step, ApprovalAnswer answer) {
+    if (answer.decision == ApprovalDecision::Approve && with_.clock.wall_now() >= approval_.expires_at) {
+        answer.decision = ApprovalDecision::Expired; // it came in time and was read too late
+    }
     const bool is_answer = answer.decision != ApprovalDecision::Expired && answer.decision != ApprovalDecision::Dropped;
     TRY(with_.log.emit(is_answer ? events::approval_decided(approval_.approval, answer)
                                  : events::approval_expired(approval_.approval, answer.decision == ApprovalDecision::Expired ? "expired" : "interrupted")));
@@ -187,13 +207,16 @@ StageResult StepRunner::hear_answer(Step& step, const ApprovalAnswer& answer) {
     if (!is_taken()) {
         TRY(tell_state("running"));
     }
-    // For this action alone: what was shown to the person is what is about to be done.
-    const bool is_same = to_hex(sha256(canonical_resolved_json(step.parsed->action, step.plan))) == approval_.action_digest;
-    if (answer.decision == ApprovalDecision::Approve && is_same) {
-        step.gate.gate = Gate::Allow;
+    step.gate.gate = Gate::Deny;
+    if (answer.decision == ApprovalDecision::Approve) {
+        if (is_as_approved(step)) {
+            step.gate.gate = Gate::Allow;
+            return go_on();
+        }
+        step.gate.reason = "the target changed since the approval was asked for; look again";
+        TRY(with_.log.emit(events::approval_expired(approval_.approval, "target_changed")));
         return go_on();
     }
-    step.gate.gate = Gate::Deny;
     step.gate.reason = answer.decision == ApprovalDecision::Expired ? "nobody approved it in time"
                        : answer.note.empty()                        ? "a person said no"
                                                                     : "a person said no: " + answer.note;

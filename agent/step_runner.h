@@ -90,7 +90,9 @@ private:
     Result<void> decide(Step& step);
     StageResult ask_person(Step& step);
     ApprovalRequest make_request(const Step& step, std::string id) const;
-    StageResult hear_answer(Step& step, const ApprovalAnswer& answer);
+    StageResult hear_answer(Step& step, ApprovalAnswer answer);
+    std::uint64_t target_window(const Step& step) const;
+    bool is_as_approved(const Step& step) const;
     StageResult check_rate(const Step& step);
     StageResult execute_plan(Step& step);
     StageResult refuse(Step& step, std::string reason);

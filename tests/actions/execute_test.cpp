@@ -199,5 +199,45 @@ TEST(Execute, WaitsAtMostAMinute) {
     EXPECT_LE(desk.clock.now() - before, std::chrono::seconds(65));
 }
 
+/// Text in pieces of four characters; the look before the piece with this number (from 0) says no.
+Result<ActionResult> type_in_pieces(Desk& desk, const std::string& text, std::size_t no_at) {
+    ExecuteOptions options;
+    options.piece_characters = 4;
+    options.before = [&desk, no_at](const Op&) {
+        return desk.platform.texts().size() < no_at ? Result<void>() : Result<void>(Error{ErrorCode::Cancelled, "somebody else has the focus"});
+    };
+    return execute(desk.plan(TypeText{text, std::nullopt, false, false, ""}), desk.platform, desk.clock, options, {});
+}
+
+TEST(Execute, AsksBeforeEachPieceOfAText) {
+    Desk desk;
+    const auto result = type_in_pieces(desk, "abcd\u00e9fgh\nij", 2);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(desk.platform.texts(), (std::vector<std::string>{"abcd", "\u00e9fgh"}));
+    EXPECT_EQ(result->certainty, Certainty::Partial);
+    EXPECT_EQ(result->reason, "somebody else has the focus (after 8 characters)");
+}
+
+TEST(Execute, PiecesKeepNamesOfSecretsWhole) {
+    Desk desk;
+    ASSERT_TRUE(type_in_pieces(desk, "abc\nde{{secret:mail}}fghij{", 99));
+    EXPECT_EQ(desk.platform.texts(), (std::vector<std::string>{"abc\n", "de{{secret:mail}}", "fghi", "j{"}));
+}
+
+TEST(Execute, HasLetGoWhenTheCallThatStopsItReturns) {
+    Desk desk;
+    std::stop_source stop;
+    std::size_t held_after = 99;
+    desk.platform.set_before_inject([&](std::size_t sent) {
+        if (sent == 2) { // the button is down
+            EXPECT_FALSE(desk.platform.held().empty());
+            stop.request_stop();
+            held_after = desk.platform.held().size();
+        }
+    });
+    ASSERT_TRUE(desk.run(click(), stop.get_token()));
+    EXPECT_EQ(held_after, 0U);
+}
+
 } // namespace
 } // namespace handeye

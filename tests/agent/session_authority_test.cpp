@@ -98,6 +98,98 @@ TEST_F(SessionAuthority, WithoutTheLookTheClickWouldLand) {
     EXPECT_EQ(presses(), 1);
 }
 
+class SessionApproval : public SessionAuthority {
+protected:
+    /// One click, which `person` is asked about.
+    void run_asking(const std::function<ApprovalAnswer(const ApprovalRequest&)>& person) {
+        options_.policy.otherwise = Effect::Ask;
+        options_.ask = [person](const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token&) {
+            announce();
+            return person(request);
+        };
+        model_.add(click_at(500, 500));
+        model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+        run();
+    }
+    std::string expired_why() {
+        const auto events = sink_.of_type("approval.expired");
+        return events.empty() ? "" : parse_json(events.front().data_json)->value("why", "");
+    }
+};
+
+TEST_F(SessionApproval, AnApprovedClickIsPerformed) {
+    run_asking([](const ApprovalRequest&) { return ApprovalAnswer{ApprovalDecision::Approve, "a person", ""}; });
+    EXPECT_EQ(presses(), 1);
+}
+
+TEST_F(SessionApproval, TheDigestCoversActionWindowPictureAndExpiry) {
+    run_asking([](const ApprovalRequest& request) {
+        EXPECT_EQ(request.action_digest, approval_digest(request));
+        ApprovalRequest other = request;
+        other.action_json += " ";
+        EXPECT_NE(approval_digest(other), request.action_digest);
+        other = request;
+        other.window += 1;
+        EXPECT_NE(approval_digest(other), request.action_digest);
+        other = request;
+        other.frame_sha256 = std::string(64, '0');
+        EXPECT_NE(approval_digest(other), request.action_digest);
+        other = request;
+        other.expires_at += std::chrono::milliseconds(1);
+        EXPECT_NE(approval_digest(other), request.action_digest);
+        return ApprovalAnswer{ApprovalDecision::Deny, "a person", ""};
+    });
+    EXPECT_EQ(presses(), 0);
+}
+
+TEST_F(SessionApproval, AnotherWindowThatLooksTheSameVoidsTheApproval) {
+    const Image frame = solid_frame(kScreen, 255, 255, 255);
+    const Rect whole{0, 0, kScreen.width_px, kScreen.height_px};
+    fakes::FakePlatform twins{clock_, {{frame, {}, {{.id = 1, .title_utf8 = "Mail", .area = whole}}}, {frame, {}, {{.id = 2, .title_utf8 = "Mail", .area = whole}}}}};
+    options_.policy.otherwise = Effect::Ask;
+    options_.ask = [&](const ApprovalRequest&, const std::function<void()>& announce, const std::stop_token&) {
+        announce();
+        twins.show(1);
+        return ApprovalAnswer{ApprovalDecision::Approve, "a person", ""};
+    };
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    auto session = Session::create(options_, twins, model_, clock_, sink_);
+    ASSERT_TRUE(session) << session.error().message;
+    ASSERT_TRUE((*session)->run_task("Click.", {}));
+    EXPECT_TRUE(twins.events().empty());
+    EXPECT_EQ(expired_why(), "target_changed");
+}
+
+TEST_F(SessionApproval, AChangedPictureVoidsTheApproval) {
+    run_asking([this](const ApprovalRequest&) {
+        platform_.show(1);
+        return ApprovalAnswer{ApprovalDecision::Approve, "a person", ""};
+    });
+    EXPECT_EQ(presses(), 0);
+    EXPECT_EQ(expired_why(), "target_changed");
+}
+
+TEST_F(SessionApproval, AnApprovalThatComesTooLateIsNone) {
+    run_asking([this](const ApprovalRequest&) {
+        clock_.advance(options_.approval_ttl);
+        return ApprovalAnswer{ApprovalDecision::Approve, "a person", ""};
+    });
+    EXPECT_EQ(presses(), 0);
+    EXPECT_EQ(expired_why(), "expired");
+}
+
+TEST_F(SessionApproval, EachActionNeedsAnApprovalOfItsOwn) {
+    int asked = 0;
+    model_.add(click_at(500, 500));
+    model_.add(click_at(500, 500));
+    run_asking([&](const ApprovalRequest&) {
+        return ApprovalAnswer{++asked == 1 ? ApprovalDecision::Approve : ApprovalDecision::Deny, "a person", ""};
+    });
+    EXPECT_EQ(asked, 3);
+    EXPECT_EQ(presses(), 1);
+}
+
 TEST_F(SessionAuthority, WhereNobodyCanBeAskedAskMeansDeny) {
     options_.policy.otherwise = Effect::Ask;
     model_.add(click_at(500, 500));

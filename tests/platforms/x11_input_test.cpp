@@ -204,6 +204,21 @@ TEST_F(X11Input, NothingIsPressedAfterCloseAllInput) {
     EXPECT_EQ(count_down(), 0);
 }
 
+TEST_F(X11Input, AStopIsKnownWhereEventsAreSent) {
+    const auto platform = open_logged();
+    std::stop_source stop;
+    ASSERT_TRUE(platform->inject_unless_stopped(Key{"Shift_L", Edge::Press}, stop.get_token()));
+    stop.request_stop();
+    for (const InputEvent& event : std::vector<InputEvent>{PointerMove{{10, 10}}, PointerButton{MouseButton::Left, Edge::Press}, Wheel{0, 1}, Key{"a", Edge::Press}}) {
+        const auto sent = platform->inject_unless_stopped(event, stop.get_token());
+        ASSERT_FALSE(sent);
+        EXPECT_EQ(sent.error().code, ErrorCode::Cancelled);
+    }
+    EXPECT_EQ(count_down(), 1);
+    EXPECT_TRUE(platform->inject_unless_stopped(Key{"Shift_L", Edge::Release}, stop.get_token())); // letting go is never refused
+    EXPECT_TRUE(platform->inject(PointerMove{{20, 20}}));                                          // the stop was for those calls
+}
+
 TEST_F(X11Input, NothingIsHeldAfterAnInterruptAtAnyMoment) {
     start_display(true);
     auto generator = seeded_generator();
