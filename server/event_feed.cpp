@@ -86,7 +86,6 @@ void EventFeed::add_feed(Subscription& subscription, const std::string& session)
     } else {
         feed.next_seq = live ? feed.last_seq + 1 : kUnknown; // a closed recording has nothing new
     }
-    feed.acknowledged = feed.next_seq == kUnknown ? 0 : feed.next_seq - 1;
     subscription.feeds[session] = feed;
 }
 
@@ -96,14 +95,19 @@ bool EventFeed::acknowledge(const std::string& subscription, const std::string& 
     if (found == subscriptions_.end() || feed == found->second.feeds.end()) {
         return false;
     }
-    feed->second.acknowledged = std::max(feed->second.acknowledged, std::min(seq, feed->second.next_seq - 1));
+    std::deque<std::uint64_t>& waiting = feed->second.unacknowledged;
+    waiting.erase(waiting.begin(), std::upper_bound(waiting.begin(), waiting.end(), seq));
     pump(subscription, session);
     return true;
 }
 
+bool EventFeed::is_window_full(const Subscription& subscription, const Feed& feed) {
+    return subscription.request.window && feed.unacknowledged.size() >= *subscription.request.window; // events.ack goes on
+}
+
 bool EventFeed::must_wait(const std::string& id, Subscription& subscription, const Feed& feed) {
-    if (subscription.request.window && feed.next_seq > feed.acknowledged + *subscription.request.window) {
-        return true; // events.ack goes on
+    if (is_window_full(subscription, feed)) {
+        return true;
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (subscription.request.event_gap == Duration::zero() || now >= subscription.not_before) {
@@ -124,14 +128,14 @@ bool EventFeed::must_wait(const std::string& id, Subscription& subscription, con
 }
 
 // Of a type that is coalesced, an older event makes way for a newer one of the same page.
-void EventFeed::send(const Subscription& subscription, const EventPage& page, std::size_t index, const std::string& session) {
+void EventFeed::send(const Subscription& subscription, Feed& feed, const EventPage& page, std::size_t index, const std::string& session) {
     const EventText& event = *page[index];
-    if (!is_wanted(subscription.request, event.type)) {
-        return;
-    }
     const bool is_older = subscription.request.coalesce.contains(event.type) &&
                           std::any_of(page.begin() + static_cast<std::ptrdiff_t>(index) + 1, page.end(),
                                       [&](const auto& later) { return later->type == event.type; });
+    if (subscription.request.window) {
+        feed.unacknowledged.push_back(event.seq);
+    }
     peer_.send(is_older ? gap_text(session, event.seq, event.seq, "coalesced") : event.notification);
 }
 
@@ -199,8 +203,7 @@ void EventFeed::pump(const std::string& id, const std::string& session) {
         return;
     }
     Feed& feed = subscription->second.feeds[session];
-    if (feed.is_reading || feed.next_seq == kUnknown || feed.next_seq > feed.last_seq ||
-        (subscription->second.request.window && feed.next_seq > feed.acknowledged + *subscription->second.request.window)) {
+    if (feed.is_reading || feed.next_seq == kUnknown || feed.next_seq > feed.last_seq || is_window_full(subscription->second, feed)) {
         return;
     }
     const auto recording = core_.hub.recording(session);
@@ -238,10 +241,13 @@ void EventFeed::take_page(const std::string& id, const std::string& session, Res
         return;
     }
     for (std::size_t i = 0; i < page->size(); ++i) {
-        if (!peer_.has_room() || must_wait(id, subscription->second, feed)) {
-            return; // on_drained(), an acknowledgement or the rate's timer goes on from next_seq
+        // What is not wanted takes no room in a window and no time of a rate.
+        if (is_wanted(subscription->second.request, (*page)[i]->type)) {
+            if (!peer_.has_room() || must_wait(id, subscription->second, feed)) {
+                return; // on_drained(), an acknowledgement or the rate's timer goes on from next_seq
+            }
+            send(subscription->second, feed, *page, i, session);
         }
-        send(subscription->second, *page, i, session);
         feed.next_seq = (*page)[i]->seq + 1;
     }
     pump(id, session);

@@ -7,6 +7,7 @@
 #include "server/rpc.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,7 +26,7 @@ struct SubscribeRequest {
     std::set<std::string> types;             ///< empty: all
     std::optional<std::uint64_t> from_seq;   ///< unset: from now on
     std::optional<std::uint64_t> max_lag;    ///< further behind, events are skipped and events.gap says which
-    std::optional<std::uint64_t> window;     ///< at most this many numbers of a session go out unacknowledged
+    std::optional<std::uint64_t> window;     ///< at most this many events of a session go out unacknowledged
     Duration event_gap{};                    ///< > 0: the least time between two events
     std::set<std::string> coalesce;          ///< types of which only the newest of those that wait is sent
     bool wants_progress = false;             ///< engine.progress, which is not recorded
@@ -56,7 +57,7 @@ private:
     struct Feed {
         std::uint64_t next_seq = 1;
         std::uint64_t last_seq = 0; ///< known to be stored; kUnknown: read until the end
-        std::uint64_t acknowledged = 0; ///< with a window: everything up to here has been used
+        std::deque<std::uint64_t> unacknowledged; ///< with a window: numbers that were sent; as many as it holds
         bool is_reading = false;
     };
     struct Subscription {
@@ -68,9 +69,10 @@ private:
     void add_feed(Subscription& subscription, const std::string& session);
     void pump(const std::string& id, const std::string& session);
     void skip_to_newest(Feed& feed, std::uint64_t max_lag, const std::string& session);
-    /// Why `event` cannot go yet; it stays in the log.
+    [[nodiscard]] static bool is_window_full(const Subscription& subscription, const Feed& feed);
+    /// The next event cannot go yet; it stays in the log.
     [[nodiscard]] bool must_wait(const std::string& id, Subscription& subscription, const Feed& feed);
-    void send(const Subscription& subscription, const EventPage& page, std::size_t index, const std::string& session);
+    void send(const Subscription& subscription, Feed& feed, const EventPage& page, std::size_t index, const std::string& session);
     void take_page(const std::string& id, const std::string& session, Result<EventPage> page);
 
     Core& core_;

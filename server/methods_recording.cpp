@@ -54,8 +54,9 @@ void work(const Call& call, std::function<Result<json>()> job) {
     }
 }
 
-json event_json(const StoredEvent& event) {
-    return {{"seq", event.seq}, {"t_wall", event.t_wall}, {"t_mono_ns", event.t_mono_ns}, {"type", event.type},
+// As a subscription sends it.
+json event_json(const StoredEvent& event, const std::string& session) {
+    return {{"session", session}, {"seq", event.seq}, {"t_wall", event.t_wall}, {"t_mono_ns", event.t_mono_ns}, {"type", event.type},
             {"data", json::parse(event.data_json, nullptr, false)}};
 }
 
@@ -99,7 +100,7 @@ Result<json> describe(const std::filesystem::path& path, bool open) {
     return out;
 }
 
-Result<json> export_jsonl(const Recording& recording) {
+Result<json> export_jsonl(const Recording& recording, const std::string& session) {
     std::string text;
     std::uint64_t next = 1;
     for (;;) {
@@ -108,7 +109,7 @@ Result<json> export_jsonl(const Recording& recording) {
             return json{{"media_type", "application/jsonl"}, {"text", std::move(text)}};
         }
         for (const StoredEvent& event : page) {
-            text += dump_json(event_json(event)) + "\n";
+            text += dump_json(event_json(event, session)) + "\n";
         }
         if (text.size() > kExportBytesMax) {
             return Error{ErrorCode::LimitExceeded, fmt::format("the export passes {} bytes: read it with recording.read", kExportBytesMax)};
@@ -158,7 +159,7 @@ void recording_read(const Call& call) {
         const std::vector<StoredEvent> page = TRY(recording.events(std::max<std::uint64_t>(1, from), count));
         json events = json::array();
         for (const StoredEvent& event : page) {
-            events.push_back(event_json(event));
+            events.push_back(event_json(event, path.stem().string()));
         }
         return json{{"events", std::move(events)}, {"next_seq", page.empty() ? from : page.back().seq + 1}, {"is_end", page.size() < count}};
     });
@@ -204,7 +205,7 @@ void recording_export(const Call& call) {
     work(call, [path = *path, format = call.params.at("format").get<std::string>()]() -> Result<json> {
         const Recording recording = TRY(Recording::open(path));
         if (format == "jsonl") {
-            return export_jsonl(recording);
+            return export_jsonl(recording, path.stem().string());
         }
         std::string html = TRY(render_report_html(recording));
         if (html.size() > kExportBytesMax) {
