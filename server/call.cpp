@@ -16,6 +16,7 @@ struct Reply::State {
     std::stop_source stop;
     std::shared_ptr<State> next; ///< what is cancelled in place of this; ends with the answer
     std::atomic<bool> is_answered = false;
+    std::atomic<bool> is_expired = false;
     std::atomic<OnCancel> on_cancel = OnCancel::AnswerAtOnce;
     std::atomic<OnHangUp> on_hang_up = OnHangUp::GoesOn;
 };
@@ -28,6 +29,9 @@ Reply::Reply(Loop& loop, std::function<void(Outcome)> deliver) : state_(std::mak
 void Reply::give(Outcome outcome) const {
     if (state_->is_answered.exchange(true)) {
         return;
+    }
+    if (state_->is_expired && outcome.error && outcome.error->kind == ErrorKind::Cancelled) {
+        outcome.error = RpcError{ErrorKind::DeadlineExceeded, "stopped at the client's deadline: " + outcome.error->message, ""};
     }
     state_->loop->dispatch([state = state_, outcome = std::move(outcome)]() mutable {
         const auto deliver = std::exchange(state->deliver, nullptr); // what it holds goes with it
@@ -61,6 +65,15 @@ void Reply::cancel() const {
     state_->stop.request_stop();
     if (state_->on_cancel == OnCancel::AnswerAtOnce) {
         fail(RpcError{ErrorKind::Cancelled, "cancelled by the client", ""});
+    }
+}
+
+void Reply::expire() const {
+    state_->is_expired = true;
+    if (state_->next) {
+        Reply(state_->next).expire();
+    } else {
+        cancel();
     }
 }
 

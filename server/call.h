@@ -22,6 +22,7 @@ class Peer;
 struct Outcome {
     std::string result_json;
     std::optional<RpcError> error;
+    bool has_acted = false; ///< it failed after something was done: a request key keeps that, nothing is done again
 };
 
 /// Who answers a request that is cancelled.
@@ -43,12 +44,14 @@ public:
     void fail(const Error& error) const { fail(to_rpc_error(error)); }
     void give(Outcome outcome) const;
 
-    /// Requested when the client cancels.
+    /// Requested when the client cancels, and when its deadline has passed.
     [[nodiscard]] std::stop_token stop() const;
     /// To be called before the handler returns.
     void set_cancelling(OnCancel on_cancel, OnHangUp on_hang_up) const;
     /// The client no longer wants it: asks the handler to stop, and answers with `cancelled` unless the handler will.
     void cancel() const;
+    /// As cancel(); the answer is `deadline_exceeded`.
+    void expire() const;
     void hang_up() const;
     /// From now on cancelling this cancels `other`, whose answer becomes this one's. The loop only.
     void pass_cancelling_to(const Reply& other) const;

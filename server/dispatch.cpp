@@ -8,6 +8,8 @@
 #include "server/peer.h"
 #include "server/schema.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -16,9 +18,42 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kDeadline = "deadline_ms";
+constexpr int kDeadlineMaxMs = 3'600'000;
+
+// In short stretches, so that nothing is kept for long of a call that was answered at once.
+void watch_deadline(Core& core, TimePoint deadline, const Reply& reply) {
+    constexpr Duration kStretch = std::chrono::seconds(1);
+    const TimePoint now = std::chrono::steady_clock::now();
+    core.loop.after(std::min(kStretch, std::max(Duration::zero(), deadline - now)), [&core, deadline, reply] {
+        if (reply.is_answered()) {
+            return;
+        }
+        if (std::chrono::steady_clock::now() < deadline) {
+            watch_deadline(core, deadline, reply);
+        } else {
+            reply.expire();
+        }
+    });
+}
+
+// Any call may say how long its answer is of use.
+std::optional<RpcError> set_deadline(Core& core, const json& params, const Reply& reply) {
+    const auto given = params.find(kDeadline);
+    if (given == params.end()) {
+        return std::nullopt;
+    }
+    if (!given->is_number_integer() || *given < 1 || *given > kDeadlineMaxMs) {
+        return RpcError{ErrorKind::InvalidParams, fmt::format("{} is a whole number from 1 to {}", kDeadline, kDeadlineMaxMs), kDeadline};
+    }
+    watch_deadline(core, std::chrono::steady_clock::now() + std::chrono::milliseconds(given->get<int>()), reply);
+    return std::nullopt;
+}
+
 // Keys are sorted: one text for one meaning.
 std::string body_digest(std::string_view method, json params) {
     params.erase("request_key");
+    params.erase(kDeadline);
     return to_hex(sha256(fmt::format("{}\n{}", method, dump_json(params))));
 }
 
@@ -29,7 +64,8 @@ bool takes_request_key(std::string_view method) {
 
 // What may be tried again under the same key: nothing has been done.
 bool is_forgotten(const Outcome& outcome) {
-    return outcome.error && outcome.error->kind != ErrorKind::Cancelled && outcome.error->kind != ErrorKind::Internal;
+    return outcome.error && !outcome.has_acted && outcome.error->kind != ErrorKind::Cancelled && outcome.error->kind != ErrorKind::DeadlineExceeded &&
+           outcome.error->kind != ErrorKind::Internal;
 }
 
 // With a request key the handler runs only once the key is on the disk, and its answer is kept there.
@@ -81,6 +117,10 @@ void dispatch(Core& core, const std::shared_ptr<Peer>& peer, const std::string& 
         return;
     }
     if (const auto fault = check_params(method->name, *params); fault) {
+        reply.fail(*fault);
+        return;
+    }
+    if (const auto fault = set_deadline(core, *params, reply); fault) {
         reply.fail(*fault);
         return;
     }

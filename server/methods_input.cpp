@@ -36,17 +36,19 @@ Error to_error(const RpcError& error) { return {error_kind_row(error.kind).error
 // The first result that fell short ends a list: what follows was meant for another screen.
 bool is_short(const ManualResult& done) { return done.result.certainty == Certainty::Refused || done.result.certainty == Certainty::Partial; }
 
-Result<json> perform_all(const Job& job, const std::stop_token& stop) {
+// `has_acted`: an event was sent, or was about to be.
+Result<json> perform_all(const Job& job, const std::stop_token& stop, bool& has_acted) {
     PolicyGate gate = TRY(PolicyGate::create(job.session->policy()));
     const ManualContext with{.platform = *job.platform,
                              .clock = *job.clock,
                              .sink = *job.log,
                              .gate = gate,
                              .settle = {.quiet = kQuiet, .deadline = kSettleMax},
-                             .may_go_on = [&job]() -> Result<void> {
+                             .may_go_on = [&job, &has_acted]() -> Result<void> {
                                  if (const auto refused = job.session->may_input(job.lease); refused) {
                                      return to_error(*refused);
                                  }
+                                 has_acted = true;
                                  return {};
                              },
                              .may_approve = job.may_approve};
@@ -69,11 +71,12 @@ void run(const Job& job) {
         job.reply.fail(RpcError{ErrorKind::Cancelled, "cancelled before the first event", ""});
         return;
     }
-    const Result<json> results = perform_all(job, either.get_token());
+    bool has_acted = false;
+    const Result<json> results = perform_all(job, either.get_token(), has_acted);
     if (job.reply.stop().stop_requested()) {
         job.reply.fail(RpcError{ErrorKind::Cancelled, "cancelled; the log says what was sent", ""});
     } else if (!results) {
-        job.reply.fail(results.error());
+        job.reply.give({"", to_rpc_error(results.error()), has_acted});
     } else if (job.is_list) {
         job.reply.ok({{"results", *results}, {"performed", results->size()}});
     } else {
