@@ -66,7 +66,10 @@ void JsonRpcClient::keep(RpcNotification notification) {
 }
 
 Result<JsonRpcClient::Incoming> JsonRpcClient::receive_one(TimePoint deadline, const std::stop_token& stop) {
-    const WebSocketMessage message = TRY(socket_->receive(deadline, stop));
+    WebSocketMessage message = TRY(socket_->receive(deadline, stop));
+    while (!message.is_text) { // a picture of a stream that another user of this socket asked for, or of one just stopped
+        message = TRY(socket_->receive(deadline, stop));
+    }
     const json body = TRY(parse_json(message.bytes, kMessageLimits));
     Incoming incoming;
     try {

@@ -30,7 +30,8 @@ struct RpcNotification {
     std::string params_json; ///< one JSON object
 };
 
-/// One thread at a time. Calls are answered in any order; one is under way at a time.
+/// One thread at a time. Calls are answered in any order; one is under way at a time. Binary messages are passed over: who wants
+/// the pictures of a stream reads the socket itself.
 class JsonRpcClient {
 public:
     explicit JsonRpcClient(std::unique_ptr<WebSocketClient> socket);
