@@ -8,7 +8,7 @@ the rig sees successes: the same attacks against a careless server must all succ
 
 Usage: browser_attacks.py HANDEYED. Exit code 77: Chromium is not installed.
 """
-import hashlib
+import http.client
 import http.server
 import json
 import os
@@ -160,28 +160,20 @@ class Daemon:
                 break
         threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
 
-    def ask(self):
-        """A hash of what a page might have changed, asked for over the Unix socket."""
-        s = socket.socket(socket.AF_UNIX)
-        s.connect(self.unix)
-        s.sendall(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += s.recv(4096)
-        for number, (method, params) in enumerate([("connection.identify", {"protocol": 1, "client": "state"}),
-                                                   ("connection.info", {}), ("session.list", {})]):
-            text = json.dumps({"jsonrpc": "2.0", "id": f"q{number}", "method": method, "params": params}).encode()
-            length = bytes([0x80 | len(text)]) if len(text) < 126 else bytes([0xFE]) + len(text).to_bytes(2, "big")
-            s.sendall(b"\x81" + length + b"\0\0\0\0" + text)
-            while f'"id":"q{number}"'.encode() not in data:
-                piece = s.recv(65536)
-                if not piece:
-                    raise SystemExit("the daemon hung up")
-                data += piece
-        s.close()
-        answer = data[data.index(b'"id":"q1"') - 40:]
-        return hashlib.sha256(answer[answer.index(b"{"):]).hexdigest()
+    def post(self, method):
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.unix)
+        connection.request("POST", f"/v1/{method}", "{}", {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
+
+    def state(self):
+        """What a page might have changed, asked for over the Unix socket. The model comes and goes by itself."""
+        info = self.post("connection/info")
+        del info["engine"]
+        return {"info": info, "sessions": self.post("session/list"), "recordings": self.post("recording/list")}
 
 
 def main():
@@ -203,15 +195,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(sys.argv[1], folder)
         try:
-            before = daemon.ask()
+            before = daemon.state()
             for host in ("attacker.test", "127.0.0.1", "localhost"):
                 report = run_page(chromium, host, daemon.port)
                 for name, result in report.items():
                     if result.startswith("OPEN"):
                         failures.append(f"{host}: {name}: {result}")
                 print(f"{host}: {len(report)} attempts, {sum(r.startswith('OPEN') for r in report.values())} succeeded")
-            if daemon.ask() != before:
-                failures.append("the daemon's state has changed")
+            if (after := daemon.state()) != before:
+                failures.append(f"the daemon's state has changed from {before} to {after}")
         finally:
             daemon.process.terminate()
             daemon.process.wait()
