@@ -103,7 +103,10 @@ Result<void> Server::listen() {
         tls_ = TRY(TlsGate::open(core_->options.tls, core_->options.identify_timeout));
     }
     for (const Endpoint& endpoint : core_->options.listen) {
-        const bool is_beyond = endpoint.unix_path.empty() && !is_loopback(endpoint) && tls_;
+        const bool is_beyond = endpoint.unix_path.empty() && (endpoint.is_tls || !is_loopback(endpoint)) && tls_;
+        if (endpoint.is_tls && !tls_) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a certificate and its key", to_string(endpoint))};
+        }
         ListenSocket socket = TRY(ListenSocket::open(endpoint, is_beyond ? ListenSocket::Reach::Anywhere : ListenSocket::Reach::ThisMachine));
         if (socket.port() && core_->options.token.empty()) {
             return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a token", to_string(endpoint))};

@@ -6,7 +6,6 @@
 #include <array>
 
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/ssl/impl/src.hpp> // its bodies are compiled here, once
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <sys/socket.h>

@@ -24,7 +24,7 @@ std::string list_text(const json& result) {
 
 Runner declare_approve(CLI::App& app) {
     struct Options {
-        std::shared_ptr<std::string> daemon;
+        std::shared_ptr<DaemonAddress> daemon;
         std::string id = "list";
         std::string answer;
         std::string note;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "server/listen_socket.h"
 
 #include <cstdlib>
 
@@ -15,39 +16,63 @@ namespace {
 
 constexpr Duration kCallDeadline = std::chrono::minutes(11); // task.wait may take ten
 
+constexpr std::size_t kTokenBytesMax = 4096;
+
+std::string given_or(const std::string& given, const char* variable) {
+    const char* const set = given.empty() ? std::getenv(variable) : nullptr;
+    return set != nullptr ? set : given;
+}
+
 TimePoint deadline() { return SystemClock().now() + kCallDeadline; }
 
 } // namespace
 
-std::shared_ptr<std::string> add_daemon_option(CLI::App& app) {
-    auto daemon = std::make_shared<std::string>();
-    app.add_option("--daemon", *daemon, "unix:PATH or HOST:PORT (default: this user's handeyed)");
+void add_daemon_options(CLI::App& app, DaemonAddress& daemon) {
+    const char* const group = "Daemon";
+    app.add_option("--daemon", daemon.text, "unix:PATH, HOST:PORT or tls:HOST:PORT (default: this user's handeyed)")->group(group);
+    app.add_option("--token-file", daemon.token_file, "Holds the token for TCP (default: $HANDEYE_TOKEN, else this user's own)")->group(group);
+    app.add_option("--ca", daemon.ca, "PEM file of who may vouch for the daemon's certificate (default: $HANDEYE_CA, else the system's)")->group(group);
+    app.add_option("--cert", daemon.cert, "PEM file: our certificate, for a daemon that asks for one (default: $HANDEYE_CERT)")->group(group);
+    app.add_option("--key", daemon.key, "PEM file: its key (default: $HANDEYE_KEY)")->group(group);
+}
+
+std::shared_ptr<DaemonAddress> add_daemon_option(CLI::App& app) {
+    auto daemon = std::make_shared<DaemonAddress>();
+    add_daemon_options(app, *daemon);
     return daemon;
 }
 
-Result<std::unique_ptr<WebSocketClient>> connect_socket(const std::string& daemon, const std::stop_token& stop) {
+Result<std::unique_ptr<WebSocketClient>> connect_socket(const DaemonAddress& daemon, const std::stop_token& stop) {
     Endpoint endpoint;
-    if (daemon.empty()) {
+    if (daemon.text.empty()) {
         endpoint.unix_path = runtime_dir() / "handeyed.sock";
     } else {
-        endpoint = TRY(parse_endpoint(daemon));
+        endpoint = TRY(parse_endpoint(daemon.text));
     }
-    return WebSocketClient::connect(endpoint, {}, stop);
+    WebSocketOptions options;
+    options.tls = {.ca_file = given_or(daemon.ca, "HANDEYE_CA"), .cert = given_or(daemon.cert, "HANDEYE_CERT"), .key = given_or(daemon.key, "HANDEYE_KEY")};
+    if (options.tls.cert.empty() != options.tls.key.empty()) {
+        return Error{ErrorCode::InvalidArgument, "--cert and --key go together"};
+    }
+    // The token never leaves this machine in the clear.
+    endpoint.is_tls = endpoint.is_tls || (endpoint.unix_path.empty() && !is_loopback(endpoint));
+    return WebSocketClient::connect(endpoint, options, stop);
 }
 
-std::string daemon_token(const std::string& daemon) {
-    if (daemon.empty() || daemon.starts_with("unix:")) {
+std::string daemon_token(const DaemonAddress& daemon) {
+    if (daemon.text.empty() || daemon.text.starts_with("unix:")) {
         return {};
     }
-    if (const char* const token = std::getenv("HANDEYE_TOKEN"); token != nullptr) {
+    if (const char* const token = std::getenv("HANDEYE_TOKEN"); token != nullptr && daemon.token_file.empty()) {
         return token;
     }
-    std::string token = read_file(config_dir() / "token", 4096).value_or("");
+    const std::filesystem::path file = daemon.token_file.empty() ? config_dir() / "token" : std::filesystem::path(daemon.token_file);
+    std::string token = read_file(file, kTokenBytesMax).value_or("");
     token.erase(token.find_last_not_of(" \n") + 1);
     return token;
 }
 
-Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const std::string& daemon, const std::string& client, const Context& context) {
+Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const DaemonAddress& daemon, const std::string& client, const Context& context) {
     std::unique_ptr<WebSocketClient> socket = TRY(connect_socket(daemon, context.stop).with_context("is handeyed running?"));
     auto rpc = std::make_unique<JsonRpcClient>(std::move(socket));
     TRY(rpc->identify(client, daemon_token(daemon), deadline(), context.stop));
@@ -59,7 +84,7 @@ Result<nlohmann::json> ask(JsonRpcClient& client, const std::string& method, con
     return parse_json(text, {.bytes_max = 64U << 20U, .depth_max = 128});
 }
 
-Result<int> ask_and_print(const std::string& daemon, const std::string& method, const nlohmann::json& params, const Context& context,
+Result<int> ask_and_print(const DaemonAddress& daemon, const std::string& method, const nlohmann::json& params, const Context& context,
                           const std::function<std::string(const nlohmann::json&)>& to_text) {
     const std::unique_ptr<JsonRpcClient> client = TRY(connect_daemon(daemon, "handeye", context));
     const nlohmann::json result = TRY(ask(*client, method, params, context));

@@ -58,7 +58,7 @@ Result<int> follow(JsonRpcClient& client, const std::string& session, std::uint6
 
 Runner declare_events(CLI::App& app) {
     struct Options {
-        std::shared_ptr<std::string> daemon;
+        std::shared_ptr<DaemonAddress> daemon;
         std::string session;
         std::uint64_t from = 1;
         bool follow = false;

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 Runner declare_lease(CLI::App& app) {
     struct Options {
-        std::shared_ptr<std::string> daemon;
+        std::shared_ptr<DaemonAddress> daemon;
         std::string session;
         std::string lease;
         std::string mode = "human";

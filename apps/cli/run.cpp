@@ -33,7 +33,7 @@ struct RunOptions {
     std::string surface = "desktop";
     std::string prompt;
     std::string prompts_dir;
-    std::string daemon;
+    DaemonAddress daemon;
     bool in_process = false;
     int max_steps = 50;
     double max_seconds = 3600;
@@ -161,7 +161,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
-    app.add_option("--daemon", options.daemon, "Run in this daemon: unix:PATH or HOST:PORT (default: the user's own, if it runs)");
+    add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
     const char* const limits = "Limits";
     app.add_option("--max-steps", options.max_steps, "Steps at most")->check(CLI::Range(1, 100000))->capture_default_str()->group(limits);
@@ -191,7 +191,7 @@ Runner declare_run(CLI::App& app) {
         TRY(check_goal(options->goal));
         const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
         const bool is_local = local != kLocalOptions.end();
-        if (is_local && !options->daemon.empty()) {
+        if (is_local && !options->daemon.text.empty()) {
             return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own", *local)};
         }
         if (!is_local) {

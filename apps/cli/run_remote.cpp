@@ -141,7 +141,7 @@ private:
 
 Result<std::optional<int>> run_in_daemon(const RemoteTask& task, const Context& context) {
     Result<std::unique_ptr<WebSocketClient>> socket = connect_socket(task.daemon, context.stop);
-    if (!socket && task.daemon.empty() && socket.error().code == ErrorCode::Unavailable) {
+    if (!socket && task.daemon.text.empty() && socket.error().code == ErrorCode::Unavailable) {
         return std::optional<int>(); // nobody listens on the user's own socket: the caller runs the task itself
     }
     if (!socket) {

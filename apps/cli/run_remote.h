@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agent/session.h"
-#include "apps/cli/command.h"
+#include "apps/cli/daemon_call.h"
 #include "apps/target.h"
 #include "base/result.h"
 
@@ -13,7 +13,7 @@
 namespace handeye::cli {
 
 struct RemoteTask {
-    std::string daemon; ///< "unix:PATH", "HOST:PORT"; empty: the user's own socket, if a daemon listens there
+    DaemonAddress daemon; ///< its text empty: the user's own socket, if a daemon listens there
     TargetSpec target;
     std::string goal;
     SessionOptions session; ///< budget, policy, surface, sampling

@@ -44,7 +44,7 @@ std::string list_text(const json& result) {
 }
 
 // The daemon answers after ten minutes at most; waiting goes on until the task has ended.
-Result<int> wait(const std::string& daemon, const std::string& id, const Context& context) {
+Result<int> wait(const DaemonAddress& daemon, const std::string& id, const Context& context) {
     constexpr int kWaitMs = 600'000;
     const std::unique_ptr<JsonRpcClient> client = TRY(connect_daemon(daemon, "handeye", context));
     json task;
@@ -63,7 +63,7 @@ Result<int> wait(const std::string& daemon, const std::string& id, const Context
 
 Runner declare_task(CLI::App& app) {
     struct Options {
-        std::shared_ptr<std::string> daemon;
+        std::shared_ptr<DaemonAddress> daemon;
         std::string id;
         std::string note;
         std::array<CLI::App*, kCommands.size()> commands{};

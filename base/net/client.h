@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // WebSocket client over a Unix socket or TCP, for whoever speaks to a daemon, a browser or a remote model.
-// Plain text only: nothing here speaks TLS yet. A thread inside answers pings and reads ahead, so a client that is busy
-// elsewhere stays connected; what it read ahead is bounded, and then the sender has to wait.
+// TLS where the endpoint says so. A thread inside answers pings and reads ahead, so a client that is busy elsewhere stays
+// connected; what it read ahead is bounded, and then the sender has to wait.
 #pragma once
 
 #include "base/clock.h"
@@ -24,11 +24,20 @@ struct Endpoint {
     std::filesystem::path unix_path;
     std::string host; ///< a name or an address, IPv6 without brackets
     std::uint16_t port = 0;
+    bool is_tls = false; ///< TCP through TLS
 };
-/// "unix:PATH", "HOST:PORT" or "[IPV6]:PORT". InvalidArgument shows what was given and the forms.
+/// "unix:PATH", "HOST:PORT" or "[IPV6]:PORT", the last two with "tls:" before them for TLS. InvalidArgument shows what was given
+/// and the forms.
 Result<Endpoint> parse_endpoint(std::string_view text);
 /// The form that parse_endpoint() reads.
 std::string to_string(const Endpoint& endpoint);
+
+/// PEM files of a TLS client.
+struct TlsOptions {
+    std::filesystem::path ca_file; ///< authorities that may vouch for the server; empty: the system's
+    std::filesystem::path cert;    ///< shown to a server that asks for one; empty: none
+    std::filesystem::path key;
+};
 
 struct WebSocketOptions {
     std::string target = "/ws";                              ///< path of the upgrade request
@@ -36,6 +45,7 @@ struct WebSocketOptions {
     Duration connect_timeout = std::chrono::seconds(5);      ///< socket and handshake together
     std::size_t message_bytes_max = 16U << 20U;              ///< a longer message ends the connection with 1009
     std::size_t inbox_bytes_max = 16U << 20U;                ///< read ahead and not yet received; one message more may be
+    TlsOptions tls;                                          ///< for an endpoint with is_tls
 };
 
 struct WebSocketMessage {

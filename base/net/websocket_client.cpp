@@ -2,6 +2,7 @@
 // The WebSocket client: one io_context and one thread per connection; callers talk to it through two bounded queues.
 #include "base/net/beast_types.h"
 #include "base/net/client.h"
+#include "base/net/dial.h"
 
 #include <condition_variable>
 #include <deque>
@@ -9,7 +10,6 @@
 #include <optional>
 #include <thread>
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <fmt/format.h>
 
@@ -38,9 +38,6 @@ public:
     }
 
 private:
-    Result<void> wait_for(std::optional<error_code>& done, TimePoint deadline, const std::stop_token& stop,
-                          std::string_view what);
-    Result<void> connect_socket(const Endpoint& endpoint, TimePoint deadline, const std::stop_token& stop);
     void finish();
     // On the io thread.
     void read_next();
@@ -53,7 +50,6 @@ private:
     WebSocketStream stream_;
     asio::steady_timer timer_;
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_; // until ended(): reading may pause
-    std::optional<asio::ip::tcp::resolver> resolver_;
     beast::flat_buffer buffer_;
     std::deque<std::shared_ptr<Outgoing>> outbox_; // io thread only
     bool is_reading_ = false;                      // io thread only
@@ -69,74 +65,10 @@ private:
     std::thread thread_;
 };
 
-// Runs the context on the caller's thread until `done` is set; used before the connection has a thread of its own.
-Result<void> Client::wait_for(std::optional<error_code>& done, TimePoint deadline, const std::stop_token& stop,
-                              std::string_view what) {
-    const auto give_up = [this] {
-        asio::post(io_, [this] {
-            if (resolver_) {
-                resolver_->cancel();
-            }
-            error_code ignored;
-            beast::get_lowest_layer(stream_).socket().close(ignored);
-        });
-    };
-    const std::stop_callback on_stop(stop, give_up);
-    bool is_late = false;
-    io_.restart();
-    while (!done) {
-        if (is_late) {
-            io_.run_one();
-        } else if (io_.run_one_until(deadline) == 0 && !done) {
-            is_late = true;
-            io_.restart();
-            give_up();
-        }
-    }
-    if (!*done) {
-        return {};
-    }
-    if (stop.stop_requested()) {
-        return Error{ErrorCode::Cancelled, fmt::format("{}: stopped", what)};
-    }
-    if (is_late) {
-        return Error{ErrorCode::DeadlineExceeded,
-                     fmt::format("{}: no answer within {} ms", what,
-                                 std::chrono::floor<std::chrono::milliseconds>(options_.connect_timeout).count())};
-    }
-    return Error{ErrorCode::Unavailable, fmt::format("{}: {}", what, done->message())};
-}
-
-Result<void> Client::connect_socket(const Endpoint& endpoint, TimePoint deadline, const std::stop_token& stop) {
-    const std::string what = "cannot connect to " + to_string(endpoint);
-    std::optional<error_code> done;
-    AnySocket& socket = beast::get_lowest_layer(stream_).socket();
-    if (!endpoint.unix_path.empty()) {
-        socket.async_connect(asio::local::stream_protocol::endpoint(endpoint.unix_path.string()),
-                             [&](error_code ec) { done = ec; });
-        return wait_for(done, deadline, stop, what);
-    }
-    resolver_.emplace(io_);
-    std::vector<AnySocket::endpoint_type> found;
-    resolver_->async_resolve(endpoint.host, std::to_string(endpoint.port), asio::ip::resolver_base::numeric_service,
-                             [&](error_code ec, const asio::ip::tcp::resolver::results_type& results) {
-                                 for (const auto& result : results) {
-                                     found.emplace_back(result.endpoint());
-                                 }
-                                 done = ec;
-                             });
-    TRY(wait_for(done, deadline, stop, what));
-    done.reset();
-    asio::async_connect(socket, found, [&](error_code ec, const AnySocket::endpoint_type&) { done = ec; });
-    TRY(wait_for(done, deadline, stop, what));
-    error_code ignored;
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    return {};
-}
-
 Result<void> Client::open(const Endpoint& endpoint, const std::stop_token& stop) {
-    const TimePoint deadline = std::chrono::steady_clock::now() + options_.connect_timeout;
-    TRY(connect_socket(endpoint, deadline, stop));
+    const Patience patience{std::chrono::steady_clock::now() + options_.connect_timeout, options_.connect_timeout, stop};
+    AnySocket& socket = beast::get_lowest_layer(stream_).socket();
+    socket = TRY(dial(io_, endpoint, options_.tls, patience));
     stream_.set_option(websocket::stream_base::timeout{std::chrono::seconds(30), websocket::stream_base::none(), false});
     stream_.set_option(websocket::stream_base::decorator([this](websocket::request_type& request) {
         for (const auto& [name, value] : options_.headers) {
@@ -146,12 +78,18 @@ Result<void> Client::open(const Endpoint& endpoint, const std::stop_token& stop)
     stream_.read_message_max(options_.message_bytes_max);
     std::string authority = "localhost";
     if (endpoint.unix_path.empty()) {
-        authority = to_string(endpoint);
+        Endpoint plain = endpoint;
+        plain.is_tls = false;
+        authority = to_string(plain);
     }
     std::optional<error_code> done;
     websocket::response_type response;
     stream_.async_handshake(response, authority, options_.target, [&](error_code ec) { done = ec; });
-    if (auto answered = wait_for(done, deadline, stop, to_string(endpoint)); !answered) {
+    const auto give_up = [&socket] {
+        error_code ignored;
+        socket.close(ignored);
+    };
+    if (auto answered = run_until(io_, done, patience, give_up, to_string(endpoint)); !answered) {
         Error error = std::move(answered).error();
         if (*done == websocket::error::upgrade_declined) {
             error.message = fmt::format("{} answered {} {} to the WebSocket upgrade", to_string(endpoint),
