@@ -15,16 +15,20 @@
 
 namespace handeye {
 
+/// Whether a checkpoint's files are compared with the SHA-256 sums beside them. What was compared once is not read again.
+enum class Checksums { Verify, Skip };
+
 struct EngineOptions {
     std::filesystem::path model_dir; ///< config.json, *.safetensors, tokenizer.json, ...
     int threads = 0;                 ///< 0: one per core
     int context_tokens = 0;          ///< KV cache size; 0: the model's own limit or what a step needs, whichever is less
+    Checksums checksums = Checksums::Verify;
     /// Loading stages ("weights 45 %"), for a person who waits.
     std::function<void(std::string_view stage, double share)> on_progress;
 };
 
 /// Maps the weights (no copy) and checks every tensor's name, shape and bounds before it is used.
-/// Errors name the file, the tensor or the key, the value and what was expected.
+/// Errors name the file, the tensor or the key, the value and what was expected; so does ParseFailed for a wrong checksum.
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options);
 
 /// One case of a goldens folder; unset: the case has no such expectation.

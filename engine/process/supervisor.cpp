@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/process/channel.h"
 #include "engine/process/child.h"
+#include "engine/weights/checksums.h"
 
 #include <algorithm>
 #include <array>
@@ -32,6 +33,14 @@ constexpr JsonLimits kHeadLimits{.bytes_max = wire::kFromWorker.head_bytes_max, 
 constexpr Duration kLookInterval = std::chrono::milliseconds(500);
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
+
+// On this side of the sandbox, where the cache can be written.
+Result<void> compare_checksums(const EngineOptions& engine) {
+    if (engine.checksums == Checksums::Verify) {
+        TRY(verify_checksums(engine.model_dir, checksum_cache(), engine.on_progress));
+    }
+    return {};
+}
 
 class Supervisor final : public EngineProcess {
 public:
@@ -127,6 +136,12 @@ void Supervisor::run() {
 }
 
 void Supervisor::serve_one_worker() {
+    if (is_opened_) { // the files may be others by now; open_engine_process() has compared them before the first start
+        if (const auto same = compare_checksums(options_.engine); !same) {
+            on_lost(same.error().message);
+            return;
+        }
+    }
     auto child = Child::start(options_.program);
     if (!child) {
         on_lost(child.error().message);
@@ -383,6 +398,7 @@ Result<std::unique_ptr<EngineProcess>> open_engine_process(const EngineProcessOp
     if (::access(filled.program.c_str(), X_OK) != 0) {
         return Error{ErrorCode::NotFound, fmt::format("{} is not there or cannot be run", filled.program.string())};
     }
+    TRY(compare_checksums(filled.engine));
     auto supervisor = std::make_unique<Supervisor>(std::move(filled));
     TRY(supervisor->open());
     return std::unique_ptr<EngineProcess>(std::move(supervisor));

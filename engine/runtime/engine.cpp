@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "engine/runtime/engine_core.h"
 #include "engine/runtime/generation.h"
+#include "engine/weights/checksums.h"
 
 #include <atomic>
 #include <new>
@@ -68,6 +69,9 @@ std::string folder_name(const fs::path& dir) {
 } // namespace
 
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
+    if (options.checksums == Checksums::Verify) {
+        TRY(verify_checksums(options.model_dir, checksum_cache(), options.on_progress));
+    }
     std::unique_ptr<EngineCore> core = TRY(EngineCore::open(options));
     const std::string fallback = core->model().default_prompt;
     // Apart from the initialiser below: GCC 12 leaks the members before a TRY that returns.
