@@ -40,7 +40,7 @@ protected:
         notify_ = std::make_unique<testing::NotifySocket>((folder() / "notify").string());
         daemon_ = std::make_unique<Process>(std::vector<std::string>{bin / "handeyed", "--model", model}, environment);
         ASSERT_TRUE(notify_->wait_for("READY=1"));
-        auto socket = WebSocketClient::connect({.unix_path = folder() / "run" / "handeye" / "handeyed.sock"}, {});
+        auto socket = WebSocketClient::connect({.unix_path = folder() / "run" / "handeye" / "handeyed.sock"}, {.connect_timeout = std::chrono::seconds(60)});
         ASSERT_TRUE(socket) << socket.error().message;
         client_ = std::make_unique<JsonRpcClient>(std::move(*socket));
         ASSERT_TRUE(client_->identify("a test", "", testing::soon()));
@@ -126,7 +126,7 @@ protected:
 };
 
 TEST_F(DaemonAuthority, TheHotKeyEndsTheTaskAndNothingIsHeld) {
-    start();
+    ASSERT_NO_FATAL_FAILURE(start());
     std::vector<Duration> took;
     for (int round = 0, rounds = count_of(100, 5); round < rounds; ++round) {
         const std::string task = start_dragging();
@@ -144,7 +144,7 @@ TEST_F(DaemonAuthority, TheHotKeyEndsTheTaskAndNothingIsHeld) {
 }
 
 TEST_F(DaemonAuthority, AnotherHandHoldsTheAgentWithinAHundredMilliseconds) {
-    start();
+    ASSERT_NO_FATAL_FAILURE(start());
     std::vector<Duration> took;
     for (int round = 0, rounds = count_of(50, 3); round < rounds; ++round) {
         const std::string task = start_dragging();
