@@ -20,7 +20,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 21> kCommands{{
+constexpr std::array<CommandRow, 22> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -34,6 +34,7 @@ constexpr std::array<CommandRow, 21> kCommands{{
     {"engine", "The daemon's model", declare_engine, kDaemon},
     {"stop", "Stop everything and let go of all keys", declare_stop, kDaemon},
     {"reset-stop", "Let tasks start again", declare_reset_stop, kDaemon},
+    {"token", "Tokens with scopes and an end, for the daemon's TCP addresses", declare_token, kDaemon},
     {"mcp", "Serve the daemon's tools to an MCP client on stdin and stdout", declare_mcp, kDaemon},
     {"report", "Write a recording as one HTML page", declare_report, kRecordings},
     {"verify", "Check that nobody changed a recording", declare_verify, kRecordings},

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/daemon_config.h"
 
+#include "actions/keys.h"
 #include "agent/policy.h"
 #include "base/json.h"
+#include "base/net/http_client.h"
 
 #include <algorithm>
 #include <functional>
@@ -22,6 +24,7 @@ using nlohmann::json;
 constexpr int kThreadsMax = 1024;
 constexpr std::size_t kTypoDistanceMax = 3;
 constexpr int kDepthMax = 16;
+constexpr std::int64_t kExpirySecondsMax = 86'400;
 
 /// One place in the file, for messages.
 struct At {
@@ -121,6 +124,30 @@ Result<void> take_policy(const At& at, DaemonOptions& options) {
     return {};
 }
 
+Result<void> take_webhook(const At& at, DaemonOptions& options) {
+    const std::string text = TRY(text_at(at));
+    if (const auto url = parse_http_url(text); !url) { // its text stays out of the message: it may hold a secret
+        return at.error(at.key + " must be an http: or https: URL without user and password");
+    }
+    options.approvals.webhook = text;
+    return {};
+}
+
+// A single ordinary key would stop everything at each letter that is typed.
+Result<void> take_hot_key(const At& at, DaemonOptions& options) {
+    const std::string text = TRY(text_at(at));
+    if (text == "none") {
+        options.hot_key.clear();
+        return {};
+    }
+    const auto chord = parse_chord(text);
+    if (!chord || text.find('+') == std::string::npos) {
+        return at.error(fmt::format("hot_key is \"{}\", it must be a chord such as ctrl+alt+escape, or none", text));
+    }
+    options.hot_key = text;
+    return {};
+}
+
 using Take = std::function<Result<void>(const At& at, DaemonOptions& options)>;
 
 template <class Member>
@@ -152,6 +179,29 @@ const std::map<std::string, Take>& table() {
         {"model", text_into(&DaemonOptions::model)},
         {"sessions_dir", text_into(&DaemonOptions::sessions_dir)},
         {"policy", take_policy},
+        {"hot_key", take_hot_key},
+        {"device", [](const At& at, DaemonOptions&) -> Result<void> { // one choice under two names until there is a second device
+             TRY(choice_at<bool>(at, {{"auto", true}, {"cpu", true}}));
+             return {};
+         }},
+        {"checksums", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.skips_checksums = TRY(choice_at<bool>(at, {{"verify", false}, {"skip", true}}));
+             return {};
+         }},
+        {"approvals.notify", [](const At& at, DaemonOptions& options) -> Result<void> {
+             using Notify = ApprovalSettings::Notify;
+             options.approvals.notify = TRY(choice_at<Notify>(at, {{"desktop", Notify::Desktop}, {"none", Notify::None}}));
+             return {};
+         }},
+        {"approvals.webhook", take_webhook},
+        {"approvals.webhook_ca", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.approvals.webhook_ca = TRY(text_at(at));
+             return {};
+         }},
+        {"approvals.expiry_s", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.approvals.expiry = std::chrono::seconds(TRY(number_at(at, 1, kExpirySecondsMax)));
+             return {};
+         }},
         {"threads", [](const At& at, DaemonOptions& options) -> Result<void> {
              options.threads = static_cast<int>(TRY(number_at(at, 0, kThreadsMax)));
              return {};
@@ -227,7 +277,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

@@ -2,6 +2,7 @@
 // `handeyed`: wires platforms, engine and control server together, and turns signals into their orderly end.
 #include "apps/daemon_model.h"
 #include "apps/daemon_options.h"
+#include "apps/daemon_reload.h"
 #include "apps/target.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -33,43 +34,6 @@ sigset_t handled_signals() {
         sigaddset(&set, number);
     }
     return set;
-}
-
-Result<void> apply_log(const DaemonOptions& options) {
-    log::set_level(options.log_level);
-    log::set_format(options.log_format);
-    return log::set_file(options.log_file);
-}
-
-ControlServerOptions server_options(const DaemonOptions& options) {
-    const DaemonLimits& limits = options.limits;
-    return {.listen = options.listen,
-            .tls = {options.tls_cert, options.tls_key, options.tls_client_ca},
-            .sessions_dir = options.sessions_dir,
-            .message_bytes_max = limits.message_bytes,
-            .connections_max = limits.connections,
-            .unidentified_max = limits.unidentified,
-            .sessions_max = limits.sessions,
-            .identify_timeout = limits.identify_timeout,
-            .idle_timeout = limits.idle_timeout,
-            .write_timeout = limits.write_timeout,
-            .queue_bytes_max = limits.queue_bytes};
-}
-
-// The whole file is read before any of it counts; a file with a mistake changes nothing.
-void reload(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& running) {
-    const auto since_boot = std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().now().time_since_epoch()).count();
-    (void)notify.send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", since_boot));
-    const auto fresh = reload_daemon_config(running);
-    const auto applied = fresh ? apply_log(*fresh) : Result<void>(fresh.error());
-    if (!applied) {
-        log::error("daemon", "the configuration stays as it was: " + applied.error().message);
-        (void)notify.send("READY=1\nSTATUS=the configuration stays as it was: " + applied.error().message);
-        return;
-    }
-    server.set_limits(server_options(*fresh));
-    log::info("daemon", "the configuration was read again: limits and log are in force, the other keys count at the next start");
-    (void)notify.send("READY=1\nSTATUS=the configuration was read again");
 }
 
 // The signal that ends the program; the others are served here.
@@ -106,31 +70,18 @@ void allow_many_descriptors() {
     }
 }
 
-Result<std::string> token_for(const DaemonOptions& options) {
-    for (const Endpoint& endpoint : options.listen) {
-        if (endpoint.unix_path.empty()) {
-            if (options.token_file == config_dir() / "token") {
-                TRY(make_private_dir(config_dir()));
-            }
-            return read_or_make_token(options.token_file);
-        }
-    }
-    return std::string(); // only the Unix socket: the kernel says who comes
-}
-
-Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify) {
+Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify, ApprovalNotices& notices) {
     ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
-    wanted.tokens_file = config_dir() / "tokens.json";
     if (const auto interval = watchdog_interval(); interval) {
         wanted.tick = *interval;
         wanted.on_tick = [&notify] { (void)notify.send("WATCHDOG=1"); };
     }
     ControlServices services;
     services.clock = &clock;
-    if (!options.policy_json.empty()) {
-        services.session_defaults.policy = TRY(policy_from_json(options.policy_json));
-    }
+    services.session_defaults = TRY(session_defaults(options));
+    services.kill_chord = options.hot_key;
+    services.on_approval = [&notices](const ApprovalNotice& notice) { notices.hear(notice); };
     services.open_platform = [&clock](const std::string& platform, const std::string& target_json,
                                       std::stop_token stop) -> Result<std::unique_ptr<Platform>> {
         const TargetSpec spec = TRY(target_from_json(platform, target_json));
@@ -157,12 +108,15 @@ int run(int argc, char** argv) {
 
     SystemClock clock;
     const ServiceNotify notify = ServiceNotify::from_environment();
-    auto server = start_server(options, clock, notify);
+    ApprovalNotices notices(clock); // before the server, whose sessions tell it
+    notices.configure(options.approvals);
+    auto server = start_server(options, clock, notify, notices);
     if (!server) {
         fmt::print(stderr, "handeyed: {}\n", server.error().message);
         return daemon_exit_code(server.error());
     }
-    DaemonModel model(**server, notify, options.model, options.threads);
+    notices.set_server(server->get());
+    DaemonModel model(**server, notify, options);
     (void)notify.send("READY=1");
     for (const Endpoint& endpoint : options.listen) {
         Endpoint shown = endpoint;
@@ -170,10 +124,12 @@ int run(int argc, char** argv) {
         fmt::print(stderr, "handeyed: listening on {}\n", to_string(shown));
     }
 
-    const int number = serve_signals(**server, signals, [&] { reload(**server, notify, options); });
+    RunningDaemon running{**server, notices, notify, options, options};
+    const int number = serve_signals(**server, signals, [&] { reload_daemon(running); });
     watch_for_second_signal(signals);
     (void)notify.send("STOPPING=1");
     log::info("daemon", fmt::format("ending after signal {}", number));
+    notices.set_server(nullptr);
     model.forget_server();
     server->reset();
     if (model.is_loading()) {

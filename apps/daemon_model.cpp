@@ -8,10 +8,10 @@
 
 namespace handeye {
 
-DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, std::string model, int threads)
+DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options)
     : server_(&server), notify_(notify) {
     server.set_model_loading("starting");
-    thread_ = std::thread([this, model = std::move(model), threads] { load(model, threads); });
+    thread_ = std::thread([this, options] { load(options); });
 }
 
 DaemonModel::~DaemonModel() {
@@ -29,14 +29,14 @@ bool DaemonModel::is_loading() const {
     return is_loading_;
 }
 
-void DaemonModel::load(const std::string& model, int threads) {
-    const auto folder = find_model(model);
+void DaemonModel::load(const DaemonOptions& told) {
+    const auto folder = find_model(told.model);
     if (!folder) {
         finish(folder.error());
         return;
     }
     EngineProcessOptions options;
-    options.engine = {.model_dir = *folder, .threads = threads};
+    options.engine = {.model_dir = *folder, .threads = told.threads, .checksums = told.skips_checksums ? Checksums::Skip : Checksums::Verify};
     options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
     options.on_event = [this](const EngineEvent& event) { hear(event); };
     finish(open_engine_process(options));

@@ -2,6 +2,7 @@
 // Loads the model, in a process of its own, beside the running server: sockets answer from the first moment.
 #pragma once
 
+#include "apps/daemon_options.h"
 #include "engine/engine_process.h"
 #include "server/control_server.h"
 #include "server/service_notify.h"
@@ -16,7 +17,7 @@ namespace handeye {
 class DaemonModel {
 public:
     /// Tells `server` and `notify` how loading goes, until forget_server().
-    DaemonModel(ControlServer& server, const ServiceNotify& notify, std::string model, int threads);
+    DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options);
     /// Waits for a load under way: see is_loading().
     ~DaemonModel();
 
@@ -25,7 +26,7 @@ public:
     [[nodiscard]] bool is_loading() const;
 
 private:
-    void load(const std::string& model, int threads);
+    void load(const DaemonOptions& told);
     void say_loading(std::string_view stage, double share);
     void finish(Result<std::unique_ptr<EngineProcess>> opened);
     void hear(const EngineEvent& event);

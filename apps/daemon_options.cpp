@@ -4,6 +4,7 @@
 #include "apps/daemon_config.h"
 #include "base/file.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +14,7 @@ namespace handeye {
 namespace {
 
 constexpr int kThreadsMax = 1024;
+
 void fill_defaults(DaemonOptions& options) {
     if (options.listen.empty()) {
         options.listen.push_back({.unix_path = runtime_dir() / "handeyed.sock"});
@@ -38,14 +40,45 @@ Result<DaemonOptions> read_config(const std::string& named) {
     return parse_daemon_config(*text, path.string());
 }
 
+void put_over(const CommandLine& said, DaemonOptions& options) {
+    options.listen = said.listen.empty() ? std::move(options.listen) : said.listen;
+    options.token_file = said.token_file.empty() ? options.token_file : std::filesystem::path(said.token_file);
+    options.model = said.model.empty() ? options.model : said.model;
+    options.sessions_dir = said.sessions_dir.empty() ? options.sessions_dir : std::filesystem::path(said.sessions_dir);
+    options.threads = said.threads < 0 ? options.threads : said.threads;
+    options.skips_checksums = options.skips_checksums || said.skips_checksums;
+    if (said.is_verbose) {
+        options.log_level = log::Level::Info;
+    }
+    options.command_line = said;
+    fill_defaults(options);
+}
+
 } // namespace
 
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running) {
-    auto options = read_config(running.config_file);
-    if (options) {
-        options->config_file = running.config_file;
-    }
+    DaemonOptions options = TRY(read_config(running.config_file));
+    options.config_file = running.config_file;
+    put_over(running.command_line, options);
     return options;
+}
+
+std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const DaemonOptions& fresh) {
+    const auto same_place = [](const Endpoint& a, const Endpoint& b) { return to_string(a) == to_string(b); };
+    const bool same_listen = std::equal(running.listen.begin(), running.listen.end(), fresh.listen.begin(), fresh.listen.end(), same_place);
+    std::vector<std::string> keys;
+    const auto note = [&keys](bool is_same, const char* key) {
+        if (!is_same) {
+            keys.emplace_back(key);
+        }
+    };
+    note(same_listen, "listen");
+    note(running.model == fresh.model, "model");
+    note(running.threads == fresh.threads, "threads");
+    note(running.skips_checksums == fresh.skips_checksums, "checksums");
+    note(running.sessions_dir == fresh.sessions_dir, "sessions_dir");
+    note(running.tls_cert.empty() == fresh.tls_cert.empty(), "tls");
+    return keys;
 }
 
 int daemon_exit_code(const Error& error) {
@@ -75,23 +108,20 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     app.set_version_flag("--version", "handeyed " HANDEYE_VERSION);
     std::string config;
     std::vector<std::string> listen;
-    std::string token_file;
-    std::string model;
-    std::string sessions_dir;
-    int threads = -1;
-    bool is_verbose = false;
+    CommandLine said;
     bool is_check = false;
     app.add_option("--config", config, "YAML file (docs/service.md); SIGHUP reads it again\n"
                                        "(default: $XDG_CONFIG_HOME/handeye/config.yaml, where there is one)");
     app.add_option("--listen", listen, "unix:PATH or HOST:PORT of this machine; may be given several times\n"
                                        "(default: unix:$XDG_RUNTIME_DIR/handeye/handeyed.sock)");
-    app.add_option("--token-file", token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
+    app.add_option("--token-file", said.token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
                                                "(default: $XDG_CONFIG_HOME/handeye/token)");
-    app.add_option("--model", model, "Folder of a checkpoint (default: $HANDEYE_MODEL, else the bundled model)");
-    app.add_option("--sessions-dir", sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
-    app.add_option("--threads", threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
+    app.add_option("--model", said.model, "Folder of a checkpoint (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--sessions-dir", said.sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
+    app.add_option("--threads", said.threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
+    app.add_flag("--no-checksums", said.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");
     app.add_flag("--check-config", is_check, "Read the configuration file, say what is wrong with it, and end");
-    app.add_flag("-v,--verbose", is_verbose, "Log what happens to stderr");
+    app.add_flag("-v,--verbose", said.is_verbose, "Log what happens to stderr");
     app.footer("Try it:      handeyed &   then   handeye run \"Click Save.\" --window \"My form\"\n"
                "Over TCP:    handeyed --listen 127.0.0.1:7625   with the token from the token file\n"
                "Emergency:   kill -USR1 stops every task and lets go of all keys\n"
@@ -103,13 +133,10 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
         return {std::nullopt, app.exit(problem) == 0 ? 0 : 2};
     }
     auto options = read_config(config);
-    if (options && !listen.empty()) {
-        options->listen.clear();
-    }
     for (const std::string& text : listen) {
         auto endpoint = parse_endpoint(text);
-        if (options && endpoint) {
-            options->listen.push_back(std::move(*endpoint));
+        if (endpoint) {
+            said.listen.push_back(std::move(*endpoint));
         } else if (options) {
             options = std::move(endpoint).error().with_context("--listen");
         }
@@ -123,14 +150,7 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
         return {std::nullopt, 0};
     }
     options->config_file = config;
-    options->token_file = token_file.empty() ? options->token_file : std::filesystem::path(token_file);
-    options->model = model.empty() ? options->model : model;
-    options->sessions_dir = sessions_dir.empty() ? options->sessions_dir : std::filesystem::path(sessions_dir);
-    options->threads = threads < 0 ? options->threads : threads;
-    if (is_verbose) {
-        options->log_level = log::Level::Info;
-    }
-    fill_defaults(*options);
+    put_over(said, *options);
     return {std::move(*options), 0};
 }
 

@@ -27,6 +27,27 @@ struct DaemonLimits {
     Duration write_timeout = std::chrono::seconds(20);
 };
 
+/// How people hear of an action that waits for them.
+struct ApprovalSettings {
+    enum class Notify { Desktop, None };
+    Notify notify = Notify::Desktop;
+    std::string webhook;              ///< http: or https: URL; empty: none. It may hold a secret: never logged whole
+    std::filesystem::path webhook_ca; ///< PEM file; empty: the system's authorities
+    Duration expiry = std::chrono::minutes(5);
+    bool operator==(const ApprovalSettings&) const = default;
+};
+
+/// What the command line said; it wins over the file, each time the file is read.
+struct CommandLine {
+    std::vector<Endpoint> listen;
+    std::string token_file;
+    std::string model;
+    std::string sessions_dir;
+    int threads = -1;
+    bool is_verbose = false;
+    bool skips_checksums = false;
+};
+
 struct DaemonOptions {
     std::vector<Endpoint> listen;      ///< at least one
     std::filesystem::path token_file;
@@ -37,15 +58,21 @@ struct DaemonOptions {
     std::filesystem::path tls_key;
     std::filesystem::path tls_client_ca; ///< not empty: clients must show a certificate of it
     std::string policy_json;           ///< the policy of every session (docs/policy.md); empty: none
+    ApprovalSettings approvals;
+    std::string hot_key = "ctrl+alt+escape"; ///< of sessions on a display that a person uses; empty: none
+    bool skips_checksums = false;            ///< do not compare model files with the sums beside them
     DaemonLimits limits;
     log::Level log_level = log::Level::Warn;
     log::Format log_format = log::Format::Text;
     std::filesystem::path log_file;    ///< empty: stderr
     std::filesystem::path config_file; ///< as named with --config
+    CommandLine command_line;
 };
 
-/// Reads the file that `running` came from once more. The command line is not in it.
+/// Reads the file that `running` came from once more, with the same command line over it.
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running);
+/// The keys that differ and count only at the next start: "listen", "model", ...
+std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const DaemonOptions& fresh);
 
 /// Either options, or the exit code of a run that ends here (--help, --version, bad use) with everything said.
 struct ParsedCommandLine {

@@ -74,13 +74,13 @@ ApprovalAnswer Approvals::ask(const ApprovalRequest& request, const std::functio
     };
     changed_.wait_for(lock, stop, request.expires_at - clock_.wall_now(), is_decided);
     ApprovalRecord* const now = find_locked(request.approval);
-    if (now == nullptr) {
-        return {ApprovalDecision::Dropped, "", ""};
-    }
-    if (now->state == ApprovalState::Pending || (stop.stop_requested() && now->state != ApprovalState::TakenOver)) {
+    if (now != nullptr && (now->state == ApprovalState::Pending || (stop.stop_requested() && now->state != ApprovalState::TakenOver))) {
         now->state = stop.stop_requested() ? ApprovalState::Dropped : ApprovalState::Expired;
     }
-    return {decision_of(now->state), now->by, now->note};
+    const ApprovalRecord settled = now != nullptr ? *now : ApprovalRecord{session_, request, ApprovalState::Dropped, "", ""};
+    lock.unlock();
+    on_request_(settled);
+    return {decision_of(settled.state), settled.by, settled.note};
 }
 
 RpcResult<ApprovalRecord> Approvals::decide(const std::string& approval, const ApprovalAnswer& answer, const std::string& digest,

@@ -29,7 +29,7 @@ struct ApprovalRecord {
 /// Any thread.
 class Approvals {
 public:
-    /// `on_request` hears of each new one, on the session's thread; must not block.
+    /// `on_request` hears of each new one, and again when it waits no more; on the session's thread; must not block.
     Approvals(std::string session, Clock& clock, std::function<void(const ApprovalRecord&)> on_request);
 
     /// What the session asks (AskForApproval).

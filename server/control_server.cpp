@@ -66,8 +66,11 @@ public:
     void set_model_loading(const std::string& stage) override { core_->gate.set_loading(stage); }
     void set_model(ChatModel& model) override { core_->gate.set_ready(model); }
     void set_model_failed(const Error& error) override { core_->gate.set_failed(error); }
-    void set_limits(const ControlServerOptions& options) override {
-        core_->loop.post([this, options] { core_->take_limits(options); });
+    Result<void> reload(const FreshOptions& fresh) override;
+    void deny_approval(const std::string& session, const std::string& approval, const std::string& by) override {
+        if (const auto found = core_->hub.find(session); found) {
+            (void)found->approvals().decide(approval, {ApprovalDecision::Deny, by, ""}, "");
+        }
     }
     std::uint16_t tcp_port() const override {
         for (const auto& listener : listeners_) {
@@ -91,7 +94,7 @@ private:
     std::unique_ptr<Core> core_;
     std::unique_ptr<ConsoleDoor> console_;
     std::vector<std::unique_ptr<Listener>> listeners_;
-    std::unique_ptr<TlsGate> tls_;
+    std::shared_ptr<TlsGate> tls_; // the loop's: reload() replaces it there
     bool is_running_ = false;
 };
 
@@ -131,6 +134,18 @@ Result<void> Server::listen() {
     }
     core_->loop.run_on_thread();
     is_running_ = true;
+    return {};
+}
+
+Result<void> Server::reload(const FreshOptions& fresh) {
+    std::shared_ptr<TlsGate> gate;
+    if (!core_->options.tls.cert.empty() && !fresh.server.tls.cert.empty()) { // a certificate that was renewed
+        gate = TRY(TlsGate::open(fresh.server.tls, fresh.server.identify_timeout));
+    }
+    core_->loop.post([this, fresh, gate] {
+        tls_ = gate ? gate : tls_;
+        core_->take(fresh);
+    });
     return {};
 }
 

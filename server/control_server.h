@@ -47,6 +47,19 @@ struct ControlServerOptions {
     std::function<void()> on_tick;
 };
 
+/// An action that waits for a person, or waits no more. What it would type, and the picture, are not in it: this may leave the machine.
+struct ApprovalNotice {
+    std::string session;
+    std::string approval;
+    int step = 0;
+    std::string verb;  ///< "click"
+    std::string risk;  ///< "low", "medium", "high"
+    std::string rule;  ///< the policy's rule that asks
+    std::string action_digest;
+    std::string state; ///< "pending", or how it ended: "approved", "denied", ...
+    WallTime expires_at{};
+};
+
 /// What only the program's main knows: how to open a platform, and the clock.
 struct ControlServices {
     /// `target_json`: the target of session.create, e.g. {"display":":0","window":"Editor"}; runs on the session's thread.
@@ -55,6 +68,17 @@ struct ControlServices {
         open_platform;
     Clock* clock = nullptr;     ///< borrowed
     SessionOptions session_defaults;
+    std::string kill_chord = "ctrl+alt+escape"; ///< of sessions that say nothing else; empty: none
+    /// Called from the sessions' threads; must not block. May be empty.
+    std::function<void(const ApprovalNotice& notice)> on_approval;
+};
+
+/// What a running server takes up. Sockets, folder and services stay as they were.
+struct FreshOptions {
+    ControlServerOptions server; ///< its limits, time-outs, token and certificate files
+    Policy policy;               ///< of sessions that open from now on, like the two below
+    Duration approval_ttl = std::chrono::minutes(5);
+    std::string kill_chord;
 };
 
 class ControlServer {
@@ -70,9 +94,11 @@ public:
     virtual void set_model(ChatModel& model) = 0;
     virtual void set_model_failed(const Error& error) = 0;
 
-    /// New limits and time-outs for connections that come, and those that can change for the ones that are here. Sockets, token,
-    /// folder and the number of sessions stay as they were. Nobody is disconnected. Any thread.
-    virtual void set_limits(const ControlServerOptions& options) = 0;
+    /// Whole or not at all: with certificate files that cannot be used nothing changes. In force for what comes after it; nobody is
+    /// disconnected but who came with a token that is another one now. Any thread.
+    virtual Result<void> reload(const FreshOptions& fresh) = 0;
+    /// As approval.decide with "deny", for a person at this desktop. Nothing happens when it is settled already. Any thread.
+    virtual void deny_approval(const std::string& session, const std::string& approval, const std::string& by) = 0;
 
     /// The first TCP listener's port; 0 without TCP.
     [[nodiscard]] virtual std::uint16_t tcp_port() const = 0;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core.h"
 
+#include "base/json.h"
 #include "server/peer.h"
 
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace handeye {
 namespace {
@@ -42,7 +45,26 @@ Core::Core(ControlServerOptions options_in, ControlServices services_in)
            .on_progress = [this](const std::string& session, std::size_t n,
                                  const std::string& tail) { session_progressed(session, n, tail); },
            .on_ended = [this](const std::string& session) { loop.post([this, session] { forget(session); }); },
+           .on_approval = [this](const ApprovalRecord& record) { tell_of(record); },
            .on_kill_switch = [this] { stop_at_once("hot key"); }}) {}
+
+// On a session's thread. The action itself may hold what a person typed: only its verb goes out.
+void Core::tell_of(const ApprovalRecord& record) const {
+    if (!services.on_approval) {
+        return;
+    }
+    const auto action = parse_json(record.request.action_json);
+    const auto verb = action ? action->value(nlohmann::json::json_pointer("/action/verb"), "") : "";
+    services.on_approval({.session = record.session,
+                          .approval = record.request.approval,
+                          .step = record.request.step,
+                          .verb = verb,
+                          .risk = record.request.risk,
+                          .rule = record.request.rule,
+                          .action_digest = record.request.action_digest,
+                          .state = std::string(approval_state_name(record.state)),
+                          .expires_at = record.request.expires_at});
+}
 
 Worker& Core::hands_of(const std::string& session) { return worker_of(hands, session, kInputsMax); }
 
@@ -61,16 +83,19 @@ void Core::forget(const std::string& session) {
     }
 }
 
-// A burst of events becomes one visit to the peers: they read as far as the log goes.
-void Core::take_limits(const ControlServerOptions& fresh) {
-    options.message_bytes_max = fresh.message_bytes_max;
-    options.connections_max = fresh.connections_max;
-    options.unidentified_max = fresh.unidentified_max;
-    options.identify_timeout = fresh.identify_timeout;
-    options.idle_timeout = fresh.idle_timeout;
-    options.write_timeout = fresh.write_timeout;
-    options.queue_bytes_max = fresh.queue_bytes_max;
-    tokens.set_main_token(fresh.token);
+void Core::take(const FreshOptions& fresh) {
+    options.message_bytes_max = fresh.server.message_bytes_max;
+    options.connections_max = fresh.server.connections_max;
+    options.unidentified_max = fresh.server.unidentified_max;
+    options.sessions_max = fresh.server.sessions_max;
+    options.identify_timeout = fresh.server.identify_timeout;
+    options.idle_timeout = fresh.server.idle_timeout;
+    options.write_timeout = fresh.server.write_timeout;
+    options.queue_bytes_max = fresh.server.queue_bytes_max;
+    services.session_defaults.policy = fresh.policy;
+    services.session_defaults.approval_ttl = fresh.approval_ttl;
+    services.kill_chord = fresh.kill_chord;
+    tokens.set_main_token(fresh.server.token);
     expel_strangers();
 }
 
@@ -89,6 +114,7 @@ void Core::expel_strangers() {
     }
 }
 
+// A burst of events becomes one visit to the peers: they read as far as the log goes.
 void Core::session_grew(const std::string& session) {
     {
         const std::lock_guard lock(dirty_mutex);

@@ -53,8 +53,8 @@ struct Counters {
 struct Core {
     Core(ControlServerOptions options_in, ControlServices services_in);
 
-    ControlServerOptions options; ///< constant but for what take_limits() names
-    ControlServices services; ///< constant but for what take_limits() names
+    ControlServerOptions options; ///< constant but for what take() names
+    ControlServices services; ///< constant but for what take() names
     std::string instance_id; ///< of this run of the program
     ModelGate gate;          ///< any thread
     Counters counters;
@@ -79,9 +79,10 @@ struct Core {
     Worker& eyes_of(const std::string& session);
     void forget(const std::string& session);
     /// The I/O thread only, which alone reads these.
-    void take_limits(const ControlServerOptions& fresh);
+    void take(const FreshOptions& fresh);
     /// Closes who came with a token that has expired or been revoked since.
     void expel_strangers();
+    void tell_of(const ApprovalRecord& record) const;
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);
     /// control.stop_all for threads that must not wait.

@@ -31,7 +31,7 @@ std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
     return session;
 }
 
-Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults) {
+Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults, const std::string& kill_chord) {
     SessionSettings settings;
     settings.approval_ttl = defaults.approval_ttl;
     if (const auto policy = params.find("policy"); policy != params.end()) {
@@ -47,7 +47,7 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
     }
     // A display of our own has no keyboard of a person's: there the hot key is for those who ask for it.
     const bool is_headless = params.value("target", json::object()).contains("headless");
-    settings.kill_chord = control.value("kill_chord", is_headless ? std::string() : settings.kill_chord);
+    settings.kill_chord = control.value("kill_chord", is_headless ? std::string() : kill_chord);
     return settings;
 }
 
@@ -55,7 +55,7 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
 
 void session_create(const Call& call) {
     const json target = call.params.value("target", json::object());
-    const auto settings = settings_from(call.params, call.core.services.session_defaults);
+    const auto settings = settings_from(call.params, call.core.services.session_defaults, call.core.services.kill_chord);
     if (!settings) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, "policy"});
         return;

@@ -27,6 +27,7 @@ public:
         std::function<void(const std::string& session)> on_event;
         std::function<void(const std::string& session, std::size_t characters, const std::string& tail)> on_progress;
         std::function<void(const std::string& session)> on_ended;
+        /// Somebody is asked; and again when nobody is any more.
         std::function<void(const ApprovalRecord& approval)> on_approval = [](const ApprovalRecord&) {};
         std::function<void()> on_kill_switch = [] {};
     };

@@ -54,6 +54,7 @@ Runner declare_sessions(CLI::App& app);
 Runner declare_stop(CLI::App& app);
 Runner declare_task(CLI::App& app);
 Runner declare_tasks(CLI::App& app);
+Runner declare_token(CLI::App& app);
 Runner declare_verify(CLI::App& app);
 
 /// Exit codes of docs: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.

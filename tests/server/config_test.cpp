@@ -52,6 +52,15 @@ INSTANTIATE_TEST_SUITE_P(
         ConfigCase{"TlsHalf", "tls: {cert: /c}\n", "tls needs both"}, ConfigCase{"TlsWhole", "tls: {cert: /c, key: /k}\n", ""},
         ConfigCase{"Policy", "policy:\n  deny_verbs: [drag]\n  otherwise: ask\n", ""},
         ConfigCase{"PolicyUnknown", "policy:\n  deny_verb: [launch]\n", "c.yaml:2:3: policy: "},
+        ConfigCase{"Approvals", "approvals: {notify: none, webhook: \"https://hooks.example/x\", webhook_ca: /ca.pem, expiry_s: 60}\n", ""},
+        ConfigCase{"ApprovalsNotify", "approvals: {notify: mail}\n", "approvals.notify is \"mail\", it must be one of desktop, none"},
+        ConfigCase{"ApprovalsExpiry", "approvals: {expiry_s: 0}\n", "approvals.expiry_s is \"0\", it must be from 1 to 86400"},
+        ConfigCase{"WebhookScheme", "approvals:\n  webhook: ftp://h/x\n", "c.yaml:2:12: approvals.webhook must be an http: or https: URL"},
+        ConfigCase{"WebhookWithPassword", "approvals: {webhook: \"https://ann:pw@h/x\"}\n", "must be an http: or https: URL without user and password"},
+        ConfigCase{"Device", "device: cpu\n", ""}, ConfigCase{"NoSuchDevice", "device: cuda\n", "device is \"cuda\", it must be one of auto, cpu"},
+        ConfigCase{"HotKey", "hot_key: ctrl+shift+q\n", ""}, ConfigCase{"NoHotKey", "hot_key: none\n", ""},
+        ConfigCase{"HotKeyAlone", "hot_key: a\n", "hot_key is \"a\", it must be a chord"}, ConfigCase{"HotKeyUnknown", "hot_key: ctrl+nokey\n", "it must be a chord"},
+        ConfigCase{"Checksums", "checksums: skip\n", ""}, ConfigCase{"ChecksumsWord", "checksums: maybe\n", "it must be one of skip, verify"},
         ConfigCase{"Bomb", "a: &a [x,x]\nb: &b [*a,*a]\nlisten: *b\n", "there is no key \"a\""}),
     [](const auto& row) { return row.param.name; });
 

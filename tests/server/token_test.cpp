@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named tokens: what they open, until when, and that a connection ends with its token.
+#include "base/file.h"
+#include "base/json.h"
+#include "server/token_book.h"
+#include "server/token_file.h"
+#include "tests/server/server_fixture.h"
+
+#include <fstream>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace handeye::testing {
+namespace {
+
+using nlohmann::json;
+
+/// Stands still until it is moved.
+class StandingClock final : public Clock {
+public:
+    TimePoint now() override { return {}; }
+    WallTime wall_now() override { return wall; }
+    WaitResult sleep_until(TimePoint, std::stop_token) override { return WaitResult::Reached; }
+    WallTime wall = SystemClock().wall_now();
+};
+
+class NamedTokens : public ::testing::Test {
+protected:
+    PrivateFolder folder;
+    StandingClock clock;
+    const std::filesystem::path file = folder.path() / "tokens.json";
+    [[nodiscard]] std::string create(const std::string& name, std::optional<Duration> life = std::chrono::hours(1)) {
+        auto token = create_named_token(file, {name, {"observe"}, life}, clock);
+        EXPECT_TRUE(token) << token.error().message;
+        return token.value_or("");
+    }
+    [[nodiscard]] std::string text() const { return read_file(file, 1U << 20U).value_or(""); }
+    void write(const std::string& bytes, mode_t mode = 0600) const {
+        std::ofstream(file) << bytes;
+        ::chmod(file.c_str(), mode);
+    }
+};
+
+TEST_F(NamedTokens, TheFileHoldsSumsForThisUserAlone) {
+    const std::string token = create("ci");
+    EXPECT_EQ(token.size(), 64U);
+    EXPECT_EQ(text().find(token), std::string::npos);
+    struct stat facts {};
+    ASSERT_EQ(::stat(file.c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 0777U, 0600U);
+    EXPECT_NE(create("other"), token);
+    EXPECT_EQ(read_named_tokens(file)->size(), 2U);
+}
+
+TEST_F(NamedTokens, AreRefusedWithWhatCannotBe) {
+    (void)create("ci");
+    for (const NewToken& wanted : {NewToken{"ci", {"observe"}, {}}, NewToken{"", {"observe"}, {}}, NewToken{"a b", {"observe"}, {}}, NewToken{"a/b", {"observe"}, {}},
+                                   NewToken{std::string(65, 'a'), {"observe"}, {}}, NewToken{"x", {}, {}}, NewToken{"x", {"none"}, {}}, NewToken{"x", {"root"}, {}}}) {
+        EXPECT_EQ(create_named_token(file, wanted, clock).error().code, ErrorCode::InvalidArgument) << wanted.name;
+    }
+    EXPECT_EQ(revoke_named_token(file, "nobody").error().code, ErrorCode::NotFound);
+    EXPECT_EQ(read_named_tokens(file)->size(), 1U);
+}
+
+TEST_F(NamedTokens, AFileThatOthersMayReadOrThatIsNoListOpensNothing) {
+    const std::string token = create("ci");
+    ::chmod(file.c_str(), 0644);
+    EXPECT_EQ(read_named_tokens(file).error().code, ErrorCode::PermissionDenied);
+    TokenBook book("", file, clock);
+    EXPECT_FALSE(book.find(token));
+    const std::string sum(64, 'a');
+    for (const std::string& bytes :
+         {std::string("x"), std::string("[]"), std::string("{}"), std::string(R"({"version":2,"tokens":[]})"), std::string(R"({"version":1,"tokens":[1]})"),
+          std::string(R"({"version":1,"tokens":[{"name":"a","sha256":"short","scopes":["observe"],"created":1}]})"),
+          R"({"version":1,"tokens":[{"name":"a","sha256":")" + sum + R"(","scopes":["root"],"created":1}]})",
+          R"({"version":1,"tokens":[{"name":"a","sha256":")" + sum + R"(","scopes":[],"created":1}]})",
+          R"({"version":1,"tokens":[{"name":"a","sha256":")" + sum + R"(","scopes":["observe"],"created":1,"expires":"soon"}]})",
+          R"({"version":1,"tokens":[{"name":"a","sha256":")" + sum + R"(","scopes":["observe"],"created":1,"expires":99999999999999}]})"}) {
+        write(bytes);
+        EXPECT_EQ(read_named_tokens(file).error().code, ErrorCode::ParseFailed) << bytes;
+    }
+}
+
+TEST_F(NamedTokens, ExpireAtTheirTime) {
+    const std::string token = create("ci", std::chrono::seconds(90));
+    const std::string lasting = create("lasting", std::nullopt);
+    TokenBook book("", file, clock);
+    const auto grant = book.find(token);
+    ASSERT_TRUE(grant);
+    EXPECT_EQ(grant->name, "ci");
+    EXPECT_TRUE(grant->scopes.has(Scope::Observe));
+    EXPECT_FALSE(grant->scopes.has(Scope::Control));
+    clock.wall += std::chrono::seconds(89);
+    EXPECT_TRUE(book.find(token));
+    EXPECT_EQ(book.standing(grant->sha256), TokenBook::Standing::Valid);
+    clock.wall += std::chrono::seconds(2);
+    bool is_expired = false;
+    EXPECT_FALSE(book.find(token, &is_expired));
+    EXPECT_TRUE(is_expired);
+    EXPECT_EQ(book.standing(grant->sha256), TokenBook::Standing::Expired);
+    clock.wall += std::chrono::hours(24 * 365);
+    EXPECT_TRUE(book.find(lasting));
+}
+
+TEST_F(NamedTokens, AreGoneOnceRevoked) {
+    const std::string token = create("ci");
+    TokenBook book(std::string(64, 'm'), file, clock);
+    const auto grant = book.find(token);
+    ASSERT_TRUE(grant);
+    ASSERT_TRUE(revoke_named_token(file, "ci"));
+    EXPECT_FALSE(book.find(token));
+    EXPECT_EQ(book.standing(grant->sha256), TokenBook::Standing::Unknown);
+    EXPECT_TRUE(book.find(std::string(64, 'm')));
+    book.set_main_token(std::string(64, 'n'));
+    EXPECT_FALSE(book.find(std::string(64, 'm')));
+    EXPECT_FALSE(book.find(""));
+}
+
+TEST(TokenLife, IsReadStrictly) {
+    EXPECT_EQ(**parse_token_life("90s"), std::chrono::seconds(90));
+    EXPECT_EQ(**parse_token_life("7d"), std::chrono::hours(7 * 24));
+    EXPECT_EQ(*parse_token_life("never"), std::nullopt);
+    for (const char* const text : {"", "7", "d", "-1d", "0s", "1.5h", "7 d", "7days", "99999999d", "9999999999999999999s", "always"}) {
+        EXPECT_FALSE(parse_token_life(text)) << text;
+    }
+}
+
+class LiveTokens : public ServerTest {
+protected:
+    LiveTokens() { options.tokens_file = folder.path() / "tokens.json"; }
+    [[nodiscard]] std::string create(const std::string& name, std::vector<std::string> scopes, std::optional<Duration> life = std::chrono::hours(1)) {
+        auto token = create_named_token(options.tokens_file, {name, std::move(scopes), life}, clock);
+        EXPECT_TRUE(token) << token.error().message;
+        return token.value_or("");
+    }
+    std::unique_ptr<JsonRpcClient> enter(const std::string& token) {
+        auto client = std::make_unique<JsonRpcClient>(connect_raw(tcp_endpoint()));
+        const auto identified = client->identify("token tests", token, soon());
+        EXPECT_TRUE(identified) << identified.error().message;
+        facts = identified ? json::parse(*identified) : json();
+        return client;
+    }
+    json facts; ///< what the last identify said
+};
+
+TEST_F(LiveTokens, HoldTheirScopesAndNoOthers) {
+    const std::string token = create("watcher", {"observe", "record"});
+    start();
+    const auto client = enter(token);
+    EXPECT_EQ(facts["scopes"], (json{"observe", "record"}));
+    EXPECT_EQ(facts["token_name"], "watcher");
+    EXPECT_TRUE(facts["expires_at"].is_string());
+    EXPECT_EQ(call(*client, "session.list").kind, "");
+    EXPECT_EQ(call(*client, "session.create", {{"platform", "fake"}}).kind, "scope_denied");
+    EXPECT_EQ(call(*client, "control.stop_all", {{"reason", "x"}}).kind, "scope_denied");
+}
+
+TEST_F(LiveTokens, RevokingClosesTheConnectionThatIsOpen) {
+    const std::string token = create("a", {"observe"});
+    const std::string other_token = create("b", {"observe"});
+    start();
+    const auto client = enter(token);
+    const auto other = enter(other_token);
+    ASSERT_TRUE(revoke_named_token(options.tokens_file, "a"));
+    const WebSocketClose close = wait_for_close(client->socket());
+    EXPECT_EQ(close.code, 4401);
+    EXPECT_NE(close.reason.find("revoked"), std::string::npos) << close.reason;
+    EXPECT_EQ(call(*other, "connection.ping").kind, "");
+    JsonRpcClient again(connect_raw(tcp_endpoint()));
+    EXPECT_EQ(again.identify("token tests", token, soon()).error().code, ErrorCode::PermissionDenied);
+}
+
+TEST_F(LiveTokens, ExpiryClosesTheConnectionThatIsOpen) {
+    const std::string token = create("short", {"observe"}, std::chrono::seconds(1));
+    start();
+    const auto client = enter(token);
+    const WebSocketClose close = wait_for_close(client->socket());
+    EXPECT_EQ(close.code, 4401);
+    EXPECT_NE(close.reason.find("expired"), std::string::npos) << close.reason;
+    JsonRpcClient again(connect_raw(tcp_endpoint()));
+    const auto refused = again.identify("token tests", token, soon());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("expired"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(LiveTokens, ANewTokenFileTurnsAwayWhoCameWithTheOldOne) {
+    start();
+    const auto client = enter(options.token);
+    const auto local = connect();
+    FreshOptions fresh{.server = options, .policy = {}, .kill_chord = ""};
+    fresh.server.token = std::string(64, 'b');
+    ASSERT_TRUE(server->reload(fresh));
+    EXPECT_EQ(wait_for_close(client->socket()).code, 4401);
+    EXPECT_EQ(call(*enter(fresh.server.token), "connection.ping").kind, "");
+    EXPECT_EQ(call(*local, "connection.ping").kind, "");
+}
+
+TEST_F(LiveTokens, AReloadedPolicyBindsTheNextSession) {
+    start();
+    const auto client = connect();
+    const std::string before = create_session(*client);
+    FreshOptions fresh{.server = options, .policy = {.deny_verbs = {"drag"}}, .kill_chord = ""};
+    fresh.server.sessions_max = 2;
+    ASSERT_TRUE(server->reload(fresh));
+    const std::string after = create_session(*client);
+    const auto within = [&](const std::string& session) { return dump_json(call(*client, "policy.get", {{"session", session}}).result); };
+    EXPECT_NE(within(after).find("drag"), std::string::npos);
+    EXPECT_EQ(within(before).find("drag"), std::string::npos);
+    EXPECT_EQ(call(*client, "session.create", {{"platform", "fake"}}).kind, "overloaded"); // the new number of sessions
+}
+
+} // namespace
+} // namespace handeye::testing
