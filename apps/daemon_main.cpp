@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeyed`: wires platforms, engine and control server together, and turns signals into their orderly end.
+#include "agent/redactor.h"
 #include "apps/daemon_model.h"
 #include "apps/daemon_options.h"
 #include "apps/daemon_reload.h"
+#include "apps/secret_files.h"
 #include "apps/target.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/picture_decoder.h"
 #include "platforms/open_platform.h"
 #include "server/control_server.h"
 #include "server/listen_socket.h"
@@ -70,6 +73,20 @@ void allow_many_descriptors() {
     }
 }
 
+Result<std::filesystem::path> program_beside(const std::string& name) {
+    std::error_code problem;
+    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", problem);
+    return problem ? Result<std::filesystem::path>(Error{ErrorCode::NotFound, "/proc/self/exe: " + problem.message()}) : self.parent_path() / name;
+}
+
+// Out of the environment before a program on a target could inherit them, and out of every log line from here on.
+Result<std::shared_ptr<const SecretStore>> take_secrets() {
+    std::shared_ptr<const SecretStore> store = TRY(load_secrets(config_dir()));
+    forget_secret_variables();
+    log::set_redactor([redactor = std::make_shared<Redactor>(*store)](std::string message) { return redactor->redacted(std::move(message)); });
+    return store;
+}
+
 Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify, ApprovalNotices& notices) {
     ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
@@ -79,6 +96,10 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     }
     ControlServices services;
     services.clock = &clock;
+    services.secrets = TRY(take_secrets());
+    services.decode_picture = [decoder = std::make_shared<PictureDecoder>(TRY(program_beside("handeye-decoder")))](std::span<const std::uint8_t> bytes) {
+        return decoder->decode(bytes);
+    };
     services.session_defaults = TRY(session_defaults(options));
     services.kill_chord = options.hot_key;
     services.on_approval = [&notices](const ApprovalNotice& notice) { notices.hear(notice); };
@@ -99,6 +120,10 @@ int run(int argc, char** argv) {
     if (const auto logged = apply_log(options); !logged) {
         fmt::print(stderr, "handeyed: {}\n", logged.error().message);
         return daemon_exit_code(logged.error());
+    }
+    if (const auto forbidden = forbid_memory_dumps(); !forbidden) {
+        fmt::print(stderr, "handeyed: {}\n", forbidden.error().message);
+        return daemon_exit_code(forbidden.error());
     }
     allow_many_descriptors();
     ::umask(kPrivate);

@@ -7,6 +7,10 @@
 #include "base/image_header.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <opencv2/imgcodecs.hpp>
@@ -66,6 +70,47 @@ Result<Image> from_mat(const cv::Mat& mat) {
     return image.to_rgb();
 }
 
+/// The colour that a grey or RGB PNG names as transparent, in samples of the decoded picture: the codec overlooks it.
+std::optional<std::array<std::uint32_t, 3>> transparent_colour(Bytes png) {
+    constexpr std::size_t kFirstChunk = 33, kDepthAt = 24, kColourTypeAt = 25;
+    if (png.size() < kFirstChunk || png[1] != 'P' || (png[kColourTypeAt] != 0 && png[kColourTypeAt] != 2)) {
+        return std::nullopt;
+    }
+    const std::size_t channels = png[kColourTypeAt] == 0 ? 1 : 3;
+    const std::uint32_t depth = png[kDepthAt];
+    for (std::size_t at = kFirstChunk; at + 12 <= png.size();) {
+        const std::size_t length = std::size_t{png[at]} << 24U | std::size_t{png[at + 1]} << 16U | std::size_t{png[at + 2]} << 8U | png[at + 3];
+        const std::string_view name(reinterpret_cast<const char*>(png.data()) + at + 4, 4);
+        if (name == "IDAT" || length > png.size() - at - 12) {
+            return std::nullopt;
+        }
+        if (name == "tRNS" && length >= channels * 2) {
+            std::array<std::uint32_t, 3> colour{};
+            for (std::size_t i = 0; i < channels; ++i) {
+                const std::uint32_t sample = (std::uint32_t{png[at + 8 + i * 2]} << 8U | png[at + 9 + i * 2]) & ((1U << depth) - 1U);
+                colour[channels - 1 - i] = depth < 8 ? sample * 255U / ((1U << depth) - 1U) : sample; // blue comes first
+            }
+            return colour;
+        }
+        at += length + 12;
+    }
+    return std::nullopt;
+}
+
+/// What is transparent is white, as everywhere.
+template <class Sample>
+void whiten(cv::Mat& mat, const std::array<std::uint32_t, 3>& colour) {
+    const auto channels = static_cast<std::size_t>(mat.channels());
+    for (int y = 0; y < mat.rows; ++y) {
+        Sample* const row = mat.ptr<Sample>(y);
+        for (std::size_t x = 0; x < static_cast<std::size_t>(mat.cols) * channels; x += channels) {
+            if (std::equal(row + x, row + x + channels, colour.begin())) {
+                std::fill_n(row + x, channels, std::numeric_limits<Sample>::max());
+            }
+        }
+    }
+}
+
 Result<Image> decode_webp(Bytes encoded, const ImageHeader& header) {
     WebPBitstreamFeatures features;
     if (WebPGetFeatures(encoded.data(), encoded.size(), &features) != VP8_STATUS_OK || features.width != header.width_px ||
@@ -108,10 +153,13 @@ Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
     try {
         const cv::Mat raw(1, static_cast<int>(encoded.size()), CV_8UC1,
                           const_cast<std::uint8_t*>(encoded.data())); // NOLINT: cv::Mat has no const view
-        const cv::Mat mat = cv::imdecode(raw, cv::IMREAD_UNCHANGED);
+        cv::Mat mat = cv::imdecode(raw, cv::IMREAD_UNCHANGED);
         // Both sizes: a decoder that believes another part of the file is not trusted either.
         if (mat.empty() || mat.cols != header.width_px || mat.rows != header.height_px) {
             return Error{ErrorCode::ParseFailed, "the picture is damaged: its pixels could not be decoded"};
+        }
+        if (const auto clear = transparent_colour(encoded); clear && (mat.channels() == 1 || mat.channels() == 3)) {
+            mat.depth() == CV_16U ? whiten<std::uint16_t>(mat, *clear) : whiten<std::uint8_t>(mat, *clear);
         }
         return from_mat(mat);
     } catch (const cv::Exception& problem) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/recorder.h"
+#include "agent/secrets.h"
 #include "agent/session.h" // with it the two interfaces that it borrows: ChatModel and Platform
 #include "base/clock.h"
 #include "base/net/client.h"
@@ -71,6 +72,9 @@ struct ControlServices {
     std::string kill_chord = "ctrl+alt+escape"; ///< of sessions that say nothing else; empty: none
     /// Called from the sessions' threads; must not block. May be empty.
     std::function<void(const ApprovalNotice& notice)> on_approval;
+    std::shared_ptr<const SecretStore> secrets; ///< empty: none
+    /// Pictures that clients send; from any thread. Empty: they are refused.
+    std::function<Result<Image>(std::span<const std::uint8_t> bytes)> decode_picture;
 };
 
 /// What a running server takes up. Sockets, folder and services stay as they were.

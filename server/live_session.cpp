@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/live_session.h"
 
+#include "agent/secret_platform.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -30,6 +31,10 @@ void keep_tail(std::string& text) {
         ++cut;
     }
     text.erase(0, cut);
+}
+
+std::shared_ptr<const SecretStore> store_of(const LiveSession::Parts& parts) {
+    return parts.secrets ? parts.secrets : std::make_shared<const SecretStore>();
 }
 
 std::string finished_json(const TaskReport& report) {
@@ -70,6 +75,7 @@ std::string_view task_state_name(TaskState state) {
 
 LiveSession::LiveSession(Parts parts)
     : parts_(std::move(parts)), control_(std::make_shared<ControlState>(*parts_.clock, parts_.settings.control)),
+      grants_(std::make_shared<SecretGrants>(store_of(parts_))), redactor_(std::make_shared<Redactor>(*store_of(parts_))),
       approvals_(parts_.id, *parts_.clock, parts_.on_approval), policy_(parts_.settings.policy) {}
 
 void LiveSession::start(std::function<void(Result<SessionStatus>)> on_opened) {
@@ -98,13 +104,15 @@ void LiveSession::run(const std::function<void(Result<SessionStatus>)>& on_opene
 }
 
 Result<void> LiveSession::open() {
-    auto platform = std::make_shared<SharedPlatform>(TRY(parts_.open_platform(open_stop_.get_token())));
+    TRY(grants_->set(parts_.settings.secrets));
+    std::unique_ptr<Platform> opened = TRY(parts_.open_platform(open_stop_.get_token()));
+    auto platform = std::make_shared<SharedPlatform>(std::make_unique<SecretPlatform>(std::move(opened), grants_));
     DisplayInfo display = TRY(platform->display());
     auto recorder = TRY(Recorder::open(parts_.recording, parts_.id));
     auto log = std::make_shared<SessionLog>(std::move(recorder), *parts_.clock, [this](std::uint64_t seq) {
         last_seq_ = seq;
         parts_.on_event();
-    });
+    }, redactor_);
     TRY(log->append("session.state", dump_json(json{{"state", "open"},
                                                      {"platform", display.platform},
                                                      {"backend", display.backend},
@@ -177,7 +185,10 @@ Result<TaskReport> LiveSession::run_agent(const TaskSpec& spec, const std::strin
     ChatModel* const model = TRY(parts_.gate->wait_ready(stop));
     set_task_state(task_id, TaskState::Running);
     TRY(open_agent(spec, *model));
-    return agent_->run_task(spec.goal_utf8, stop);
+    TRY(grants_->set(spec.secrets.value_or(parts_.settings.secrets)));
+    Result<TaskReport> report = agent_->run_task(spec.goal_utf8, stop);
+    TRY(grants_->set(parts_.settings.secrets)); // for a person's own hands again
+    return report;
 }
 
 Result<void> LiveSession::open_agent(const TaskSpec& spec, ChatModel& model) {
@@ -195,6 +206,8 @@ Result<void> LiveSession::open_agent(const TaskSpec& spec, ChatModel& model) {
     options.ask = [this](const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token& stop) {
         return approvals_.ask(request, announce, stop);
     };
+    options.secrets = grants_;
+    options.redactor = redactor_;
     options.on_state = [this](std::string_view state) { hear_state(state); };
     options.take_notes = [this] { return take_notes(); };
     agent_ = TRY(Session::create(std::move(options), *platform_, *model_, *parts_.clock, *log_));
@@ -290,7 +303,7 @@ void LiveSession::hear_progress(std::string_view text) {
         characters = progress_characters_;
         tail = progress_tail_;
     }
-    parts_.on_progress(characters, tail);
+    parts_.on_progress(characters, redactor_->redacted(std::move(tail)));
 }
 
 // --- any thread -------------------------------------------------------------------------------------------------------
@@ -330,6 +343,12 @@ RpcResult<TaskStatus> LiveSession::run_task(TaskSpec spec) {
         return RpcError{ErrorKind::TaskRunning, fmt::format("session {} runs task {}; a session does one at a time",
                                                             parts_.id, current_task_),
                         "session"};
+    }
+    for (const std::string& name : spec.secrets.value_or(std::vector<std::string>())) {
+        const auto& own = parts_.settings.secrets;
+        if (std::find(own.begin(), own.end(), name) == own.end()) {
+            return RpcError{ErrorKind::InvalidParams, fmt::format("the secret \"{}\" is not among those of session {}", name, parts_.id), "secrets"};
+        }
     }
     if (tasks_.size() >= kTasksKept) {
         tasks_.pop_front();

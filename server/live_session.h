@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/control_state.h"
+#include "agent/secrets.h"
 #include "agent/session.h"
 #include "base/clock.h"
 #include "base/image.h"
@@ -38,6 +39,7 @@ struct SessionSettings {
     ControlOptions control;
     Duration approval_ttl = std::chrono::minutes(5);
     std::string kill_chord = "ctrl+alt+escape"; ///< empty: none
+    std::vector<std::string> secrets; ///< names: what may be typed in this session at all
 };
 
 struct TaskSpec {
@@ -45,6 +47,7 @@ struct TaskSpec {
     Budget budget;
     Policy policy;
     Surface surface = Surface::Desktop;
+    std::optional<std::vector<std::string>> secrets; ///< of the session's; unset: all of them
     std::string request_key; ///< empty: none
     std::string body;        ///< what the key stands for: the request in one canonical form
 };
@@ -81,6 +84,7 @@ public:
         ModelGate* gate = nullptr;
         Clock* clock = nullptr;
         SessionOptions defaults;
+        std::shared_ptr<const SecretStore> secrets; ///< empty: none
         SessionSettings settings;
         // Called from the session's threads; must not block.
         std::function<void()> on_event;                                   ///< the log has grown
@@ -189,6 +193,8 @@ private:
 
     const Parts parts_;
     const std::shared_ptr<ControlState> control_;
+    const std::shared_ptr<SecretGrants> grants_;
+    const std::shared_ptr<Redactor> redactor_;
     Approvals approvals_;
     std::atomic<std::uint64_t> last_seq_ = 0;
     std::unique_ptr<GatedModel> model_; // the session's thread only, as agent_

@@ -34,7 +34,7 @@ json engine_json(const ModelGate::Status& status) {
     return out;
 }
 
-Result<Part> part_from(const json& part, std::size_t& images) {
+Result<Part> part_from(const json& part, std::size_t& images, const DecodePicture& decode) {
     if (part.value("type", "") == "text" && part.contains("text") && part.at("text").is_string()) {
         Part out = TextPart{part.at("text").get<std::string>()};
         return out;
@@ -43,7 +43,7 @@ Result<Part> part_from(const json& part, std::size_t& images) {
         if (++images > kImagesMax) {
             return Error{ErrorCode::LimitExceeded, fmt::format("one request takes at most {} pictures", kImagesMax)};
         }
-        Result<Image> image = image_from_data_url(part.at("image").get_ref<const std::string&>());
+        Result<Image> image = image_from_data_url(part.at("image").get_ref<const std::string&>(), decode);
         if (!image) {
             return image.error();
         }
@@ -60,7 +60,7 @@ std::string without_thinking(const std::string& text) {
     return end == std::string::npos ? text : text.substr(end + kEnd.size());
 }
 
-Result<Message> message_from(const json& given, std::size_t& images) {
+Result<Message> message_from(const json& given, std::size_t& images, const DecodePicture& decode) {
     Message message;
     const auto role = given.value("role", "user");
     message.role = role == "system" ? Role::System : role == "assistant" ? Role::Assistant : Role::User;
@@ -77,7 +77,7 @@ Result<Message> message_from(const json& given, std::size_t& images) {
         if (!part.is_object()) {
             return Error{ErrorCode::InvalidArgument, "a part of content is an object"};
         }
-        Result<Part> read = part_from(part, images);
+        Result<Part> read = part_from(part, images, decode);
         if (!read) {
             return read.error();
         }
@@ -86,11 +86,11 @@ Result<Message> message_from(const json& given, std::size_t& images) {
     return message;
 }
 
-Result<ChatRequest> request_from(const json& params) {
+Result<ChatRequest> request_from(const json& params, const DecodePicture& decode) {
     ChatRequest request;
     std::size_t images = 0;
     for (const json& given : params.at("messages")) {
-        request.messages.push_back(TRY(message_from(given, images)));
+        request.messages.push_back(TRY(message_from(given, images, decode)));
     }
     request.max_new_tokens = params.value("max_tokens", 1024);
     request.sampling.temperature = params.value("temperature", 0.0);
@@ -148,7 +148,7 @@ private:
 };
 
 void infer(Core& core, const std::shared_ptr<const json>& params, const OnText& on_text, const Reply& reply) {
-    const Result<ChatRequest> request = request_from(*params);
+    const Result<ChatRequest> request = request_from(*params, core.services.decode_picture);
     if (!request) {
         reply.fail(RpcError{error_kind(request.error().code), request.error().message, "messages"});
         return;

@@ -31,7 +31,7 @@ std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
     return session;
 }
 
-Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults, const std::string& kill_chord) {
+Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults, const SecretStore* store, const std::string& kill_chord) {
     SessionSettings settings;
     settings.approval_ttl = defaults.approval_ttl;
     if (const auto policy = params.find("policy"); policy != params.end()) {
@@ -45,6 +45,12 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
     if (const auto ttl = control.find("approval_ttl_ms"); ttl != control.end()) {
         settings.approval_ttl = std::chrono::milliseconds(ttl->get<std::int64_t>());
     }
+    settings.secrets = params.value("secrets", std::vector<std::string>());
+    for (const std::string& name : settings.secrets) {
+        if (store == nullptr || store->find(name) == nullptr) {
+            return Error{ErrorCode::NotFound, fmt::format("there is no secret \"{}\"", name)};
+        }
+    }
     // A display of our own has no keyboard of a person's: there the hot key is for those who ask for it.
     const bool is_headless = params.value("target", json::object()).contains("headless");
     settings.kill_chord = control.value("kill_chord", is_headless ? std::string() : kill_chord);
@@ -55,9 +61,10 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
 
 void session_create(const Call& call) {
     const json target = call.params.value("target", json::object());
-    const auto settings = settings_from(call.params, call.core.services.session_defaults, call.core.services.kill_chord);
+    const auto settings = settings_from(call.params, call.core.services.session_defaults, call.core.services.secrets.get(), call.core.services.kill_chord);
     if (!settings) {
-        call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, "policy"});
+        const bool is_secret = settings.error().code == ErrorCode::NotFound;
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, is_secret ? "secrets" : "policy"});
         return;
     }
     call.core.hub.create(call.params.at("platform").get<std::string>(), dump_json(target), call.params.value("request_key", ""),

@@ -100,6 +100,9 @@ void task_run(const Call& call) {
                   .surface = surface_from(params, defaults.surface),
                   .request_key = params.value("request_key", ""),
                   .body = dump_json(body)}; // keys are sorted: one form for one meaning
+    if (const auto secrets = params.find("secrets"); secrets != params.end()) {
+        spec.secrets = secrets->get<std::vector<std::string>>();
+    }
     const auto started = call.core.hub.run_task(params.at("session").get<std::string>(), std::move(spec));
     if (const auto* const error = std::get_if<RpcError>(&started); error != nullptr) {
         call.reply.fail(*error);

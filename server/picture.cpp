@@ -77,7 +77,7 @@ Result<std::vector<std::uint8_t>> from_base64(std::string_view text) {
     return out;
 }
 
-Result<Image> image_from_data_url(std::string_view url) {
+Result<Image> image_from_data_url(std::string_view url, const DecodePicture& decode) {
     constexpr std::string_view kMark = ";base64,";
     if (!url.starts_with("data:")) {
         return Error{ErrorCode::PermissionDenied,
@@ -90,7 +90,10 @@ Result<Image> image_from_data_url(std::string_view url) {
         return Error{ErrorCode::InvalidArgument, "a picture's URL begins with data:image/png;base64, (or jpeg, webp, bmp)"};
     }
     const std::vector<std::uint8_t> bytes = TRY(from_base64(url.substr(mark + kMark.size())));
-    return decode_image(bytes);
+    if (!decode) {
+        return Error{ErrorCode::Unsupported, "this server takes no pictures: it was given nothing to decode them with"};
+    }
+    return decode(bytes);
 }
 
 } // namespace handeye

@@ -6,6 +6,7 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +25,9 @@ std::string to_base64(std::span<const std::uint8_t> bytes);
 /// ParseFailed for anything but whole groups of the standard alphabet with its padding.
 Result<std::vector<std::uint8_t>> from_base64(std::string_view text);
 
+/// How bytes from outside become a picture: base/picture_decoder.h in the daemon.
+using DecodePicture = std::function<Result<Image>(std::span<const std::uint8_t> bytes)>;
 /// "data:image/png;base64,..." (PNG, JPEG, WebP, BMP). Every other kind of URL is PermissionDenied: nothing is fetched.
-Result<Image> image_from_data_url(std::string_view url);
+Result<Image> image_from_data_url(std::string_view url, const DecodePicture& decode);
 
 } // namespace handeye

@@ -28,7 +28,7 @@ SessionHub::SessionHub(const ControlServerOptions& options, const ControlService
 
 void SessionHub::create(const std::string& platform, const std::string& target_json, const std::string& request_key,
                         OnCreated done, SessionSettings settings) {
-    const std::string body = platform + "\n" + target_json + "\n" + policy_to_json(settings.policy);
+    const std::string body = platform + "\n" + target_json + "\n" + policy_to_json(settings.policy) + "\n" + fmt::format("{}", fmt::join(settings.secrets, ","));
     settings.policy = narrowed(services_.session_defaults.policy, std::move(settings.policy));
     const auto id = make_ulid(services_.clock->wall_now());
     if (!id) {
@@ -70,6 +70,7 @@ void SessionHub::create(const std::string& platform, const std::string& target_j
                 .gate = &gate_,
                 .clock = services_.clock,
                 .defaults = services_.session_defaults,
+                .secrets = services_.secrets,
                 .settings = std::move(settings),
                 .on_event = [this, id = *id] { hooks_.on_event(id); },
                 .on_progress = [this, id = *id](std::size_t n, const std::string& tail) { hooks_.on_progress(id, n, tail); },

@@ -3,7 +3,9 @@
 #include "actions/execute.h"
 #include "actions/parse.h"
 #include "actions/resolve.h"
+#include "agent/secret_platform.h"
 #include "apps/cli/command.h"
+#include "apps/cli/secret_option.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -52,22 +54,27 @@ Runner declare_act(CLI::App& app) {
     struct Options {
         TargetSpec target;
         std::string action;
+        std::vector<std::string> secrets;
     };
     auto options = std::make_shared<Options>();
     add_target_options(app, options->target);
     app.add_option("ACTION", options->action,
                    "One action in any dialect (thousandths of the target), or in canonical form (target pixels)")
         ->required();
+    add_secret_option(app, options->secrets);
     app.footer("Examples:\n"
                "  handeye act \"left_click(start_box='[500,312]')\"\n"
                "  handeye act '{\"action_type\":\"click\",\"box_2d\":[[480,300,520,330]]}'\n"
                "  handeye act '{\"verb\":\"type\",\"text\":\"Grüße, 世界\"}'\n"
                "  handeye act '{\"verb\":\"key\",\"keys\":\"ctrl+s\"}' --window Editor\n"
+               "  handeye act '{\"verb\":\"type\",\"text\":\"{{secret:mail}}\"}' --secret mail=@/home/me/mail.txt\n"
                "Results: confirmed, unverifiable, suspected_noop (exit 0); partial, refused (exit 1).");
     return [options](const Context& context) -> Result<int> {
         const Action action = TRY(parse_action(options->action));
+        const SecretUse secrets = TRY(take_secrets(options->secrets));
         SystemClock clock;
-        const std::unique_ptr<Platform> platform = TRY(open_target(options->target, clock, context.stop));
+        std::unique_ptr<Platform> target = TRY(open_target(options->target, clock, context.stop));
+        const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
         const DisplayInfo display = TRY(platform->display());
         const std::vector<Element> elements = TRY(platform->elements());
         const Plan plan =

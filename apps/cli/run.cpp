@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye run`: one task on one target, inside this program or in a running daemon, with live progress.
 #include "agent/recorder.h"
+#include "agent/secret_platform.h"
 #include "agent/session.h"
 #include "apps/cli/command.h"
 #include "apps/cli/event_printer.h"
 #include "apps/cli/run_remote.h"
+#include "apps/cli/secret_option.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "engine/engine.h"
@@ -45,6 +47,7 @@ struct RunOptions {
     int threads = 0;
     std::vector<std::string> allow;
     std::vector<std::string> deny;
+    std::vector<std::string> secrets;
 };
 
 /// Records, then shows: nothing is shown that is not stored.
@@ -131,7 +134,10 @@ void print_end(const Context& context, const TaskReport& report, const std::file
 Result<int> run_here(const RunOptions& options, const Context& context) {
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));
-    const SessionOptions session_options = TRY(to_session_options(options, session_id));
+    SessionOptions session_options = TRY(to_session_options(options, session_id));
+    const SecretUse secrets = TRY(take_secrets(options.secrets));
+    session_options.secrets = secrets.grants;
+    session_options.redactor = secrets.redactor;
     std::error_code problem;
     if (!options.record.empty() && std::filesystem::exists(options.record, problem)) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} exists: name a new file with --record", options.record)};
@@ -141,7 +147,8 @@ Result<int> run_here(const RunOptions& options, const Context& context) {
         TRY(make_private_dir(file.parent_path()));
     }
     const std::unique_ptr<ChatModel> model = TRY(load_model(options));
-    const std::unique_ptr<Platform> platform = TRY(open_target(options.target, clock, context.stop));
+    std::unique_ptr<Platform> target = TRY(open_target(options.target, clock, context.stop));
+    const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
     const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, session_id));
     EventPrinter printer(session_id, context.json);
     PrintingSink sink(*recorder, printer);
@@ -155,6 +162,7 @@ Result<int> run_here(const RunOptions& options, const Context& context) {
 void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words")->required();
     add_target_options(app, options.target);
+    add_secret_option(app, options.secrets);
     app.add_option("--model", options.model, "Checkpoint folder (default: $HANDEYE_MODEL, else the bundled model)");
     app.add_option("--record", options.record, "Recording to write (default: a new file in the state folder)");
     app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web")->capture_default_str();
@@ -184,20 +192,23 @@ Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
-               "--prompts-dir --threads --thinking-budget --max-new-tokens --temperature --seed.\n"
+               "--prompts-dir --threads --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE.\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
     return [options, &app](const Context& context) -> Result<int> {
         TRY(check_goal(options->goal));
         const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
-        const bool is_local = local != kLocalOptions.end();
+        const bool has_own_secret = std::any_of(options->secrets.begin(), options->secrets.end(), [](const std::string& text) { return text.find('=') != std::string::npos; });
+        const bool is_local = local != kLocalOptions.end() || has_own_secret;
         if (is_local && !options->daemon.text.empty()) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own", *local)};
+            return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own",
+                                                                        has_own_secret ? "--secret NAME=..." : *local)};
         }
         if (!is_local) {
             const RemoteTask task{.daemon = options->daemon,
                                   .target = options->target,
                                   .goal = options->goal,
+                                  .secrets = options->secrets,
                                   .session = TRY(to_session_options(*options, ""))};
             const std::optional<int> code = TRY(run_in_daemon(task, context));
             if (code) {

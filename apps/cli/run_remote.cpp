@@ -45,7 +45,7 @@ public:
     Result<int> run(const RemoteTask& task) {
         TRY(rpc_.identify("handeye run", daemon_token(task.daemon), in(kCallDeadline), context_.stop));
         session_ = TRY(field(call("session.create",
-                                  {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}},
+                                  {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}, {"secrets", task.secrets}},
                                   kOpenDeadline),
                              "session"));
         const Result<TaskOutcome> outcome = carry_out(task);

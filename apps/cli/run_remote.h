@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace handeye::cli {
 
@@ -16,6 +17,7 @@ struct RemoteTask {
     DaemonAddress daemon; ///< its text empty: the user's own socket, if a daemon listens there
     TargetSpec target;
     std::string goal;
+    std::vector<std::string> secrets; ///< names of the daemon's
     SessionOptions session; ///< budget, policy, surface, sampling
 };
 /// The exit code; nullopt when no daemon was named and none listens.

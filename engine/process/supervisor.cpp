@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "engine/process/channel.h"
-#include "engine/process/child.h"
+#include "base/child_process.h"
 #include "engine/weights/checksums.h"
 
 #include <algorithm>

@@ -48,7 +48,7 @@ export const methods = {
   "screen.stream_stop": {scope: "observe", params: ["stream"], required: ["stream"]},
   "screen.windows": {scope: "observe", params: ["session"], required: ["session"]},
   "session.close": {scope: "control", params: ["session", "request_key"], required: ["session"]},
-  "session.create": {scope: "control", params: ["platform", "target", "request_key", "policy", "control"], required: ["platform"]},
+  "session.create": {scope: "control", params: ["platform", "target", "secrets", "request_key", "policy", "control"], required: ["platform"]},
   "session.doctor": {scope: "observe", params: ["session"], required: ["session"]},
   "session.get": {scope: "observe", params: ["session"], required: ["session"]},
   "session.list": {scope: "observe", params: [], required: []},
@@ -59,7 +59,7 @@ export const methods = {
   "task.list": {scope: "observe", params: ["session"], required: []},
   "task.pause": {scope: "control", params: ["task", "request_key"], required: ["task"]},
   "task.resume": {scope: "control", params: ["task", "request_key"], required: ["task"]},
-  "task.run": {scope: "control", params: ["session", "goal", "budget", "policy", "surface", "request_key"], required: ["session", "goal"]},
+  "task.run": {scope: "control", params: ["session", "goal", "budget", "policy", "surface", "secrets", "request_key"], required: ["session", "goal"]},
   "task.step": {scope: "control", params: ["task", "request_key"], required: ["task"]},
   "task.wait": {scope: "observe", params: ["task", "timeout_ms"], required: ["task"]},
 };

@@ -117,7 +117,7 @@ void expect_cheap_refusal(const Bytes& bytes, ErrorCode code, const char* what) 
     const std::int64_t before = resident_bytes();
     const auto start = thread_time();
     const auto image = decode_image(bytes);
-    EXPECT_LT(thread_time() - start, std::chrono::milliseconds(500)) << what;
+    EXPECT_LT(thread_time() - start, std::chrono::milliseconds(50)) << what;
     EXPECT_LT(resident_bytes() - before, 16 << 20) << what;
     ASSERT_FALSE(image.has_value()) << what;
     EXPECT_EQ(image.error().code, code) << what << ": " << image.error().message;

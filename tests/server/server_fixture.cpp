@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/server/server_fixture.h"
 
+#include "base/image_codec.h"
 #include "base/json.h"
 
 #include <cstdlib>
@@ -81,6 +82,8 @@ ServerTest::ServerTest() {
 void ServerTest::start(bool with_model) {
     ControlServices services;
     services.clock = &clock;
+    services.secrets = secrets;
+    services.decode_picture = [](std::span<const std::uint8_t> bytes) { return decode_image(bytes); };
     services.session_defaults.settle = {.quiet = std::chrono::milliseconds(1), .deadline = std::chrono::milliseconds(5)};
     services.open_platform = [this](const std::string& name, const std::string&, std::stop_token) -> Result<std::unique_ptr<Platform>> {
         if (name != "fake") {

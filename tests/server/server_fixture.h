@@ -73,6 +73,7 @@ protected:
     /// Changes to the defaults go in before start().
     ControlServerOptions options;
     HoldableModel model;
+    std::shared_ptr<const SecretStore> secrets;
     /// Sets up each new platform; the platform stays readable until the session closes.
     std::function<void(fakes::FakePlatform&)> prepare_platform;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/process/child.h"
+#include "base/child_process.h"
 
 #include <algorithm>
 #include <array>
@@ -72,7 +72,7 @@ Result<std::unique_ptr<Child>> Child::start(const std::filesystem::path& program
     }
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-        return Error{ErrorCode::Unavailable, fmt::format("no socket for the engine process: {}", std::strerror(errno))};
+        return Error{ErrorCode::Unavailable, fmt::format("no socket for {}: {}", program.filename().string(), std::strerror(errno))};
     }
     FileDescriptor ours(ends[0]);
     const FileDescriptor theirs(ends[1]);
@@ -88,7 +88,7 @@ Result<std::unique_ptr<Child>> Child::start(const std::filesystem::path& program
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0) {
-        return Error{ErrorCode::Unavailable, fmt::format("no process for the engine: {}", std::strerror(errno))};
+        return Error{ErrorCode::Unavailable, fmt::format("no process for {}: {}", program.filename().string(), std::strerror(errno))};
     }
     if (pid == 0) {
         become(theirs.get(), parent, argv.data(), environment.data());

@@ -16,7 +16,7 @@ namespace handeye {
 class Child {
 public:
     /// Runs `program --fd 3`. It inherits that socket and stderr alone; of the environment only what names no desktop (see
-    /// child.cpp). It leads its own session, dies with the calling thread, cannot gain privileges and leaves no core.
+    /// child_process.cpp). It leads its own session, dies with the calling thread, cannot gain privileges and leaves no core.
     static Result<std::unique_ptr<Child>> start(const std::filesystem::path& program);
     /// Kills it.
     ~Child();

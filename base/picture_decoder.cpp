@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/picture_decoder.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace handeye {
+namespace {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+constexpr std::uint32_t kMessageBytesMax = 4096;
+constexpr std::int64_t kPollMsMax = 3'600'000;
+constexpr std::size_t kFirstBytes = 1U << 20U; // memory grows with what came
+
+bool wait_for(int socket, short events, Deadline deadline) {
+    for (;;) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        pollfd ready{socket, events, 0};
+        const int n = ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, kPollMsMax)));
+        if (n > 0 || (n == 0 && left <= kPollMsMax) || (n < 0 && errno != EINTR)) {
+            return n > 0;
+        }
+    }
+}
+
+enum class Moved { All, Gone, TooLate };
+
+Moved send_all(int socket, std::span<const std::uint8_t> bytes, Deadline deadline) {
+    while (!bytes.empty()) {
+        if (!wait_for(socket, POLLOUT, deadline)) {
+            return Moved::TooLate;
+        }
+        const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EINTR && errno != EAGAIN) {
+            return Moved::Gone;
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+    }
+    return Moved::All;
+}
+
+Moved receive_all(int socket, std::span<std::uint8_t> into, Deadline deadline) {
+    while (!into.empty()) {
+        if (!wait_for(socket, POLLIN, deadline)) {
+            return Moved::TooLate;
+        }
+        const ssize_t got = ::recv(socket, into.data(), into.size(), MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+            return Moved::Gone;
+        }
+        into = into.subspan(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    }
+    return Moved::All;
+}
+
+template <class T>
+std::span<std::uint8_t> bytes_of(T& value) { return {reinterpret_cast<std::uint8_t*>(&value), sizeof value}; }
+
+/// The head, and the descriptor that travels with it.
+Moved receive_head(int socket, DecodedHead& head, FileDescriptor& pixels, Deadline deadline) {
+    if (!wait_for(socket, POLLIN, deadline)) {
+        return Moved::TooLate;
+    }
+    iovec part{&head, sizeof head};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (const cmsghdr* const note = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr; note != nullptr && note->cmsg_type == SCM_RIGHTS) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(note), sizeof fd);
+        pixels = FileDescriptor(fd);
+    }
+    return got == static_cast<ssize_t>(sizeof head) ? Moved::All : Moved::Gone;
+}
+
+/// The child may have been taken over: nothing that it says is believed. Read, not mapped: a file that shrinks is a short read.
+Result<Image> read_pixels(const DecodedHead& head, const FileDescriptor& pixels) {
+    const ImageLimits limits;
+    const Size size{head.width_px, head.height_px};
+    if (size.is_empty() || size.width_px > limits.side_px_max || size.height_px > limits.side_px_max || size.area() > limits.pixels_max || !pixels.is_open()) {
+        return Error{ErrorCode::Internal, "the picture decoder's answer makes no sense"};
+    }
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size.area()) * 3);
+    for (std::size_t at = 0; at < bytes.size();) {
+        const ssize_t got = ::pread(pixels.get(), bytes.data() + at, bytes.size() - at, static_cast<off_t>(at));
+        if (got <= 0) {
+            return Error{ErrorCode::Internal, "the picture decoder's pixels are too few"};
+        }
+        at += static_cast<std::size_t>(got);
+    }
+    return Image::from_pixels(size, PixelFormat::Rgb, std::move(bytes));
+}
+
+} // namespace
+
+int PictureDecoder::pid() const {
+    const std::lock_guard lock(mutex_);
+    return child_ ? child_->pid() : -1;
+}
+
+Result<Image> PictureDecoder::decode(std::span<const std::uint8_t> bytes) {
+    if (const ImageLimits limits; static_cast<std::int64_t>(bytes.size()) > limits.file_bytes_max || bytes.empty()) {
+        return Error{bytes.empty() ? ErrorCode::ParseFailed : ErrorCode::LimitExceeded,
+                     fmt::format("a picture file of {} bytes; from 1 to {} are taken", bytes.size(), limits.file_bytes_max)};
+    }
+    const std::lock_guard lock(mutex_);
+    if (child_ && wait_for(child_->socket()->get(), POLLIN, std::chrono::steady_clock::now() + std::chrono::milliseconds(1))) {
+        child_.reset(); // it speaks unasked: it ended, or worse
+    }
+    if (!child_) {
+        child_ = TRY(Child::start(program_));
+    }
+    return ask(bytes);
+}
+
+Result<Image> PictureDecoder::ask(std::span<const std::uint8_t> bytes) {
+    const Deadline deadline = std::chrono::steady_clock::now() + patience_;
+    const int socket = child_->socket()->get();
+    std::uint64_t size = bytes.size();
+    if (send_all(socket, bytes_of(size), deadline) == Moved::All) {
+        static_cast<void>(send_all(socket, bytes, deadline)); // a child that is gone says so at the answer
+    }
+    Result<Image> image = receive(deadline);
+    const bool is_answer = image || image.error().code == ErrorCode::ParseFailed || image.error().code == ErrorCode::LimitExceeded ||
+                           image.error().code == ErrorCode::Unsupported;
+    if (!is_answer) { // late, or nonsense
+        child_.reset();
+    }
+    return image;
+}
+
+Result<Image> PictureDecoder::receive(Deadline deadline) {
+    const int socket = child_->socket()->get();
+    DecodedHead head;
+    FileDescriptor pixels;
+    Moved moved = receive_head(socket, head, pixels, deadline);
+    std::string message(std::min(head.message_bytes, kMessageBytesMax), '\0');
+    if (moved == Moved::All && head.code != 0) {
+        moved = receive_all(socket, {reinterpret_cast<std::uint8_t*>(message.data()), message.size()}, deadline);
+    }
+    if (moved == Moved::TooLate) {
+        return Error{ErrorCode::DeadlineExceeded, fmt::format("the picture was not decoded within {} ms", patience_.count())};
+    }
+    if (moved == Moved::Gone) {
+        const std::string how = child_->reap();
+        child_.reset(); // the next picture has a new one
+        log::warn("picture", "the decoder ended on a picture: " + how);
+        return Error{ErrorCode::ParseFailed, "the picture ended the process that decoded it: " + how};
+    }
+    if (head.code == 0) {
+        return read_pixels(head, pixels);
+    }
+    const auto code = static_cast<ErrorCode>(std::min<std::uint32_t>(head.code - 1, static_cast<std::uint32_t>(ErrorCode::Internal)));
+    return Error{code, message};
+}
+
+namespace {
+
+void send_head(int socket, const DecodedHead& head, int pixels) {
+    DecodedHead copy = head;
+    iovec part{&copy, sizeof copy};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (pixels >= 0) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr* const note = CMSG_FIRSTHDR(&message);
+        note->cmsg_level = SOL_SOCKET;
+        note->cmsg_type = SCM_RIGHTS;
+        note->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(note), &pixels, sizeof pixels);
+    }
+    static_cast<void>(::sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+Result<FileDescriptor> write_pixels(const Image& image) {
+    FileDescriptor file(::memfd_create("picture", MFD_CLOEXEC));
+    std::span<const std::uint8_t> left = image.bytes();
+    while (file.is_open() && !left.empty()) {
+        const ssize_t put = ::write(file.get(), left.data(), left.size());
+        if (put <= 0) {
+            return Error{ErrorCode::OutOfMemory, "no memory for the pixels"};
+        }
+        left = left.subspan(static_cast<std::size_t>(put));
+    }
+    return file;
+}
+
+void answer(int socket, std::span<const std::uint8_t> bytes) {
+    Result<Image> image = decode_image(bytes);
+    Result<FileDescriptor> pixels = image ? write_pixels(image->to_rgb()) : Result<FileDescriptor>(image.error());
+    if (pixels) {
+        send_head(socket, {0, image->size().width_px, image->size().height_px, 0}, pixels->get());
+        return;
+    }
+    const std::string message = pixels.error().message.substr(0, kMessageBytesMax);
+    send_head(socket, {static_cast<std::uint32_t>(pixels.error().code) + 1, 0, 0, static_cast<std::uint32_t>(message.size())}, -1);
+    static_cast<void>(send_all(socket, {reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}, Deadline::max()));
+}
+
+} // namespace
+
+int serve_pictures(int socket) {
+    const ImageLimits limits;
+    for (;;) {
+        std::uint64_t size = 0;
+        const Deadline never = std::chrono::steady_clock::now() + std::chrono::hours(24 * 365);
+        if (receive_all(socket, bytes_of(size), never) != Moved::All) {
+            return 0;
+        }
+        if (size > static_cast<std::uint64_t>(limits.file_bytes_max)) {
+            return 1;
+        }
+        std::vector<std::uint8_t> bytes;
+        while (bytes.size() < size) {
+            const std::size_t have = bytes.size();
+            bytes.resize(have + std::min<std::size_t>(kFirstBytes, size - have));
+            if (receive_all(socket, std::span(bytes).subspan(have), never) != Moved::All) {
+                return 0;
+            }
+        }
+        answer(socket, bytes);
+    }
+}
+
+} // namespace handeye
