@@ -19,8 +19,9 @@ std::string with_task(const std::string& data_json, const std::string& task_id) 
 
 } // namespace
 
-SessionLog::SessionLog(std::unique_ptr<Recorder> recorder, Clock& clock, std::function<void(std::uint64_t)> on_seq)
-    : recorder_(std::move(recorder)), clock_(clock), on_seq_(std::move(on_seq)) {}
+SessionLog::SessionLog(std::unique_ptr<Recorder> recorder, Clock& clock, std::function<void(std::uint64_t)> on_seq,
+                       std::shared_ptr<const Redactor> redactor)
+    : recorder_(std::move(recorder)), clock_(clock), on_seq_(std::move(on_seq)), redactor_(std::move(redactor)) {}
 
 void SessionLog::begin_task(const std::string& task_id) {
     const std::lock_guard lock(mutex_);
@@ -34,11 +35,11 @@ bool SessionLog::has_finished_task() const {
 }
 
 Result<std::uint64_t> SessionLog::store(const SessionEvent& event) {
-    SessionEvent stored = event;
+    SessionEvent stored = redactor_->redacted(event);
     std::uint64_t seq = 0;
     {
         const std::lock_guard lock(mutex_);
-        stored.data_json = with_task(event.data_json, task_id_);
+        stored.data_json = with_task(stored.data_json, task_id_);
         seq = TRY(recorder_->on_event(stored));
         has_finished_ = has_finished_ || event.type == "task.finished";
     }

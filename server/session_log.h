@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/recorder.h"
+#include "agent/redactor.h"
 #include "agent/step_sink.h"
 #include "base/clock.h"
 
@@ -17,7 +18,9 @@ namespace handeye {
 class SessionLog final : public StepSink {
 public:
     /// `on_seq` hears the number of each event after it is stored; must not block.
-    SessionLog(std::unique_ptr<Recorder> recorder, Clock& clock, std::function<void(std::uint64_t)> on_seq);
+    /// `redactor`: what it takes out is in nothing that is stored.
+    SessionLog(std::unique_ptr<Recorder> recorder, Clock& clock, std::function<void(std::uint64_t)> on_seq,
+               std::shared_ptr<const Redactor> redactor = std::make_shared<const Redactor>());
 
     /// From here to the next call, events carry `"task_id": id` beside the agent's own count; empty: none does.
     void begin_task(const std::string& task_id);
@@ -35,6 +38,7 @@ private:
     std::unique_ptr<Recorder> recorder_;
     Clock& clock_;
     std::function<void(std::uint64_t)> on_seq_;
+    std::shared_ptr<const Redactor> redactor_;
     mutable std::mutex mutex_; // guards the three below and the recorder's order
     std::string task_id_;
     bool has_finished_ = false;
