@@ -16,7 +16,7 @@ std::string key_of(const ApprovalNotice& notice) { return notice.session + "/" +
 
 DesktopNotice to_desktop(const ApprovalNotice& notice, WallTime now) {
     std::string body = fmt::format("Step {} of session {} waits for a yes: {} ({} risk).", notice.step, notice.session.substr(0, 10), notice.verb, notice.risk);
-    body += notice.rule.empty() ? "" : fmt::format(" The rule \"{}\" asks.", notice.rule);
+    body += notice.rule.empty() ? "" : fmt::format(" Asked by {}.", notice.rule);
     body += fmt::format("\nLook and decide: handeye console, or handeye approve {}", notice.approval);
     return {.key = key_of(notice), .title = "handeye asks before it acts", .body = std::move(body), .life = notice.expires_at - now};
 }
