@@ -7,10 +7,12 @@
 #include "agent/session.h"
 #include "base/clock.h"
 #include "base/image.h"
+#include "server/answer_progress.h"
 #include "server/approvals.h"
 #include "server/model_gate.h"
 #include "server/rpc.h"
 #include "server/session_log.h"
+#include "server/session_values.h"
 #include "server/shared_platform.h"
 
 #include <atomic>
@@ -27,50 +29,6 @@
 #include <vector>
 
 namespace handeye {
-
-enum class SessionState { Opening, Idle, Busy, Closing, Closed, Failed };
-std::string_view session_state_name(SessionState state);
-enum class TaskState { Queued, WaitingForEngine, Running, Paused, WaitingForApproval, Human, Script, Finished };
-std::string_view task_state_name(TaskState state);
-
-/// What a client may set when it opens a session.
-struct SessionSettings {
-    Policy policy; ///< within the daemon's, around each task's
-    ControlOptions control;
-    Duration approval_ttl = std::chrono::minutes(5);
-    std::string kill_chord = "ctrl+alt+escape"; ///< empty: none
-    std::vector<std::string> secrets; ///< names: what may be typed in this session at all
-};
-
-struct TaskSpec {
-    std::string goal_utf8;
-    Budget budget;
-    Policy policy;
-    Surface surface = Surface::Desktop;
-    std::optional<std::vector<std::string>> secrets; ///< of the session's; unset: all of them
-    std::string request_key; ///< empty: none
-    std::string body;        ///< what the key stands for: the request in one canonical form
-};
-
-struct TaskStatus {
-    std::string task;
-    std::string session;
-    TaskState state = TaskState::Queued;
-    std::string goal_utf8;
-    std::optional<TaskReport> report; ///< once finished
-};
-
-struct SessionStatus {
-    std::string session;
-    SessionState state = SessionState::Opening;
-    std::string platform;
-    Size size;
-    std::uint64_t last_seq = 0;
-    std::string task; ///< under way; empty: none
-    std::string recording;
-    std::string name; ///< for people
-    std::string notes;
-};
 
 /// All public functions: any thread.
 class LiveSession : public std::enable_shared_from_this<LiveSession> {
@@ -111,7 +69,7 @@ public:
     /// The picture now. `done` is called on the session's thread. TaskRunning while a task has the platform.
     std::optional<RpcError> capture(std::function<void(Result<Screenshot>)> done);
 
-    // Who may act (live_session_control.cpp).
+    // Who may act: live_session_control.cpp. What people add: live_session_notes.cpp. The thread: live_session_thread.cpp.
     [[nodiscard]] ControlState& control() { return *control_; }
     [[nodiscard]] Approvals& approvals() { return approvals_; }
     /// Of the newest task, or of this one.
@@ -222,8 +180,7 @@ private:
     std::stop_source open_stop_;
     bool is_closing_ = false;
     bool has_ended_ = false;
-    std::size_t progress_characters_ = 0;
-    std::string progress_tail_;
+    AnswerProgress progress_; ///< has a lock of its own
     std::thread thread_;
 };
 

@@ -14,12 +14,6 @@ namespace handeye {
 
 using nlohmann::json;
 
-namespace {
-
-constexpr std::size_t kNotesMax = 16;
-
-} // namespace
-
 bool LiveSession::request_stop() {
     std::stop_source stop;
     std::stop_source input;
@@ -64,12 +58,6 @@ std::vector<TaskStatus> LiveSession::tasks() const {
     return out;
 }
 
-void LiveSession::set_label(std::string name, std::string notes) {
-    const std::lock_guard lock(mutex_);
-    name_ = std::move(name);
-    notes_ = std::move(notes);
-}
-
 Result<void> LiveSession::release_all() {
     std::shared_ptr<SharedPlatform> platform;
     {
@@ -77,17 +65,6 @@ Result<void> LiveSession::release_all() {
         platform = platform_;
     }
     return platform ? platform->release_all() : Result<void>();
-}
-
-void LiveSession::note(const std::string& type, std::string data_json) {
-    std::shared_ptr<SessionLog> log;
-    {
-        const std::lock_guard lock(mutex_);
-        log = log_;
-    }
-    if (log) {
-        (void)log->append(type, std::move(data_json)); // a sealed or full log refuses; the stop itself has happened
-    }
 }
 
 void LiveSession::hear_person(PersonAct act) {
@@ -193,26 +170,6 @@ std::optional<RpcError> LiveSession::may_input(const std::string& lease) {
         }
     }
     return control_->may_act("") ? std::nullopt : std::optional(held(hold_name(control_->hold())));
-}
-
-std::optional<RpcError> LiveSession::amend_task(const std::string& task_id, const std::string& note_utf8) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (current_task_ != task_id || !is_busy()) {
-            return RpcError{ErrorKind::NoSuchTask, fmt::format("task \"{}\" is not under way", task_id), "task"};
-        }
-        if (task_notes_.size() >= kNotesMax) {
-            return RpcError{ErrorKind::Overloaded, fmt::format("{} notes wait already to be read", kNotesMax), "note"};
-        }
-        task_notes_.push_back(note_utf8);
-    }
-    note("task.amended", dump_json(json{{"note", note_utf8}}));
-    return std::nullopt;
-}
-
-std::vector<std::string> LiveSession::take_notes() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(task_notes_, {});
 }
 
 std::shared_ptr<Platform> LiveSession::platform() const {

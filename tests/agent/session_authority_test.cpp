@@ -170,6 +170,16 @@ TEST_F(SessionApproval, AChangedPictureVoidsTheApproval) {
     EXPECT_EQ(expired_why(), "target_changed");
 }
 
+TEST_F(SessionApproval, WordsForAChangedPictureAreNotTyped) {
+    model_.add("<answer><|begin_of_box|>type(content='hello')<|end_of_box|></answer>");
+    run_asking([this](const ApprovalRequest& request) {
+        platform_.show(1);
+        return ApprovalAnswer{request.step == 1 ? ApprovalDecision::Approve : ApprovalDecision::Deny, "a person", ""};
+    });
+    EXPECT_TRUE(platform_.texts().empty());
+    EXPECT_EQ(expired_why(), "target_changed");
+}
+
 TEST_F(SessionApproval, AnApprovalThatComesTooLateIsNone) {
     run_asking([this](const ApprovalRequest&) {
         clock_.advance(options_.approval_ttl);
