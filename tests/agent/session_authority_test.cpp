@@ -58,6 +58,7 @@ TEST_F(SessionAuthority, ActionsPerMinuteTripAtTheirNumber) {
     }
     EXPECT_EQ(run().outcome, TaskOutcome::BudgetExceeded);
     EXPECT_EQ(presses(), 2);
+    ASSERT_FALSE(sink_.of_type("budget.exceeded").empty());
     EXPECT_EQ(parse_json(sink_.of_type("budget.exceeded").front().data_json)->value("budget", ""), "actions_per_minute");
 }
 
