@@ -261,6 +261,23 @@ const VerbRow* find_verb(std::string_view verb) {
     return row == kTable.end() ? nullptr : row;
 }
 
+std::vector<std::string_view> verbs_called(std::string_view name) {
+    if (find_verb(name) != nullptr) {
+        return {find_verb(name)->verb};
+    }
+    std::vector<std::string_view> verbs;
+    for (const VerbRow& row : kTable) {
+        const auto is_called = [&](Dialect dialect) {
+            const VerbForm* const form = form_of(row, dialect);
+            return form != nullptr && form->name == name;
+        };
+        if (is_called(Dialect::GlmMobile) || is_called(Dialect::GlmDesktop) || is_called(Dialect::GlmWebMarks)) {
+            verbs.push_back(row.verb);
+        }
+    }
+    return verbs;
+}
+
 const VerbForm* form_of(const VerbRow& row, Dialect dialect) {
     const auto pointer = [](const std::optional<VerbForm>& form) { return form ? &*form : nullptr; };
     switch (dialect) {

@@ -52,6 +52,8 @@ struct VerbRow {
 std::span<const VerbRow> verb_table();
 /// A row by its canonical name; nullptr when there is none.
 const VerbRow* find_verb(std::string_view verb);
+/// The canonical names of the verbs that are called so, canonically or in any dialect: "left_click" is "click". Empty: none is.
+std::vector<std::string_view> verbs_called(std::string_view name);
 /// How a row is written in a dialect; nullptr where that dialect has no such verb, and for Dialect::Canonical.
 const VerbForm* form_of(const VerbRow& row, Dialect dialect);
 /// The rows that a dialect has, in the order in which its prompts list them.
