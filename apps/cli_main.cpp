@@ -20,22 +20,24 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 22> kCommands{{
+constexpr std::array<CommandRow, 24> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
     {"console", "Open the daemon's page in a browser", declare_console, kDaemon},
     {"sessions", "List, show or close what the daemon has open", declare_sessions, kDaemon},
-    {"task", "Follow tasks; pause, resume, amend or cancel them", declare_task, kDaemon},
+    {"task", "Follow tasks; pause, step, resume, amend or cancel them", declare_task, kDaemon},
     {"tasks", "All tasks of open sessions", declare_tasks, kDaemon},
     {"approve", "What waits for a person's yes or no", declare_approve, kDaemon},
     {"lease", "Who may act in a session", declare_lease, kDaemon},
+    {"policy", "What a session allows, and what it says to an action", declare_policy, kDaemon},
     {"events", "A session's log, as it is or as it grows", declare_events, kDaemon},
     {"engine", "The daemon's model", declare_engine, kDaemon},
     {"stop", "Stop everything and let go of all keys", declare_stop, kDaemon},
     {"reset-stop", "Let tasks start again", declare_reset_stop, kDaemon},
     {"token", "Tokens with scopes and an end, for the daemon's TCP addresses", declare_token, kDaemon},
     {"mcp", "Serve the daemon's tools to an MCP client on stdin and stdout", declare_mcp, kDaemon},
+    {"recordings", "List, show, export or delete what the daemon recorded", declare_recordings, kRecordings},
     {"report", "Write a recording as one HTML page", declare_report, kRecordings},
     {"verify", "Check that nobody changed a recording", declare_verify, kRecordings},
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},

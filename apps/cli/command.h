@@ -46,6 +46,8 @@ Runner declare_lease(CLI::App& app);
 Runner declare_mcp(CLI::App& app);
 Runner declare_models(CLI::App& app);
 Runner declare_platforms(CLI::App& app);
+Runner declare_policy(CLI::App& app);
+Runner declare_recordings(CLI::App& app);
 Runner declare_report(CLI::App& app);
 Runner declare_reset_stop(CLI::App& app);
 Runner declare_run(CLI::App& app);

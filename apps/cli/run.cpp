@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye run`: one task on one target, inside this program or in a running daemon, with live progress.
+#include "actions/vocabulary.h"
 #include "agent/recorder.h"
 #include "agent/secret_platform.h"
 #include "agent/session.h"
@@ -74,6 +75,19 @@ Result<Surface> surface_from_name(const std::string& name) {
     return Error{ErrorCode::InvalidArgument, fmt::format("surface \"{}\" is none of mobile, desktop, web", name)};
 }
 
+// A verb may be named as a dialect calls it; what nothing is called stays, for the policy to refuse by its name.
+std::vector<std::string> canonical(const std::vector<std::string>& names) {
+    std::vector<std::string> out;
+    for (const std::string& name : names) {
+        const std::vector<std::string_view> verbs = verbs_called(name);
+        out.insert(out.end(), verbs.begin(), verbs.end());
+        if (verbs.empty()) {
+            out.push_back(name);
+        }
+    }
+    return out;
+}
+
 Result<SessionOptions> to_session_options(const RunOptions& options, const std::string& session_id) {
     SessionOptions session;
     session.session_id = session_id;
@@ -82,7 +96,7 @@ Result<SessionOptions> to_session_options(const RunOptions& options, const std::
     session.budget.steps_max = options.max_steps;
     session.budget.wall_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.max_seconds));
     session.budget.tokens_max = options.max_tokens;
-    session.policy = {.allow_verbs = options.allow, .deny_verbs = options.deny};
+    session.policy = {.allow_verbs = canonical(options.allow), .deny_verbs = canonical(options.deny)};
     session.sampling.temperature = options.temperature;
     session.sampling.seed = options.seed;
     session.max_new_tokens = options.max_new_tokens;

@@ -26,20 +26,58 @@ std::string list_text(const json& result) {
     return out.empty() ? "no sessions" : out;
 }
 
+std::string windows_text(const json& result) {
+    std::string out;
+    for (const json& window : result.at("windows")) {
+        const json& area = window.at("area");
+        out += fmt::format("{}{:>5}x{:<5} at {},{}  {}  {}{}", out.empty() ? "" : "\n", area.value("width", 0), area.value("height", 0), area.value("x", 0),
+                           area.value("y", 0), window.value("class", ""), window.value("title", ""), window.value("focused", false) ? "  (focus)" : "");
+    }
+    return out.empty() ? "no windows" : out;
+}
+
+Result<int> examine(const DaemonAddress& daemon, const std::string& id, const Context& context) {
+    const std::unique_ptr<JsonRpcClient> client = TRY(connect_daemon(daemon, "handeye", context));
+    const json result = TRY(ask(*client, "session.doctor", {{"session", id}}, context));
+    if (context.json) {
+        print_json(result);
+    } else {
+        for (const json& check : result.at("checks")) {
+            print(fmt::format("{:4}  {:8} {}", check.value("pass", false) ? "ok" : "FAIL", check.value("name", ""), check.value("detail", "")));
+        }
+    }
+    return result.value("pass", false) ? 0 : 1;
+}
+
 } // namespace
 
 Runner declare_sessions(CLI::App& app) {
     const auto daemon = add_daemon_option(app);
     const auto id = std::make_shared<std::string>();
+    const auto name = std::make_shared<std::string>();
     app.require_subcommand(0, 1);
     app.add_subcommand("list", "All sessions (the default)");
     CLI::App* const show = app.add_subcommand("show", "One session");
-    show->add_option("ID", *id, "Session")->required();
     CLI::App* const close = app.add_subcommand("close", "Stop what runs there, let go of all keys, seal the recording");
-    close->add_option("ID", *id, "Session")->required();
+    CLI::App* const doctor = app.add_subcommand("doctor", "Whether its parts work; exits with 1 when one does not");
+    CLI::App* const windows = app.add_subcommand("windows", "The windows on its screen");
+    CLI::App* const rename = app.add_subcommand("name", "Give it a name for people");
+    for (CLI::App* const command : {show, close, doctor, windows, rename}) {
+        command->add_option("ID", *id, "Session")->required();
+    }
+    rename->add_option("NAME", *name, "At most 128 characters")->required();
     return [=](const Context& context) -> Result<int> {
         if (show->parsed()) {
             return ask_and_print(*daemon, "session.get", {{"session", *id}}, context, line_of);
+        }
+        if (doctor->parsed()) {
+            return examine(*daemon, *id, context);
+        }
+        if (windows->parsed()) {
+            return ask_and_print(*daemon, "screen.windows", {{"session", *id}}, context, windows_text);
+        }
+        if (rename->parsed()) {
+            return ask_and_print(*daemon, "session.update", {{"session", *id}, {"name", *name}}, context, line_of);
         }
         if (close->parsed()) {
             return ask_and_print(*daemon, "session.close", {{"session", *id}}, context, [](const json& result) { return result.value("session", "") + " closes"; });

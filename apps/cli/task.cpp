@@ -18,11 +18,12 @@ struct TaskCommand {
     const char* help;
     const char* method;
 };
-constexpr std::array<TaskCommand, 6> kCommands{{
+constexpr std::array<TaskCommand, 7> kCommands{{
     {"status", "How it stands", "task.get"},
     {"wait", "Wait for its end; exits as the task did", "task.wait"},
     {"pause", "Hold it between two events", "task.pause"},
     {"resume", "Let it go on", "task.resume"},
+    {"step", "Let it do one step and pause again", "task.step"},
     {"cancel", "Stop it", "task.cancel"},
     {"amend", "Tell it something more", "task.amend"},
 }};

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`handeye` as a client of a real handeyed: sessions, tasks, leases, events, policies and recordings, as a person and as a script
+use them; and every event of a real task is one that docs/protocol.schema.json describes.
+
+Arguments: the folder of the programs. Skipped (77) without Xvfb or openbox.
+"""
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import sys
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "console"))
+
+from daemon import Daemon  # noqa: E402
+
+SCHEMA = json.loads((ROOT / "docs" / "protocol.schema.json").read_text())
+GOAL = "Set Name to Ada, tick Agree and click Save."
+WAIT_S = 120
+BINARIES = ""
+
+
+def fault_of(event):
+    """What the protocol file would not say of this event; empty when it is as described."""
+    wanted = SCHEMA["notifications"]["event"]["params"]["required"]
+    if missing := [name for name in wanted if name not in event]:
+        return f"lacks {missing}"
+    described = SCHEMA["events"].get(event["type"])
+    if described is None:
+        return f"{event['type']} is not described"
+    strange = [name for name in event["data"] if name not in described["data"]]
+    return f"{event['type']} has {strange}" if strange else ""
+
+
+class Commands(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(BINARIES)
+        deadline = time.monotonic() + WAIT_S
+        while json.loads(subprocess.run([cls.daemon.bin / "handeye", "engine", "status", "--json"], env=cls.daemon.environment, check=True,
+                                        stdout=subprocess.PIPE).stdout)["state"] != "ready":
+            assert time.monotonic() < deadline, cls.daemon.said()
+            time.sleep(0.05)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.__exit__()
+
+    def run_it(self, *words, code=0, path=None):
+        environment = dict(self.daemon.environment, PATH=f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"])
+        done = subprocess.run([self.daemon.bin / "handeye", *words], env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, code, f"{words}: {done.stdout} {done.stderr}")
+        return done.stdout
+
+    def ask(self, *words, code=0):
+        return json.loads(self.run_it(*words, "--json", code=code))
+
+    def lines(self, *words, code=0):
+        return [json.loads(line) for line in self.run_it(*words, "--json", code=code).splitlines()]
+
+    def start_session(self):
+        """A session that stays: the screen of a form, opened over the socket as any program does."""
+        done = subprocess.run(["curl", "-sS", "--unix-socket", self.daemon.folder / "handeye" / "handeyed.sock", "-H", "Content-Type: application/json",
+                               "-d", json.dumps({"platform": "x11", "target": {"headless": "336x224"}}), "http://localhost/v1/session/create"],
+                              capture_output=True, text=True, check=True)
+        session = json.loads(done.stdout)["session"]
+        self.addCleanup(self.run_it, "sessions", "close", session)
+        return session
+
+    def test_a_task_is_followed_and_its_log_is_as_described(self):
+        events = self.lines("run", GOAL, "--headless", "336x224", "--launch", self.daemon.form_command("Contact", "cli.json"))
+        self.assertEqual([event["seq"] for event in events], list(range(1, len(events) + 1)))
+        session = events[0]["session"]
+        task = next(event["data"]["task_id"] for event in events if event["type"] == "task.started")
+        ended = self.ask("task", "status", task)
+        self.assertTrue(ended["finished"], ended)
+        self.assertIn(task, [one["task"] for one in self.ask("task", "list")["tasks"]] + [task])
+        self.assertEqual(self.ask("task", "wait", task, code=ended["exit_code"])["outcome"], ended["outcome"])
+        log = self.lines("events", session)
+        self.assertEqual([fault for event in log if (fault := fault_of(event))], [])
+        self.assertEqual(log[:len(events)], events)
+        self.assertEqual(self.lines("events", session, "--from", "3")[0]["seq"], 3)
+        self.assertIn("task.started", self.run_it("events", session))
+        self.recordings(session, log)
+
+    def recordings(self, session, log):
+        self.run_it("sessions", "close", session)
+        self.assertIn(session, [one["session"] for one in self.ask("recordings")["recordings"]])
+        self.assertEqual(self.ask("recordings", "show", session)["goals"], [GOAL])
+        self.assertIn(GOAL, self.run_it("recordings", "show", session))
+        out = self.daemon.folder / "page.html"
+        self.assertEqual(self.ask("recordings", "export", session, "--format", "html", "-o", str(out))["media_type"], "text/html")
+        self.assertEqual(stat.S_IMODE(out.stat().st_mode), 0o600)
+        exported = [json.loads(line) for line in self.run_it("recordings", "export", session).splitlines()]
+        self.assertEqual([event["seq"] for event in exported], list(range(1, len(exported) + 1)))
+        self.assertGreaterEqual(len(exported), len(log))
+        self.run_it("recordings", "delete", session)
+        self.run_it("recordings", "show", session, code=2)
+
+    def test_following_ends_with_the_reader_and_misses_nothing(self):
+        session = self.start_session()
+        follower = subprocess.Popen([self.daemon.bin / "handeye", "events", "--follow", session, "--json"], env=self.daemon.environment,
+                                    stdout=subprocess.PIPE, text=True)
+        try:
+            first = json.loads(follower.stdout.readline())
+            self.assertEqual((first["seq"], first["session"]), (1, session))
+            self.run_it("sessions", "name", session, "Für Ada")
+            while json.loads(follower.stdout.readline())["type"] != "session.updated":
+                pass
+            follower.terminate()
+            self.assertEqual(follower.wait(timeout=WAIT_S), 0)
+        finally:
+            follower.kill()
+            follower.stdout.close()
+        self.run_it("events", code=2)
+        self.run_it("events", "nowhere", code=2)
+
+    def test_a_task_is_paused_stepped_amended_and_cancelled(self):
+        session = self.start_session()
+        self.assertEqual(self.ask("sessions", "doctor", session)["pass"], True)
+        self.assertIn("windows", self.ask("sessions", "windows", session))
+        lease = self.ask("lease", "acquire", session, "--mode", "script")["lease"]
+        made = subprocess.run(["curl", "-sS", "--unix-socket", self.daemon.folder / "handeye" / "handeyed.sock", "-H", "Content-Type: application/json",
+                               "-d", json.dumps({"session": session, "goal": GOAL}), "http://localhost/v1/task/run"], capture_output=True, text=True, check=True)
+        task = json.loads(made.stdout)["task"]
+        while self.ask("task", "status", task)["state"] != "script":  # it waits for the lease: from here on nothing is a race
+            pass
+        self.assertEqual(self.ask("task", "pause", task)["task"], task)
+        self.assertEqual(self.ask("task", "amend", task, "Be quick.")["task"], task)
+        self.assertEqual(self.ask("task", "step", task)["task"], task)
+        self.assertEqual(self.ask("task", "resume", task)["task"], task)
+        self.run_it("task", "cancel", task)
+        self.run_it("lease", "release", session, lease)
+        self.assertEqual(self.ask("task", "wait", task, code=3)["outcome"], "stopped")
+        self.assertTrue(self.ask("task", "step", task)["finished"])
+        self.run_it("task", "status", "nowhere", code=2)
+        self.assertIn("task.amended", [event["type"] for event in self.lines("events", session)])
+
+    def test_a_lease_is_taken_shown_refused_to_others_and_given_back(self):
+        session = self.start_session()
+        self.assertEqual(self.ask("lease", "status", session)["holder"], "none")
+        lease = self.ask("lease", "acquire", session, "--seconds", "600")["lease"]
+        self.assertEqual(self.ask("lease", "status", session)["holder"], "human")
+        self.run_it("lease", "acquire", session, "--mode", "script", code=3)
+        self.run_it("lease", "release", session, "another", code=3)
+        self.run_it("lease", "release", session, lease)
+        self.assertEqual(self.ask("lease", "status", session)["holder"], "none")
+
+    def test_a_policy_is_shown_explained_and_replaced(self):
+        session = self.start_session()
+        action = '{"verb":"click","x":5,"y":5}'
+        self.assertEqual(self.ask("policy", "explain", session, action)["gate"], "allow")
+        rules = self.daemon.folder / "policy.json"
+        rules.write_text('{"rules":[{"name":"hands off","effect":"deny","verbs":["click"]}]}')
+        self.run_it("policy", "set", session, str(rules))
+        self.assertIn('deny by "rule 1: hands off"', self.run_it("policy", "explain", session, action))
+        self.assertEqual(self.ask("policy", "show", session)["policy"]["rules"][0]["name"], "hands off")
+        rules.write_text('{"rules":[{"effect":"deny","verbs":["fly"]}]}')
+        self.run_it("policy", "set", session, str(rules), code=2)
+        rules.write_text("{")
+        self.run_it("policy", "set", session, str(rules), code=2)
+
+    def test_verbs_may_be_named_as_a_dialect_calls_them(self):
+        form = self.daemon.form_command("Contact", "denied.json")
+        events = self.lines("run", GOAL, "--headless", "336x224", "--launch", form, "--deny", "left_click", code=3)
+        denied = [event["data"] for event in events if event["type"] == "action.gated" and event["data"]["gate"] == "deny"]
+        self.assertTrue(denied, events)
+        self.assertEqual(self.daemon.clicked("denied.json"), [])
+        self.run_it("run", GOAL, "--headless", "336x224", "--deny", "fly", code=2)
+
+    def test_the_engine_is_described_and_tested(self):
+        self.assertEqual(self.ask("engine", "status")["state"], "ready")
+        self.assertTrue(self.ask("engine", "selftest")["is_repeatable"])
+        self.assertGreaterEqual(self.ask("engine", "stats")["inferences"], 0)
+
+
+if __name__ == "__main__":
+    BINARIES = sys.argv.pop(1)
+    for program in ("Xvfb", "openbox", "curl"):
+        if not shutil.which(program):
+            print(f"skipped: no {program}")
+            sys.exit(77)
+    unittest.main(verbosity=2)
