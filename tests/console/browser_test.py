@@ -4,9 +4,16 @@
 
 browser_test.py BIN_DIR [unittest options]; needs chromium, xvfb and openbox. With HANDEYE_SHOTS set to a folder, the whole task
 also leaves pictures there (docs/img is made so, see tools/console_shots.sh)."""
+import base64
+import json
 import os
+import re
+import struct
+import subprocess
 import sys
+import time
 import unittest
+import zlib
 
 from chromium import Chromium
 from daemon import Daemon
@@ -15,6 +22,15 @@ GOAL = "Set Name to Ada, tick Agree and click Save."
 WANT = {"checks": {"Agree": True}, "clicked": ["Save"], "fields": {"Name": "Ada"}}
 MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 BINARIES = ""
+
+
+def red_square(side):
+    """A PNG, written by hand."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = (b"\0" + b"\xff\0\0" * side) * side
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Page(Chromium):
@@ -193,6 +209,31 @@ class ConsoleTest(unittest.TestCase):
         self.assertIn("used", second.text())
         self.assertTrue(second.evaluate("document.querySelector('#stop').disabled"))
 
+    def test_the_ticket_stands_in_no_command_line(self):
+        """A stand-in for xdg-open notes what it is given; a browser then follows the file as any would."""
+        tools = self.daemon.folder / "tools"
+        tools.mkdir()
+        opener = tools / "xdg-open"
+        opener.write_text(f'#!/bin/sh\necho "$@" >{tools}/argv\nstat -c %a "$1" >{tools}/mode\ncp "$1" {tools}/page\nmv {tools}/argv {tools}/opened\n')
+        opener.chmod(0o700)
+        environment = dict(self.daemon.environment, PATH=f"{tools}:{os.environ['PATH']}")
+        command = subprocess.Popen([self.daemon.bin / "handeye", "console"], env=environment, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(command.communicate)
+        self.addCleanup(command.kill)
+        while not (tools / "opened").exists():
+            self.assertIsNone(command.poll())
+            time.sleep(0.02)
+        file = (tools / "opened").read_text().strip()
+        ticket = re.search(r"#.*?([0-9a-f]{64})", (tools / "page").read_text()).group(1)
+        self.assertNotIn(ticket, file)
+        self.assertEqual((tools / "mode").read_text().strip(), "600")
+        browser = Chromium(800, 600)
+        self.addCleanup(browser.close)
+        browser.go(f"file://{file}")
+        browser.wait("document.querySelector('#link')?.textContent === 'connected'", "the page behind the file")
+        self.assertEqual(command.wait(timeout=60), 0)
+        self.assertFalse(os.path.exists(file))
+
     def test_a_reload_comes_back(self):
         page = self.page()
         page.send("Page.reload")
@@ -214,6 +255,50 @@ class ConsoleTest(unittest.TestCase):
         page.click("button", "Send")
         page.wait("document.querySelector('.bubble-assistant') && document.querySelector('form .primary').textContent === 'Send'", "an answer")
         self.assertTrue(page.evaluate("document.querySelector('.bubble-assistant').textContent.trim().length > 0"))
+        self.assertEqual(page.complaints, [])
+
+    def test_chat_takes_a_picture(self):
+        page = self.page(width=390, height=844, mobile=True)
+        page.view("chat")
+        page.wait("document.querySelector('#pick')")
+        page.evaluate(f"""(async () => {{
+            const bytes = Uint8Array.from(atob({base64.b64encode(red_square(96)).decode()!r}), (c) => c.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], "red.png", {{type: "image/png"}}));
+            const pick = document.querySelector("#pick");
+            pick.files = files.files;
+            pick.dispatchEvent(new Event("change"));
+        }})()""")
+        page.wait("document.querySelector('.tray img')?.complete", "the picture before it is sent")
+        page.fill("textarea", "What is this?")
+        page.shot("chat.png")
+        page.click("button", "Send")
+        page.wait("document.querySelector('.bubble-user img')", "the picture in the conversation")
+        page.wait("document.querySelector('form .primary').textContent === 'Send'", "an answer")
+        self.assertTrue(page.evaluate("document.querySelector('.bubble-assistant').textContent.trim().length > 0"))
+        self.assertIsNone(page.evaluate("document.querySelector('.tray img')"))
+        self.assertGreater(json.loads(subprocess.run([self.daemon.bin / "handeye", "engine", "stats", "--json"], env=self.daemon.environment, check=True,
+                                                     stdout=subprocess.PIPE).stdout)["prompt_tokens"], 0)
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), page.evaluate("innerWidth"), "wider than the window")
+        page.shot("chat-answer.png")
+        self.assertEqual(page.complaints, [])
+
+    def test_a_recording_is_saved_as_a_file(self):
+        page = self.page()
+        session = page.start_session(self.daemon, GOAL, "saved.json")
+        page.outcome()
+        downloads = self.daemon.folder / "downloads"
+        page.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
+        page.view(f"timeline/{session}")
+        for label, name in (("Save the events (JSON lines)", "jsonl"), ("Save the report (HTML)", "html")):
+            page.click("button", label)
+            file = downloads / f"handeye-{session}.{name}"
+            deadline = time.monotonic() + 60
+            while not file.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.assertIn(GOAL, file.read_text())
+        events = [json.loads(line) for line in (downloads / f"handeye-{session}.jsonl").read_text().splitlines()]
+        self.assertEqual([event["seq"] for event in events], list(range(1, len(events) + 1)))
         self.assertEqual(page.complaints, [])
 
     def test_the_engine_view_shows_the_model(self):
