@@ -202,7 +202,11 @@ Findings check_verification_page(const Tree& tree) {
         }
         bool names_a_test = false;
         for (const std::string& word : quoted_words(cells.back())) {
-            names_a_test = names_a_test || is_test_name(word);
+            const bool is_script = word.starts_with("tests/");
+            names_a_test = names_a_test || is_test_name(word) || is_script;
+            if (is_script && tree.find(word) == nullptr) {
+                findings.push_back(at(kVerification, i) + cells[0] + " names a file that does not exist: " + word);
+            }
             if (is_test_name(word) && !tests.contains(word)) {
                 findings.push_back(at(kVerification, i) + cells[0] +
                                    " names a test that does not exist: " + word);

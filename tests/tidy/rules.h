@@ -25,7 +25,7 @@ Findings check_sizes(const Tree& tree);
 Findings check_whitespace(const Tree& tree);
 /// No path of one machine, no note to oneself.
 Findings check_words(const Tree& tree);
-/// docs/verification.md has every row, and the tests that it names exist.
+/// docs/verification.md has every row, and the tests and scripts that it names exist.
 Findings check_verification_page(const Tree& tree);
 /// Links between the pages lead somewhere.
 Findings check_links(const Tree& tree);

@@ -218,6 +218,16 @@ TEST_F(SmallTree, AVerificationRowThatNamesNoRealTestIsFound) {
     EXPECT_EQ(joined(check_verification_page(tree())), "");
 }
 
+TEST_F(SmallTree, AVerificationRowThatNamesNoRealScriptIsFound) {
+    std::string page = open_page();
+    page.replace(page.find("| R3 | promise | open"), std::string("| R3 | promise | open").size(),
+                 "| R3 | promise | `tests/agent/flip.py`");
+    add("docs/verification.md", page);
+    EXPECT_EQ(check_verification_page(tree()).size(), 1U);
+    add("tests/agent/flip.py", "pass\n");
+    EXPECT_EQ(joined(check_verification_page(tree())), "");
+}
+
 TEST_F(SmallTree, ATreeWithoutAVerificationPageIsFound) {
     EXPECT_EQ(check_verification_page(tree()).size(), 1U);
 }
