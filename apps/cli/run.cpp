@@ -26,7 +26,7 @@ constexpr std::size_t kGoalBytesMax = 64U << 10U;
 
 /// What a daemon decides for itself: with any of these the task runs in this program.
 constexpr std::array kLocalOptions{"--in-process", "--model",           "--record",         "--prompt",      "--prompts-dir",
-                                   "--threads",    "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
+                                   "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
 
 struct RunOptions {
     TargetSpec target;
@@ -37,6 +37,7 @@ struct RunOptions {
     std::string prompt;
     std::string prompts_dir;
     DaemonAddress daemon;
+    bool skips_checksums = false;
     bool in_process = false;
     int max_steps = 50;
     double max_seconds = 3600;
@@ -125,6 +126,7 @@ Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options) {
     EngineOptions engine;
     engine.model_dir = TRY(find_model(options.model));
     engine.threads = options.threads;
+    engine.checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify;
     engine.on_progress = [](std::string_view stage, double share) {
         print_progress(fmt::format("{} {:.0f} %", stage, share * 100));
     };
@@ -182,6 +184,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web")->capture_default_str();
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
+    app.add_flag("--no-checksums", options.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
@@ -206,7 +209,7 @@ Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
-               "--prompts-dir --threads --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE.\n"
+               "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE.\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
     return [options, &app](const Context& context) -> Result<int> {
