@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/suggest.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kTypoDistanceMax = 3;
+constexpr std::size_t kGivenBytesMax = 80; // longer words are no slip of the finger
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0U);
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+            diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+        }
+    }
+    return row.back();
+}
+
+} // namespace
+
+std::string_view nearest_name(std::string_view given, std::span<const std::string_view> names) {
+    std::string_view best;
+    std::size_t distance = std::min(kTypoDistanceMax + 1, given.size() / 2 + 1);
+    if (given.size() > kGivenBytesMax) {
+        return best;
+    }
+    for (const std::string_view name : names) {
+        if (const std::size_t d = edit_distance(name, given); d < distance) {
+            distance = d;
+            best = name;
+        }
+    }
+    return best;
+}
+
+std::string suggestion(std::string_view given, std::string_view what, std::span<const std::string_view> names) {
+    if (const std::string_view nearest = nearest_name(given, names); !nearest.empty()) {
+        return fmt::format("did you mean \"{}\"?", nearest);
+    }
+    return names.empty() ? fmt::format("there are no {}", what) : fmt::format("the {} are {}", what, fmt::join(names, ", "));
+}
+
+} // namespace handeye

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// "did you mean ...?": the nearest of some names to a misspelt one.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+/// The name with the smallest edit distance to `given`, of at most 3 and less than half of its length; empty where none is near.
+std::string_view nearest_name(std::string_view given, std::span<const std::string_view> names);
+/// `did you mean "x"?`, else `the WHAT are a, b, c`.
+std::string suggestion(std::string_view given, std::string_view what, std::span<const std::string_view> names);
+
+} // namespace handeye
