@@ -83,7 +83,8 @@ TEST_F(Service, ABrokenFileKeepsTheOldConfigurationAndSaysWhy) {
 
 TEST_F(Service, ReloadsUnderLoadDropNothing) {
     const int count = std::getenv("HANDEYE_FULL") != nullptr ? 10'000 : 100;
-    write_config("limits: {connections: 100}\n");
+    const std::string log = fmt::format("log: {{file: {}}}\n", (folder.path() / "log").string()); // nobody reads stderr meanwhile
+    write_config(log + "limits: {connections: 100}\n");
     const auto process = spawn({"--config", config_path()});
     ASSERT_TRUE(notify.wait_for("READY=1"));
     const auto client = connect();
@@ -93,7 +94,7 @@ TEST_F(Service, ReloadsUnderLoadDropNothing) {
     const std::int64_t resident_before = resident_kib(process->pid());
     int failed = 0;
     for (int i = 0; i < count; ++i) {
-        write_config(i % 3 == 2 ? "nonsense: 1\n" : fmt::format("limits: {{connections: {}}}\n", 100 + i % 7));
+        write_config(i % 3 == 2 ? "nonsense: 1\n" : log + fmt::format("limits: {{connections: {}}}\n", 100 + i % 7));
         process->send_signal(SIGHUP);
         const auto reply = client->request("connection.ping", "{}", soon());
         failed += reply && !reply->failure ? 0 : 1;
