@@ -97,15 +97,11 @@ private:
                 give_up(Certainty::Partial, "stopped");
                 break;
             }
-            TRY(ask_before(op));
-            if (is_over_) {
-                break;
-            }
-            const Result<void> sent = std::visit([this](const auto& o) { return send(o); }, op);
+            const Result<void> done = perform(op);
             if (options_->after) {
-                options_->after();
+                options_->after(); // before anything else: what the question has frozen thaws here
             }
-            TRY(Result<void>(sent));
+            TRY(Result<void>(done));
             if (is_over_) {
                 break;
             }
@@ -118,6 +114,11 @@ private:
             give_up(Certainty::Partial, fmt::format("keys may still be pressed: {}", released.error().message));
         }
         return {};
+    }
+
+    Result<void> perform(const Op& op) {
+        TRY(ask_before(op));
+        return is_over_ ? Result<void>() : std::visit([this](const auto& o) { return send(o); }, op);
     }
 
     Result<void> ask_before(const Op& op) {

@@ -98,6 +98,9 @@ Result<void> TargetCheck::compare_all() {
 /// When true, nobody can change the screen until thaw().
 Result<bool> TargetCheck::freeze_if_same(const Image& before, const Rect& crop) {
     std::shared_ptr<void> frozen = TRY(with_.platform.freeze());
+    if (with_.stop.stop_requested()) { // who asked for that may have let go before anything was frozen
+        return Error{ErrorCode::Cancelled, "stopped"};
+    }
     const Image now = TRY(look());
     if (!is_same_there(before, now, crop) || window_below() != window_) {
         return false;

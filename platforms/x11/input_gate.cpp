@@ -138,6 +138,7 @@ Result<void> InputGate::tap(std::span<const KeyCode> modifiers, KeyCode code) {
             }
         }
     };
+    has_unread_ = true;
     each_modifier(true);
     send_key(code, true);
     send_key(code, false);
@@ -148,6 +149,7 @@ Result<void> InputGate::tap(std::span<const KeyCode> modifiers, KeyCode code) {
 
 Result<void> InputGate::sync() {
     const std::lock_guard lock(mutex_);
+    has_unread_ = false;
     return input_->sync("typing");
 }
 
@@ -163,10 +165,11 @@ void InputGate::note_bound(KeyCode code) {
 }
 
 Result<void> InputGate::release_all() {
-    const std::unique_lock lock(mutex_, kReleasePatience); // without it after that: the other thread is stuck
+    std::unique_lock lock(mutex_, kReleasePatience); // without it after that: the other thread is stuck
     const std::lock_guard release_lock(release_mutex_);
-    if (lock.owns_lock()) {
+    if (lock.owns_lock() && has_unread_) {
         static_cast<void>(input_->sync("letting go")); // characters are sent without waiting: none may come after the releases
+        has_unread_ = false;
     }
     TRY(releaser_->check("releasing keys and buttons"));
     for (unsigned code = 0; code < keys_.size(); ++code) {
@@ -180,6 +183,9 @@ Result<void> InputGate::release_all() {
             XTestFakeButtonEvent(releaser_->get(), number, 0, CurrentTime);
             guardian_->did_release_button(number);
         }
+    }
+    if (lock.owns_lock()) {
+        lock.unlock(); // the server may take its time; who sends the rest of a click to it must not wait for this thread
     }
     return releaser_->sync("releasing keys and buttons");
 }

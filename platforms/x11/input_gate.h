@@ -78,7 +78,8 @@ private:
     std::unique_ptr<Connection> releaser_; // guarded by release_mutex_
     SentEvents sent_;
     std::timed_mutex mutex_;
-    std::stop_token stop_; // guarded by mutex_
+    std::stop_token stop_;    // guarded by mutex_
+    bool has_unread_ = false; // characters that the server may not have read yet; guarded by mutex_
     std::mutex release_mutex_;
     std::atomic<bool> is_closed_{false};
     std::array<std::atomic<bool>, 256> keys_{};

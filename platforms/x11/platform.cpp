@@ -130,13 +130,17 @@ Result<WindowInfo> X11Platform::focused_window() { return find_focused_window(*s
 /// A grab of the server, on the connection that captures; the one that sends input is beyond grabs.
 Result<std::shared_ptr<void>> X11Platform::freeze() {
     TRY(screen_->check("freezing the screen"));
-    ::Display* const display = screen_->get();
-    XGrabServer(display);
-    const auto thaw = [display](void*) {
-        XUngrabServer(display);
-        XFlush(display);
-    };
-    return std::shared_ptr<void>(nullptr, thaw);
+    XGrabServer(screen_->get());
+    is_frozen_ = true; // afterwards: or another thread's thaw() might come before the grab, and nobody's after it
+    return std::shared_ptr<void>(nullptr, [this](void*) { thaw(); });
+}
+
+/// Any thread: Xlib lets one send while another waits.
+void X11Platform::thaw() {
+    if (is_frozen_.exchange(false) && !screen_->is_lost()) {
+        XUngrabServer(screen_->get());
+        XFlush(screen_->get());
+    }
 }
 
 Result<std::optional<Point>> X11Platform::pointer() {
@@ -200,7 +204,10 @@ Result<void> X11Platform::watch_person(PersonWatch watch) {
     return {};
 }
 
-Result<void> X11Platform::release_all() { return gate_->release_all(); }
+Result<void> X11Platform::release_all() {
+    thaw(); // else the server might hear of the releases only when the other thread thaws
+    return gate_->release_all();
+}
 
 void X11Platform::quiesce(bool refuse_more) {
     if (refuse_more) {

@@ -11,6 +11,7 @@
 #include "platforms/x11/keymap.h"
 #include "platforms/x11/text.h"
 
+#include <atomic>
 #include <map>
 #include <memory>
 
@@ -73,12 +74,14 @@ private:
     Result<void> run(const NavigateHome& home);
     Result<void> run(const OpenUrl& open_url);
     void reap_launched();
+    void thaw();
 
     PlatformOptions options_;
     Clock& clock_;
     std::unique_ptr<HeadlessDisplay> headless_; // first: goes last
     DisplayAddress address_;
     std::unique_ptr<Connection> screen_;
+    std::atomic<bool> is_frozen_ = false;
     std::unique_ptr<ScreenReader> reader_;
     std::unique_ptr<DamageWatcher> damage_;
     std::unique_ptr<InputGate> gate_;

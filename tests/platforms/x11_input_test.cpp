@@ -219,6 +219,16 @@ TEST_F(X11Input, AStopIsKnownWhereEventsAreSent) {
     EXPECT_TRUE(platform->inject(PointerMove{{20, 20}}));                                          // the stop was for those calls
 }
 
+TEST_F(X11Input, LettingGoDoesNotWaitForAFrozenScreen) {
+    const auto platform = open_logged();
+    ASSERT_TRUE(platform->inject(Key{"Shift_L", Edge::Press}));
+    const auto frozen = platform->freeze();
+    ASSERT_TRUE(frozen);
+    ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Left, Edge::Press})); // input is beyond the freeze
+    std::thread([&] { EXPECT_TRUE(platform->release_all()); }).join();
+    EXPECT_EQ(count_down(), 0); // and another program is heard again
+}
+
 TEST_F(X11Input, NothingIsHeldAfterAnInterruptAtAnyMoment) {
     start_display(true);
     auto generator = seeded_generator();
