@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,7 @@ namespace handeye::x11 {
 namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(10); // a loaded machine may leave a program without its turn for seconds
+constexpr Duration kFrozenMax = std::chrono::milliseconds(250); // whatever keeps us: a person's desktop is not ours to hold
 constexpr Duration kManagerPatience = std::chrono::milliseconds(500);
 constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
 
@@ -127,12 +129,21 @@ Result<WindowInfo> X11Platform::window_at(Point in_target) {
 
 Result<WindowInfo> X11Platform::focused_window() { return find_focused_window(*screen_); }
 
-/// A grab of the server, on the connection that captures; the one that sends input is beyond grabs.
+/// A grab of the server, on the connection that captures; the one that sends input is beyond grabs. It ends by itself soon after.
 Result<std::shared_ptr<void>> X11Platform::freeze() {
     TRY(screen_->check("freezing the screen"));
     XGrabServer(screen_->get());
+    XSync(screen_->get(), 0);
     is_frozen_ = true; // afterwards: or another thread's thaw() might come before the grab, and nobody's after it
-    return std::shared_ptr<void>(nullptr, [this](void*) { thaw(); });
+    const auto watchdog = std::make_shared<std::jthread>([this](const std::stop_token& stop) {
+        if (clock_.sleep_for(kFrozenMax, stop) == WaitResult::Reached) {
+            thaw();
+        }
+    });
+    return std::shared_ptr<void>(nullptr, [this, watchdog](void*) {
+        watchdog->request_stop();
+        thaw();
+    });
 }
 
 /// Any thread: Xlib lets one send while another waits.

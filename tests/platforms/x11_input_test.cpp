@@ -219,6 +219,15 @@ TEST_F(X11Input, AStopIsKnownWhereEventsAreSent) {
     EXPECT_TRUE(platform->inject(PointerMove{{20, 20}}));                                          // the stop was for those calls
 }
 
+TEST_F(X11Input, AFrozenScreenThawsByItself) {
+    const auto platform = open_logged();
+    const TimePoint begin = clock_.now();
+    const auto frozen = platform->freeze();
+    ASSERT_TRUE(frozen);
+    EXPECT_EQ(count_down(), 0); // another program, which waits for the thaw
+    EXPECT_GE(clock_.now() - begin, std::chrono::milliseconds(200));
+}
+
 TEST_F(X11Input, LettingGoDoesNotWaitForAFrozenScreen) {
     const auto platform = open_logged();
     ASSERT_TRUE(platform->inject(Key{"Shift_L", Edge::Press}));
