@@ -126,10 +126,16 @@ Result<Image> PictureDecoder::decode(std::span<const std::uint8_t> bytes) {
     if (child_ && wait_for(child_->socket()->get(), POLLIN, std::chrono::steady_clock::now() + std::chrono::milliseconds(1))) {
         child_.reset(); // it speaks unasked: it ended, or worse
     }
-    if (!child_) {
+    const bool is_fresh = !child_;
+    if (is_fresh) {
         child_ = TRY(Child::start(program_));
     }
-    return ask(bytes);
+    Result<Image> image = ask(bytes);
+    if (!image && image.error().code == ErrorCode::ParseFailed && !child_ && !is_fresh) { // it may have ended between two pictures
+        child_ = TRY(Child::start(program_));
+        image = ask(bytes);
+    }
+    return image;
 }
 
 Result<Image> PictureDecoder::ask(std::span<const std::uint8_t> bytes) {
