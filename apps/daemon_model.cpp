@@ -7,6 +7,11 @@
 #include <fmt/format.h>
 
 namespace handeye {
+namespace {
+
+constexpr Duration kStatusPause = std::chrono::seconds(1);
+
+} // namespace
 
 DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options)
     : server_(&server), notify_(notify) {
@@ -47,7 +52,12 @@ void DaemonModel::say_loading(std::string_view stage, double share) {
     const std::lock_guard lock(mutex_);
     if (server_ != nullptr) {
         server_->set_model_loading(text);
-        (void)notify_.send("STATUS=loading the model: " + text);
+        // Each is a datagram into a short queue of the service manager's, and sending waits for room there.
+        const TimePoint now = std::chrono::steady_clock::now();
+        if (now - last_status_ >= kStatusPause) {
+            last_status_ = now;
+            (void)notify_.send("STATUS=loading the model: " + text);
+        }
     }
 }
 

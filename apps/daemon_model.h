@@ -35,6 +35,7 @@ private:
     ControlServer* server_;
     const ServiceNotify& notify_;
     bool is_loading_ = true;
+    TimePoint last_status_{};
     std::unique_ptr<EngineProcess> model_;
     std::thread thread_;
 };

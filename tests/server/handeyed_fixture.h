@@ -29,7 +29,7 @@ protected:
     [[nodiscard]] std::filesystem::path socket_path() const { return folder.path() / "run" / "handeye" / "handeyed.sock"; }
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> environment() const {
         const std::string base = folder.path().string();
-        return {{"XDG_RUNTIME_DIR", base + "/run"}, {"XDG_CONFIG_HOME", base + "/config"}, {"XDG_STATE_HOME", base + "/state"},
+        return {{"XDG_RUNTIME_DIR", base + "/run"}, {"XDG_CONFIG_HOME", base + "/config"}, {"XDG_STATE_HOME", base + "/state"}, {"XDG_CACHE_HOME", base + "/cache"},
                 {"NOTIFY_SOCKET", base + "/notify"}, {"HANDEYE_MODEL", ""}};
     }
     std::unique_ptr<Process> spawn(std::vector<std::string> options = {}) const {
