@@ -26,7 +26,7 @@ constexpr std::array<CommandRow, 24> kCommands{{
     {"act", "Perform one action on a target", declare_act, kTasks},
     {"console", "Open the daemon's page in a browser", declare_console, kDaemon},
     {"sessions", "List, show or close what the daemon has open", declare_sessions, kDaemon},
-    {"task", "Follow tasks; pause, step, resume, amend or cancel them", declare_task, kDaemon},
+    {"task", "Check and explain task files; follow, pause, step or cancel tasks", declare_task, kDaemon},
     {"tasks", "All tasks of open sessions", declare_tasks, kDaemon},
     {"approve", "What waits for a person's yes or no", declare_approve, kDaemon},
     {"lease", "Who may act in a session", declare_lease, kDaemon},

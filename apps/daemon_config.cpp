@@ -4,13 +4,13 @@
 #include "actions/keys.h"
 #include "agent/policy.h"
 #include "base/json.h"
+#include "base/suggest.h"
 #include "base/net/http_client.h"
 
 #include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,7 +22,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kThreadsMax = 1024;
-constexpr std::size_t kTypoDistanceMax = 3;
 constexpr int kDepthMax = 16;
 constexpr std::int64_t kExpirySecondsMax = 86'400;
 
@@ -233,38 +232,16 @@ const std::map<std::string, Take>& table() {
     return rows;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), 0U);
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i);
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
-            diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
-        }
-    }
-    return row.back();
-}
-
 Error unknown_key(const At& at, const std::string& prefix) {
-    std::string best;
-    std::size_t distance = kTypoDistanceMax + 1;
     std::vector<std::string> names;
     for (const std::string& key : daemon_config_keys()) {
-        if (!key.starts_with(prefix)) {
-            continue;
-        }
-        const std::string name = key.substr(prefix.size(), key.find('.', prefix.size()) - prefix.size());
-        if (names.empty() || names.back() != name) {
-            names.push_back(name);
-        }
-        if (const std::size_t d = edit_distance(name, at.key); d < distance) {
-            distance = d;
-            best = name;
+        std::string name = key.substr(std::min(prefix.size(), key.size()), key.find('.', prefix.size()) - prefix.size());
+        if (key.starts_with(prefix) && (names.empty() || names.back() != name)) {
+            names.push_back(std::move(name));
         }
     }
-    const std::string hint = best.empty() ? fmt::format("the keys are {}", fmt::join(names, ", ")) : fmt::format("did you mean \"{}\"?", best);
-    return at.error(fmt::format("there is no key \"{}{}\"; {}", prefix, at.key, hint));
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    return at.error(fmt::format("there is no key \"{}{}\"; {}", prefix, at.key, suggestion(at.key, "keys", known)));
 }
 
 Result<void> read_map(const std::string& file, const YAML::Node& map, const std::string& prefix, DaemonOptions& options) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `handeye task`: what the daemon's tasks do, and telling them to wait, go on or stop.
+// `handeye task`: what the daemon's tasks do, and telling them to wait, go on or stop; and task files (task_file.h).
 #include "apps/cli/daemon_call.h"
+#include "apps/cli/task_file.h"
 
 #include <array>
 
@@ -69,6 +70,7 @@ Runner declare_task(CLI::App& app) {
         std::string note;
         std::array<CLI::App*, kCommands.size()> commands{};
         CLI::App* list = nullptr;
+        std::shared_ptr<TaskFileCommands> files;
     };
     const auto options = std::make_shared<Options>();
     options->daemon = add_daemon_option(app);
@@ -81,7 +83,11 @@ Runner declare_task(CLI::App& app) {
             command->add_option("NOTE", options->note, "What the model reads from its next step on")->required();
         }
     }
+    options->files = add_task_file_commands(app);
     return [options](const Context& context) -> Result<int> {
+        if (options->files->is_asked()) {
+            return options->files->run(context);
+        }
         if (options->list->parsed()) {
             return ask_and_print(*options->daemon, "task.list", json::object(), context, list_text);
         }

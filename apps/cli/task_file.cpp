@@ -186,6 +186,9 @@ std::shared_ptr<TaskFileCommands> add_task_file_commands(CLI::App& task) {
     out->explain = task.add_subcommand("explain", "Say everything that a task file, and those it runs, may do");
     out->fmt = task.add_subcommand("fmt", "Lay a task file out anew; comments stay");
     out->schema = task.add_subcommand("schema", "The JSON Schema of task files, for editors");
+    for (CLI::App* const command : {out->validate, out->lint, out->explain, out->fmt, out->schema}) {
+        command->group("Task files");
+    }
     for (CLI::App* const command : {out->validate, out->lint, out->explain, out->fmt}) {
         command->add_option("FILE", out->files, "Task file, YAML or JSON")->required();
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The built `handeye` as a person and a script use it: exit codes, errors that name the thing, JSON and nothing else.
+#include "agent/task_file.h"
 #include "base/file.h"
 #include "base/image_codec.h"
 #include "base/json.h"
@@ -153,6 +154,28 @@ TEST_F(Cli, GoalOfAHundredKilobytesIsRefusedWithItsLimit) {
     const Ran ran = handeye("run --headless 336x224 --in-process \"$(cat " + (dir_ / "goal").string() + ")\"");
     EXPECT_EQ(ran.code, 2);
     EXPECT_NE(ran.err.find("65536"), std::string::npos) << ran.err;
+}
+
+TEST_F(Cli, TaskFilesAreCheckedAtTheirPlaces) {
+    const std::string good = HANDEYE_SOURCE_DIR "/examples/tasks/fill_form.yaml";
+    const std::string bad = (dir_ / "bad.yaml").string();
+    ASSERT_TRUE(write_file_atomic(bad, "version: 1\nname: t\nsteps:\n  - clik: Save\n"));
+    EXPECT_EQ(handeye("task validate " + good).code, 0);
+    const Ran ran = handeye("task validate " + bad);
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_EQ(ran.out, bad + ":4:5: there is no key \"clik\" in step 1; did you mean \"click\"?\n");
+    const Ran json = handeye("--json task validate " + bad);
+    EXPECT_EQ(json.code, 2);
+    EXPECT_EQ(nlohmann::json::parse(json.out).at("findings").at(0).at("column"), 5);
+    EXPECT_EQ(nlohmann::json::parse(handeye("--json task explain " + good).out).at("actions_max"), 4);
+    EXPECT_EQ(handeye("task schema").out, task_file_schema());
+    ASSERT_TRUE(write_file_atomic(bad, "version:   1 # one\nname: t\nsteps: [{sleep: 1s}]\n"));
+    EXPECT_EQ(handeye("task lint " + bad).code, 1);
+    EXPECT_EQ(handeye("task fmt --check " + bad).code, 1);
+    EXPECT_EQ(handeye("task fmt " + bad).code, 0);
+    EXPECT_EQ(*read_file(bad, 4096), "version: 1 # one\nname: t\nsteps:\n  - sleep: 1s\n");
+    EXPECT_EQ(handeye("task fmt --check " + bad).code, 0);
+    EXPECT_EQ(handeye("task validate " + (dir_ / "none.yaml").string()).code, 2);
 }
 
 TEST_F(Cli, DamagedModelsAreNamed) {
