@@ -23,6 +23,9 @@ constexpr rlim_t kMemoryBytesMax = rlim_t{2} << 30U; // a picture of 64 megapixe
 constexpr std::array kAllowed{"read", "write", "recvfrom", "sendto", "recvmsg", "sendmsg", "poll", "ppoll", "close", "brk", "mmap", "munmap", "mremap",
                               "madvise", "mprotect", "futex", "memfd_create", "clock_gettime", "gettimeofday", "clock_nanosleep", "sched_yield",
                               "sched_getaffinity", "getpid", "gettid", "getrandom", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "exit",
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+                              "pipe", "pipe2", // how a sanitizer asks whether memory is there
+#endif
                               "exit_group", "restart_syscall", "fstat", "newfstatat", "lseek", "tgkill", "rt_sigaction"};
 
 bool limit_resources() {
