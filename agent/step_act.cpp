@@ -250,7 +250,7 @@ StageResult StepRunner::execute_plan(Step& step) {
     const Size size = step.seen.image.size();
     const bool is_approved = !approval_.approval.empty();
     const bool checks = is_approved || (with_.options.checks_target && presses_button(step.plan));
-    TargetCheck check({with_.platform, step.seen.image, halt_->token()}, crops_of(step.plan, size, is_approved ? approval_.crop : Rect{}));
+    TargetCheck check({with_.platform, step.seen.image, with_.clock, halt_->token()}, crops_of(step.plan, size, is_approved ? approval_.crop : Rect{}));
     const auto before = [&](const Op& op) -> Result<void> {
         if (checks) {
             TRY(check.before(op));

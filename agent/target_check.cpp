@@ -18,6 +18,9 @@ constexpr int kCropHeightPx = 48;
 constexpr int kCaretWidthPx = 3;
 constexpr int kCaretHeightPx = 48;
 constexpr SettleOptions kHoverSettle{std::chrono::milliseconds(25), std::chrono::milliseconds(400)};
+constexpr Duration kHoverDeadline = std::chrono::milliseconds(1500);
+constexpr int kHoverRoundsMax = 4;  // the light that was seen first was not yet whole
+constexpr int kHoverLooksMax = 100;
 
 } // namespace
 
@@ -125,21 +128,33 @@ Result<void> TargetCheck::compare_with_hover(const Rect& crop) {
     if (!came_from_ || crop.contains(*came_from_) || !Rect{0, 0, target.width_px, target.height_px}.contains(*came_from_)) {
         return changed(); // the picture that was seen had the pointer there already, or there is no way back
     }
-    const Image lit = TRY(look_when_still());
-    TRY(with_.platform.inject_unless_stopped(PointerMove{*came_from_}, with_.stop));
-    const Image unlit = TRY(look_when_still());
-    if (!is_same_there(with_.seen, unlit, crop)) {
-        return changed();
+    // Programs fade a light in and out, on a busy machine slowly: what is not yet as it should be may still become so.
+    const TimePoint deadline = with_.clock.now() + kHoverDeadline;
+    for (int round = 0; round < kHoverRoundsMax; ++round) {
+        const Image lit = TRY(look_when_still());
+        if (!TRY(shows_with_pointer_at(*came_from_, with_.seen, crop, deadline))) {
+            return changed();
+        }
+        const bool is_lit_again = TRY(shows_with_pointer_at(*at_, lit, crop, deadline));
+        if (is_lit_again && TRY(freeze_if_same(lit, crop))) {
+            return {};
+        }
     }
-    TRY(with_.platform.inject_unless_stopped(PointerMove{*at_}, with_.stop));
-    const Image again = TRY(look_when_still());
-    if (!is_same_there(lit, again, crop)) {
-        return changed();
+    return changed();
+}
+
+Result<bool> TargetCheck::shows_with_pointer_at(Point pointer, const Image& want, const Rect& crop, TimePoint deadline) {
+    TRY(with_.platform.inject_unless_stopped(PointerMove{pointer}, with_.stop));
+    for (int looks = 0; looks < kHoverLooksMax; ++looks) {
+        const Image now = TRY(look_when_still());
+        if (is_same_there(want, now, crop)) {
+            return true;
+        }
+        if (with_.clock.now() >= deadline) {
+            break;
+        }
     }
-    if (!TRY(freeze_if_same(again, crop))) {
-        return changed();
-    }
-    return {};
+    return false;
 }
 
 } // namespace handeye

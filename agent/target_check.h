@@ -29,6 +29,7 @@ public:
     struct Borrowed {
         Platform& platform;
         const Image& seen; ///< by the model
+        Clock& clock;
         std::stop_token stop;
     };
     TargetCheck(Borrowed borrowed, std::vector<Rect> crops) : with_(std::move(borrowed)), crops_(std::move(crops)) {}
@@ -48,6 +49,8 @@ private:
     [[nodiscard]] std::uint64_t window_below() const;
     Result<Image> look();
     Result<Image> look_when_still();
+    /// Moves the pointer there and waits until the crop shows the same as `want`; false: not by the deadline.
+    Result<bool> shows_with_pointer_at(Point pointer, const Image& want, const Rect& crop, TimePoint deadline);
     Error changed();
 
     Borrowed with_;
