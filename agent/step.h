@@ -48,7 +48,7 @@ struct Step {
 /// How a task ended. Only `Done` is success, and only the model's own claim can bring it about.
 enum class TaskOutcome {
     Done,           ///< the model says that the goal is reached
-    Unconfirmed,    ///< it says so, but none of its actions had an effect that was seen, or its last one was refused
+    Unconfirmed,    ///< it says so, but none of its actions had an effect that was seen, or its last one was refused or cut short
     Infeasible,     ///< the model says that it cannot be done
     BudgetExceeded, ///< steps, wall time or tokens
     Stuck,          ///< repeats without progress

@@ -285,14 +285,15 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     }
     parse_failures_ = 0;
     if (step.gate.gate == Gate::Deny) {
-        was_refused_ = true;
+        left_undone_ = "was refused";
         return ++denials_ < kDenialsMax
                    ? std::nullopt
                    : std::optional(TaskEnd{TaskOutcome::Denied, fmt::format("policy refused {} actions in a row: {}", kDenialsMax, step.gate.reason)});
     }
     denials_ = 0;
     const Action& action = step.parsed->action;
-    const bool was_refused = std::exchange(was_refused_, step.result.certainty == Certainty::Refused);
+    const bool is_cut_short = step.result.certainty == Certainty::Partial || !step.interrupted.empty();
+    const std::string left_undone = std::exchange(left_undone_, step.result.certainty == Certainty::Refused ? "was refused" : is_cut_short ? "was only partly done" : "");
     if (!step.plan.ops.empty()) {
         ++acted_;
         effects_ += step.result.certainty == Certainty::Confirmed || step.result.certainty == Certainty::Unverifiable ? 1 : 0;
@@ -306,9 +307,9 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     }
     if (const auto* finished = std::get_if<Finish>(&action)) {
         const bool is_done = finished->verdict == Verdict::Success;
-        if (is_done && (was_refused || (acted_ > 0 && effects_ == 0))) {
-            return TaskEnd{TaskOutcome::Unconfirmed, was_refused ? "the model says that the goal is reached, but its last action was refused"
-                                                                 : "the model says that the goal is reached, but no action had an effect that was seen"};
+        if (is_done && (!left_undone.empty() || (acted_ > 0 && effects_ == 0))) {
+            return TaskEnd{TaskOutcome::Unconfirmed,
+                           fmt::format("the model says that the goal is reached, but {}", left_undone.empty() ? "no action had an effect that was seen" : "its last action " + left_undone)};
         }
         const std::string fallback = is_done ? "the model says that the goal is reached" : "the model says that it cannot be done";
         return TaskEnd{is_done ? TaskOutcome::Done : TaskOutcome::Infeasible,

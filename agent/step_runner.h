@@ -127,7 +127,7 @@ private:
     int denials_ = 0;
     int acted_ = 0;           // actions that sent something
     int effects_ = 0;         // of those, confirmed or beyond checking
-    bool was_refused_ = false; // the last action
+    std::string left_undone_;  // how the last action fell short: "was refused"; empty: it did not
     std::string frame_sha256_;           // of the step's first picture
     std::optional<WindowInfo> focus_;    // that the gate saw, where a rule asked and the action types
     ApprovalRequest approval_;           // of this step; empty id: none

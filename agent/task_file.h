@@ -46,7 +46,8 @@ struct TaskFileUse {
     std::vector<std::string> model_questions, person_questions;
     std::vector<std::string> denied, confirmed;    ///< rules of its policy, in words
     std::vector<std::string> irreversible;         ///< labels of steps
-    std::optional<std::int64_t> actions_max;       ///< with every loop and retry at its end; nullopt: beyond counting
+    std::map<std::string, std::string> budget;     ///< of its policy: {"steps", "60"}
+    std::optional<std::int64_t> actions_max;       ///< with every loop and retry at its end, within its budget; nullopt: beyond counting
 };
 std::string to_json(const TaskFileUse& use);
 

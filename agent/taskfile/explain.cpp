@@ -53,7 +53,14 @@ public:
         for (const auto& path : loaded_.order) {
             file(loaded_.files.at(path));
         }
-        const std::int64_t actions = actions_of_file(first, 0);
+        const Node* const policy = first.tree.find("policy");
+        const Node* const budget = policy != nullptr ? policy->find("budget") : nullptr;
+        if (budget != nullptr) {
+            for (const Entry& entry : budget->entries) {
+                use_.budget.emplace(entry.key, entry.value.scalar);
+            }
+        }
+        const std::int64_t actions = std::min(actions_of_file(first, 0), steps_of_budget(budget, kCountMax));
         if (actions < kCountMax) {
             use_.actions_max = actions;
         }

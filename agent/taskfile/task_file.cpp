@@ -41,7 +41,7 @@ std::string to_json(const TaskFileUse& use) {
     const json out{{"name", use.name}, {"platform", use.platform}, {"task_files", use.task_files}, {"verbs", use.verbs}, {"apps", use.apps}, {"urls", use.urls},
                    {"windows", use.windows}, {"keys", use.keys}, {"secrets", use.secrets}, {"files_read", use.files_read}, {"pictures", use.pictures},
                    {"goals", goals}, {"goal_verbs", use.goal_verbs}, {"model_questions", use.model_questions}, {"person_questions", use.person_questions},
-                   {"denied", use.denied}, {"confirmed", use.confirmed}, {"irreversible", use.irreversible},
+                   {"denied", use.denied}, {"confirmed", use.confirmed}, {"irreversible", use.irreversible}, {"budget", use.budget},
                    {"actions_max", use.actions_max ? json(*use.actions_max) : json()}};
     return dump_json(out);
 }

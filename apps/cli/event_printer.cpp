@@ -43,6 +43,12 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
     } else if (type == "task.step_finished") {
         print_progress("");
         print(fmt::format("{}  {} ({})", step_line_, text_of(data, "result"), text_of(data, "observation")));
+    } else if (type == "approval.requested") {
+        print_progress("");
+        print(fmt::format("waiting for a person: {}; handeye approve {} yes, or no", text_of(data, "reason"), text_of(data, "approval")));
+    } else if (type == "approval.expired") {
+        print_progress("");
+        print(text_of(data, "why") == "target_changed" ? "the approval is void: the target changed" : "nobody said yes in time");
     } else if (type == "loop.suspected") {
         print_progress("");
         print("this looks like a loop: " + text_of(data, "message"));

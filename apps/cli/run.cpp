@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -175,6 +176,15 @@ Result<int> run_here(const RunOptions& options, const Context& context) {
     return task_exit_code(report.outcome);
 }
 
+// A person who wrote rules for the daemon may believe that they hold here, too.
+void tell_of_rules_that_do_not_hold() {
+    std::error_code problem;
+    if (const std::filesystem::path config = config_dir() / "config.yaml"; std::filesystem::exists(config, problem)) {
+        print_progress("");
+        std::fprintf(stderr, "handeye: this task runs in this program, not in handeyed: the rules of %s do not hold for it\n", config.c_str());
+    }
+}
+
 void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words")->required();
     add_target_options(app, options.target);
@@ -190,7 +200,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
     const char* const limits = "Limits";
     app.add_option("--max-steps", options.max_steps, "Steps at most")->check(CLI::Range(1, 100000))->capture_default_str()->group(limits);
-    app.add_option("--max-seconds", options.max_seconds, "Wall time at most")->check(CLI::Range(0.001, 1e7))->capture_default_str()->group(limits);
+    app.add_option("--max-seconds", options.max_seconds, "Wall time at most; waiting for a person does not count")->check(CLI::Range(0.001, 1e7))->capture_default_str()->group(limits);
     app.add_option("--max-tokens", options.max_tokens, "Prompt and answer tokens at most, all steps together")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 50))->capture_default_str()->group(limits);
     app.add_option("--allow", options.allow, "Only these verbs (repeatable)")->allow_extra_args(false)->group(limits);
@@ -232,6 +242,7 @@ Runner declare_run(CLI::App& app) {
                 return *code;
             }
         }
+        tell_of_rules_that_do_not_hold();
         return run_here(*options, context);
     };
 }

@@ -106,6 +106,11 @@ std::string in_words(const TaskFileUse& use) {
     page.list("denied", use.denied);
     page.list("after a yes", use.confirmed);
     page.row("irreversible", use.irreversible);
+    std::vector<std::string> budget;
+    for (const auto& [name, value] : use.budget) {
+        budget.push_back(fmt::format("{} {}", name, value));
+    }
+    page.row("budget", budget);
     page.row("actions", use.actions_max ? fmt::format("{} at most, with every loop and retry at its end", *use.actions_max) : "beyond counting");
     return fmt::format("{}\n{}", use.name, page.text());
 }
@@ -184,7 +189,7 @@ std::shared_ptr<TaskFileCommands> add_task_file_commands(CLI::App& task) {
     out->validate = task.add_subcommand("validate", "Say what is wrong with a task file: FILE:LINE:COL: message");
     out->lint = task.add_subcommand("lint", "Say what will break or surprise, too");
     out->explain = task.add_subcommand("explain", "Say everything that a task file, and those it runs, may do");
-    out->fmt = task.add_subcommand("fmt", "Lay a task file out anew; comments stay");
+    out->fmt = task.add_subcommand("fmt", "Lay a task file out anew, in place; comments stay");
     out->schema = task.add_subcommand("schema", "The JSON Schema of task files, for editors");
     for (CLI::App* const command : {out->validate, out->lint, out->explain, out->fmt, out->schema}) {
         command->group("Task files");

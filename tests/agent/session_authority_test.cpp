@@ -90,6 +90,17 @@ TEST_F(SessionAuthority, NothingIsClickedWhereTheTargetChangedUnderThePointer) {
     EXPECT_EQ(presses(), 0);
 }
 
+TEST_F(SessionAuthority, ACutShortLastActionIsNoSuccess) {
+    model_.add("<answer><|begin_of_box|>type(content='a')<|end_of_box|></answer>");
+    model_.add(click_at(500, 500));
+    model_.add("<answer><|begin_of_box|>DONE()<|end_of_box|></answer>");
+    platform_.set_before_inject([&](std::size_t) { platform_.show(1); }); // between the first look and the button
+    const TaskReport report = run();
+    EXPECT_EQ(report.outcome, TaskOutcome::Unconfirmed);
+    EXPECT_NE(report.message.find("only partly done"), std::string::npos) << report.message;
+    EXPECT_EQ(presses(), 0);
+}
+
 TEST_F(SessionAuthority, WithoutTheLookTheClickWouldLand) {
     options_.checks_target = false;
     model_.set_while_answering([&] { platform_.show(1); });

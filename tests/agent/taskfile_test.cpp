@@ -192,6 +192,7 @@ TEST(TaskFileExplain, BoundsTheActionsOfLoopsAndRetries) {
     EXPECT_EQ(use_of(kHead + "retry: 4\nsteps:\n  - click: b\n  - click: c\n    irreversible: true\n").actions_max, 6);
     EXPECT_EQ(use_of(kHead + "steps:\n  - goal: g\n    budget: {steps: 7}\n").actions_max, 7);
     EXPECT_EQ(use_of(kHead + "policy: {budget: {steps: 9}}\nsteps:\n  - goal: g\n").actions_max, 9);
+    EXPECT_EQ(use_of(kHead + "policy: {budget: {steps: 9}}\nsteps:\n  - repeat: 100\n    steps:\n      - key: a\n").actions_max, 9);
     EXPECT_EQ(use_of(kHead + "steps:\n  - run: \"${vars.f}\"\nvars: {f: string}\n").actions_max, std::nullopt);
     std::string deep = kHead + "steps:\n";
     for (int i = 0; i < 6; ++i) {
