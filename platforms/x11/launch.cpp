@@ -7,13 +7,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -222,6 +225,25 @@ Result<int> launch(const std::vector<std::string>& argv, const Environment& chan
         return Error{ErrorCode::IoFailed, fmt::format("starting \"{}\": {}", path, std::strerror(failure))};
     }
     return pid;
+}
+
+// A program on a display of somebody else may outlive the platform, and our thread may not hold up the end of this process: so it
+// is detached, and holds nothing but the status.
+std::shared_ptr<const LaunchStatus> reap_when_ended(int pid) {
+    auto status = std::make_shared<LaunchStatus>(kStillRuns);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // the thread inherits it: signals are for the others
+    std::thread([pid, status] {
+        int said = 0;
+        pid_t ended = 0;
+        do {
+            ended = waitpid(pid, &said, 0);
+        } while (ended < 0 && errno == EINTR);
+        *status = ended == pid ? said : 0;
+    }).detach();
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return status;
 }
 
 } // namespace handeye::x11

@@ -4,6 +4,8 @@
 
 #include "base/result.h"
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,5 +26,11 @@ std::vector<std::string> split_exec(const std::string& line);
 /// Starts argv (argv[0]: a program or a desktop entry's name) in a session of its own with no standard input; its output goes to
 /// /dev/null. Returns its process id; whoever started it reaps it.
 Result<int> launch(const std::vector<std::string>& argv, const Environment& changes);
+
+/// What waitpid() said of a program, or kStillRuns.
+using LaunchStatus = std::atomic<int>;
+inline constexpr int kStillRuns = -1;
+/// Reaps `pid`, a child of this process, as soon as it ends, whoever ends it and however long that takes.
+std::shared_ptr<const LaunchStatus> reap_when_ended(int pid);
 
 } // namespace handeye::x11

@@ -43,7 +43,6 @@ X11Platform::~X11Platform() {
     if (keymap_ != nullptr && keymap_->has_bindings()) {
         static_cast<void>(wait_until_read()); // else the last characters would lose their keys
     }
-    reap_launched();
 }
 
 Result<void> X11Platform::open_parts() {
@@ -228,23 +227,15 @@ void X11Platform::quiesce(bool refuse_more) {
     static_cast<void>(gate_->restore_keyboard());
 }
 
-void X11Platform::reap_launched() {
-    const int newest = launched_.empty() ? 0 : launched_.back();
-    std::erase_if(launched_, [&](int pid) {
-        int status = 0;
-        const int ended = waitpid(pid, &status, WNOHANG);
-        if (ended == newest && WIFSIGNALED(status)) {
-            launch_failure_ = fmt::format("was ended by signal {}", WTERMSIG(status));
-        } else if (ended == newest && WEXITSTATUS(status) != 0) {
-            launch_failure_ = fmt::format("ended with exit code {}", WEXITSTATUS(status));
-        }
-        return ended != 0;
-    });
-}
-
 std::string X11Platform::launch_failure() {
-    reap_launched();
-    return launch_failure_;
+    const int status = newest_launched_ ? newest_launched_->load() : 0;
+    if (status == kStillRuns) {
+        return {};
+    }
+    if (WIFSIGNALED(status)) {
+        return fmt::format("was ended by signal {}", WTERMSIG(status));
+    }
+    return WEXITSTATUS(status) != 0 ? fmt::format("ended with exit code {}", WEXITSTATUS(status)) : std::string();
 }
 
 Result<std::unique_ptr<Platform>> open_x11(const PlatformOptions& options, Clock& clock) {

@@ -9,6 +9,7 @@
 #include "platforms/x11/human_input.h"
 #include "platforms/x11/input_gate.h"
 #include "platforms/x11/keymap.h"
+#include "platforms/x11/launch.h"
 #include "platforms/x11/text.h"
 
 #include <atomic>
@@ -73,7 +74,6 @@ private:
     Result<void> run(const NavigateBack& back);
     Result<void> run(const NavigateHome& home);
     Result<void> run(const OpenUrl& open_url);
-    void reap_launched();
     void thaw();
 
     PlatformOptions options_;
@@ -95,8 +95,7 @@ private:
     std::uint64_t captures_ = 0;
     bool may_focus_move_ = true; // a click was sent, or a window activated, and the window manager may not have seen to it
     std::map<std::string, KeyStroke> pressed_; // by name: a layout may change between press and release
-    std::vector<int> launched_;
-    std::string launch_failure_; // of the one launched last
+    std::shared_ptr<const LaunchStatus> newest_launched_; // empty: none
 };
 
 } // namespace handeye::x11

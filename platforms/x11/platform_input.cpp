@@ -136,12 +136,11 @@ Result<void> X11Platform::perform(const Command& command) {
 }
 
 Result<void> X11Platform::run(const LaunchApp& launch_app) {
-    reap_launched();
     const Environment environment =
         headless_ ? headless_->environment() : Environment{{"DISPLAY", screen_->name()}};
     may_focus_move_ = true;
-    launch_failure_.clear();
-    launched_.push_back(TRY(launch(launch_app.argv, environment)));
+    newest_launched_.reset();
+    newest_launched_ = reap_when_ended(TRY(launch(launch_app.argv, environment)));
     return {};
 }
 

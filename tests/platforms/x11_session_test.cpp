@@ -2,13 +2,33 @@
 // Settling, windows, programs, and what happens when a window or the whole display goes away.
 #include "tests/platforms/x11_fixture.h"
 
+#include <cctype>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 namespace handeye::x11 {
 namespace {
 
 constexpr SettleOptions kSettle{std::chrono::milliseconds(80), std::chrono::milliseconds(1500)};
+
+/// Children of this process that ended and were not waited for.
+int zombies() {
+    const std::string ours = ") Z " + std::to_string(getpid()) + " ";
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        if (std::isdigit(static_cast<unsigned char>(entry.path().filename().string().front())) == 0) {
+            continue; // no process
+        }
+        std::ifstream file(entry.path() / "stat");
+        const std::string stat((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+        count += stat.find(ours) != std::string::npos ? 1 : 0;
+    }
+    return count;
+}
 
 class X11Session : public X11Test {
 protected:
@@ -194,6 +214,35 @@ TEST_F(X11Session, LaunchedProgramsRunOnTheDisplayWithoutAShell) {
     EXPECT_TRUE(wait_for([&] { return content(file).starts_with("ready"); }));
     EXPECT_EQ(platform->perform(LaunchApp{{"no-such-program; echo x"}}).error().code, ErrorCode::NotFound);
     EXPECT_EQ(platform->perform(LaunchApp{{}}).error().code, ErrorCode::InvalidArgument);
+}
+
+TEST_F(X11Session, LaunchedProgramsLeaveNoZombie) {
+    const std::string program = std::string(HANDEYE_BINARY_DIR) + "/bin/event_log_app";
+    PlatformOptions options;
+    options.headless = Size{640, 480};
+    for (int round = 0; round < 3; ++round) {
+        const auto file = folder() / ("launched" + std::to_string(round));
+        const auto platform = open(options);
+        ASSERT_TRUE(platform->perform(LaunchApp{{"false"}}));
+        EXPECT_TRUE(wait_for([&] { return platform->launch_failure() == "ended with exit code 1"; }));
+        EXPECT_EQ(zombies(), 0);
+        ASSERT_TRUE(platform->perform(LaunchApp{{program, file.string()}}));
+        EXPECT_TRUE(wait_for([&] { return content(file).starts_with("ready"); }));
+        EXPECT_EQ(platform->launch_failure(), "");
+    } // its display goes, and with it the program, after the platform has looked for the last time
+    EXPECT_TRUE(wait_for([] { return zombies() == 0; })) << zombies();
+}
+
+TEST_F(X11Session, AProgramEndedBySomebodyElseIsReapedToo) {
+    start_display(false);
+    auto platform = open();
+    const auto file = folder() / "group";
+    ASSERT_TRUE(platform->perform(LaunchApp{{"sh", "-c", "echo $$ > " + file.string() + "; exec sleep 60"}}));
+    ASSERT_TRUE(wait_for([&] { return content(file).ends_with("\n"); }));
+    const pid_t group = std::stoi(content(file));
+    platform.reset(); // the display is another one's: the program outlives the platform
+    ASSERT_EQ(kill(-group, SIGKILL), 0);
+    EXPECT_TRUE(wait_for([&] { return kill(group, 0) != 0; })) << zombies();
 }
 
 TEST_F(X11Session, WhatADesktopLacksIsUnsupported) {
