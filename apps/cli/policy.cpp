@@ -17,7 +17,13 @@ using nlohmann::json;
 constexpr std::size_t kPolicyBytesMax = 1U << 20U;
 constexpr int kIndent = 2;
 
-std::string policy_text(const json& result) { return result.at("policy").dump(kIndent); }
+std::string policy_text(const json& result) {
+    std::string out = result.at("policy").dump(kIndent);
+    for (const json& outer : result.at("within")) {
+        out += "\nwithin the daemon's own (the strictest decision counts):\n" + outer.dump(kIndent);
+    }
+    return out;
+}
 
 std::string explanation(const json& result) {
     const std::string reason = result.value("reason", ""), rule = result.value("rule", "");
