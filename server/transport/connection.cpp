@@ -8,6 +8,7 @@
 #include "server/http_guard.h"
 
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -77,7 +78,8 @@ public:
                                 [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
     }
 
-    [[nodiscard]] bool is_identified() const { return peer_ && peer_->is_identified(); }
+    [[nodiscard]] bool is_identified() const { return is_admitted_ || (peer_ && peer_->is_identified()); }
+    [[nodiscard]] const Entrance& entrance() const { return entrance_; }
 
     void close(CloseCode code, const std::string& reason) {
         if (peer_) {
@@ -176,6 +178,7 @@ private:
             return;
         }
         const auto peer = std::get<std::shared_ptr<Peer>>(admitted);
+        is_admitted_ = peer->origin().is_local_user || !peer->token_sha256().empty(); // others come this far for /health and /ready
         if (const auto session = event_stream_session(request); session && peer->scopes().has(Scope::Observe)) {
             stream_events(peer, *session, request.last_event_id);
             return;
@@ -195,7 +198,7 @@ private:
         std::uint64_t last = 0;
         const char* const end = last_event_id.data() + last_event_id.size();
         const auto parsed = std::from_chars(last_event_id.data(), end, last);
-        if (!last_event_id.empty() && (parsed.ec != std::errc() || parsed.ptr != end)) {
+        if (!last_event_id.empty() && (parsed.ec != std::errc() || parsed.ptr != end || last == std::numeric_limits<std::uint64_t>::max())) {
             answer({400, "text/plain; charset=utf-8", "Last-Event-ID is the number of an event\n"});
             return;
         }
@@ -378,6 +381,7 @@ private:
     http::request_parser<http::empty_body> parser_;
     std::optional<http::request_parser<http::string_body>> body_parser_;
     http::response<http::string_body> response_;
+    bool is_admitted_ = false; ///< its request came from this user, or with a token
     bool is_event_stream_ = false;
     OutMessage outgoing_;
     bool is_writing_ = false;
@@ -395,7 +399,8 @@ void ConnectionSet::accept(AnySocket socket, Entrance entrance) {
     std::shared_ptr<Connection> oldest;
     std::size_t unidentified = 0;
     for (const auto& [number, weak] : connections_) {
-        if (const auto connection = weak.lock(); connection && !connection->is_identified()) {
+        // Of this entrance alone: strangers at one door push nobody out who came through another.
+        if (const auto connection = weak.lock(); connection && !connection->is_identified() && connection->entrance().tcp_port == entrance.tcp_port) {
             ++unidentified;
             oldest = oldest ? oldest : connection;
         }

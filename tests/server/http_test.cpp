@@ -246,6 +246,7 @@ TEST_F(Http, EventsComeAsServerSentEventsAndResumeByTheirId) {
     EXPECT_EQ(rest.find("id: 3\n"), std::string::npos);
     EXPECT_NE(rest.find("id: 4\n"), std::string::npos);
     EXPECT_EQ(ask("GET", "/v1/sessions/" + session + "/events", token() + "Last-Event-ID: x\r\n").status, 400);
+    EXPECT_EQ(ask("GET", "/v1/sessions/" + session + "/events", token() + "Last-Event-ID: 18446744073709551615\r\n").status, 400); // none is behind it
     EXPECT_EQ(ask("GET", "/v1/sessions/" + session + "/events", "").status, 401);
 }
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "tests/server/server_fixture.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -297,6 +298,44 @@ TEST_F(Transport, DribblersNeitherBlockNorFillTheHouse) {
     }
     EXPECT_EQ(call(*client, "connection.ping").kind, "");
     EXPECT_EQ(call(*connect(), "connection.ping").kind, ""); // a newcomer still gets in
+}
+
+TEST_F(Transport, StrangersCutOffNoRequestThatWasAdmitted) {
+    options.unidentified_max = 8;
+    start();
+    const auto dial_tcp = [this] {
+        FileDescriptor out(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(server->tcp_port());
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::connect(out.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        return out;
+    };
+    const std::string body = R"({"messages":[{"role":"user","content":"Say it."}]})";
+    int calls = 0;
+    for (const bool is_unix : {true, false}) {
+        const FileDescriptor half = dial(); // a client of this user's, in the midst of its head
+        put(half, "GET /health HTTP/1.1\r\nHost: loc");
+        ASSERT_EQ(answer_to("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"), "HTTP/1.1 200");
+        model.hold();
+        const FileDescriptor long_call = is_unix ? dial() : dial_tcp();
+        put(long_call, fmt::format("POST /v1/engine/infer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n"
+                                   "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                   options.token, body.size(), body));
+        ASSERT_TRUE(model.wait_for_calls(++calls));
+        std::vector<FileDescriptor> strangers;
+        for (int i = 0; i < 20; ++i) {
+            strangers.push_back(dial_tcp());
+        }
+        const FileDescriptor last = dial_tcp(); // once this has its answer, all before it have been let in
+        put(last, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        EXPECT_EQ(drain(last).substr(0, 12), "HTTP/1.1 200");
+        model.release();
+        EXPECT_EQ(drain(long_call).substr(0, 12), "HTTP/1.1 200") << is_unix;
+        put(half, "alhost\r\n\r\n");
+        EXPECT_EQ(drain(half).substr(0, 12), "HTTP/1.1 200") << is_unix;
+    }
 }
 
 TEST_F(Transport, EndIsSaidWith1001AndTheSocketIsGone) {
