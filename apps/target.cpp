@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/target.h"
 
+#include "base/command_line.h"
 #include "base/json.h"
 
 #include <algorithm>
@@ -167,38 +168,6 @@ Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clo
                                                  "leave --window out: the programs have the display to themselves"};
     }
     return open_platform(options, clock);
-}
-
-Result<std::vector<std::string>> split_command(std::string_view line) {
-    std::vector<std::string> words;
-    bool in_word = false;
-    char quote = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        const bool is_blank = c == ' ' || c == '\t' || c == '\n';
-        if (quote == 0 && is_blank) {
-            in_word = false;
-            continue;
-        }
-        if (!in_word) {
-            words.emplace_back();
-            in_word = true;
-        }
-        if (quote != 0 && c == quote) {
-            quote = 0;
-        } else if (quote == 0 && (c == '\'' || c == '"')) {
-            quote = c;
-        } else if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
-            words.back() += line[++i];
-        } else {
-            words.back() += c;
-        }
-    }
-    if (quote != 0 || words.empty() || words.front().empty()) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("\"{}\" is not a command line{}", line,
-                                                             quote != 0 ? ": a quote is not closed" : "")};
-    }
-    return words;
 }
 
 Result<std::filesystem::path> find_model(const std::string& given) {

@@ -34,9 +34,6 @@ std::string target_to_json(const TargetSpec& spec);
 /// Opens the platform, starts the programs of `launch` and waits until each has shown a window (15 s at most).
 Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clock, std::stop_token stop);
 
-/// Words of a command line: blanks separate, '..' and ".." keep them, a backslash takes the next character as it is.
-Result<std::vector<std::string>> split_command(std::string_view line);
-
 /// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from.
 Result<std::filesystem::path> find_model(const std::string& given);
 

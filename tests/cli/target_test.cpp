@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Target options: what a person and an API client write, and what is refused.
 #include "apps/target.h"
+#include "base/command_line.h"
 
 #include <gtest/gtest.h>
 
