@@ -71,16 +71,17 @@ bool is_forgotten(const Outcome& outcome) {
 // With a request key the handler runs only once the key is on the disk, and its answer is kept there.
 void run_once(Core& core, const std::shared_ptr<Peer>& peer, const MethodRow& method, const std::shared_ptr<const json>& params,
               const Reply& reply) {
-    const auto key = params->at("request_key").get<std::string>();
+    const auto shown = params->at("request_key").get<std::string>();
+    const std::string key = peer->own_key(shown);
     const std::string body = body_digest(method.name, *params);
-    core.ledger.begin(key, body, [&core, peer, &method, params, reply, key](RequestLedger::Entry entry) {
+    core.ledger.begin(key, body, [&core, peer, &method, params, reply, key, shown](RequestLedger::Entry entry) {
         switch (entry.state) {
         case RequestLedger::State::Reused:
-            reply.fail(RpcError{ErrorKind::RequestKeyReused, fmt::format("request_key \"{}\" was used with another body", key), "request_key"});
+            reply.fail(RpcError{ErrorKind::RequestKeyReused, fmt::format("request_key \"{}\" was used with another body", shown), "request_key"});
             return;
         case RequestLedger::State::Unknown:
             reply.fail(RpcError{ErrorKind::OutcomeUnknown,
-                                fmt::format("the server ended while the call with request_key \"{}\" ran; it is not repeated", key), "request_key"});
+                                fmt::format("the server ended while the call with request_key \"{}\" ran; it is not repeated", shown), "request_key"});
             return;
         case RequestLedger::State::Failed: reply.fail(Error{ErrorCode::IoFailed, entry.message}); return;
         case RequestLedger::State::Done: reply.give(std::move(entry.outcome)); return;

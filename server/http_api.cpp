@@ -193,6 +193,7 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
     auto peer = std::make_shared<Peer>(core, origin, std::move(link));
     if (grant) {
         peer->set_token_sha256(grant->sha256);
+        peer->set_token_name(grant->name);
     }
     peer->set_identified(grant ? scopes->within(grant->scopes) : ScopeSet(), "http");
     return peer;

@@ -51,8 +51,7 @@ RpcResult<TaskStatus> LiveSession::run_task(TaskSpec spec) {
             }
             if (task.spec.body != spec.body) {
                 return RpcError{ErrorKind::RequestKeyReused,
-                                fmt::format("request_key \"{}\" was used for task {} with another body", spec.request_key,
-                                            task.status.task),
+                                fmt::format("this request_key was used for task {} with another body", task.status.task),
                                 "request_key"};
             }
             return task.status;

@@ -115,6 +115,7 @@ void connection_identify(const Call& call) {
         return;
     }
     call.peer.set_token_sha256(grant->sha256);
+    call.peer.set_token_name(grant->name);
     call.peer.set_identified(std::get<ScopeSet>(scopes), call.params.at("client").get<std::string>());
     json result{{"negotiated_protocol", kProtocol},
                 {"principal", principal_of(call.peer.origin())},

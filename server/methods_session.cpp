@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // session.*: opening and closing what tasks run on.
+#include "agent/policy_gate.h"
+#include "base/command_line.h"
 #include "base/json.h"
 #include "server/core.h"
 #include "server/method_table.h"
+#include "server/peer.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -57,6 +60,36 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
     return settings;
 }
 
+/// Whether the daemon's policy lets these programs be started, as it would when an agent opened them: each command line whole,
+/// and each of its words, the program and what that may start in its turn. There is no task yet in which a person could be asked.
+std::optional<RpcError> check_launch(const json& target, const Policy& policy, Clock& clock) {
+    const json lines = target.value("launch", json());
+    const auto gate = PolicyGate::create(policy);
+    if (!gate) {
+        return to_rpc_error(gate.error());
+    }
+    for (const json& line : lines.is_array() ? lines : json::array()) { // anything else is refused where the target is read
+        if (!line.is_string()) {
+            continue;
+        }
+        auto names = split_command(line.get<std::string>());
+        if (!names) {
+            return RpcError{ErrorKind::InvalidParams, names.error().message, "target"};
+        }
+        names->push_back(line.get<std::string>());
+        for (const std::string& name : *names) {
+            const GateDecision decision = gate->explain(facts_of(OpenApp{name}, {}, clock.wall_now()));
+            if (decision.gate != Gate::Allow) {
+                return RpcError{ErrorKind::PolicyDenied,
+                                fmt::format("the daemon's policy does not let \"{}\" be launched: {}{}", line.get<std::string>(), decision.reason,
+                                            decision.gate == Gate::Ask ? "; nobody can be asked before the session is open" : ""),
+                                "target"};
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 void session_create(const Call& call) {
@@ -67,7 +100,11 @@ void session_create(const Call& call) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, is_secret ? "secrets" : "policy"});
         return;
     }
-    call.core.hub.create(call.params.at("platform").get<std::string>(), dump_json(target), call.params.value("request_key", ""),
+    if (const auto refused = check_launch(target, call.core.services.session_defaults.policy, *call.core.services.clock); refused) {
+        call.reply.fail(*refused);
+        return;
+    }
+    call.core.hub.create(call.params.at("platform").get<std::string>(), dump_json(target), call.peer.own_key(call.params.value("request_key", "")),
                          [reply = call.reply](const RpcResult<SessionStatus>& opened) {
                              if (const auto* const error = std::get_if<RpcError>(&opened); error != nullptr) {
                                  reply.fail(*error);

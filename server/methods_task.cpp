@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "server/core.h"
 #include "server/method_table.h"
+#include "server/peer.h"
 
 #include <array>
 #include <atomic>
@@ -98,7 +99,7 @@ void task_run(const Call& call) {
                   .budget = budget_from(params, defaults.budget),
                   .policy = *policy,
                   .surface = surface_from(params, defaults.surface),
-                  .request_key = params.value("request_key", ""),
+                  .request_key = call.peer.own_key(params.value("request_key", "")),
                   .body = dump_json(body)}; // keys are sorted: one form for one meaning
     if (const auto secrets = params.find("secrets"); secrets != params.end()) {
         spec.secrets = secrets->get<std::vector<std::string>>();

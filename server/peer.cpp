@@ -147,4 +147,10 @@ void Peer::on_sent() {
     }
 }
 
+// A token's name holds no line break, and only this user's keys begin with none: no two of these ever meet.
+std::string Peer::own_key(const std::string& request_key) const {
+    const bool is_plain = token_name_.empty() && request_key.find('\n') == std::string::npos;
+    return request_key.empty() || is_plain ? request_key : token_name_ + "\n" + request_key;
+}
+
 } // namespace handeye

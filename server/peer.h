@@ -87,6 +87,10 @@ public:
     /// The token that let it in, as its sum; empty: it needed none.
     void set_token_sha256(std::string sum) { token_sha256_ = std::move(sum); }
     [[nodiscard]] const std::string& token_sha256() const { return token_sha256_; }
+    /// Of a named token; empty: this user, by whatever way.
+    void set_token_name(std::string name) { token_name_ = std::move(name); }
+    /// The key of a request as this one's own: another token's same key is another key.
+    [[nodiscard]] std::string own_key(const std::string& request_key) const;
     [[nodiscard]] ScopeSet scopes() const { return scopes_; }
     [[nodiscard]] const std::string& client() const { return client_; }
 
@@ -101,6 +105,7 @@ private:
     ScopeSet scopes_;
     std::string client_;
     std::string token_sha256_;
+    std::string token_name_;
     bool is_identified_ = false;
     bool is_closing_ = false;
 };

@@ -43,7 +43,7 @@ void SessionHub::create(const std::string& platform, const std::string& target_j
         const auto n_open = std::count_if(sessions_.begin(), sessions_.end(), [](const auto& s) { return !s.second->has_ended(); });
         if (known != created_.end() && known->second.body != body) {
             answer = RpcError{ErrorKind::RequestKeyReused,
-                              fmt::format("request_key \"{}\" was used for another session.create", request_key), "request_key"};
+                              "this request_key was used for another session.create", "request_key"};
         } else if (known != created_.end() && !known->second.outcome) {
             known->second.waiting.push_back(std::move(done));
             return;

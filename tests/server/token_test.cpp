@@ -210,5 +210,52 @@ TEST_F(LiveTokens, AReloadedPolicyBindsTheNextSession) {
     EXPECT_EQ(call(*client, "session.create", {{"platform", "fake"}}).kind, "overloaded"); // the new number of sessions
 }
 
+TEST_F(LiveTokens, ARequestKeyIsItsOwnTokensAlone) {
+    const std::string mine = create("mine", {"control", "observe"});
+    const std::string other = create("other", {"control", "observe"});
+    start();
+    const json params{{"platform", "fake"}, {"request_key", "k"}};
+    const auto made = [&](JsonRpcClient& client) { return call(client, "session.create", params).result.value("session", ""); };
+    const std::string first = made(*enter(mine));
+    ASSERT_FALSE(first.empty());
+    const std::string second = made(*enter(other));
+    EXPECT_FALSE(second.empty());
+    EXPECT_NE(second, first);
+    EXPECT_EQ(made(*enter(mine)), first); // on another connection
+    const std::string owners = made(*connect());
+    EXPECT_NE(owners, first);
+    EXPECT_EQ(made(*enter(options.token)), owners); // the token file is this user's
+    EXPECT_EQ(call(*enter(other), "session.close", {{"session", second}, {"request_key", "k"}}).kind, "request_key_reused");
+    EXPECT_NE(call(*connect(), "session.create", {{"platform", "fake"}, {"request_key", "mine\nk"}}).result.value("session", ""), first);
+    server.reset();
+    start();
+    EXPECT_EQ(made(*enter(mine)), first); // and of another run
+}
+
+TEST_F(LiveTokens, LaunchIsHeldAgainstTheDaemonsPolicy) {
+    start();
+    const auto client = enter(create("starter", {"control"}));
+    const auto launch = [&](const std::string& line) {
+        return call(*client, "session.create", {{"platform", "fake"}, {"target", {{"launch", {line}}}}});
+    };
+    const auto obey = [&](Policy policy) {
+        ASSERT_TRUE(server->reload({.server = options, .policy = std::move(policy), .kill_chord = ""}));
+    };
+    EXPECT_EQ(launch("form").kind, "");
+    obey({.deny_verbs = {"open_app"}});
+    EXPECT_EQ(launch("form").kind, "policy_denied");
+    EXPECT_EQ(call(*client, "session.create", {{"platform", "fake"}}).kind, "");
+    obey({.rules = {{.name = "no terminals", .effect = Effect::Deny, .apps = {"*term"}}}});
+    for (const char* const line : {"xterm", "'/usr/bin/x''term' -e \"a b\"", "env x\\term"}) {
+        EXPECT_EQ(launch(line).kind, "policy_denied") << line;
+    }
+    EXPECT_EQ(launch("form terminal").kind, "");
+    EXPECT_EQ(launch("'form").kind, "invalid_params");
+    obey({.rules = {{.name = "starting needs me", .effect = Effect::Ask, .verbs = {"open_app"}}}});
+    const Reply asked = launch("form");
+    EXPECT_EQ(asked.kind, "policy_denied");
+    EXPECT_NE(asked.message.find("nobody can be asked"), std::string::npos) << asked.message;
+}
+
 } // namespace
 } // namespace handeye::testing
