@@ -11,7 +11,7 @@ namespace handeye {
 namespace {
 
 constexpr int kLandedTolerancePx = 1;
-constexpr std::size_t kNameBytesMax = 128; // of what stands in double braces
+constexpr std::string_view kSecretMark = "{{secret:";
 
 bool is_gone(const Error& error) {
     return error.code == ErrorCode::Unavailable;
@@ -25,8 +25,7 @@ bool expects_change(const Plan& plan) {
     });
 }
 
-/// The first `characters` of `rest` (0: all), or a few more, which loses them. What stands in double braces (a
-/// secret's name) stays whole.
+/// The first `characters` of `rest` (0: all), which loses them.
 std::string_view take_piece(std::string_view& rest, std::size_t characters) {
     std::size_t end = 0;
     for (std::size_t count = 0; end < rest.size(); ++end) {
@@ -35,9 +34,6 @@ std::string_view take_piece(std::string_view& rest, std::size_t characters) {
             break;
         }
     }
-    const std::size_t open = rest.substr(0, end + 1).rfind("{{");
-    const std::size_t close = open == std::string_view::npos ? open : rest.substr(0, open + kNameBytesMax).find("}}", open);
-    end = close == std::string_view::npos ? end : std::max(end, close + 2);
     const std::string_view piece = rest.substr(0, end);
     rest.remove_prefix(end);
     return piece;
@@ -171,8 +167,10 @@ private:
     Result<void> send(const TypeOp& op) {
         std::string_view rest = op.text_utf8;
         std::size_t typed = 0;
+        // A text with secrets goes whole: its names are looked up before any of it is typed, and whoever types it looks on (secret_platform.h).
+        const std::size_t piece_characters = rest.find(kSecretMark) == std::string_view::npos ? options_->piece_characters : 0;
         for (;;) {
-            const std::string_view piece = take_piece(rest, options_->piece_characters);
+            const std::string_view piece = take_piece(rest, piece_characters);
             typed += TRY(type(piece, typed));
             if (is_over_ || rest.empty()) {
                 return {};

@@ -275,4 +275,30 @@ Result<std::vector<std::string>> parse_hold_keys(std::string_view text) {
     return held;
 }
 
+std::string typed_text(const KeyChord& chord) {
+    std::string out;
+    bool is_shifted = false;
+    for (const std::string& name : chord.modifiers) {
+        const auto key = find_key(name);
+        if (!key || !key->keysym.starts_with("Shift")) {
+            return {};
+        }
+        is_shifted = true;
+    }
+    for (const std::string& name : chord.keys) {
+        const auto key = find_key(name);
+        const auto* const symbol = key ? std::ranges::find(kSymbols, key->keysym, &Symbol::keysym) : kSymbols.end();
+        if (symbol != kSymbols.end()) {
+            out += symbol->character;
+        } else if (key && key->keysym.size() == 1) {
+            out += is_shifted ? static_cast<char>(std::toupper(static_cast<unsigned char>(key->keysym[0]))) : key->keysym[0];
+        } else if (key && key->keysym == "Return") {
+            out += '\n';
+        } else if (key && key->keysym == "Tab") {
+            out += '\t';
+        }
+    }
+    return out;
+}
+
 } // namespace handeye

@@ -24,6 +24,8 @@ std::optional<KeyMeaning> find_key(std::string_view name);
 Result<KeyChord> parse_chord(std::string_view text);
 /// The same from names that stand apart already.
 Result<KeyChord> make_chord(std::vector<std::string> names);
+/// The text that the chord's keys write where text is typed: {"r", "m", "space"} is "rm ". Empty with a modifier other than Shift.
+std::string typed_text(const KeyChord& chord);
 /// "ctrl+shift"; empty and "none" are no keys. InvalidArgument when one of them is not a modifier.
 Result<std::vector<std::string>> parse_hold_keys(std::string_view text);
 

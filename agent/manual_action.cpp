@@ -52,8 +52,7 @@ Result<void> store(const ManualContext& with, const ManualAction& manual, Sessio
     return {};
 }
 
-GateDecision decide(const ManualResult& so_far, const ManualContext& with) {
-    ActionFacts facts = facts_of(so_far.action, so_far.plan, with.clock.wall_now());
+GateDecision decide(ActionFacts& facts, const ManualContext& with) {
     if (with.gate.needs_windows()) {
         add_windows(facts, with.platform);
     }
@@ -65,9 +64,15 @@ GateDecision decide(const ManualResult& so_far, const ManualContext& with) {
     return decision;
 }
 
-Result<void> execute_into(ManualResult& out, const ManualContext& with, const std::stop_token& stop) {
-    const auto before = [&with](const Op&) { return with.may_go_on ? with.may_go_on() : Result<void>(); };
-    Result<ActionResult> result = execute(out.plan, with.platform, with.clock, {.settle = with.settle, .before = before}, stop);
+Result<void> execute_into(ManualResult& out, const ManualContext& with, FocusGuard focus, const std::stop_token& stop) {
+    const auto before = [&](const Op& op) -> Result<void> {
+        if (with.may_go_on) {
+            TRY(with.may_go_on());
+        }
+        return focus.before(op, with.platform, stop);
+    };
+    const ExecuteOptions options{.settle = with.settle, .before = before, .piece_characters = with.gate.needs_windows() ? FocusGuard::kPieceCharacters : 0};
+    Result<ActionResult> result = execute(out.plan, with.platform, with.clock, options, stop);
     if (result) {
         out.result = *std::move(result);
         return {};
@@ -87,10 +92,12 @@ Result<ManualResult> perform_manually(const ManualAction& manual, const ManualCo
     TRY(store(with, manual, events::action_proposed({}, proposed)));
     const DisplayInfo display = TRY(with.platform.display());
     const std::vector<Element> elements = TRY(with.platform.elements());
+    ActionFacts facts;
     Result<Plan> plan = resolve(out.action, {.picture = display.size, .target = display.size, .elements = elements});
     if (plan) {
         out.plan = *std::move(plan);
-        out.gate = decide(out, with);
+        facts = facts_of(out.action, out.plan, with.clock.wall_now());
+        out.gate = decide(facts, with);
         TRY(store(with, manual, events::action_gated({}, out.gate)));
     }
     if (!plan || out.gate.gate != Gate::Allow) {
@@ -100,7 +107,7 @@ Result<ManualResult> perform_manually(const ManualAction& manual, const ManualCo
         return Error{ErrorCode::Cancelled, "cancelled before the first event"};
     } else {
         TRY(with.platform.capture()); // the picture that "changed" is measured against
-        TRY(execute_into(out, with, stop));
+        TRY(execute_into(out, with, FocusGuard(std::move(facts), with.gate, FocusGuard::Others::WhereTheRulesAllowIt), stop));
     }
     TRY(store(with, manual, events::action_executed({}, out.plan, out.result)));
     return out;

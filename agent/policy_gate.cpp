@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One condition at a time: each says whether it holds for all, some or none of what an action touches, or that nobody knows.
 // Allow wants "all"; ask and deny are content with "some" or with not knowing.
+#include "actions/keys.h"
 #include "agent/policy_gate.h"
 
 #include "actions/parse.h"
@@ -90,7 +91,10 @@ Fit fit_text(const std::vector<TextPattern>& patterns, const Action& action) {
         text = typed->text_utf8;
     } else if (const auto* app = std::get_if<OpenApp>(&action)) {
         text = app->name;
-    } else {
+    } else if (const auto* chord = std::get_if<KeyChord>(&action)) {
+        text = typed_text(*chord);
+    }
+    if (text.empty()) {
         return Fit::None;
     }
     Fit fit = Fit::None;

@@ -4,11 +4,14 @@
 #include "agent/frame_encoder.h"
 #include "agent/secret_masks.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace handeye {
 namespace {
 
+constexpr std::size_t kPieceBytes = 32; // of a text with a secret, typed between two looks at the focus
 constexpr SettleOptions kPaint{.quiet = std::chrono::milliseconds(60), .deadline = std::chrono::milliseconds(600)};
 
 /// Lives in memory for as long as it is typed.
@@ -42,7 +45,7 @@ Result<TextResult> SecretPlatform::type_secret(std::string_view text_utf8, std::
     const Plain plain(TRY(grants_->expand(text_utf8, into)));
     masks_->begin(before.image);
     has_changed_ = true;
-    Result<TextResult> typed = platform_->type_text(plain.text, stop);
+    Result<TextResult> typed = type_pieces(plain.text, into.id, stop);
     // Also after an error: some of it may stand there. Without the wait the program has not painted it yet.
     static_cast<void>(platform_->settle(kPaint, stop));
     static_cast<void>(capture());
@@ -53,11 +56,37 @@ Result<TextResult> SecretPlatform::type_secret(std::string_view text_utf8, std::
     if (!typed->reason.empty()) {
         typed->reason = stop.stop_requested() ? "stopped within a text with a secret" : "not all of a text with a secret arrived";
     }
-    if (const Result<WindowInfo> now = platform_->focused_window(); now && now->id != into.id) {
+    if (const Result<WindowInfo> now = platform_->focused_window(); !now || now->id != into.id) {
         typed->certainty = Certainty::Partial;
         typed->reason = "the focus went to another window while a secret was typed";
     }
     return typed;
+}
+
+/// Looks at the focus before each piece: what is left of a secret goes to no other window.
+Result<TextResult> SecretPlatform::type_pieces(std::string_view rest, std::uint64_t window, const std::stop_token& stop) {
+    TextResult all{.certainty = Certainty::Confirmed};
+    while (!rest.empty()) {
+        if (const WindowInfo now = TRY(platform_->focused_window()); now.id != window) {
+            all.certainty = Certainty::Partial;
+            break;
+        }
+        std::size_t end = std::min(kPieceBytes, rest.size());
+        while (end < rest.size() && (static_cast<unsigned char>(rest[end]) & 0xC0U) == 0x80U) {
+            ++end; // a character stays whole
+        }
+        const TextResult piece = TRY(platform_->type_text(rest.substr(0, end), stop));
+        rest.remove_prefix(end);
+        all.route = piece.route;
+        if (piece.certainty != Certainty::Confirmed) {
+            all.certainty = piece.certainty;
+            all.reason = piece.reason;
+        }
+        if (piece.certainty == Certainty::Partial || piece.certainty == Certainty::Refused) {
+            break;
+        }
+    }
+    return all;
 }
 
 Result<Screenshot> SecretPlatform::capture() {

@@ -42,6 +42,7 @@ public:
 
 private:
     Result<TextResult> type_secret(std::string_view text_utf8, std::stop_token stop);
+    Result<TextResult> type_pieces(std::string_view rest, std::uint64_t window, const std::stop_token& stop);
     Result<Point> origin();
 
     const std::unique_ptr<Platform> platform_;

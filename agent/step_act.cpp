@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kCaretWidthPx = 3;
 constexpr int kCaretHeightPx = 48;
-constexpr std::size_t kPieceCharacters = 32; // typed between two looks at the focus
 constexpr Duration kRateWindow = std::chrono::minutes(1);
 
 bool presses_button(const Plan& plan) {
@@ -22,11 +21,6 @@ bool presses_button(const Plan& plan) {
         const auto* event = std::get_if<InputEvent>(&op);
         return event != nullptr && std::holds_alternative<PointerButton>(*event);
     });
-}
-
-bool goes_to_keyboard(const Op& op) {
-    const auto* event = std::get_if<InputEvent>(&op);
-    return std::holds_alternative<TypeOp>(op) || (event != nullptr && std::holds_alternative<Key>(*event));
 }
 
 } // namespace
@@ -110,32 +104,19 @@ StageResult StepRunner::refuse(Step& step, std::string reason) {
 Result<void> StepRunner::decide(Step& step) {
     const Stopwatch watch(with_.clock, step.timings.gate);
     ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
+    const bool is_typing = uses_keyboard(facts.action);
     if (gate_.needs_windows()) {
         add_windows(facts, with_.platform);
-        if (facts.windows && uses_keyboard(facts.action)) {
-            focus_ = facts.windows->back();
-        }
     }
     step.gate = gate_.decide(facts);
+    const bool is_asked = step.gate.gate == Gate::Ask;
+    if (is_asked && is_typing && !facts.windows) {
+        add_windows(facts, with_.platform); // what a person approves is for one window, whatever the rule looked at
+    }
+    if (is_typing && facts.windows) {
+        focus_.emplace(std::move(facts), gate_, is_asked ? FocusGuard::Others::Never : FocusGuard::Others::WhereTheRulesAllowIt);
+    }
     return {};
-}
-
-/// The gate allowed keys to one window; the focus must be there when they go, or where the rules allow the same.
-Result<void> StepRunner::check_focus(const Step& step, const Op& op) const {
-    if (!focus_ || !goes_to_keyboard(op)) {
-        return {};
-    }
-    const WindowInfo now = TRY(with_.platform.focused_window());
-    if (now.id == focus_->id) {
-        return {};
-    }
-    ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
-    facts.windows = std::vector<WindowInfo>{now};
-    if (approval_.approval.empty() && gate_.explain(facts).gate == Gate::Allow) {
-        return {}; // the click has opened a window of the same kind
-    }
-    return Error{ErrorCode::Cancelled, fmt::format("the keyboard's focus is in \"{}\", not in the window that the policy looked at (\"{}\")",
-                                                   now.title_utf8.substr(0, 80), focus_->title_utf8.substr(0, 80))};
 }
 
 ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const {
@@ -255,11 +236,11 @@ StageResult StepRunner::execute_plan(Step& step) {
         if (checks) {
             TRY(check.before(op));
         }
-        return check_focus(step, op);
+        return focus_ ? focus_->before(op, with_.platform, halt_->token()) : Result<void>();
     };
     ExecuteOptions options{.settle = with_.options.settle, .before = before};
     options.after = [&] { check.thaw(); };
-    options.piece_characters = focus_ ? kPieceCharacters : 0;
+    options.piece_characters = focus_ ? FocusGuard::kPieceCharacters : 0;
     Result<ActionResult> result = execute(step.plan, with_.platform, with_.clock, options, halt_->token());
     if (is_approved && check.has_changed()) {
         TRY(with_.log.emit(events::approval_expired(approval_.approval, "target_changed")));

@@ -8,6 +8,7 @@
 #include "agent/redactor.h"
 #include "agent/session.h"
 #include "agent/stuck.h"
+#include "agent/window_facts.h"
 
 #include <deque>
 #include <memory>
@@ -96,7 +97,6 @@ private:
     StageResult check_rate(const Step& step);
     StageResult execute_plan(Step& step);
     StageResult refuse(Step& step, std::string reason);
-    Result<void> check_focus(const Step& step, const Op& op) const;
     [[nodiscard]] bool is_taken() const; ///< by a pause, a person or a script; not by a stop
     Result<void> tell_state(std::string_view state);
     StageResult verify(Step& step);
@@ -129,7 +129,7 @@ private:
     int effects_ = 0;         // of those, confirmed or beyond checking
     std::string left_undone_;  // how the last action fell short: "was refused"; empty: it did not
     std::string frame_sha256_;           // of the step's first picture
-    std::optional<WindowInfo> focus_;    // that the gate saw, where a rule asked and the action types
+    std::optional<FocusGuard> focus_;    // of this step, where it types and a rule or a person looked at windows
     ApprovalRequest approval_;           // of this step; empty id: none
     std::deque<TimePoint> acted_at_;     // of the last minute
     std::string last_digest_;

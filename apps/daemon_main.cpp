@@ -111,12 +111,29 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     return ControlServer::start(std::move(wanted), std::move(services));
 }
 
+/// What start_server() would refuse, as far as it shows without making a file or opening a socket.
+Result<void> check_without_start(const DaemonOptions& options) {
+    TRY(session_defaults(options));
+    TRY(load_secrets(config_dir()));
+    TRY(ControlServer::check(server_options(options)));
+    std::error_code problem;
+    if (std::filesystem::exists(options.token_file, problem)) {
+        TRY(token_for(options));
+    }
+    return {};
+}
+
 int run(int argc, char** argv) {
     const ParsedCommandLine parsed = parse_daemon_command_line(argc, argv);
     if (!parsed.options) {
         return parsed.exit_code;
     }
     const DaemonOptions& options = *parsed.options;
+    if (parsed.is_check) {
+        const auto checked = check_without_start(options);
+        fmt::print(checked ? stdout : stderr, "handeyed: {}\n", checked ? "the configuration is fine" : checked.error().message);
+        return checked ? 0 : daemon_exit_code(checked.error());
+    }
     if (const auto logged = apply_log(options); !logged) {
         fmt::print(stderr, "handeyed: {}\n", logged.error().message);
         return daemon_exit_code(logged.error());

@@ -120,7 +120,7 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     app.add_option("--sessions-dir", said.sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
     app.add_option("--threads", said.threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
     app.add_flag("--no-checksums", said.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");
-    app.add_flag("--check-config", is_check, "Read the configuration file, say what is wrong with it, and end");
+    app.add_flag("--check-config", is_check, "Read the configuration and the files it names, say what is wrong with them, and end");
     app.add_flag("-v,--verbose", said.is_verbose, "Log what happens to stderr");
     app.footer("Try it:      handeyed &   then   handeye run \"Click Save.\" --window \"My form\"\n"
                "Over TCP:    handeyed --listen 127.0.0.1:7625   with the token from the token file\n"
@@ -145,13 +145,9 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
         fmt::print(stderr, "handeyed: {}\n", options.error().message);
         return {std::nullopt, daemon_exit_code(options.error())};
     }
-    if (is_check) {
-        fmt::print("handeyed: the configuration is fine\n");
-        return {std::nullopt, 0};
-    }
     options->config_file = config;
     put_over(said, *options);
-    return {std::move(*options), 0};
+    return {std::move(*options), 0, is_check};
 }
 
 } // namespace handeye

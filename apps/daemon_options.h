@@ -78,6 +78,7 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
 struct ParsedCommandLine {
     std::optional<DaemonOptions> options;
     int exit_code = 0;
+    bool is_check = false; ///< --check-config: say what is wrong with the options, and end
 };
 ParsedCommandLine parse_daemon_command_line(int argc, char** argv);
 

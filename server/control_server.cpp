@@ -98,6 +98,15 @@ private:
     bool is_running_ = false;
 };
 
+/// Anywhere: spoken to through TLS.
+Result<ListenSocket::Reach> reach_of(const Endpoint& endpoint, const TlsFiles& tls) {
+    if (endpoint.is_tls && tls.cert.empty()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a certificate and its key", to_string(endpoint))};
+    }
+    const bool is_beyond = endpoint.unix_path.empty() && (endpoint.is_tls || !is_loopback(endpoint)) && !tls.cert.empty();
+    return is_beyond ? ListenSocket::Reach::Anywhere : ListenSocket::Reach::ThisMachine;
+}
+
 Result<void> Server::listen() {
     core_->instance_id = TRY(make_ulid(core_->services.clock->wall_now()));
     TRY(make_private_dir(core_->options.sessions_dir));
@@ -106,16 +115,13 @@ Result<void> Server::listen() {
         tls_ = TRY(TlsGate::open(core_->options.tls, core_->options.identify_timeout));
     }
     for (const Endpoint& endpoint : core_->options.listen) {
-        const bool is_beyond = endpoint.unix_path.empty() && (endpoint.is_tls || !is_loopback(endpoint)) && tls_;
-        if (endpoint.is_tls && !tls_) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a certificate and its key", to_string(endpoint))};
-        }
-        ListenSocket socket = TRY(ListenSocket::open(endpoint, is_beyond ? ListenSocket::Reach::Anywhere : ListenSocket::Reach::ThisMachine));
+        const ListenSocket::Reach reach = TRY(reach_of(endpoint, core_->options.tls));
+        ListenSocket socket = TRY(ListenSocket::open(endpoint, reach));
         if (socket.port() && core_->options.token.empty()) {
             return Error{ErrorCode::InvalidArgument, fmt::format("listening on {} needs a token", to_string(endpoint))};
         }
         auto listener = std::make_unique<Listener>(std::move(socket), core_->loop.context());
-        listener->is_tls = is_beyond;
+        listener->is_tls = reach == ListenSocket::Reach::Anywhere;
         const int family = !listener->socket.port() ? AF_UNIX : listener->socket.is_ipv6() ? AF_INET6 : AF_INET;
         const int protocol = family == AF_UNIX ? 0 : static_cast<int>(IPPROTO_TCP);
         error_code ec;
@@ -248,6 +254,17 @@ Server::~Server() {
 }
 
 } // namespace
+
+Result<void> ControlServer::check(const ControlServerOptions& options) {
+    if (!options.tls.cert.empty()) {
+        TRY(TlsGate::open(options.tls, options.identify_timeout));
+    }
+    for (const Endpoint& endpoint : options.listen) {
+        const ListenSocket::Reach reach = TRY(reach_of(endpoint, options.tls));
+        TRY(ListenSocket::check(endpoint, reach));
+    }
+    return {};
+}
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(ControlServerOptions options, ControlServices services) {
     auto server = std::make_unique<Server>(std::move(options), std::move(services));

@@ -89,6 +89,8 @@ class ControlServer {
 public:
     /// Listens when this returns; serves on its own thread.
     static Result<std::unique_ptr<ControlServer>> start(ControlServerOptions options, ControlServices services);
+    /// What start() would refuse of addresses and certificate files. Opens no socket, makes no file.
+    static Result<void> check(const ControlServerOptions& options);
     /// Stops tasks (keys released, recordings sealed), closes connections with 1001, within 10 s.
     virtual ~ControlServer() = default;
 

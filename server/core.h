@@ -45,9 +45,6 @@ struct Counters {
     std::atomic<std::uint64_t> wrong_tokens = 0;
     std::atomic<std::uint64_t> frames_sent = 0;
     std::atomic<std::uint64_t> actions = 0; ///< of input.*
-    std::atomic<std::uint64_t> inferences = 0;
-    std::atomic<std::uint64_t> prompt_tokens = 0;     ///< of inferences
-    std::atomic<std::uint64_t> completion_tokens = 0; ///< of inferences
 };
 
 struct Core {

@@ -44,6 +44,8 @@ Result<FileDescriptor> take_lock(const std::filesystem::path& socket_path) {
     return lock;
 }
 
+std::string numeric_host(const Endpoint& endpoint) { return endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host; }
+
 Result<void> remove_stale(const std::filesystem::path& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) {
@@ -62,16 +64,35 @@ bool is_loopback(const Endpoint& endpoint) {
 }
 
 Result<ListenSocket> ListenSocket::open(const Endpoint& endpoint, Reach reach) {
-    return endpoint.unix_path.empty() ? open_tcp(endpoint, reach) : open_unix(endpoint.unix_path);
+    TRY(check(endpoint, reach));
+    return endpoint.unix_path.empty() ? open_tcp(endpoint) : open_unix(endpoint.unix_path);
+}
+
+Result<void> ListenSocket::check(const Endpoint& endpoint, Reach reach) {
+    if (!endpoint.unix_path.empty()) {
+        const std::string& text = endpoint.unix_path.native();
+        return text.size() < sizeof(sockaddr_un::sun_path)
+                   ? Result<void>()
+                   : Error{ErrorCode::LimitExceeded, fmt::format("socket path {} has {} bytes, the limit is {}", text, text.size(),
+                                                                 sizeof(sockaddr_un::sun_path) - 1)};
+    }
+    if (reach == Reach::ThisMachine && !is_loopback(endpoint)) {
+        return Error{ErrorCode::PermissionDenied,
+                     fmt::format("refusing to listen on {}: without tls only 127.0.0.1, [::1] and localhost are served, since "
+                                 "whoever reaches this port controls the desktop",
+                                 to_string(endpoint))};
+    }
+    in6_addr parsed{}; // room for either kind
+    const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+    if (::inet_pton(is_ipv6 ? AF_INET6 : AF_INET, numeric_host(endpoint).c_str(), &parsed) != 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is no numeric address to listen on", to_string(endpoint))};
+    }
+    return {};
 }
 
 Result<ListenSocket> ListenSocket::open_unix(const std::filesystem::path& path) {
     sockaddr_un address{};
     const std::string& text = path.native();
-    if (text.size() >= sizeof(address.sun_path)) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("socket path {} has {} bytes, the limit is {}", text,
-                                                           text.size(), sizeof(address.sun_path) - 1)};
-    }
     const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
     TRY(make_private_dir(folder));
     ListenSocket made;
@@ -92,15 +113,9 @@ Result<ListenSocket> ListenSocket::open_unix(const std::filesystem::path& path) 
     return made;
 }
 
-Result<ListenSocket> ListenSocket::open_tcp(const Endpoint& endpoint, Reach reach) {
+Result<ListenSocket> ListenSocket::open_tcp(const Endpoint& endpoint) {
     ListenSocket made;
     made.is_ipv6_ = endpoint.host.find(':') != std::string::npos;
-    if (reach == Reach::ThisMachine && !is_loopback(endpoint)) {
-        return Error{ErrorCode::PermissionDenied,
-                     fmt::format("refusing to listen on {}: without tls only 127.0.0.1, [::1] and localhost are served, since "
-                                 "whoever reaches this port controls the desktop",
-                                 to_string(endpoint))};
-    }
     made.socket_ = FileDescriptor(::socket(made.is_ipv6_ ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
@@ -108,10 +123,7 @@ Result<ListenSocket> ListenSocket::open_tcp(const Endpoint& endpoint, Reach reac
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(endpoint.port);
-    const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
-    if (::inet_pton(made.is_ipv6_ ? AF_INET6 : AF_INET, host.c_str(), made.is_ipv6_ ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr) != 1) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} is no numeric address to listen on", to_string(endpoint))};
-    }
+    ::inet_pton(made.is_ipv6_ ? AF_INET6 : AF_INET, numeric_host(endpoint).c_str(), made.is_ipv6_ ? static_cast<void*>(&v6.sin6_addr) : &v4.sin_addr);
     sockaddr* const address = made.is_ipv6_ ? reinterpret_cast<sockaddr*>(&v6) : reinterpret_cast<sockaddr*>(&v4);
     socklen_t length = made.is_ipv6_ ? sizeof v6 : sizeof v4;
     const int yes = 1;

@@ -19,6 +19,8 @@ public:
     /// is PermissionDenied; port 0: any.
     enum class Reach { ThisMachine, Anywhere };
     static Result<ListenSocket> open(const Endpoint& endpoint, Reach reach = Reach::ThisMachine);
+    /// What open() would refuse of the address alone. Touches nothing.
+    static Result<void> check(const Endpoint& endpoint, Reach reach);
     ~ListenSocket();
     ListenSocket(ListenSocket&& other) noexcept = default;
     ListenSocket& operator=(ListenSocket&&) = delete;
@@ -31,7 +33,7 @@ public:
 private:
     ListenSocket() = default;
     static Result<ListenSocket> open_unix(const std::filesystem::path& path);
-    static Result<ListenSocket> open_tcp(const Endpoint& endpoint, Reach reach);
+    static Result<ListenSocket> open_tcp(const Endpoint& endpoint);
 
     FileDescriptor socket_;
     FileDescriptor lock_; ///< held while we listen: tells a living server from a stale file

@@ -153,12 +153,7 @@ void infer(Core& core, const std::shared_ptr<const json>& params, const OnText& 
         reply.fail(RpcError{error_kind(request.error().code), request.error().message, "messages"});
         return;
     }
-    ++core.counters.inferences;
     const Result<Completion> done = core.gate.generate(*request, on_text, reply.stop());
-    if (done) {
-        core.counters.prompt_tokens += static_cast<std::uint64_t>(done->usage.prompt_tokens);
-        core.counters.completion_tokens += static_cast<std::uint64_t>(done->usage.completion_tokens);
-    }
     if (reply.stop().stop_requested()) {
         reply.fail(RpcError{ErrorKind::Cancelled, "cancelled by the client", ""});
     } else if (!done) {
@@ -187,12 +182,12 @@ void engine_status(const Call& call) {
 }
 
 void engine_stats(const Call& call) {
-    const Counters& counters = call.core.counters;
+    const ModelGate::Usage usage = call.core.gate.usage();
     call.reply.ok({{"state", model_state_name(call.core.gate.status().state)},
                    {"waiting", call.core.gate.waiting()},
-                   {"inferences", counters.inferences.load()},
-                   {"prompt_tokens", counters.prompt_tokens.load()},
-                   {"completion_tokens", counters.completion_tokens.load()}});
+                   {"inferences", usage.questions},
+                   {"prompt_tokens", usage.prompt_tokens},
+                   {"completion_tokens", usage.completion_tokens}});
 }
 
 void engine_infer(const Call& call) {

@@ -16,6 +16,7 @@ std::vector<Metric> collect_metrics(const Core& core) {
     const auto count = [&](auto is_one) { return static_cast<double>(std::count_if(sessions.begin(), sessions.end(), is_one)); };
     const auto total = [](const auto& counter) { return static_cast<double>(counter.load()); };
     const Counters& c = core.counters;
+    const ModelGate::Usage usage = core.gate.usage();
     using K = MetricKind;
     return {
         {"handeye_connections", "Open connections.", K::Gauge, static_cast<double>(core.peers.size())},
@@ -31,9 +32,9 @@ std::vector<Metric> collect_metrics(const Core& core) {
         {"handeye_wrong_tokens_total", "Tokens and tickets that were refused.", K::Counter, total(c.wrong_tokens)},
         {"handeye_frames_sent_total", "Pictures sent on streams.", K::Counter, total(c.frames_sent)},
         {"handeye_input_actions_total", "Actions asked for with input.*.", K::Counter, total(c.actions)},
-        {"handeye_inferences_total", "Questions asked with engine.infer.", K::Counter, total(c.inferences)},
-        {"handeye_inference_prompt_tokens_total", "Prompt tokens of engine.infer.", K::Counter, total(c.prompt_tokens)},
-        {"handeye_inference_completion_tokens_total", "New tokens of engine.infer.", K::Counter, total(c.completion_tokens)},
+        {"handeye_inferences_total", "Questions that the model was asked, by tasks and clients.", K::Counter, static_cast<double>(usage.questions)},
+        {"handeye_inference_prompt_tokens_total", "Prompt tokens of answered questions.", K::Counter, static_cast<double>(usage.prompt_tokens)},
+        {"handeye_inference_completion_tokens_total", "New tokens of answered questions.", K::Counter, static_cast<double>(usage.completion_tokens)},
     };
 }
 

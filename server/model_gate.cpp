@@ -60,6 +60,11 @@ std::size_t ModelGate::waiting() const {
     return turns_.size();
 }
 
+ModelGate::Usage ModelGate::usage() const {
+    const std::lock_guard lock(mutex_);
+    return usage_;
+}
+
 Result<ChatModel*> ModelGate::wait_ready(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, stop, [this] { return status_.state != ModelState::Loading; });
@@ -84,11 +89,16 @@ Result<Completion> ModelGate::generate(const ChatRequest& request, const OnText&
             turns_.erase(std::find(turns_.begin(), turns_.end(), turn));
             return Error{ErrorCode::Cancelled, "stopped while other sessions used the model"};
         }
+        ++usage_.questions;
     }
     auto completion = model->generate(request, on_text, stop);
     {
         const std::lock_guard lock(mutex_);
         turns_.pop_front();
+        if (completion) {
+            usage_.prompt_tokens += static_cast<std::uint64_t>(completion->usage.prompt_tokens);
+            usage_.completion_tokens += static_cast<std::uint64_t>(completion->usage.completion_tokens);
+        }
     }
     changed_.notify_all();
     return completion;

@@ -30,6 +30,13 @@ public:
         std::string last_loss; ///< what was said of the last one
     };
 
+    /// What was asked since the gate was made: by tasks, engine.infer and engine.selftest alike.
+    struct Usage {
+        std::uint64_t questions = 0; ///< also those that were stopped or failed
+        std::uint64_t prompt_tokens = 0;
+        std::uint64_t completion_tokens = 0;
+    };
+
     /// After a model was ready this means that it was lost and is started again; `stage` says why.
     void set_loading(std::string stage);
     /// `model` outlives the gate.
@@ -38,6 +45,7 @@ public:
     [[nodiscard]] Status status() const;
     /// Questions that are being answered or wait for their turn.
     [[nodiscard]] std::size_t waiting() const;
+    [[nodiscard]] Usage usage() const;
 
     /// Waits while the model loads. Unavailable when there is none or loading failed, Cancelled.
     Result<ChatModel*> wait_ready(const std::stop_token& stop);
@@ -49,6 +57,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     Status status_;
+    Usage usage_;
     ChatModel* model_ = nullptr;
     std::deque<std::uint64_t> turns_; // the front one is being answered
     std::uint64_t next_turn_ = 1;

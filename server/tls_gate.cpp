@@ -9,6 +9,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace handeye {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 namespace ssl = asio::ssl;
 
 constexpr int kHandshakesMax = 64;
+constexpr mode_t kOthers = 0077;
 constexpr std::size_t kBufferBytes = 16U << 10U; // a TLS record
 
 /// One client: its TLS stream on one side, our end of the socket pair on the other, two copies between.
@@ -116,6 +118,7 @@ public:
         if (ec) {
             return unusable(files.cert, ec);
         }
+        TRY(check_private(files.key));
         context_.use_private_key_file(files.key.string(), ssl::context::pem, ec);
         if (ec) {
             return unusable(files.key, ec);
@@ -138,6 +141,15 @@ public:
     }
 
 private:
+    /// A file that is not there is for use_private_key_file() to name.
+    static Result<void> check_private(const std::filesystem::path& path) {
+        struct stat about {};
+        if (::stat(path.c_str(), &about) == 0 && (about.st_mode & kOthers) != 0) {
+            return Error{ErrorCode::PermissionDenied, fmt::format("tls: {} cannot be used: its mode is {:04o} and others may read it: chmod 600",
+                                                                  path.string(), about.st_mode & 07777U)};
+        }
+        return {};
+    }
     static Error unusable(const std::filesystem::path& path, const error_code& ec) {
         return Error{ErrorCode::InvalidArgument, fmt::format("tls: {} cannot be used: {}", path.string(), ec.message())};
     }

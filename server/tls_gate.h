@@ -16,7 +16,7 @@ class TlsGate {
 public:
     using OnPlain = std::function<void(AnySocket plain)>;
     /// Reads certificate and key; TLS 1.2 at least. With a client CA a client without its certificate is refused.
-    /// InvalidArgument names the file that cannot be used.
+    /// InvalidArgument names the file that cannot be used, PermissionDenied a key that others may read.
     static Result<std::unique_ptr<TlsGate>> open(const TlsFiles& files, Duration handshake_timeout);
     virtual ~TlsGate() = default;
 

@@ -152,7 +152,9 @@ private:
             if (field == nullptr) {
                 std::vector<std::string_view> names;
                 std::transform(shape.fields.begin(), shape.fields.end(), std::back_inserter(names), [](const Field& row) { return row.name; });
-                tell(entry.place, fmt::format("there is no key \"{}\" in {}; {}", entry.key.substr(0, 80), key, suggestion(entry.key, "keys", names)));
+                // What looks like no key is not shown: the file may be none of ours, and messages go to logs.
+                const std::string shown = is_name(entry.key) ? fmt::format("\"{}\"", entry.key) : "of this form";
+                tell(entry.place, fmt::format("there is no key {} in {}; {}", shown, key, suggestion(is_name(entry.key) ? entry.key : "", "keys", names)));
                 continue;
             }
             if (!field->beside.empty() && !has_one_of(node, field->beside)) {

@@ -193,7 +193,16 @@ private:
         }
         if (verb == "run") {
             const auto found = loaded_.files.find(std::filesystem::weakly_canonical(run_path(loaded, *call)));
-            return depth < kRunDepthMax && found != loaded_.files.end() ? actions_of_file(found->second, depth + 1) : kCountMax;
+            if (depth >= kRunDepthMax || found == loaded_.files.end()) {
+                return kCountMax;
+            }
+            const auto [known, is_new] = actions_of_files_.try_emplace(found->first, 0);
+            if (is_new) { // once for each file, however often it is run
+                const std::int64_t actions = actions_of_file(found->second, depth + 1);
+                actions_of_files_[found->first] = actions;
+                return actions;
+            }
+            return known->second;
         }
         if (const Node* const inner = step.find("steps"); inner != nullptr) {
             return times(rounds_of(verb, *call), actions_of(loaded, *inner, depth));
@@ -214,6 +223,7 @@ private:
     }
 
     const LoadedFiles& loaded_;
+    std::map<std::filesystem::path, std::int64_t> actions_of_files_;
     TaskFileUse use_;
 };
 

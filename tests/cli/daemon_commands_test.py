@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -64,14 +65,28 @@ class Commands(unittest.TestCase):
     def lines(self, *words, code=0):
         return [json.loads(line) for line in self.run_it(*words, "--json", code=code).splitlines()]
 
-    def start_session(self):
-        """A session that stays: the screen of a form, opened over the socket as any program does."""
+    def post(self, method, params):
         done = subprocess.run(["curl", "-sS", "--unix-socket", self.daemon.folder / "handeye" / "handeyed.sock", "-H", "Content-Type: application/json",
-                               "-d", json.dumps({"platform": "x11", "target": {"headless": "336x224"}}), "http://localhost/v1/session/create"],
-                              capture_output=True, text=True, check=True)
-        session = json.loads(done.stdout)["session"]
+                               "-d", json.dumps(params), f"http://localhost/v1/{method}"], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    def start_session(self, **target):
+        """A session that stays, opened over the socket as any program does."""
+        session = self.post("session/create", {"platform": "x11", "target": {"headless": "336x224", **target}})["session"]
         self.addCleanup(self.run_it, "sessions", "close", session)
         return session
+
+    def reload(self, config):
+        """The daemon with this configuration."""
+        told = self.daemon.said().count("was read again")
+        path = self.daemon.folder / "config" / "handeye" / "config.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(config)
+        self.daemon.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + WAIT_S
+        while self.daemon.said().count("was read again") == told:
+            self.assertLess(time.monotonic(), deadline, self.daemon.said())
+            time.sleep(0.01)
 
     def test_a_task_is_followed_and_its_log_is_as_described(self):
         events = self.lines("run", GOAL, "--headless", "336x224", "--launch", self.daemon.form_command("Contact", "cli.json"))
@@ -86,7 +101,10 @@ class Commands(unittest.TestCase):
         self.assertEqual([fault for event in log if (fault := fault_of(event))], [])
         self.assertEqual(log[:len(events)], events)
         self.assertEqual(self.lines("events", session, "--from", "3")[0]["seq"], 3)
-        self.assertIn("task.started", self.run_it("events", session))
+        lines = self.run_it("events", session).splitlines()
+        self.assertIn("task.started", " ".join(lines))
+        self.assertTrue(any(line.endswith("...") for line in lines))
+        self.assertLess(max(len(line.encode()) for line in lines), 300)
         self.recordings(session, log)
 
     def recordings(self, session, log):
@@ -102,6 +120,27 @@ class Commands(unittest.TestCase):
         self.assertGreaterEqual(len(exported), len(log))
         self.run_it("recordings", "delete", session)
         self.run_it("recordings", "show", session, code=2)
+
+    def test_following_all_begins_now_and_names_the_session(self):
+        session = self.start_session()
+        path = self.daemon.folder / "followed"
+        with open(path, "w") as out:
+            follower = subprocess.Popen([self.daemon.bin / "handeye", "events", "--follow"], env=self.daemon.environment, stdout=out)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        deadline = time.monotonic() + WAIT_S
+        while not (lines := [line.split() for line in path.read_text().splitlines() if session in line]):
+            self.assertLess(time.monotonic(), deadline)
+            self.run_it("sessions", "name", session, str(time.monotonic()))  # until it listens
+        self.assertEqual(lines[0][0], session)
+        self.assertGreater(int(lines[0][1]), 1)
+
+    def test_following_ends_with_the_session(self):
+        session = self.start_session()
+        self.run_it("sessions", "close", session)
+        followed = self.lines("events", "--follow", session)
+        self.assertEqual(followed[-1]["type"], "session.closed")
+        self.assertEqual(followed[0]["seq"], 1)
 
     def test_following_ends_with_the_reader_and_misses_nothing(self):
         session = self.start_session()
@@ -126,9 +165,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.ask("sessions", "doctor", session)["pass"], True)
         self.assertIn("windows", self.ask("sessions", "windows", session))
         lease = self.ask("lease", "acquire", session, "--mode", "script")["lease"]
-        made = subprocess.run(["curl", "-sS", "--unix-socket", self.daemon.folder / "handeye" / "handeyed.sock", "-H", "Content-Type: application/json",
-                               "-d", json.dumps({"session": session, "goal": GOAL}), "http://localhost/v1/task/run"], capture_output=True, text=True, check=True)
-        task = json.loads(made.stdout)["task"]
+        task = self.post("task/run", {"session": session, "goal": GOAL})["task"]
         while self.ask("task", "status", task)["state"] != "script":  # it waits for the lease: from here on nothing is a race
             pass
         self.assertEqual(self.ask("task", "pause", task)["task"], task)
@@ -152,8 +189,28 @@ class Commands(unittest.TestCase):
         self.run_it("lease", "release", session, lease)
         self.assertEqual(self.ask("lease", "status", session)["holder"], "none")
 
+    def test_what_waits_is_listed_and_taken_over(self):
+        session = self.start_session(launch=[self.daemon.form_command("Contact", "asked.json")])
+        self.assertEqual(self.run_it("approve"), "nothing waits for you\n")
+        task = self.post("task/run", {"session": session, "goal": GOAL, "policy": {"rules": [{"name": "ask me", "effect": "ask"}]}})["task"]
+        deadline = time.monotonic() + WAIT_S
+        while not (waiting := self.ask("approve")["approvals"]):
+            self.assertLess(time.monotonic(), deadline)
+        approval = waiting[0]["approval"]
+        self.assertRegex(self.run_it("approve"), rf"{approval}  waits, \d+ s left  .*{session}\n    [a-z ]+ at \(\d+, \d+\)")
+        said = self.run_it("approve", approval, "take-over")
+        self.assertEqual(self.ask("lease", "status", session)["holder"], "human")
+        self.assertEqual(self.run_it("approve"), "nothing waits for you\n")
+        self.assertRegex(self.run_it("approve", "list", "--all"), rf"{approval}  taken over by ")
+        self.run_it("task", "cancel", task)
+        self.run_it(*said.partition("handeye ")[2].split())  # the command that it says gives the session back
+        self.assertEqual(self.ask("lease", "status", session)["holder"], "none")
+
     def test_a_policy_is_shown_explained_and_replaced(self):
+        self.reload("log: {level: info}\npolicy: {deny_verbs: [long_press]}\n")
+        self.addCleanup(self.reload, "log: {level: info}\n")
         session = self.start_session()
+        self.assertRegex(self.run_it("policy", "show", session), r"(?s)within the daemon's own.*long_press")
         action = '{"verb":"click","x":5,"y":5}'
         self.assertEqual(self.ask("policy", "explain", session, action)["gate"], "allow")
         rules = self.daemon.folder / "policy.json"

@@ -211,6 +211,11 @@ TEST_F(Figures, TheSnapshotCountsWhatHappened) {
     (void)call(*client, "engine.infer", {{"messages", {{{"role", "user"}, {"content", "x"}}}}});
     EXPECT_EQ(metric(*client, "handeye_inferences_total"), 1);
     EXPECT_EQ(metric(*client, "handeye_inference_prompt_tokens_total"), 10);
+    model.set_answers({click(100, 100)});
+    model.hold();
+    (void)run_task(*client, session, "Fill the form.");
+    ASSERT_TRUE(model.wait_for_calls(2));
+    EXPECT_EQ(metric(*client, "handeye_inferences_total"), 2); // a task's step counts as well
     (void)call(*client, "control.stop_all");
     EXPECT_EQ(metric(*client, "handeye_stop_latched"), 1);
 }

@@ -116,6 +116,22 @@ TEST_F(Service, CheckConfigReadsAndEnds) {
     EXPECT_NE(said.find("did you mean \"format\"?"), std::string::npos) << said;
 }
 
+TEST_F(Service, CheckConfigRefusesWhatAStartRefuses) {
+    const auto check = [&](const std::string& text, int code) {
+        write_config(text);
+        return run_to_end({kProgram, "--config", config_path(), "--check-config"}, code, environment());
+    };
+    EXPECT_NE(check("listen: \"0.0.0.0:9017\"\n", 2).find("refusing to listen on 0.0.0.0:9017: without tls"), std::string::npos);
+    EXPECT_NE(check("listen: \"tls:127.0.0.1:0\"\n", 2).find("needs a certificate"), std::string::npos);
+    EXPECT_NE(check(fmt::format("listen: \"unix:/{}\"\n", std::string(200, 'x')), 2).find("sockets take 107"), std::string::npos);
+    const auto token = folder.path() / "loose";
+    std::ofstream(token) << std::string(64, 'a') << "\n";
+    std::filesystem::permissions(token, std::filesystem::perms(0644));
+    EXPECT_NE(check(fmt::format("listen: \"127.0.0.1:0\"\ntoken_file: {}\n", token.string()), 2).find("mode 0600"), std::string::npos);
+    EXPECT_NE(check(fmt::format("listen: \"127.0.0.1:0\"\ntoken_file: {}/none\n", folder.path().string()), 0).find("fine"), std::string::npos);
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "none")); // a check makes nothing
+}
+
 TEST_F(Service, LogLinesAreJsonAndHoldNoToken) {
     const auto log_file = folder.path() / "daemon.log";
     write_config(fmt::format("log: {{level: debug, format: json, file: {}}}\ntoken_file: {}\nlisten: [\"unix:{}\", \"127.0.0.1:0\"]\n",
@@ -239,7 +255,7 @@ protected:
     /// A self-signed certificate by the openssl program; false without it.
     [[nodiscard]] bool make_certificate() const {
         return std::system(fmt::format("cd '{}' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem "
-                                       "-out cert.pem -days 2 -subj /CN=handeye.test -addext subjectAltName=IP:127.0.0.2 >/dev/null 2>&1",
+                                       "-out cert.pem -days 2 -subj /CN=handeye.test -addext subjectAltName=IP:127.0.0.2 >/dev/null 2>&1 && chmod 600 key.pem",
                                        folder.path().string())
                                .c_str()) == 0;
     }
@@ -322,11 +338,31 @@ TEST_F(Tls, WithoutTlsOrWithBrokenFilesItDoesNotStart) {
     EXPECT_EQ(plain->wait(), 2);
     std::ofstream(folder.path() / "cert.pem") << "no certificate";
     std::ofstream(folder.path() / "key.pem") << "no key";
+    std::filesystem::permissions(folder.path() / "key.pem", std::filesystem::perms(0600));
     const std::string base = folder.path().string();
     write_config(fmt::format("listen: \"127.0.0.2:0\"\ntls: {{cert: {}/cert.pem, key: {}/key.pem}}\n", base, base));
     const auto broken = spawn({"--config", config_path()});
     EXPECT_EQ(broken->wait(), 2);
     EXPECT_NE(broken->output().find("cert.pem"), std::string::npos) << broken->output();
+}
+
+TEST_F(Tls, AKeyThatOthersMayReadIsRefused) {
+    if (!make_certificate()) {
+        GTEST_SKIP() << "the openssl program is not installed";
+    }
+    const std::string base = folder.path().string();
+    write_config(fmt::format("listen: \"127.0.0.2:0\"\ntls: {{cert: {}/cert.pem, key: {}/key.pem}}\n", base, base));
+    const std::vector<std::string> check{kProgram, "--config", config_path(), "--check-config"};
+    for (const unsigned mode : {0644U, 0640U, 0604U, 0602U}) {
+        std::filesystem::permissions(folder.path() / "key.pem", std::filesystem::perms(mode));
+        const auto process = spawn({"--config", config_path()});
+        EXPECT_EQ(process->wait(), 2);
+        const std::string want = fmt::format("key.pem cannot be used: its mode is {:04o} and others may read it: chmod 600", mode);
+        EXPECT_NE(process->output().find(want), std::string::npos) << process->output();
+        EXPECT_NE(run_to_end(check, 2, environment()).find(want), std::string::npos);
+    }
+    std::filesystem::permissions(folder.path() / "key.pem", std::filesystem::perms(0600));
+    EXPECT_NE(run_to_end(check, 0, environment()).find("fine"), std::string::npos);
 }
 
 class Watchdog : public ServerTest {};
