@@ -46,6 +46,11 @@ private:
         int& depth_;
     };
 
+    /// A long chain is a deep tree.
+    Result<void> count_operator() {
+        return ++operators_ <= kOperatorsMax ? Result<void>() : Result<void>(fail(fmt::format("more than {} operators", kOperatorsMax)));
+    }
+
     static Error fail(std::string message) { return {ErrorCode::ParseFailed, std::move(message)}; }
 
     void skip_space() {
@@ -73,6 +78,7 @@ private:
         }
         Expression left = TRY(conjunction());
         while (take("or")) {
+            TRY(count_operator());
             Expression right = TRY(conjunction());
             left = both(Op::Or, std::move(left), std::move(right));
         }
@@ -81,6 +87,7 @@ private:
     Result<Expression> conjunction() {
         Expression left = TRY(negation());
         while (take("and")) {
+            TRY(count_operator());
             Expression right = TRY(negation());
             left = both(Op::And, std::move(left), std::move(right));
         }
@@ -129,6 +136,7 @@ private:
             if (op == Op::Literal) {
                 return left;
             }
+            TRY(count_operator());
             Expression right = TRY(term());
             left = both(op, std::move(left), std::move(right));
         }
@@ -140,6 +148,7 @@ private:
             if (op == Op::Literal) {
                 return left;
             }
+            TRY(count_operator());
             Expression right = TRY(factor());
             left = both(op, std::move(left), std::move(right));
         }
@@ -266,6 +275,7 @@ private:
     std::string_view text_;
     std::size_t at_ = 0;
     int depth_ = 0;
+    int operators_ = 0;
 };
 
 Error cannot(std::string message) { return {ErrorCode::InvalidArgument, std::move(message)}; }

@@ -22,6 +22,7 @@ namespace handeye::taskfile {
 
 constexpr std::size_t kExpressionBytesMax = 4096;
 constexpr int kExpressionDepthMax = 64;
+constexpr int kOperatorsMax = 200;
 
 struct Expression {
     enum class Op { Literal, List, Name, Not, Minus, Len, Or, And, Equal, Unequal, Less, LessEqual, Greater, GreaterEqual, In, Matches, Add, Subtract, Multiply, Divide };
