@@ -2,10 +2,12 @@
 #include "server/call.h"
 
 #include "base/json.h"
+#include "server/core.h"
 #include "server/loop.h"
 
 #include <atomic>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye {
@@ -88,5 +90,14 @@ void Reply::hang_up() const {
 }
 
 bool Reply::is_answered() const { return state_->is_answered; }
+
+std::shared_ptr<LiveSession> find_session_or_fail(const Call& call) {
+    const auto id = call.params.at("session").get<std::string>();
+    auto session = call.core.hub.find(id);
+    if (!session) {
+        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
+    }
+    return session;
+}
 
 } // namespace handeye

@@ -15,6 +15,7 @@
 namespace handeye {
 
 struct Core;
+class LiveSession;
 class Loop;
 class Peer;
 
@@ -70,5 +71,8 @@ struct Call {
     const nlohmann::json& params;
     Reply reply;
 };
+
+/// The session that the parameter `session` names; nullptr when there is none, and then the call has failed with no_such_session.
+std::shared_ptr<LiveSession> find_session_or_fail(const Call& call);
 
 } // namespace handeye

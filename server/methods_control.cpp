@@ -12,15 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
-    const auto id = call.params.at("session").get<std::string>();
-    auto session = call.core.hub.find(id);
-    if (!session) {
-        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
-    }
-    return session;
-}
-
 // The log may be slow; the lease holds already.
 void note_later(Core& core, const std::shared_ptr<LiveSession>& session) {
     (void)core.stopper.submit([session] { session->note_lease(); });
@@ -57,7 +48,7 @@ void control_reset_stop(const Call& call) {
 }
 
 void control_acquire(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }
@@ -80,7 +71,7 @@ void control_acquire(const Call& call) {
 }
 
 void control_release(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }
@@ -100,7 +91,7 @@ void control_release(const Call& call) {
 }
 
 void control_status(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }

@@ -15,15 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
-    const auto id = call.params.at("session").get<std::string>();
-    auto session = call.core.hub.find(id);
-    if (!session) {
-        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
-    }
-    return session;
-}
-
 json policy_json(const Policy& policy) {
     json within = json::array();
     for (const Policy& outer : policy.outer) {
@@ -59,13 +50,13 @@ Result<json> explain(LiveSession& session, Platform& platform, const std::string
 } // namespace
 
 void policy_get(const Call& call) {
-    if (const auto session = find_or_fail(call); session) {
+    if (const auto session = find_session_or_fail(call); session) {
         call.reply.ok(policy_json(session->policy()));
     }
 }
 
 void policy_set(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }
@@ -84,7 +75,7 @@ void policy_set(const Call& call) {
 }
 
 void policy_explain(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }

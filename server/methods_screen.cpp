@@ -21,15 +21,6 @@ struct Wanted {
 
 json rect_json(const Rect& rect) { return {{"x", rect.x}, {"y", rect.y}, {"width", rect.width_px}, {"height", rect.height_px}}; }
 
-std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
-    const auto id = call.params.at("session").get<std::string>();
-    auto session = call.core.hub.find(id);
-    if (!session) {
-        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
-    }
-    return session;
-}
-
 Result<json> picture_json(const Screenshot& shot, const Wanted& wanted) {
     const Size full = shot.image.size();
     const Rect area = wanted.region.value_or(Rect{0, 0, full.width_px, full.height_px});
@@ -58,7 +49,7 @@ void reply_with(const Reply& reply, const Result<json>& result) {
 
 // Asks the platform on the session's own watcher thread, beside whatever runs.
 void ask(const Call& call, std::function<Result<json>(Platform&)> question) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }
@@ -76,7 +67,7 @@ void ask(const Call& call, std::function<Result<json>(Platform&)> question) {
 } // namespace
 
 void screen_capture(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }

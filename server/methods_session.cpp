@@ -25,15 +25,6 @@ json session_json(const SessionStatus& status) {
     return out;
 }
 
-std::shared_ptr<LiveSession> find_or_fail(const Call& call) {
-    const auto id = call.params.at("session").get<std::string>();
-    auto session = call.core.hub.find(id);
-    if (!session) {
-        call.reply.fail(RpcError{ErrorKind::NoSuchSession, fmt::format("there is no session \"{}\"", id), "session"});
-    }
-    return session;
-}
-
 Result<SessionSettings> settings_from(const json& params, const SessionOptions& defaults, const SecretStore* store, const std::string& kill_chord) {
     SessionSettings settings;
     settings.approval_ttl = defaults.approval_ttl;
@@ -124,21 +115,21 @@ void session_list(const Call& call) {
 }
 
 void session_get(const Call& call) {
-    if (const auto session = find_or_fail(call); session) {
+    if (const auto session = find_session_or_fail(call); session) {
         call.reply.ok(session_json(session->status()));
     }
 }
 
 // Answers at once; session.closed in the log says when it has happened. Closing twice is no error.
 void session_close(const Call& call) {
-    if (const auto session = find_or_fail(call); session) {
+    if (const auto session = find_session_or_fail(call); session) {
         session->request_close();
         call.reply.ok({{"session", session->id()}});
     }
 }
 
 void session_update(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }
@@ -151,7 +142,7 @@ void session_update(const Call& call) {
 }
 
 void session_doctor(const Call& call) {
-    const auto session = find_or_fail(call);
+    const auto session = find_session_or_fail(call);
     if (!session) {
         return;
     }

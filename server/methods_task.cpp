@@ -58,7 +58,7 @@ Surface surface_from(const json& params, Surface fallback) {
     return fallback; // the schema let nothing else through
 }
 
-std::shared_ptr<LiveSession> find_or_fail(const Call& call, const std::string& task) {
+std::shared_ptr<LiveSession> find_task_or_fail(const Call& call, const std::string& task) {
     auto session = call.core.hub.find_task(task);
     if (!session) {
         call.reply.fail(RpcError{ErrorKind::NoSuchTask, fmt::format("there is no task \"{}\"", task), "task"});
@@ -115,14 +115,14 @@ void task_run(const Call& call) {
 
 void task_get(const Call& call) {
     const auto task = call.params.at("task").get<std::string>();
-    if (const auto session = find_or_fail(call, task); session) {
+    if (const auto session = find_task_or_fail(call, task); session) {
         reply_with(call.reply, *session, task);
     }
 }
 
 void task_cancel(const Call& call) {
     const auto task = call.params.at("task").get<std::string>();
-    if (const auto session = find_or_fail(call, task); session) {
+    if (const auto session = find_task_or_fail(call, task); session) {
         session->cancel_task(task);
         reply_with(call.reply, *session, task);
     }
@@ -132,7 +132,7 @@ namespace {
 
 void change_pace(const Call& call, RpcResult<TaskStatus> (LiveSession::*change)(const std::string&)) {
     const auto task = call.params.at("task").get<std::string>();
-    const auto session = find_or_fail(call, task);
+    const auto session = find_task_or_fail(call, task);
     if (!session) {
         return;
     }
@@ -152,7 +152,7 @@ void task_step(const Call& call) { change_pace(call, &LiveSession::step_task); }
 
 void task_wait(const Call& call) {
     const auto task = call.params.at("task").get<std::string>();
-    const auto session = find_or_fail(call, task);
+    const auto session = find_task_or_fail(call, task);
     if (!session) {
         return;
     }
@@ -192,7 +192,7 @@ void task_list(const Call& call) {
 
 void task_amend(const Call& call) {
     const auto task = call.params.at("task").get<std::string>();
-    const auto session = find_or_fail(call, task);
+    const auto session = find_task_or_fail(call, task);
     if (!session) {
         return;
     }
