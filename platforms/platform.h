@@ -46,10 +46,15 @@ struct Screenshot {
 /// What a platform knows about a thing on the screen without looking at pixels (AT-SPI node, DOM node, Android view).
 struct Element {
     int mark = 0; ///< the number drawn beside it in set-of-marks pictures
-    std::string role;
-    std::string label_utf8;
+    std::string role;       ///< "push button", "entry", "check box": AT-SPI's names
+    std::string label_utf8; ///< its accessible name, else that of what labels it
     Rect box;
     bool is_secret = false; ///< a password field: mask it before anything is stored
+    std::string id;         ///< the accessible id, the id in the page; empty: it has none
+    std::string value_utf8; ///< the text in it; never of a secret
+    bool is_enabled = true;
+    std::optional<bool> is_checked; ///< of what can be
+    int parent = -1;        ///< place in the same list; -1: none
 };
 
 struct WindowInfo {
