@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye-decoder`: pictures that come from outside, decoded where a broken decoder reaches nothing.
+#include "apps/worker_sandbox.h"
 #include "base/picture_decoder.h"
 
 #include <array>
@@ -8,48 +9,12 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <seccomp.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-
 namespace {
 
 constexpr int kSocket = 3;
 constexpr int kExitUsage = 2;
 constexpr int kExitSandbox = 4;
-constexpr rlim_t kMemoryBytesMax = rlim_t{2} << 30U; // a picture of 64 megapixels takes 0.6 GB on its way
-
-// All that decoding calls once it is warm. Everything else kills.
-constexpr std::array kAllowed{"read", "write", "recvfrom", "sendto", "recvmsg", "sendmsg", "poll", "ppoll", "close", "brk", "mmap", "munmap", "mremap",
-                              "madvise", "mprotect", "futex", "memfd_create", "clock_gettime", "gettimeofday", "clock_nanosleep", "sched_yield",
-                              "sched_getaffinity", "getpid", "gettid", "getrandom", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "exit",
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-                              "pipe", "pipe2", // how a sanitizer asks whether memory is there
-#endif
-                              "exit_group", "restart_syscall", "fstat", "newfstatat", "lseek", "tgkill", "rt_sigaction"};
-
-bool limit_resources() {
-    const rlimit none{0, 0};
-    bool is_done = ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_DUMPABLE, 0) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // whose own maps are larger
-    const rlimit memory{kMemoryBytesMax, kMemoryBytesMax};
-    is_done = is_done && ::setrlimit(RLIMIT_AS, &memory) == 0;
-#endif
-    return is_done;
-}
-
-bool enter_sandbox() {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int failed = filter == nullptr ? 1 : 0;
-    for (const char* const name : kAllowed) {
-        if (const int number = seccomp_syscall_resolve_name(name); failed == 0 && number != __NR_SCMP_ERROR) {
-            failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
-        }
-    }
-    failed = failed == 0 ? seccomp_load(filter) : failed;
-    seccomp_release(filter);
-    return failed == 0;
-}
+constexpr std::uint64_t kMemoryBytesMax = std::uint64_t{2} << 30U; // a picture of 64 megapixels takes 0.6 GB on its way
 
 /// One picture of each kind: what the libraries open, ask and start at first use is behind them.
 void warm_up() {
@@ -72,7 +37,7 @@ int main(int argc, char** argv) {
     }
     ::setenv("OPENCV_FOR_THREADS_NUM", "1", 1); // a thread later on would be a call that kills
     warm_up();
-    if (!limit_resources() || !enter_sandbox()) {
+    if (!handeye::enter_worker_sandbox(kMemoryBytesMax)) {
         std::fputs("handeye-decoder: its sandbox could not be entered\n", stderr);
         return kExitSandbox;
     }

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "platforms/platform.h"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -95,6 +96,7 @@ struct ReadText {
 };
 
 struct LocatorOptions {
+    std::filesystem::path reader; ///< the program handeye-reader; empty: beside this program
     std::string languages = "eng"; ///< Tesseract's names, "+" between them
     /// Where the model sees what is described; NotFound when it sees nothing such. Empty: no such rung.
     std::function<Result<Rect>(const Image& image, const std::string& description_utf8)> ask_model;

@@ -144,9 +144,11 @@ struct Heavy {
     Names prefix;
     std::array<Names, 4> places;
 };
-constexpr std::array<Heavy, 9> kHeavy = {{
+constexpr std::array<Heavy, 11> kHeavy = {{
     {"boost/", {"server/", "base/net/", "examples/", ""}},
-    {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", ""}},
+    {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", "agent/locate/"}},
+    {"tesseract/", {"agent/locate/reading.cpp", "", "", ""}},
+    {"leptonica/", {"agent/locate/reading.cpp", "", "", ""}},
     {"X11/", {"platforms/x11/", "", "", ""}},
     {"xdo.h", {"platforms/x11/", "", "", ""}},
     {"cuda", {"engine/kernels/cuda/", "engine/tensor/cuda_memory.cpp", "", ""}},

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The surest rung: what the platform tells of its elements.
+#include "agent/locate/limits.h"
+#include "agent/locate/roles.h"
+#include "agent/locate/rungs.h"
+#include "agent/locate/words.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace handeye::locate {
+namespace {
+
+constexpr double kRoleAlone = 0.90;   // nothing but its kind was said
+constexpr double kIdUnknown = 0.90;   // an id was said, and the element tells none
+constexpr double kWrongKind = 0.60;   // the words fit, the role or the id does not: the best miss
+constexpr std::size_t kMatchesMax = 500;
+
+struct Scored {
+    std::size_t index;
+    double score;
+};
+
+std::string name_of(const Element& element) { return element.label_utf8.empty() ? element.value_utf8 : element.label_utf8; }
+
+/// Words first: they make the better message when only the kind is wrong.
+double score_of(const TargetQuery& query, const Element& element) {
+    double score = query.label_utf8.empty() && query.text_utf8.empty() ? (query.id.empty() ? kRoleAlone : 1.0) : 1.0;
+    if (!query.label_utf8.empty()) {
+        score = label_score(query.label_utf8, element.label_utf8, query.is_exact);
+    }
+    if (!query.text_utf8.empty()) {
+        const double text = std::max(label_score(query.text_utf8, element.label_utf8, query.is_exact),
+                                     element.is_secret ? 0 : label_score(query.text_utf8, element.value_utf8, query.is_exact));
+        score = std::min(score, text);
+    }
+    if (!query.role.empty() && !is_role(query.role, element.role)) {
+        return std::min(score, query.label_utf8.empty() && query.text_utf8.empty() ? 0 : kWrongKind);
+    }
+    if (!query.id.empty() && query.id != element.id) {
+        const bool can_tell = !element.id.empty() || (query.label_utf8.empty() && query.text_utf8.empty());
+        return can_tell ? std::min(score, query.label_utf8.empty() && query.text_utf8.empty() ? 0 : kWrongKind) : score * kIdUnknown;
+    }
+    return score;
+}
+
+bool is_ancestor(const std::vector<Element>& elements, std::size_t ancestor, std::size_t of) {
+    int at = elements[of].parent;
+    for (int steps = 0; at >= 0 && static_cast<std::size_t>(at) < elements.size() && steps < 100; ++steps) { // a foreign tree may have circles
+        if (static_cast<std::size_t>(at) == ancestor) {
+            return true;
+        }
+        at = elements[static_cast<std::size_t>(at)].parent;
+    }
+    return false;
+}
+
+/// Drops those that `is_second` names, if others remain.
+template <class F>
+void prefer(std::vector<Scored>& fitting, F is_second) {
+    if (!std::all_of(fitting.begin(), fitting.end(), is_second)) {
+        std::erase_if(fitting, is_second);
+    }
+}
+
+/// Of those that fit equally well: what can be worked before what only shows, what is enabled before what is not, and of one
+/// within the other (a link and its text, a row and its cell) the inner one.
+void settle_equals(const std::vector<Element>& elements, std::vector<Scored>& all) {
+    const RungLimits& limits = limits_of(Rung::Structure);
+    const double best = all.empty() ? 0 : all.front().score;
+    if (best < limits.score_min) {
+        return;
+    }
+    const auto end = std::find_if(all.begin(), all.end(), [&](const Scored& s) { return s.score <= best - limits.margin_min; });
+    std::vector<Scored> fitting(all.begin(), end);
+    if (fitting.size() > 1 && fitting.size() <= kMatchesMax) {
+        prefer(fitting, [&](const Scored& s) { return is_passive_role(elements[s.index].role); });
+        prefer(fitting, [&](const Scored& s) { return !elements[s.index].is_enabled; });
+        const std::vector<Scored> copy = fitting;
+        std::erase_if(fitting, [&](const Scored& s) {
+            return std::any_of(copy.begin(), copy.end(), [&](const Scored& o) { return o.index != s.index && is_ancestor(elements, s.index, o.index) && !is_ancestor(elements, o.index, s.index); });
+        });
+    }
+    fitting.insert(fitting.end(), end, all.end());
+    all = std::move(fitting);
+}
+
+} // namespace
+
+Rect visible(const Element& element, const LookedAt& seen) {
+    const Size screen = seen.image.size();
+    // a foreign program's numbers: kept where sums cannot overflow
+    const auto bounded = [](int v) { return std::clamp(v, -(1 << 24), 1 << 24); };
+    return Rect{bounded(element.box.x), bounded(element.box.y), bounded(element.box.width_px), bounded(element.box.height_px)}.intersected({0, 0, screen.width_px, screen.height_px});
+}
+
+Result<Matches> match_structure(const Look& look) {
+    const std::vector<Element>& elements = look.seen.elements;
+    if (elements.empty()) {
+        return Error{ErrorCode::Unsupported, "the platform tells of no elements"};
+    }
+    std::vector<Scored> all;
+    int n_hidden = 0;
+    for (std::size_t i = 0; i < std::min(elements.size(), kElementsMax); ++i) {
+        const double score = score_of(look.query, elements[i]);
+        const bool is_hidden = visible(elements[i], look.seen).size().is_empty();
+        n_hidden += is_hidden && score >= limits_of(Rung::Structure).score_min ? 1 : 0;
+        if (score > 0 && !is_hidden && look.area.contains(visible(elements[i], look.seen).center())) {
+            all.push_back({i, score});
+        }
+    }
+    std::stable_sort(all.begin(), all.end(), [](const Scored& a, const Scored& b) { return a.score > b.score; });
+    settle_equals(elements, all);
+    all.resize(std::min(all.size(), kMatchesMax));
+    Matches matches;
+    for (const Scored& scored : all) {
+        const Element& element = elements[scored.index];
+        const std::string words = name_of(element);
+        matches.all.push_back({Rung::Structure, visible(element, look.seen), scored.score, element.role + (words.empty() || element.is_secret ? "" : " " + words), element.is_enabled});
+    }
+    if (n_hidden > 0) {
+        matches.note = fmt::format("{} such out of sight", n_hidden);
+    }
+    return matches;
+}
+
+} // namespace handeye::locate

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/locate/limits.h"
+#include "agent/locate/phrases.h"
+#include "agent/locate/roles.h"
+#include "agent/locate/rungs.h"
+#include "agent/locate/words.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+namespace handeye::locate {
+namespace {
+
+constexpr std::size_t kKnownLinesMax = 8192;
+
+/// From the prepared line's pixels to the picture's.
+std::vector<ReadWord> placed(std::vector<ReadWord> words, const PreparedLine& line) {
+    for (ReadWord& word : words) {
+        const auto back = [&](int pixels) { return static_cast<int>(std::lround(pixels / line.scale)); };
+        word.box = {line.origin.x + back(word.box.x), line.origin.y + back(word.box.y), std::max(1, back(word.box.width_px)), std::max(1, back(word.box.height_px))};
+    }
+    return words;
+}
+
+} // namespace
+
+std::string TextLine::text() const {
+    std::string all;
+    for (const ReadWord& word : words) {
+        all += (all.empty() ? "" : " ") + word.text_utf8;
+    }
+    return all;
+}
+
+double TextLine::confidence() const {
+    const double sum = std::accumulate(words.begin(), words.end(), 0.0, [](double s, const ReadWord& w) { return s + w.confidence; });
+    return words.empty() ? 0 : sum / static_cast<double>(words.size());
+}
+
+Result<std::vector<ReadWord>> ScreenText::read(const PreparedLine& line) {
+    const std::uint64_t key = line.picture.content_hash();
+    if (const auto known = known_.find(key); known != known_.end()) {
+        order_.splice(order_.begin(), order_, known->second.second);
+        return placed(known->second.first, line);
+    }
+    auto words = reader_.read_line(line.picture);
+    if (!words && words.error().code != ErrorCode::ParseFailed && words.error().code != ErrorCode::Internal && words.error().code != ErrorCode::DeadlineExceeded) {
+        return words;
+    }
+    if (!words) { // this line ended its reader; the others are read by the next
+        words = std::vector<ReadWord>{};
+    }
+    order_.push_front(key);
+    known_.emplace(key, std::pair(*words, order_.begin()));
+    if (order_.size() > kKnownLinesMax) {
+        known_.erase(order_.back());
+        order_.pop_back();
+    }
+    return placed(std::move(words).value(), line);
+}
+
+Result<std::vector<TextLine>> ScreenText::lines(const Image& picture, Rect area) {
+    if (picture.size().area() > kPicturePixelsMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("a picture of {}x{} pixels is not read; at most {} are", picture.size().width_px, picture.size().height_px,
+                                                           kPicturePixelsMax)};
+    }
+    if (const std::uint64_t key = picture.content_hash(); key != boxes_key_ || boxes_.boxes.empty()) {
+        boxes_ = find_line_boxes(picture, {0, 0, picture.size().width_px, picture.size().height_px});
+        boxes_key_ = key;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    std::vector<TextLine> pieces;
+    for (const Rect& box : boxes_.boxes) {
+        if (box.intersected(area).size().is_empty()) {
+            continue;
+        }
+        if (std::chrono::steady_clock::now() > deadline) {
+            return Error{ErrorCode::DeadlineExceeded, fmt::format("the text on the screen was not read within {} s; a region makes it less", kPatience.count())};
+        }
+        const PreparedLine line = TRY(prepare_line(picture, box));
+        TextLine piece{TRY(read(line)), box};
+        if (!piece.words.empty()) {
+            pieces.push_back(std::move(piece));
+        }
+    }
+    return join_lines(std::move(pieces));
+}
+
+Result<Matches> match_text(const Look& look) {
+    const TargetQuery& query = look.query;
+    const std::string& wanted = query.text_utf8.empty() ? query.label_utf8 : query.text_utf8;
+    if (query.text_utf8.empty() && is_field_role(query.role)) {
+        return Error{ErrorCode::Unsupported, fmt::format("{} stands beside its {}, whose place the words do not tell", in_quotes(wanted), query.role)};
+    }
+    Matches found;
+    for (const Phrase& phrase : find_phrases(TRY(look.text.lines(look.seen.image, look.area)), wanted, query.is_exact)) {
+        found.all.push_back({Rung::Text, phrase.box, phrase.score, phrase.text_utf8, true});
+    }
+    return found;
+}
+
+} // namespace handeye::locate
