@@ -99,6 +99,8 @@ std::string_view verb_name(const Action& action) {
                    [](const KeyChord&) { return std::string_view("key"); },
                    [](const Wait&) { return std::string_view("wait"); },
                    [](const OpenApp&) { return std::string_view("open_app"); },
+                   [](const OpenUrl&) { return std::string_view("open_url"); },
+                   [](const FocusWindow&) { return std::string_view("focus_window"); },
                    [](const Navigate& a) { return place_verb(a.to); },
                    [](const Answer&) { return std::string_view("answer"); },
                    [](const AskUser&) { return std::string_view("ask_user"); },
@@ -117,6 +119,7 @@ std::string history_summary(const Action& action) {
                    [&](const Swipe& a) { return with(direction_name(a.direction)); },
                    [&](const TypeText& a) { return with(a.text_utf8); }, [&](const KeyChord& a) { return with(joined(a)); },
                    [&](const Wait&) { return with(""); }, [&](const OpenApp& a) { return with(a.name); },
+                   [&](const OpenUrl& a) { return with(a.url); }, [&](const FocusWindow& a) { return with(a.title); },
                    [&](const Navigate&) { return with(""); }, [&](const Answer& a) { return with(a.text_utf8); },
                    [&](const AskUser& a) { return with(a.question_utf8); }, [&](const Finish& a) { return with(a.message_utf8); }},
         action));

@@ -95,6 +95,7 @@ struct Wait {
 };
 struct OpenApp {
     std::string name;
+    std::vector<std::string> args = {};
     bool operator==(const OpenApp&) const = default;
 };
 enum class Place { Back, Home, SearchPage };
@@ -121,8 +122,8 @@ struct Finish {
     bool operator==(const Finish&) const = default;
 };
 
-using Action = std::variant<Click, Hover, Drag, Scroll, Swipe, TypeText, KeyChord, Wait, OpenApp, Navigate, Answer,
-                            AskUser, Finish>;
+using Action = std::variant<Click, Hover, Drag, Scroll, Swipe, TypeText, KeyChord, Wait, OpenApp, OpenUrl, FocusWindow, Navigate,
+                            Answer, AskUser, Finish>;
 
 /// The canonical verb of an action: a name of the verb table ("click", "double_click", "type", ...).
 std::string_view verb_name(const Action& action);

@@ -259,7 +259,18 @@ Result<Action> read_wait(Fields& fields, const json&) {
 }
 
 Result<Action> read_open_app(Fields& fields, const json&) {
-    return Action(OpenApp{TRY(fields.text("app"))});
+    OpenApp open{TRY(fields.text("app"))};
+    if (fields.has("args") && !fields.is_list("args")) {
+        return bad("open_app: 'args' must be a list of texts");
+    }
+    open.args = TRY(fields.names("args"));
+    return Action(std::move(open));
+}
+Result<Action> read_open_url(Fields& fields, const json&) {
+    return Action(OpenUrl{TRY(fields.text("url"))});
+}
+Result<Action> read_focus_window(Fields& fields, const json&) {
+    return Action(FocusWindow{TRY(fields.text("title"))});
 }
 Result<Action> read_navigate(Fields& fields, const json&) {
     return Action(Navigate{fields.verb() == "back" ? Place::Back : fields.verb() == "home" ? Place::Home : Place::SearchPage});
@@ -286,7 +297,8 @@ constexpr std::array kReaders{
     Reader{"double_click", read_click}, Reader{"triple_click", read_click}, Reader{"long_press", read_click},
     Reader{"hover", read_hover}, Reader{"drag", read_drag}, Reader{"scroll", read_scroll}, Reader{"swipe", read_swipe},
     Reader{"type", read_type}, Reader{"key", read_key}, Reader{"back", read_navigate}, Reader{"home", read_navigate},
-    Reader{"search_page", read_navigate}, Reader{"open_app", read_open_app}, Reader{"wait", read_wait},
+    Reader{"search_page", read_navigate}, Reader{"open_app", read_open_app}, Reader{"open_url", read_open_url},
+    Reader{"focus_window", read_focus_window}, Reader{"wait", read_wait},
     Reader{"answer", read_answer}, Reader{"ask_user", read_ask_user}, Reader{"finish", read_finish}, Reader{"fail", read_finish},
 };
 
@@ -379,6 +391,13 @@ void write(json& out, const Wait& a) {
 }
 void write(json& out, const OpenApp& a) {
     out["app"] = a.name;
+    write_list(out, "args", a.args);
+}
+void write(json& out, const OpenUrl& a) {
+    out["url"] = a.url;
+}
+void write(json& out, const FocusWindow& a) {
+    out["title"] = a.title;
 }
 void write(json&, const Navigate&) {}
 void write(json& out, const Answer& a) {

@@ -29,6 +29,7 @@ constexpr int kDragMovesMin = 12;
 constexpr int kDragMovesMax = 48;
 constexpr int kDragMovePx = 20;
 constexpr int kSwipeNotches = 5;
+constexpr std::size_t kUrlBytesMax = 8192;
 constexpr double kNotchPx = 100.0;                    // what browsers scroll per notch
 constexpr double kThousand = 1000.0;
 
@@ -362,7 +363,25 @@ private:
         if (app.name.empty() || app.name.size() > 200) {
             return Error{ErrorCode::InvalidArgument, "an application's name takes 1 to 200 bytes"};
         }
-        push(Command(LaunchApp{{app.name}}));
+        LaunchApp launch{{app.name}};
+        launch.argv.insert(launch.argv.end(), app.args.begin(), app.args.end());
+        push(Command(std::move(launch)));
+        return {};
+    }
+
+    Result<void> add(const OpenUrl& open) {
+        if (open.url.empty() || open.url.size() > kUrlBytesMax) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("an address takes 1 to {} bytes", kUrlBytesMax)};
+        }
+        push(Command(open));
+        return {};
+    }
+
+    Result<void> add(const FocusWindow& focus) {
+        if (focus.title.empty()) {
+            return Error{ErrorCode::InvalidArgument, "which window to bring to the front is not said"};
+        }
+        push(Command(focus));
         return {};
     }
 

@@ -197,6 +197,18 @@ constexpr std::array kTable{
         .desktop = {}, .web_marks = {},
     },
     VerbRow{
+        .verb = "open_url",
+        .help = "Go to an address.",
+        .example = R"({"verb":"open_url","url":"https://example.org/"})",
+        .mobile = {}, .desktop = {}, .web_marks = {},
+    },
+    VerbRow{
+        .verb = "focus_window",
+        .help = "Bring the window whose title holds this text to the front.",
+        .example = R"({"verb":"focus_window","title":"Files"})",
+        .mobile = {}, .desktop = {}, .web_marks = {},
+    },
+    VerbRow{
         .verb = "wait",
         .help = "Let time pass, at most 60 s.",
         .example = R"({"verb":"wait","seconds":5})",

@@ -228,7 +228,17 @@ SessionEvent engine_finished(At at, const Result<Completion>& reply, Duration wa
     return out;
 }
 
-SessionEvent action_proposed(At at, const ParsedReply& reply) {
+SessionEvent model_asked(At at, const ChatRequest& request) {
+    json data = at_json(at);
+    const Blob text = text_blob(prompt_text(request));
+    data["text"] = blob_json(text);
+    data["sampling"] = sampling_json(request.sampling);
+    SessionEvent out = event("model.asked", data);
+    out.blobs.push_back(text);
+    return out;
+}
+
+SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json) {
     json data = attempt_json(at);
     data["verb"] = verb_name(reply.action);
     data["action"] = json::parse(to_canonical_json(reply.action), nullptr, false);
@@ -238,6 +248,9 @@ SessionEvent action_proposed(At at, const ParsedReply& reply) {
     data["thought"] = reply.thought;
     data["memory"] = reply.memory;
     data["warnings"] = reply.warnings;
+    if (!found_json.empty()) {
+        data["found"] = json::parse(found_json, nullptr, false);
+    }
     data["thinking"] = json();
     std::optional<Blob> thinking;
     if (!reply.thinking.empty()) {

@@ -46,6 +46,8 @@ struct Argument {
     }
     std::string operator()(const Wait&) const { return ""; }
     std::string operator()(const OpenApp& a) const { return a.name; }
+    std::string operator()(const OpenUrl& a) const { return a.url; }
+    std::string operator()(const FocusWindow& a) const { return a.title; }
     std::string operator()(const Navigate&) const { return ""; }
     std::string operator()(const Answer& a) const { return a.text_utf8; }
     std::string operator()(const AskUser& a) const { return a.question_utf8; }

@@ -85,12 +85,19 @@ std::optional<std::string> opened_app(const Action& action) {
     return app == nullptr ? std::nullopt : std::optional(app->name.substr(app->name.rfind('/') + 1));
 }
 
+std::optional<std::string> opened_host(const Action& action) {
+    const auto* page = std::get_if<OpenUrl>(&action);
+    return page == nullptr ? std::nullopt : std::optional(host_of(page->url));
+}
+
 Fit fit_text(const std::vector<TextPattern>& patterns, const Action& action) {
     std::string text;
     if (const auto* typed = std::get_if<TypeText>(&action)) {
         text = typed->text_utf8;
     } else if (const auto* app = std::get_if<OpenApp>(&action)) {
-        text = app->name;
+        text = fmt::format("{}{}{}", app->name, app->args.empty() ? "" : " ", fmt::join(app->args, " "));
+    } else if (const auto* page = std::get_if<OpenUrl>(&action)) {
+        text = page->url;
     } else if (const auto* chord = std::get_if<KeyChord>(&action)) {
         text = typed_text(*chord);
     }
@@ -141,7 +148,7 @@ bool applies(const ReadyRule& ready, const ActionFacts& facts) {
                return fit_windows(rule.window_classes, facts, {}, [](const WindowInfo& w) { return w.window_class; }, false);
            }) &&
            fits(!rule.titles.empty(), [&] { return fit_windows(rule.titles, facts, {}, [](const WindowInfo& w) { return w.title_utf8; }, false); }) &&
-           fits(!rule.domains.empty(), [&] { return fit_windows(rule.domains, facts, {}, [](const WindowInfo& w) { return host_of(w.url); }, true); });
+           fits(!rule.domains.empty(), [&] { return fit_windows(rule.domains, facts, opened_host(facts.action), [](const WindowInfo& w) { return host_of(w.url); }, true); });
 }
 
 GateDecision decision_of(Effect effect, std::string rule, std::string_view verb) {
@@ -258,7 +265,8 @@ std::string_view risk_of(const Action& action) {
         (typed != nullptr && (typed->press_enter || typed->text_utf8.find_first_of("\r\n") != std::string::npos))) {
         return "high"; // a command line, a new program, a shortcut of the desktop
     }
-    const bool is_medium = typed != nullptr || chord != nullptr || std::holds_alternative<Drag>(action) || std::holds_alternative<Navigate>(action);
+    const bool is_medium = typed != nullptr || chord != nullptr || std::holds_alternative<Drag>(action) || std::holds_alternative<Navigate>(action) ||
+                           std::holds_alternative<OpenUrl>(action);
     return is_medium ? "medium" : "low";
 }
 

@@ -3,6 +3,7 @@
 #include "agent/session.h"
 
 #include "agent/events.h"
+#include "agent/program_hands.h"
 #include "agent/step_runner.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -57,6 +58,29 @@ public:
     }
 
     Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) override {
+        return run(goal_utf8, stop, [&](StepRunner& runner) -> Result<TaskEnd> {
+            if (goal_utf8.empty()) {
+                return TaskEnd{TaskOutcome::Failed, "the goal is empty"};
+            }
+            if (goal_utf8.size() > options_.render.goal_bytes_max) {
+                return TaskEnd{TaskOutcome::Failed, fmt::format("the goal has {} bytes, the limit is {}", goal_utf8.size(), options_.render.goal_bytes_max)};
+            }
+            return runner.pursue({goal_utf8, options_.budget, {}});
+        });
+    }
+
+    Result<TaskReport> run_program(const std::string& name, Program& program, std::stop_token stop) override {
+        return run(name, stop, [&](StepRunner& runner) -> Result<TaskEnd> {
+            ProgramHands hands(runner, borrowed(), stop);
+            return program.run(hands);
+        });
+    }
+
+private:
+    StepRunner::Borrowed borrowed() { return {options_, platform_, model_, clock_, log_, *options_.redactor}; }
+
+    template <class Work>
+    Result<TaskReport> run(const std::string& goal_utf8, const std::stop_token& stop, const Work& work) {
         const TimePoint start = clock_.now();
         if (!is_opened_) {
             TRY(open());
@@ -64,8 +88,8 @@ public:
         ++tasks_;
         TRY(log_.emit(events::task_started(tasks_, clip_utf8(goal_utf8, options_.render.goal_bytes_max))));
         PolicyGate gate = TRY(PolicyGate::create(options_.policy));
-        StepRunner runner({options_, platform_, model_, clock_, log_, *options_.redactor}, std::move(gate), tasks_, goal_utf8, stop);
-        const Result<TaskEnd> end = run_steps(runner, goal_utf8);
+        StepRunner runner(borrowed(), std::move(gate), tasks_, stop);
+        const Result<TaskEnd> end = work(runner);
         if (const Result<void> released = platform_.release_all(); !released) {
             log::error("session", "keys or buttons may still be pressed: " + released.error().message);
         }
@@ -77,7 +101,6 @@ public:
         return report;
     }
 
-private:
     Result<void> open() {
         DisplayInfo display;
         display.platform = "unavailable";
@@ -86,21 +109,6 @@ private:
         } // otherwise the first capture says what is wrong, as the task's outcome
         is_opened_ = true;
         return log_.emit(events::session_opened(options_.session_id, options_, display, model_.info()));
-    }
-
-    Result<TaskEnd> run_steps(StepRunner& runner, const std::string& goal_utf8) {
-        if (goal_utf8.empty()) {
-            return TaskEnd{TaskOutcome::Failed, "the goal is empty"};
-        }
-        if (goal_utf8.size() > options_.render.goal_bytes_max) {
-            return TaskEnd{TaskOutcome::Failed, fmt::format("the goal has {} bytes, the limit is {}", goal_utf8.size(), options_.render.goal_bytes_max)};
-        }
-        for (;;) {
-            std::optional<TaskEnd> end = TRY(runner.run_step());
-            if (end) {
-                return *std::move(end);
-            }
-        }
     }
 
     SessionOptions options_;

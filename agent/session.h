@@ -5,6 +5,7 @@
 #include "agent/approval.h"
 #include "agent/control_state.h"
 #include "agent/policy.h"
+#include "agent/program.h"
 #include "agent/redactor.h"
 #include "agent/step.h"
 #include "agent/step_sink.h"
@@ -44,6 +45,8 @@ struct SessionOptions {
     std::function<std::vector<std::string>()> take_notes; ///< what a person has added to the goal since the last step; may be empty
     std::shared_ptr<const SecretGrants> secrets; ///< whose names the model is told; a SecretPlatform puts the values in; may be empty
     std::shared_ptr<Redactor> redactor;   ///< empty: one of the session's own
+    /// Puts a program's question to a person; empty, or nullopt: nobody answers.
+    std::function<std::optional<std::string>(const std::string& question_utf8, const std::vector<std::string>& choices, const std::stop_token& stop)> ask_text;
     OnText on_text;                       ///< each piece of an answer as it comes, for a live view; may be empty
 };
 
@@ -58,6 +61,8 @@ public:
     /// tasks, one after the other; session.closed follows when it is destroyed. Stops within one injected event and one
     /// decoded token; the wall-time budget is checked at each piece of an answer and between stages. Nothing stays pressed on any way out. An Error only when the sink failed; everything else is a TaskReport.
     virtual Result<TaskReport> run_task(const std::string& goal_utf8, std::stop_token stop) = 0;
+    /// The same for a program of steps; `name` is told as the task's goal.
+    virtual Result<TaskReport> run_program(const std::string& name, Program& program, std::stop_token stop) = 0;
     /// Limits and surface of the tasks that follow; InvalidArgument as in create(). Not while a task runs.
     virtual Result<void> configure(const Budget& budget, const Policy& policy, Surface surface) = 0;
     [[nodiscard]] virtual const std::string& id() const = 0;

@@ -7,6 +7,7 @@ std::string_view task_outcome_name(TaskOutcome outcome) {
     switch (outcome) {
     case TaskOutcome::Done: return "done";
     case TaskOutcome::Unconfirmed: return "unconfirmed";
+    case TaskOutcome::FellShort: return "fell_short";
     case TaskOutcome::Infeasible: return "infeasible";
     case TaskOutcome::BudgetExceeded: return "budget_exceeded";
     case TaskOutcome::Stuck: return "stuck";
@@ -23,6 +24,7 @@ int task_exit_code(TaskOutcome outcome) {
     switch (outcome) {
     case TaskOutcome::Done: return 0;
     case TaskOutcome::Unconfirmed:
+    case TaskOutcome::FellShort:
     case TaskOutcome::Infeasible:
     case TaskOutcome::BudgetExceeded:
     case TaskOutcome::Stuck:

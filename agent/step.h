@@ -45,10 +45,11 @@ struct Step {
     StepTimings timings;
 };
 
-/// How a task ended. Only `Done` is success, and only the model's own claim can bring it about.
+/// How a task ended. Only `Done` is success: the model's own claim, or that every step of a task file came true.
 enum class TaskOutcome {
-    Done,           ///< the model says that the goal is reached
+    Done,           ///< the model says that the goal is reached, or every step of the task file came true
     Unconfirmed,    ///< it says so, but none of its actions had an effect that was seen, or its last one was refused or cut short
+    FellShort,      ///< a step of a task file did not come true
     Infeasible,     ///< the model says that it cannot be done
     BudgetExceeded, ///< steps, wall time or tokens
     Stuck,          ///< repeats without progress

@@ -50,7 +50,9 @@ StageResult StepRunner::wait_for_turn() {
             broken = told.error();
         }
     });
-    start_ += with_.clock.now() - begin;
+    for (Allowance& allowance : allowances_) {
+        allowance.start += with_.clock.now() - begin;
+    }
     if (broken) {
         return *broken;
     }
@@ -101,20 +103,31 @@ StageResult StepRunner::refuse(Step& step, std::string reason) {
     return go_on();
 }
 
+// The strictest counts, and of equals the first.
+GateDecision StepRunner::decide_by_all(const ActionFacts& facts) {
+    GateDecision strictest = gates_.front().decide(facts);
+    for (std::size_t i = 1; i < gates_.size(); ++i) {
+        if (GateDecision next = gates_[i].decide(facts); next.gate > strictest.gate) {
+            strictest = std::move(next);
+        }
+    }
+    return strictest;
+}
+
 Result<void> StepRunner::decide(Step& step) {
     const Stopwatch watch(with_.clock, step.timings.gate);
     ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
     const bool is_typing = uses_keyboard(facts.action);
-    if (gate_.needs_windows()) {
+    if (std::any_of(gates_.begin(), gates_.end(), [](const PolicyGate& gate) { return gate.needs_windows(); })) {
         add_windows(facts, with_.platform);
     }
-    step.gate = gate_.decide(facts);
+    step.gate = decide_by_all(facts);
     const bool is_asked = step.gate.gate == Gate::Ask;
     if (is_asked && is_typing && !facts.windows) {
         add_windows(facts, with_.platform); // what a person approves is for one window, whatever the rule looked at
     }
     if (is_typing && facts.windows) {
-        focus_.emplace(std::move(facts), gate_, is_asked ? FocusGuard::Others::Never : FocusGuard::Others::WhereTheRulesAllowIt);
+        focus_.emplace(std::move(facts), gates_.back(), is_asked || gates_.size() > 1 ? FocusGuard::Others::Never : FocusGuard::Others::WhereTheRulesAllowIt);
     }
     return {};
 }
@@ -170,7 +183,9 @@ StageResult StepRunner::ask_person(Step& step) {
         }
     };
     const ApprovalAnswer answer = with_.options.ask(approval_, announce, halt_->token());
-    start_ += with_.clock.now() - begin;
+    for (Allowance& allowance : allowances_) {
+        allowance.start += with_.clock.now() - begin;
+    }
     TRY(std::move(told));
     return hear_answer(step, answer);
 }

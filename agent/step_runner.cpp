@@ -4,6 +4,7 @@
 #include "agent/step_stage.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,6 +20,16 @@ std::string describe_secrets(const std::vector<std::string>& names) {
         out += fmt::format("{}{}", out.empty() ? "Secret values you can type without knowing them, as text of a type action: " : ", ", secret_reference(name));
     }
     return out;
+}
+
+std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
+    std::vector<Rect> boxes;
+    for (const Element& element : elements) {
+        if (element.is_secret) {
+            boxes.push_back(element.box);
+        }
+    }
+    return boxes;
 }
 
 std::string describe_policy(const Policy& policy) {
@@ -43,43 +54,90 @@ Result<void> EventLog::emit(SessionEvent event) {
     return {};
 }
 
-StepRunner::StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::string goal_utf8, std::stop_token stop)
-    : with_(borrowed), gate_(std::move(gate)), at_{task, 0, 1}, goal_(std::move(goal_utf8)), start_(borrowed.clock.now()), stop_(std::move(stop)) {}
+StepRunner::StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::stop_token stop) : with_(borrowed), at_{task, 0, 1}, stop_(std::move(stop)) {
+    gates_.push_back(std::move(gate));
+    allowances_.push_back({with_.options.budget, 0, 0, with_.clock.now()});
+}
 
-bool StepRunner::is_out_of_time() const { return with_.clock.now() - start_ >= with_.options.budget.wall_max; }
+bool StepRunner::is_out_of_time() const {
+    const TimePoint now = with_.clock.now();
+    return std::any_of(allowances_.begin(), allowances_.end(), [&](const Allowance& allowance) { return now - allowance.start >= allowance.budget.wall_max; });
+}
+
+std::int64_t StepRunner::tokens_left() const {
+    std::int64_t left = std::numeric_limits<std::int64_t>::max();
+    for (const Allowance& allowance : allowances_) {
+        left = std::min(left, allowance.budget.tokens_max - (tokens_ - allowance.tokens_before));
+    }
+    return left;
+}
 
 StageResult StepRunner::check_limits() {
-    const Budget& budget = with_.options.budget;
     if (stop_.stop_requested()) {
         return end(TaskOutcome::Stopped, "stopped");
     }
+    for (const Allowance& allowance : allowances_) {
+        if (std::optional<TaskEnd> over = TRY(check_allowance(allowance))) {
+            return over;
+        }
+    }
+    return go_on();
+}
+
+void StepRunner::narrow(PolicyGate gate, const Budget& budget) {
+    gates_.push_back(std::move(gate));
+    allowances_.push_back({budget, at_.step, tokens_, with_.clock.now()});
+}
+
+void StepRunner::restore() {
+    gates_.pop_back();
+    allowances_.pop_back();
+}
+
+StageResult StepRunner::check_allowance(const Allowance& allowance) {
+    const Budget& budget = allowance.budget;
     const auto exceeded = [this](std::string_view name, double used, double limit, std::string message) -> StageResult {
         TRY(with_.log.emit(events::budget_exceeded(at_, name, used, limit)));
         return end(TaskOutcome::BudgetExceeded, std::move(message));
     };
-    if (at_.step >= budget.steps_max) {
-        return exceeded("steps", at_.step, budget.steps_max, fmt::format("all {} steps are used", budget.steps_max));
+    if (const int used = at_.step - allowance.steps_before; used >= budget.steps_max) {
+        return exceeded("steps", used, budget.steps_max, fmt::format("all {} steps are used", budget.steps_max));
     }
-    if (tokens_ >= budget.tokens_max) {
-        return exceeded("tokens", static_cast<double>(tokens_), static_cast<double>(budget.tokens_max),
-                        fmt::format("{} tokens are used, the limit is {}", tokens_, budget.tokens_max));
+    if (const std::int64_t used = tokens_ - allowance.tokens_before; used >= budget.tokens_max) {
+        return exceeded("tokens", static_cast<double>(used), static_cast<double>(budget.tokens_max),
+                        fmt::format("{} tokens are used, the limit is {}", used, budget.tokens_max));
     }
-    if (is_out_of_time()) {
+    if (const Duration used = with_.clock.now() - allowance.start; used >= budget.wall_max) {
         const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
-        const Duration used = with_.clock.now() - start_;
         return exceeded("wall_ms", ms(used), ms(budget.wall_max),
                         fmt::format("{:.1f} s are used, the limit is {:.1f} s", ms(used) / 1e3, ms(budget.wall_max) / 1e3));
     }
     return go_on();
 }
 
-StageResult StepRunner::run_step() {
-    for (const auto gate : {&StepRunner::wait_for_turn, &StepRunner::check_limits}) {
-        if (std::optional<TaskEnd> over = TRY((this->*gate)())) {
-            return over;
-        }
+void StepRunner::begin_goal(const Pursuit& pursuit) {
+    goal_ = pursuit.goal_utf8;
+    history_ = History();
+    detector_ = {};
+    answer_.clear();
+    parse_failures_ = denials_ = acted_ = effects_ = 0;
+    left_undone_.clear();
+    allowances_.push_back({pursuit.budget, at_.step, tokens_, with_.clock.now()});
+}
+
+Result<TaskEnd> StepRunner::pursue(const Pursuit& pursuit) {
+    begin_goal(pursuit);
+    Result<std::optional<TaskEnd>> over = std::optional<TaskEnd>();
+    while (over && !*over) {
+        over = run_step(pursuit);
     }
+    allowances_.pop_back();
+    return over ? Result<TaskEnd>(**std::move(over)) : over.error();
+}
+
+Result<Step> StepRunner::begin_step() {
     ++at_.step;
+    at_.attempt = 1;
     approval_ = {};
     focus_.reset();
     encode_time_ = {};
@@ -87,16 +145,111 @@ StageResult StepRunner::run_step() {
     Step step;
     step.index = at_.step;
     TRY(with_.log.emit(events::task_step_started(at_)));
+    return step;
+}
+
+StageResult StepRunner::run_step(const Pursuit& pursuit) {
+    if (std::optional<TaskEnd> over = TRY(wait_for_turn())) {
+        return over;
+    }
+    if (pursuit.is_reached && TRY(pursuit.is_reached())) {
+        return end(TaskOutcome::Done, "the goal is seen to be reached");
+    }
+    if (std::optional<TaskEnd> over = TRY(check_limits())) {
+        return over;
+    }
+    Step step = TRY(begin_step());
     for (const auto stage : {&StepRunner::observe, &StepRunner::ask, &StepRunner::act}) {
         if (std::optional<TaskEnd> over = TRY((this->*stage)(step))) {
-            return finish(step, std::move(over));
+            TRY(finish(step, ""));
+            return over;
         }
         if (is_taken()) {
             step.interrupted = hold_name(with_.options.control->hold());
-            return finish(step, std::nullopt); // what was seen is old: look again when it is the agent's turn
+            TRY(finish(step, ""));
+            return go_on(); // what was seen is old: look again when it is the agent's turn
         }
     }
-    return finish(step, conclude(step));
+    std::optional<TaskEnd> over = conclude(step);
+    const StuckVerdict verdict = over ? StuckVerdict() : TRY(suspect(step));
+    if (verdict.level == StuckLevel::Stuck) {
+        over = TaskEnd{TaskOutcome::Stuck, verdict.message};
+    }
+    TRY(finish(step, verdict.message));
+    return over;
+}
+
+Result<StepEnd> StepRunner::run_proposed(const Propose& propose) {
+    StepEnd out;
+    for (const auto gate : {&StepRunner::wait_for_turn, &StepRunner::check_limits}) {
+        if ((out.over = TRY((this->*gate)()))) {
+            return out;
+        }
+    }
+    Step step = TRY(begin_step());
+    out.over = TRY(observe(step));
+    if (!out.over && !is_taken()) {
+        TRY(take_proposal(step, propose, out));
+    }
+    if (step.parsed && !is_taken()) {
+        out.over = TRY(act(step));
+    }
+    if (is_taken()) {
+        step.interrupted = hold_name(with_.options.control->hold());
+    }
+    TRY(finish(step, ""));
+    out.gate = step.gate;
+    out.result = step.result;
+    out.interrupted = step.interrupted;
+    return out;
+}
+
+Result<void> StepRunner::take_proposal(Step& step, const Propose& propose, StepEnd& end) {
+    const Stopwatch watch(with_.clock, step.timings.parse);
+    Result<Proposal> proposal = propose({step.seen, elements_});
+    if (!proposal) {
+        step.parse_error = proposal.error().message;
+        end.not_proposed = proposal.error();
+        return with_.log.emit(events::action_not_recognised(at_, step.parse_error));
+    }
+    picture_ = step.seen.image.size();
+    ParsedReply parsed;
+    parsed.action = std::move(proposal->action);
+    parsed.dialect = Dialect::Canonical;
+    parsed.call = proposal->summary;
+    hide_password(step, parsed.action);
+    step.parsed = std::move(parsed);
+    return with_.log.emit(events::action_proposed(at_, *step.parsed, proposal->found_json));
+}
+
+Result<Completion> StepRunner::ask_aside(ChatRequest request) {
+    TRY(with_.log.emit(events::model_asked(at_, request)));
+    request.thinking_budget = with_.options.thinking_budget;
+    request.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(tokens_left(), 1, with_.options.max_new_tokens));
+    const TimePoint begin = with_.clock.now();
+    RepetitionWatcher watcher;
+    Result<Completion> reply = generate(request, watcher);
+    TRY(with_.log.emit(events::engine_finished(at_, reply, with_.clock.now() - begin)));
+    if (reply) {
+        tokens_ += reply->usage.prompt_tokens + reply->usage.completion_tokens;
+    }
+    return reply;
+}
+
+Result<Blob> StepRunner::keep_picture(std::optional<Rect> area) {
+    Duration time{};
+    std::vector<Element> elements;
+    std::string withheld;
+    const Screenshot shot = TRY(capture(time, elements, withheld));
+    if (!withheld.empty()) {
+        return Error{ErrorCode::Unavailable, withheld};
+    }
+    const Rect whole{0, 0, shot.image.size().width_px, shot.image.size().height_px};
+    const Rect part = area ? area->intersected(whole) : whole;
+    if (part.size().is_empty()) {
+        return Error{ErrorCode::OutOfBounds, fmt::format("nothing of the {}x{} target lies in that region", whole.width_px, whole.height_px)};
+    }
+    return TRY(encoder_.encode(masked(shot.image, secret_boxes(elements)).cropped(part))).blob;
 }
 
 Result<Screenshot> StepRunner::capture(Duration& time, std::vector<Element>& elements, std::string& withheld) {
@@ -117,12 +270,7 @@ Result<void> StepRunner::record_frame(const Screenshot& shot, const std::vector<
     events::Captured captured{&shot, std::nullopt, withheld, 0, capture_time, {}};
     if (withheld.empty()) {
         const Stopwatch watch(with_.clock, captured.encode_time);
-        std::vector<Rect> secrets;
-        for (const Element& element : elements) {
-            if (element.is_secret) {
-                secrets.push_back(element.box);
-            }
-        }
+        const std::vector<Rect> secrets = secret_boxes(elements);
         captured.masks = static_cast<int>(secrets.size());
         captured.frame = TRY(encoder_.encode(masked(shot.image, secrets)));
     }
@@ -200,7 +348,7 @@ StageResult StepRunner::ask(Step& step) {
     if (std::optional<TaskEnd> over = TRY(ask_once(step, *prompt, sampling))) {
         return over;
     }
-    if (step.parsed || is_taken() || tokens_ >= with_.options.budget.tokens_max || is_out_of_time()) {
+    if (step.parsed || is_taken() || tokens_left() <= 0 || is_out_of_time()) {
         return go_on();
     }
     at_.attempt = 2;
@@ -214,8 +362,7 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     ChatRequest request = prompt.request;
     request.sampling = sampling;
     request.thinking_budget = with_.options.thinking_budget;
-    const std::int64_t left = with_.options.budget.tokens_max - tokens_;
-    request.max_new_tokens = static_cast<int>(std::min<std::int64_t>(with_.options.max_new_tokens, left));
+    request.max_new_tokens = static_cast<int>(std::min<std::int64_t>(with_.options.max_new_tokens, tokens_left()));
 
     const TimePoint begin = with_.clock.now();
     RepetitionWatcher watcher;
@@ -223,7 +370,9 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     const Duration wall = with_.clock.now() - begin;
     step.timings.generate += wall;
     if (reply) {
-        hide_password(step, reply->text_utf8, prompt.dialect);
+        if (const Result<ParsedReply> parsed = parse_reply(reply->text_utf8, prompt.dialect, Sequence::LastOnly, ReplyEnd::Truncated)) {
+            hide_password(step, parsed->action);
+        }
     }
     TRY(with_.log.emit(events::engine_finished(at_, reply, wall)));
     if (stop_.stop_requested()) {
@@ -256,16 +405,12 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
 }
 
 // Before the answer is written down anywhere: words for a password field stay out of every event from here on.
-void StepRunner::hide_password(const Step& step, const std::string& reply, Dialect dialect) {
-    if (std::none_of(elements_.begin(), elements_.end(), [](const Element& element) { return element.is_secret; })) {
+void StepRunner::hide_password(const Step& step, const Action& action) {
+    const auto* const typed = std::get_if<TypeText>(&action);
+    if (typed == nullptr || std::none_of(elements_.begin(), elements_.end(), [](const Element& element) { return element.is_secret; })) {
         return;
     }
-    const Result<ParsedReply> parsed = parse_reply(reply, dialect, Sequence::LastOnly, ReplyEnd::Truncated);
-    const auto* const typed = parsed ? std::get_if<TypeText>(&parsed->action) : nullptr;
-    if (typed == nullptr) {
-        return;
-    }
-    const Result<Plan> plan = resolve(parsed->action, {picture_, step.seen.image.size(), elements_});
+    const Result<Plan> plan = resolve(action, {picture_, step.seen.image.size(), elements_});
     const std::optional<Point> into = plan && !plan->points.empty() ? std::optional(plan->points.front().target.point) : clicked_;
     const bool is_password = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
         return element.is_secret && into && element.box.contains(*into);
@@ -278,7 +423,7 @@ void StepRunner::hide_password(const Step& step, const std::string& reply, Diale
 // What the finished step means for the task; unset: go on.
 std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     if (!step.parsed) {
-        const int limit = with_.options.budget.parse_failures_max;
+        const int limit = allowances_.back().budget.parse_failures_max;
         return ++parse_failures_ < limit
                    ? std::nullopt
                    : std::optional(TaskEnd{TaskOutcome::ParseFailures, fmt::format("{} answers in a row held no action", limit)});
@@ -318,9 +463,9 @@ std::optional<TaskEnd> StepRunner::conclude(const Step& step) {
     return std::nullopt;
 }
 
-StageResult StepRunner::finish(Step& step, std::optional<TaskEnd> over) {
+Result<StuckVerdict> StepRunner::suspect(Step& step) {
     StuckVerdict verdict;
-    if (!over && step.parsed && step.interrupted.empty()) {
+    if (step.parsed) {
         StepFact fact = make_fact(step.parsed->action);
         const bool is_refused = step.gate.gate == Gate::Deny || step.result.certainty == Certainty::Refused;
         fact.error = is_refused ? fmt::format("{}{}", step.gate.reason, step.result.reason) : "";
@@ -331,17 +476,17 @@ StageResult StepRunner::finish(Step& step, std::optional<TaskEnd> over) {
     if (verdict.level != StuckLevel::None) {
         TRY(with_.log.emit(events::loop_suspected(at_, verdict)));
     }
-    if (verdict.level == StuckLevel::Stuck) {
-        over = TaskEnd{TaskOutcome::Stuck, verdict.message};
-    }
-    const std::string observation = describe_effect(step, verdict.message);
+    return verdict;
+}
+
+Result<void> StepRunner::finish(Step& step, const std::string& nudge) {
+    const std::string observation = describe_effect(step, nudge);
     if (step.interrupted.empty() || step.result.events_sent > 0) {
         const Stopwatch watch(with_.clock, step.timings.render); // its half-size picture belongs to the next prompt
         history_.add(step, observation);
     }
     step.timings.record = with_.log.take_time() + encode_time_;
-    TRY(with_.log.emit(events::task_step_finished(at_, step, observation, tokens_)));
-    return over;
+    return with_.log.emit(events::task_step_finished(at_, step, observation, tokens_));
 }
 
 } // namespace handeye

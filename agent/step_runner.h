@@ -5,6 +5,7 @@
 #include "agent/events.h"
 #include "agent/frame_encoder.h"
 #include "agent/history.h"
+#include "agent/program.h"
 #include "agent/redactor.h"
 #include "agent/session.h"
 #include "agent/stuck.h"
@@ -35,10 +36,6 @@ private:
     Duration time_{};
 };
 
-struct TaskEnd {
-    TaskOutcome outcome = TaskOutcome::Failed;
-    std::string message;
-};
 /// Unset: go on. An Error: the sink failed, nothing more can be recorded.
 using StageResult = Result<std::optional<TaskEnd>>;
 
@@ -69,10 +66,21 @@ public:
         EventLog& log;
         Redactor& redactor;
     };
-    StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::string goal_utf8, std::stop_token stop);
+    StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::stop_token stop);
 
-    /// Checks the limits, then does one step.
-    StageResult run_step();
+    /// The model's steps until one of them ends the goal, or it is seen to be reached.
+    Result<TaskEnd> pursue(const Pursuit& pursuit);
+    /// One step that is known beforehand.
+    Result<StepEnd> run_proposed(const Propose& propose);
+    /// A question of a program; the answer as it came.
+    Result<Completion> ask_aside(ChatRequest request);
+    Result<Blob> keep_picture(std::optional<Rect> area);
+    /// Stopped, or out of a budget.
+    StageResult check_limits();
+    void narrow(PolicyGate gate, const Budget& budget);
+    void restore();
+    [[nodiscard]] const events::At& at() const { return at_; }
+    [[nodiscard]] std::stop_token halt() const { return halt_ ? halt_->token() : stop_; }
 
     [[nodiscard]] const std::string& answer() const { return answer_; }
     [[nodiscard]] int steps() const { return at_.step; }
@@ -81,12 +89,25 @@ public:
 private:
     static constexpr int kDenialsMax = 3; ///< in a row
 
-    StageResult check_limits();
+    /// How much may be used, and from where it counts: the task's, and within it a goal's.
+    struct Allowance {
+        Budget budget;
+        int steps_before = 0;
+        std::int64_t tokens_before = 0;
+        TimePoint start{};
+    };
+    StageResult check_allowance(const Allowance& allowance);
+    [[nodiscard]] std::int64_t tokens_left() const;
+    void begin_goal(const Pursuit& pursuit);
+    Result<std::optional<TaskEnd>> run_step(const Pursuit& pursuit);
+    Result<Step> begin_step();
+    Result<void> take_proposal(Step& step, const Propose& propose, StepEnd& end);
     StageResult wait_for_turn();
     StageResult observe(Step& step);
     StageResult ask(Step& step);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
-    void hide_password(const Step& step, const std::string& reply, Dialect dialect);
+    void hide_password(const Step& step, const Action& action);
+    GateDecision decide_by_all(const ActionFacts& facts);
     StageResult act(Step& step);
     Result<void> decide(Step& step);
     StageResult ask_person(Step& step);
@@ -100,7 +121,8 @@ private:
     [[nodiscard]] bool is_taken() const; ///< by a pause, a person or a script; not by a stop
     Result<void> tell_state(std::string_view state);
     StageResult verify(Step& step);
-    StageResult finish(Step& step, std::optional<TaskEnd> end);
+    Result<StuckVerdict> suspect(Step& step);
+    Result<void> finish(Step& step, const std::string& nudge);
     std::optional<TaskEnd> conclude(const Step& step);
     Result<Completion> generate(const ChatRequest& request, RepetitionWatcher& watcher);
     Result<Screenshot> capture(Duration& time, std::vector<Element>& elements, std::string& withheld);
@@ -109,10 +131,10 @@ private:
     [[nodiscard]] bool is_out_of_time() const;
 
     Borrowed with_;
-    PolicyGate gate_;
+    std::vector<PolicyGate> gates_; // the task's, then those of the files that it runs; all must allow
     events::At at_;
     std::string goal_;
-    TimePoint start_;
+    std::vector<Allowance> allowances_;
     std::stop_token stop_;
     std::stop_token running_;     // of the control state, for this step
     std::unique_ptr<Halt> halt_;  // of this step

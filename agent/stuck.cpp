@@ -120,6 +120,8 @@ struct Describe {
     }
     void operator()(const Wait&) const { fact.expects_change = false; }
     void operator()(const OpenApp& a) const { fact.action += " " + a.name; }
+    void operator()(const OpenUrl& a) const { fact.action += " " + a.url; }
+    void operator()(const FocusWindow& a) const { fact.action += " " + a.title; }
     void operator()(const Navigate&) const {}
     void operator()(const Answer& a) const {
         fact.expects_change = false;

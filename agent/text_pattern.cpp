@@ -48,19 +48,39 @@ Result<TextPattern> TextPattern::compile(const std::string& pattern) {
     return out;
 }
 
-TextPattern::Found TextPattern::find_in(std::string_view text_utf8) const {
+struct TextPattern::Match {
+    std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data{nullptr, pcre2_match_data_free};
+    int count = 0; ///< of PCRE2: groups and the whole, or what went wrong
+};
+
+TextPattern::Match TextPattern::match(std::string_view text_utf8) const {
     const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(pcre2_match_context_create(nullptr),
                                                                                             pcre2_match_context_free);
     pcre2_set_match_limit(context.get(), kMatchLimit);
     pcre2_set_depth_limit(context.get(), kDepthLimit);
     pcre2_set_heap_limit(context.get(), kHeapLimitKib);
-    const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
-        pcre2_match_data_create_from_pattern(code_->code.get(), nullptr), pcre2_match_data_free);
-    const int count = pcre2_match(code_->code.get(), as_units(text_utf8), text_utf8.size(), 0, 0, data.get(), context.get());
+    Match out;
+    out.data.reset(pcre2_match_data_create_from_pattern(code_->code.get(), nullptr));
+    out.count = pcre2_match(code_->code.get(), as_units(text_utf8), text_utf8.size(), 0, 0, out.data.get(), context.get());
+    return out;
+}
+
+TextPattern::Found TextPattern::find_in(std::string_view text_utf8) const {
+    const int count = match(text_utf8).count;
     if (count >= 0) {
         return Found::Yes;
     }
     return count == PCRE2_ERROR_NOMATCH ? Found::No : Found::Unknown;
+}
+
+std::optional<std::string> TextPattern::first_in(std::string_view text_utf8) const {
+    const Match found = match(text_utf8);
+    if (found.count < 1) {
+        return std::nullopt;
+    }
+    const PCRE2_SIZE* const places = pcre2_get_ovector_pointer(found.data.get());
+    const std::size_t group = found.count > 1 && places[2] != PCRE2_UNSET ? 2 : 0;
+    return std::string(text_utf8.substr(places[group], places[group + 1] - places[group]));
 }
 
 } // namespace handeye

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,13 @@ public:
     enum class Found { Yes, No, Unknown }; ///< Unknown: the limits came first, or the text is not UTF-8
     /// Pure; any thread.
     [[nodiscard]] Found find_in(std::string_view text_utf8) const;
+    /// What it finds first: its first group, or all of it where it has none. nullopt: nothing, or Unknown.
+    [[nodiscard]] std::optional<std::string> first_in(std::string_view text_utf8) const;
 
 private:
     struct Code;
+    struct Match;
+    [[nodiscard]] Match match(std::string_view text_utf8) const;
     std::shared_ptr<const Code> code_;
 };
 

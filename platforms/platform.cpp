@@ -52,6 +52,8 @@ Result<void> Platform::inject_unless_stopped(const InputEvent& event, const std:
     return inject(event);
 }
 
+Result<std::string> Platform::clipboard() { return Error{ErrorCode::Unsupported, "this platform cannot read the clipboard"}; }
+
 Result<std::shared_ptr<void>> Platform::freeze() { return std::shared_ptr<void>(); }
 
 } // namespace handeye

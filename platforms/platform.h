@@ -106,11 +106,13 @@ struct LaunchApp {
 };
 struct FocusWindow {
     std::string title; ///< part of the title, letter case ignored
+    bool operator==(const FocusWindow&) const = default;
 };
 struct NavigateBack {};
 struct NavigateHome {};
 struct OpenUrl {
     std::string url;
+    bool operator==(const OpenUrl&) const = default;
 };
 using Command = std::variant<LaunchApp, FocusWindow, NavigateBack, NavigateHome, OpenUrl>;
 
@@ -169,6 +171,8 @@ public:
     /// How the program that was launched last failed ("ended with exit code 2"); empty while it runs, when it ended well, and
     /// where that cannot be known.
     virtual std::string launch_failure() { return {}; }
+    /// The text in the clipboard; empty: it holds none. Unsupported where the platform cannot read it.
+    virtual Result<std::string> clipboard();
 
     /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
     virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;

@@ -8,6 +8,8 @@
 #include <array>
 #include <climits>
 
+#include <fmt/format.h>
+
 namespace handeye::x11 {
 
 namespace {
@@ -91,6 +93,49 @@ Result<bool> Clipboard::paste(std::string_view text_utf8, const std::function<Re
     own(kNone);
     TRY(connection_->sync("leaving the clipboard"));
     return was_fetched;
+}
+
+Result<std::string> Clipboard::read(TimePoint deadline) {
+    Display* const display = connection_->get();
+    const Atom selection = connection_->atom("CLIPBOARD");
+    const Atom property = connection_->atom("HANDEYE_CLIPBOARD");
+    if (XGetSelectionOwner(display, selection) == kNone) {
+        return std::string();
+    }
+    XDeleteProperty(display, window_, property);
+    XConvertSelection(display, selection, connection_->atom("UTF8_STRING"), property, window_, CurrentTime);
+    XFlush(display);
+    for (;;) {
+        XEvent event{};
+        while (XCheckTypedWindowEvent(display, window_, SelectionNotify, &event) != 0) {
+            if (event.xselection.selection == selection) {
+                return event.xselection.property == kNone ? Result<std::string>(std::string()) : take_property(property);
+            }
+        }
+        if (clock_.now() >= deadline) {
+            return Error{ErrorCode::DeadlineExceeded, "the program that owns the clipboard does not answer"};
+        }
+        pollfd ready{ConnectionNumber(display), POLLIN, 0};
+        poll(&ready, 1, kLookMs);
+    }
+}
+
+Result<std::string> Clipboard::take_property(Atom property) {
+    Atom type = kNone;
+    int format = 0;
+    unsigned long count = 0;
+    unsigned long left = 0;
+    unsigned char* data = nullptr;
+    const int status = XGetWindowProperty(connection_->get(), window_, property, 0, static_cast<long>(kTextBytesMax / 4), 1, AnyPropertyType, &type, &format, &count, &left, &data);
+    const std::unique_ptr<unsigned char, decltype(&XFree)> owned(data, &XFree);
+    if (status != 0 || format != 8) {
+        return type == connection_->atom("INCR") ? Result<std::string>(Error{ErrorCode::LimitExceeded, fmt::format("the clipboard holds a large text; at most {} bytes are read", kTextBytesMax)})
+                                                 : std::string();
+    }
+    if (left > 0) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("the clipboard holds {} bytes, at most {} are read", count + left, kTextBytesMax)};
+    }
+    return std::string(reinterpret_cast<const char*>(data), count);
 }
 
 } // namespace handeye::x11

@@ -22,7 +22,13 @@ public:
     Result<bool> paste(std::string_view text_utf8, const std::function<Result<void>()>& press_paste, TimePoint deadline,
                        std::stop_token stop);
 
+    /// What the clipboard holds as text; empty: no text. LimitExceeded for more than kTextBytesMax; DeadlineExceeded when its owner
+    /// does not answer.
+    static constexpr std::size_t kTextBytesMax = 1 << 20;
+    Result<std::string> read(TimePoint deadline);
+
 private:
+    Result<std::string> take_property(::Atom property);
     Clipboard(std::unique_ptr<Connection> connection, Clock& clock);
     bool answer(const XSelectionRequestEvent& request, std::string_view text_utf8);
     bool serve_pending(std::string_view text_utf8);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A task file at work: Session::run_program() carries it out. The language, for people: docs/task-files.md.
+#pragma once
+
+#include "agent/locate/locate.h"
+#include "agent/policy.h"
+#include "agent/program.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+/// What the file says of the screen it wants; empty: nothing.
+struct TaskFilePlatform {
+    std::string kind, display, window, attach, locale;
+    std::vector<std::string> launch; ///< argv
+    std::optional<Size> min_size;
+};
+
+class TaskProgram : public Program {
+public:
+    /// Reads, checks and fills in. InvalidArgument with "FILE:LINE:COL: message" lines for what `handeye task validate` would say;
+    /// as Values for the variables. `vars` are texts as a command line gives them.
+    static Result<std::unique_ptr<TaskProgram>> load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars);
+
+    [[nodiscard]] virtual const std::string& name() const = 0;
+    [[nodiscard]] virtual TaskFilePlatform platform() const = 0;
+    [[nodiscard]] virtual const std::string& model() const = 0;  ///< folder; empty: none is named
+    [[nodiscard]] virtual bool needs_model() const = 0;          ///< a goal, a question to it, a target in words
+    [[nodiscard]] virtual const Policy& policy() const = 0;
+    [[nodiscard]] virtual Budget budget() const = 0;
+    [[nodiscard]] virtual bool holds_without_approver() const = 0;
+    /// Secrets of the file and those it runs: what each is called where it is typed, and "env:NAME", "file:PATH" or "store:NAME".
+    [[nodiscard]] virtual const std::map<std::string, std::string>& secrets() const = 0;
+    /// Before run(); without it text is read as English.
+    virtual void set_languages(std::string tesseract_names) = 0;
+
+    // After run().
+    /// {"name","file","outcome","message","seconds","outputs","steps"}
+    [[nodiscard]] virtual std::string result_json() const = 0;
+    [[nodiscard]] virtual std::string result_junit() const = 0;
+};
+
+} // namespace handeye

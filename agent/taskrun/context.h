@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every part of a running task file works with. Inside this folder only.
+#pragma once
+
+#include "agent/locate/locate.h"
+#include "agent/program.h"
+#include "agent/taskfile/load.h"
+#include "agent/taskrun/result.h"
+#include "agent/taskrun/values.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace handeye::taskrun {
+
+using taskfile::Node;
+
+/// A value, or why there is none.
+template <class T>
+using Attempt = std::variant<T, Failure>;
+/// Unset: it is done.
+using Outcome = std::optional<Failure>;
+
+/// One file at work, with the variables that it was given.
+struct Frame {
+    const taskfile::Loaded& file;
+    Values values;
+};
+
+struct Context {
+    Hands& hands;
+    Locator& locator;
+    const taskfile::LoadedFiles& files;
+    std::vector<Frame> frames = {};  ///< the innermost last
+    StepRecord* record = nullptr;    ///< of the step at work
+    WallTime task_started{};
+    WallTime step_started{};
+    std::optional<Error> broken = {};///< the record could not be written: everything ends
+
+    [[nodiscard]] Frame& frame() { return frames.back(); }
+    [[nodiscard]] Values& values() { return frames.back().values; }
+
+    /// Everything ends.
+    Failure give_up(Error error) {
+        broken = std::move(error);
+        return {FailureKind::Over, broken->message};
+    }
+    /// Set when the task is over.
+    Outcome check_over() {
+        Result<std::optional<TaskEnd>> over = hands.over();
+        if (!over) {
+            return give_up(over.error());
+        }
+        return *over ? Outcome(Failure{FailureKind::Over, (*over)->message, (*over)->outcome}) : std::nullopt;
+    }
+    /// Looks again and again; `within` from now. True: done.
+    template <class Look>
+    Attempt<bool> until(Duration within, const Look& is_so) {
+        const TimePoint deadline = hands.clock().now() + within;
+        for (;;) {
+            Attempt<bool> now = is_so();
+            if (std::holds_alternative<Failure>(now) || std::get<bool>(now)) {
+                return now;
+            }
+            if (Outcome over = check_over()) {
+                return *std::move(over);
+            }
+            const Duration left = deadline - hands.clock().now();
+            if (left <= Duration::zero()) {
+                return false;
+            }
+            hands.wait({std::min<Duration>(left, std::chrono::milliseconds(150)), std::min<Duration>(left, std::chrono::milliseconds(400))});
+        }
+    }
+};
+
+inline Failure fail(FailureKind kind, std::string message) { return {kind, std::move(message)}; }
+/// Of a value in the file that is only known now to be wrong.
+inline Failure fail(const Error& error) {
+    return {error.code == ErrorCode::PermissionDenied ? FailureKind::Refused : FailureKind::Failed, error.message};
+}
+
+/// Of a file that sets none: a bound for what runs away, not for work.
+inline Budget program_budget() {
+    Budget budget;
+    budget.steps_max = 10'000;
+    return budget;
+}
+
+/// The duration of a key, or what holds without it.
+Duration duration_of(const Node& map, std::string_view key, Duration otherwise);
+std::int64_t integer_of(const Node& map, std::string_view key, std::int64_t otherwise);
+
+} // namespace handeye::taskrun

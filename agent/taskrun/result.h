@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What became of each step of a task file, and how that is told to other programs.
+#pragma once
+
+#include "agent/step.h"
+#include "base/clock.h"
+#include "base/geometry.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace handeye::taskrun {
+
+/// Why a step fell short. The first five are what `retry.on` names.
+enum class FailureKind { TargetNotFound, NoEffect, AssertFailed, Timeout, Refused, NeedsPerson, Failed, Over };
+std::string_view failure_name(FailureKind kind);
+
+struct Failure {
+    FailureKind kind = FailureKind::Failed;
+    std::string message;
+    TaskOutcome outcome = TaskOutcome::Failed; ///< of Over
+};
+
+struct StepRecord {
+    std::string file;    ///< of the task file, as it was named
+    int line = 1;
+    std::string id, label, verb;
+    enum class Status { Passed, Failed, Skipped } status = Status::Passed;
+    bool is_optional = false;
+    std::optional<Failure> failure;
+    std::string note;    ///< what was not as it should be and did not matter
+    std::string rung;    ///< how its target was found; empty: it had none
+    double score = 0;
+    double margin = 0;
+    std::optional<Point> point;
+    int attempts = 1;
+    Duration took{};
+    std::vector<StepRecord> steps; ///< within it
+};
+
+/// `FILE:LINE: verb label`.
+std::string title_of(const StepRecord& step);
+nlohmann::json to_json(const StepRecord& step);
+
+struct JUnitSuite {
+    std::string name;
+    WallTime started{};
+    Duration took{};
+    std::string outcome, message;
+};
+/// The JUnit XML that build servers read: one test case for each step that has none within it.
+std::string to_junit(const JUnitSuite& suite, const std::vector<StepRecord>& steps);
+
+} // namespace handeye::taskrun

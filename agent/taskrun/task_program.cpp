@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/task_program.h"
+
+#include "agent/task_file.h"
+#include "agent/taskfile/names.h"
+#include "agent/taskfile/policy.h"
+#include "agent/taskrun/flow.h"
+#include "agent/taskrun/model_words.h"
+#include "base/json.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+using taskfile::Node;
+using taskfile::text_of;
+using taskrun::Failure;
+using taskrun::FailureKind;
+
+bool asks_model(const Node& tree) {
+    bool asks = false;
+    taskfile::for_each_object(tree, taskfile::ShapeId::File, [&](const Node& node, taskfile::ShapeId shape) {
+        const bool is_of_model = shape != taskfile::ShapeId::File && node.find("model") != nullptr;
+        asks = asks || is_of_model || (shape == taskfile::ShapeId::Step && node.find("goal") != nullptr);
+    });
+    return asks;
+}
+
+std::vector<std::string> words(const Node* list) {
+    std::vector<std::string> out;
+    for (const Node& item : list != nullptr ? list->items : std::vector<Node>()) {
+        out.push_back(item.scalar);
+    }
+    return out;
+}
+
+std::string findings_text(const std::vector<TaskFinding>& findings) {
+    std::string out;
+    for (const TaskFinding& finding : findings) {
+        out += (out.empty() ? "" : "\n") + to_text(finding);
+    }
+    return out;
+}
+
+TaskEnd end_of(const taskrun::Outcome& failure) {
+    if (!failure) {
+        return {TaskOutcome::Done, "every step came true"};
+    }
+    switch (failure->kind) {
+    case FailureKind::TargetNotFound:
+    case FailureKind::NoEffect:
+    case FailureKind::AssertFailed:
+    case FailureKind::Timeout: return {TaskOutcome::FellShort, failure->message};
+    case FailureKind::Refused: return {TaskOutcome::Denied, failure->message};
+    case FailureKind::NeedsPerson: return {TaskOutcome::NeedsPerson, failure->message};
+    case FailureKind::Failed: return {TaskOutcome::Failed, failure->message};
+    case FailureKind::Over: return {failure->outcome, failure->message};
+    }
+    return {TaskOutcome::Failed, failure->message};
+}
+
+class LoadedProgram final : public TaskProgram {
+public:
+    LoadedProgram(taskfile::LoadedFiles files, taskrun::Given given) : files_(std::move(files)), given_(std::move(given)) {}
+
+    Result<void> prepare() {
+        for (const std::filesystem::path& path : files_.order) {
+            const taskfile::Loaded& file = files_.files.at(path);
+            needs_model_ = needs_model_ || asks_model(file.tree);
+            for (const taskfile::Entry& entry : file.tree.find("vars") != nullptr ? file.tree.find("vars")->entries : std::vector<taskfile::Entry>()) {
+                if (text_of(entry.value, "type") == "secret") {
+                    name_secret(file, entry.key, text_of(entry.value, "from"));
+                }
+            }
+        }
+        name_ = text_of(root().tree, "name");
+        model_ = text_of(root().tree, "model");
+        if (const Node* const policy = root().tree.find("policy")) {
+            policy_ = TRY(taskfile::policy_of(*policy));
+            budget_ = policy->find("budget") == nullptr ? budget_ : TRY(taskfile::budget_of(*policy->find("budget"), budget_));
+        }
+        // What is wrong with the variables is said before a screen is opened.
+        TRY(taskrun::Values::of(root().tree, given_, [](const std::string& variable) { return variable; }));
+        return {};
+    }
+
+    [[nodiscard]] const std::string& name() const override { return name_; }
+    [[nodiscard]] const std::string& model() const override { return model_; }
+    [[nodiscard]] bool needs_model() const override { return needs_model_; }
+    [[nodiscard]] const Policy& policy() const override { return policy_; }
+    [[nodiscard]] Budget budget() const override { return budget_; }
+    [[nodiscard]] bool holds_without_approver() const override {
+        const Node* const policy = root().tree.find("policy");
+        return policy != nullptr && text_of(*policy, "on_no_approver") == "hold";
+    }
+    [[nodiscard]] const std::map<std::string, std::string>& secrets() const override { return secrets_; }
+    void set_languages(std::string tesseract_names) override { languages_ = std::move(tesseract_names); }
+
+    [[nodiscard]] TaskFilePlatform platform() const override {
+        TaskFilePlatform out;
+        const Node* const platform = root().tree.find("platform");
+        if (platform == nullptr) {
+            return out;
+        }
+        out.kind = text_of(*platform, "kind");
+        out.display = text_of(*platform, "display");
+        out.window = text_of(*platform, "window");
+        out.attach = text_of(*platform, "attach");
+        out.locale = text_of(*platform, "locale");
+        out.launch = words(platform->find("launch"));
+        if (const std::vector<std::string> size = words(platform->find("min_size")); size.size() == 2) {
+            out.min_size = Size{};
+            std::from_chars(size[0].data(), size[0].data() + size[0].size(), out.min_size->width_px);
+            std::from_chars(size[1].data(), size[1].data() + size[1].size(), out.min_size->height_px);
+        }
+        return out;
+    }
+
+    Result<TaskEnd> run(Hands& hands) override {
+        started_ = hands.clock().wall_now();
+        const TimePoint begin = hands.clock().now();
+        LocatorOptions options;
+        options.languages = languages_;
+        if (needs_model_) {
+            options.ask_model = [&hands](const Image& image, const std::string& description) { return taskrun::ask_where(hands, image, description); };
+        }
+        const std::unique_ptr<Locator> locator = Locator::create(std::move(options));
+        taskrun::Context context{.hands = hands, .locator = *locator, .files = files_};
+        context.task_started = started_;
+        taskrun::Flow flow(context, [this](const taskfile::Loaded& file, const std::string& variable) { return secret_names_.at(file.shown + "\n" + variable); });
+        taskrun::Outcome failure = check_size(hands);
+        if (!failure) {
+            failure = flow.run_file(root(), given_, records_, outputs_);
+        }
+        took_ = hands.clock().now() - begin;
+        if (context.broken) {
+            return *context.broken;
+        }
+        end_ = end_of(failure);
+        return end_;
+    }
+
+    [[nodiscard]] std::string result_json() const override {
+        json out{{"name", name_}, {"file", root().shown}, {"outcome", task_outcome_name(end_.outcome)}, {"message", end_.message},
+                 {"seconds", std::chrono::duration<double>(took_).count()}, {"outputs", outputs_}, {"steps", json::array()}};
+        for (const taskrun::StepRecord& record : records_) {
+            out["steps"].push_back(taskrun::to_json(record));
+        }
+        return dump_json(out);
+    }
+    [[nodiscard]] std::string result_junit() const override {
+        return taskrun::to_junit({name_, started_, took_, std::string(task_outcome_name(end_.outcome)), end_.message}, records_);
+    }
+
+private:
+    [[nodiscard]] const taskfile::Loaded& root() const { return files_.files.at(files_.order.front()); }
+
+    // One name for one source, though two files may call it differently or two sources the same.
+    void name_secret(const taskfile::Loaded& file, const std::string& variable, const std::string& from) {
+        std::string name = variable;
+        for (int i = 2; secrets_.contains(name) && secrets_.at(name) != from; ++i) {
+            name = fmt::format("{}.{}", variable, i);
+        }
+        secrets_[name] = from;
+        secret_names_[file.shown + "\n" + variable] = name;
+    }
+
+    taskrun::Outcome check_size(Hands& hands) const {
+        const std::optional<Size> wanted = platform().min_size;
+        const Result<DisplayInfo> display = wanted ? hands.platform().display() : Result<DisplayInfo>(DisplayInfo{});
+        if (!wanted || (display && display->size.width_px >= wanted->width_px && display->size.height_px >= wanted->height_px)) {
+            return std::nullopt;
+        }
+        return taskrun::fail(FailureKind::Failed, display ? fmt::format("the target has {}x{} pixels, the task wants {}x{} at least", display->size.width_px, display->size.height_px,
+                                                                        wanted->width_px, wanted->height_px)
+                                                          : display.error().message);
+    }
+
+    const taskfile::LoadedFiles files_;
+    const taskrun::Given given_;
+    std::string name_, model_, languages_ = "eng";
+    bool needs_model_ = false;
+    Policy policy_;
+    Budget budget_ = taskrun::program_budget();
+    std::map<std::string, std::string> secrets_;      // name where it is typed, source
+    std::map<std::string, std::string> secret_names_; // file and variable, name where it is typed
+    std::vector<taskrun::StepRecord> records_;
+    json outputs_ = json::object();
+    TaskEnd end_;
+    WallTime started_{};
+    Duration took_{};
+};
+
+} // namespace
+
+Result<std::unique_ptr<TaskProgram>> TaskProgram::load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars) {
+    taskfile::LoadedFiles files = taskfile::load(path);
+    if (!files.findings.empty()) {
+        return Error{ErrorCode::InvalidArgument, findings_text(files.findings)};
+    }
+    auto program = std::make_unique<LoadedProgram>(std::move(files), taskrun::Given(vars.begin(), vars.end()));
+    TRY(program->prepare());
+    return std::unique_ptr<TaskProgram>(std::move(program));
+}
+
+} // namespace handeye
