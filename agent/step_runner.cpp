@@ -82,6 +82,7 @@ StageResult StepRunner::run_step() {
     ++at_.step;
     approval_ = {};
     focus_.reset();
+    drop_.reset();
     encode_time_ = {};
     [[maybe_unused]] const Duration earlier = with_.log.take_time(); // belongs to the step before
     Step step;
