@@ -68,7 +68,7 @@ class ConsoleTest(unittest.TestCase):
     def take_over_and_give_back(self, page):
         page.click(".controls button", "Take over")
         page.wait("document.querySelector('.screen.held')", "the person holds the screen")
-        page.wait("document.querySelector('.head')?.textContent.includes('human')", "the agent is told")
+        page.wait("document.querySelector('.head')?.textContent.includes('taken over')", "the agent is told")
         page.shot("held.png")
         self.assertEqual(self.daemon.clicked("whole.json"), [])
         page.click(".controls button", "Give back")
