@@ -75,7 +75,7 @@ class ConsoleTest(unittest.TestCase):
         page.wait("!document.querySelector('.screen.held')", "given back")
 
     def test_a_whole_task_with_approval_and_take_over_on_a_desktop(self):
-        self.whole_task(width=1280, height=860)
+        self.whole_task(width=1200, height=800)
 
     def test_a_whole_task_with_approval_and_take_over_on_a_phone(self):
         self.whole_task(width=390, height=844, mobile=True, dark=True)
