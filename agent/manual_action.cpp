@@ -2,6 +2,7 @@
 #include "agent/manual_action.h"
 
 #include "actions/parse.h"
+#include "agent/drop_guard.h"
 #include "agent/events.h"
 #include "agent/window_facts.h"
 #include "base/json.h"
@@ -65,13 +66,18 @@ GateDecision decide(ActionFacts& facts, const ManualContext& with) {
 }
 
 Result<void> execute_into(ManualResult& out, const ManualContext& with, FocusGuard focus, const std::stop_token& stop) {
+    DropGuard drop({with.platform, with.clock}, out.action, out.plan);
     const auto before = [&](const Op& op) -> Result<void> {
         if (with.may_go_on) {
             TRY(with.may_go_on());
         }
+        TRY(drop.before(op, stop));
         return focus.before(op, with.platform, stop);
     };
-    const ExecuteOptions options{.settle = with.settle, .before = before, .piece_characters = with.gate.needs_windows() ? FocusGuard::kPieceCharacters : 0};
+    const ExecuteOptions options{.settle = with.settle,
+                                 .before = before,
+                                 .after = [&drop] { drop.thaw(); },
+                                 .piece_characters = with.gate.needs_windows() ? FocusGuard::kPieceCharacters : 0};
     Result<ActionResult> result = execute(out.plan, with.platform, with.clock, options, stop);
     if (result) {
         out.result = *std::move(result);

@@ -62,6 +62,7 @@ struct Policy {
     std::vector<PolicyRule> rules;        ///< the first that matches decides
     Effect otherwise = Effect::Allow;     ///< when none does
     std::vector<Policy> outer;            ///< policies that this one narrows: of all decisions the strictest counts
+    std::string origin;                   ///< where it stands, for messages: "config.yaml:12", "task.run". Not in the JSON form
 };
 
 /// InvalidArgument names the rule, the field, what it held and what would do.

@@ -151,13 +151,15 @@ bool applies(const ReadyRule& ready, const ActionFacts& facts) {
            fits(!rule.domains.empty(), [&] { return fit_windows(rule.domains, facts, opened_host(facts.action), [](const WindowInfo& w) { return host_of(w.url); }, true); });
 }
 
-GateDecision decision_of(Effect effect, std::string rule, std::string_view verb) {
+// Whoever is told also learns where to look for the rule.
+GateDecision decision_of(Effect effect, const std::string& rule, const Policy& policy, std::string_view verb) {
+    const std::string place = policy.origin.empty() ? rule : fmt::format("{}, {}", rule, policy.origin);
     switch (effect) {
-    case Effect::Allow: return {Gate::Allow, std::move(rule), ""};
-    case Effect::Ask: return {Gate::Ask, rule, fmt::format("\"{}\" needs a person's approval ({})", verb, rule)};
+    case Effect::Allow: return {Gate::Allow, rule, ""};
+    case Effect::Ask: return {Gate::Ask, rule, fmt::format("\"{}\" needs a person's approval ({})", verb, place)};
     case Effect::Deny: break;
     }
-    return {Gate::Deny, rule, fmt::format("\"{}\" is not allowed here ({})", verb, rule)};
+    return {Gate::Deny, rule, fmt::format("\"{}\" is not allowed here ({})", verb, place)};
 }
 
 GateDecision decide_one(ReadyPolicy& ready, const ActionFacts& facts, bool counts) {
@@ -167,23 +169,23 @@ GateDecision decide_one(ReadyPolicy& ready, const ActionFacts& facts, bool count
         return {Gate::Allow, "finish is always allowed", ""}; // a model that gives up is never held
     }
     if (holds(policy.deny_verbs, verb)) {
-        return {Gate::Deny, fmt::format("deny_verbs: {}", verb), fmt::format("\"{}\" is not allowed in this task", verb)};
+        return decision_of(Effect::Deny, fmt::format("deny_verbs: {}", verb), policy, verb);
     }
     if (!policy.allow_verbs.empty() && touches_target(facts.action) && !holds(policy.allow_verbs, verb)) {
-        return {Gate::Deny, fmt::format("allow_verbs: no {}", verb), fmt::format("\"{}\" is not among the allowed actions", verb)};
+        return decision_of(Effect::Deny, fmt::format("allow_verbs: no {}", verb), policy, verb);
     }
     for (std::size_t i = 0; i < ready.rules.size(); ++i) {
         ReadyRule& rule = ready.rules[i];
         if (applies(rule, facts)) {
             rule.matches += counts ? 1 : 0;
-            return decision_of(rule.rule.effect, fmt::format("rule {}: {}", i + 1, rule.rule.name), verb);
+            return decision_of(rule.rule.effect, fmt::format("rule {}: {}", i + 1, rule.rule.name), policy, verb);
         }
     }
     if (!touches_target(facts.action)) {
         return {Gate::Allow, "words and pauses touch nothing", ""};
     }
     if (policy.otherwise != Effect::Allow) {
-        return decision_of(policy.otherwise, "otherwise", verb);
+        return decision_of(policy.otherwise, "otherwise", policy, verb);
     }
     return {Gate::Allow, policy.allow_verbs.empty() ? "no rule denies it" : fmt::format("allow_verbs: {}", verb), ""};
 }

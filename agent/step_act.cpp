@@ -122,6 +122,7 @@ Result<void> StepRunner::decide(Step& step) {
         add_windows(facts, with_.platform);
     }
     step.gate = decide_by_all(facts);
+    drop_.emplace(DropGuard::Borrowed{with_.platform, with_.clock}, facts.action, step.plan);
     const bool is_asked = step.gate.gate == Gate::Ask;
     if (is_asked && is_typing && !facts.windows) {
         add_windows(facts, with_.platform); // what a person approves is for one window, whatever the rule looked at
@@ -250,11 +251,15 @@ StageResult StepRunner::execute_plan(Step& step) {
     const auto before = [&](const Op& op) -> Result<void> {
         if (checks) {
             TRY(check.before(op));
+            TRY(drop_->before(op, halt_->token()));
         }
         return focus_ ? focus_->before(op, with_.platform, halt_->token()) : Result<void>();
     };
     ExecuteOptions options{.settle = with_.options.settle, .before = before};
-    options.after = [&] { check.thaw(); };
+    options.after = [&] {
+        check.thaw();
+        drop_->thaw();
+    };
     options.piece_characters = focus_ ? FocusGuard::kPieceCharacters : 0;
     Result<ActionResult> result = execute(step.plan, with_.platform, with_.clock, options, halt_->token());
     if (is_approved && check.has_changed()) {

@@ -140,6 +140,7 @@ Result<Step> StepRunner::begin_step() {
     at_.attempt = 1;
     approval_ = {};
     focus_.reset();
+    drop_.reset();
     encode_time_ = {};
     [[maybe_unused]] const Duration earlier = with_.log.take_time(); // belongs to the step before
     Step step;

@@ -2,6 +2,7 @@
 // One step of the loop, stage by stage, and what is carried from step to step. Inside this folder only.
 #pragma once
 
+#include "agent/drop_guard.h"
 #include "agent/events.h"
 #include "agent/frame_encoder.h"
 #include "agent/history.h"
@@ -152,6 +153,7 @@ private:
     std::string left_undone_;  // how the last action fell short: "was refused"; empty: it did not
     std::string frame_sha256_;           // of the step's first picture
     std::optional<FocusGuard> focus_;    // of this step, where it types and a rule or a person looked at windows
+    std::optional<DropGuard> drop_;      // of this step's action
     ApprovalRequest approval_;           // of this step; empty id: none
     std::deque<TimePoint> acted_at_;     // of the last minute
     std::string last_digest_;

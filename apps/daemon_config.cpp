@@ -120,6 +120,7 @@ Result<void> take_policy(const At& at, DaemonOptions& options) {
         return at.error(policy.error().message);
     }
     options.policy_json = text;
+    options.policy_origin = fmt::format("{}:{}", std::filesystem::path(at.file).filename().string(), at.node.Mark().line + 1);
     return {};
 }
 

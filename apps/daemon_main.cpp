@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeyed`: wires platforms, engine and control server together, and turns signals into their orderly end.
-#include "agent/redactor.h"
 #include "apps/daemon_model.h"
 #include "apps/daemon_options.h"
 #include "apps/daemon_reload.h"
+#include "apps/daemon_secrets.h"
 #include "apps/secret_files.h"
 #include "apps/target.h"
 #include "base/clock.h"
@@ -79,15 +79,8 @@ Result<std::filesystem::path> program_beside(const std::string& name) {
     return problem ? Result<std::filesystem::path>(Error{ErrorCode::NotFound, "/proc/self/exe: " + problem.message()}) : self.parent_path() / name;
 }
 
-// Out of the environment before a program on a target could inherit them, and out of every log line from here on.
-Result<std::shared_ptr<const SecretStore>> take_secrets() {
-    std::shared_ptr<const SecretStore> store = TRY(load_secrets(config_dir()));
-    forget_secret_variables();
-    log::set_redactor([redactor = std::make_shared<Redactor>(*store)](std::string message) { return redactor->redacted(std::move(message)); });
-    return store;
-}
-
-Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify, ApprovalNotices& notices) {
+Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options, Clock& clock, const ServiceNotify& notify, ApprovalNotices& notices,
+                                                    DaemonSecrets& secrets) {
     ControlServerOptions wanted = server_options(options);
     wanted.token = TRY(token_for(options));
     if (const auto interval = watchdog_interval(); interval) {
@@ -96,7 +89,8 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     }
     ControlServices services;
     services.clock = &clock;
-    services.secrets = TRY(take_secrets());
+    services.secrets = TRY(secrets.read());
+    secrets.hide(services.secrets);
     services.decode_picture = [decoder = std::make_shared<PictureDecoder>(TRY(program_beside("handeye-decoder")))](std::span<const std::uint8_t> bytes) {
         return decoder->decode(bytes);
     };
@@ -152,7 +146,8 @@ int run(int argc, char** argv) {
     const ServiceNotify notify = ServiceNotify::from_environment();
     ApprovalNotices notices(clock); // before the server, whose sessions tell it
     notices.configure(options.approvals);
-    auto server = start_server(options, clock, notify, notices);
+    auto secrets = DaemonSecrets::from_environment();
+    auto server = secrets ? start_server(options, clock, notify, notices, *secrets) : Result<std::unique_ptr<ControlServer>>(secrets.error());
     if (!server) {
         fmt::print(stderr, "handeyed: {}\n", server.error().message);
         return daemon_exit_code(server.error());
@@ -166,7 +161,7 @@ int run(int argc, char** argv) {
         fmt::print(stderr, "handeyed: listening on {}\n", to_string(shown));
     }
 
-    RunningDaemon running{**server, notices, notify, options, options};
+    RunningDaemon running{**server, notices, notify, *secrets, options, options};
     const int number = serve_signals(**server, signals, [&] { reload_daemon(running); });
     watch_for_second_signal(signals);
     (void)notify.send("STOPPING=1");

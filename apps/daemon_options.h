@@ -58,6 +58,7 @@ struct DaemonOptions {
     std::filesystem::path tls_key;
     std::filesystem::path tls_client_ca; ///< not empty: clients must show a certificate of it
     std::string policy_json;           ///< the policy of every session (docs/policy.md); empty: none
+    std::string policy_origin;         ///< where it stands: "config.yaml:12"
     ApprovalSettings approvals;
     std::string hot_key = "ctrl+alt+escape"; ///< of sessions on a display that a person uses; empty: none
     bool skips_checksums = false;            ///< do not compare model files with the sums beside them

@@ -18,11 +18,13 @@ Result<void> take_up(RunningDaemon& daemon, const DaemonOptions& fresh) {
     options.policy = defaults.policy;
     options.approval_ttl = defaults.approval_ttl;
     options.kill_chord = fresh.hot_key;
+    options.secrets = TRY(daemon.secrets.read());
     TRY(apply_log(fresh)); // leaves it as it was when the file cannot be opened
     if (auto taken = daemon.server.reload(options); !taken) {
         (void)apply_log(daemon.in_force);
         return taken;
     }
+    daemon.secrets.hide(options.secrets);
     daemon.notices.configure(fresh.approvals);
     daemon.in_force = fresh;
     return {};
@@ -69,6 +71,7 @@ Result<SessionOptions> session_defaults(const DaemonOptions& options) {
     SessionOptions defaults;
     if (!options.policy_json.empty()) {
         defaults.policy = TRY(policy_from_json(options.policy_json));
+        defaults.policy.origin = options.policy_origin;
     }
     defaults.approval_ttl = options.approvals.expiry;
     return defaults;

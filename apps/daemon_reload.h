@@ -4,6 +4,7 @@
 
 #include "apps/approval_notices.h"
 #include "apps/daemon_options.h"
+#include "apps/daemon_secrets.h"
 #include "server/control_server.h"
 #include "server/service_notify.h"
 
@@ -24,6 +25,7 @@ struct RunningDaemon {
     ControlServer& server;
     ApprovalNotices& notices;
     const ServiceNotify& notify;
+    DaemonSecrets& secrets;
     const DaemonOptions& started; ///< what it was started with
     DaemonOptions in_force;       ///< what was read last
 };

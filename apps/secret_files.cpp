@@ -187,7 +187,10 @@ Result<void> read_yaml(const std::filesystem::path& file, const std::string& tex
     return {};
 }
 
-Result<void> read_environment(SecretStore& store) {
+} // namespace
+
+Result<SecretStore> environment_secrets() {
+    SecretStore store;
     for (char** variable = environ; *variable != nullptr; ++variable) {
         const std::string_view text = *variable;
         const std::size_t equals = text.find('=');
@@ -195,16 +198,19 @@ Result<void> read_environment(SecretStore& store) {
             continue;
         }
         const std::string name(text.substr(kPrefix.size(), equals - kPrefix.size()));
-        if (store.find(name) == nullptr) { // the file wins: it has bounds
+        if (store.find(name) == nullptr) {
             TRY(store.add({name, std::string(text.substr(equals + 1)), {}, true}));
         }
     }
-    return {};
+    return store;
 }
 
-} // namespace
-
 Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& folder) {
+    const SecretStore environment = TRY(environment_secrets());
+    return load_secrets(folder, environment);
+}
+
+Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& folder, const SecretStore& environment) {
     auto store = std::make_shared<SecretStore>();
     const std::filesystem::path file = folder / "secrets.yaml";
     std::error_code problem;
@@ -215,7 +221,11 @@ Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& f
         wipe(text);
         TRY(Result<void>(read));
     }
-    TRY(read_environment(*store));
+    for (const Secret& secret : environment.all()) {
+        if (store->find(secret.name) == nullptr) { // the file wins: it has bounds
+            TRY(store->add(secret));
+        }
+    }
     return store;
 }
 

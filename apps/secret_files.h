@@ -13,8 +13,12 @@
 
 namespace handeye {
 
-/// secrets.yaml of `folder` and $HANDEYE_SECRET_NAME. PermissionDenied for a file that others may read (0600 is wanted, in a
+/// $HANDEYE_SECRET_NAME alone.
+Result<SecretStore> environment_secrets();
+/// secrets.yaml of `folder`, and those of `environment` whose names are not in it. PermissionDenied for a file that others may read (0600 is wanted, in a
 /// folder 0700); InvalidArgument with line and column for mistakes. No file: the environment's alone. No message holds a value.
+Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& folder, const SecretStore& environment);
+/// The same with $HANDEYE_SECRET_NAME as it is now.
 Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& folder);
 /// Adds what the options of a command say: "NAME" (one of the store's), "NAME=@FILE", "NAME=env:VARIABLE". Returns the names. A
 /// value on the command line is refused: everybody on the machine reads it there.

@@ -51,6 +51,8 @@ std::string address_of(const AnySocket& socket) {
     return !ec && ::inet_ntop(any->sa_family, bytes, text.data(), text.size()) != nullptr ? text.data() : "unknown";
 }
 
+TlsGate::Timeouts timeouts_of(const ControlServerOptions& options) { return {options.identify_timeout, options.write_timeout}; }
+
 class Server final : public ControlServer {
 public:
     Server(ControlServerOptions options, ControlServices services)
@@ -112,7 +114,7 @@ Result<void> Server::listen() {
     TRY(make_private_dir(core_->options.sessions_dir));
     TRY(core_->ledger.open(core_->options.sessions_dir / "request_keys.jsonl"));
     if (!core_->options.tls.cert.empty()) {
-        tls_ = TRY(TlsGate::open(core_->options.tls, core_->options.identify_timeout));
+        tls_ = TRY(TlsGate::open(core_->options.tls, timeouts_of(core_->options)));
     }
     for (const Endpoint& endpoint : core_->options.listen) {
         const ListenSocket::Reach reach = TRY(reach_of(endpoint, core_->options.tls));
@@ -146,7 +148,7 @@ Result<void> Server::listen() {
 Result<void> Server::reload(const FreshOptions& fresh) {
     std::shared_ptr<TlsGate> gate;
     if (!core_->options.tls.cert.empty() && !fresh.server.tls.cert.empty()) { // a certificate that was renewed
-        gate = TRY(TlsGate::open(fresh.server.tls, fresh.server.identify_timeout));
+        gate = TRY(TlsGate::open(fresh.server.tls, timeouts_of(fresh.server)));
     }
     core_->loop.post([this, fresh, gate] {
         tls_ = gate ? gate : tls_;
@@ -257,7 +259,7 @@ Server::~Server() {
 
 Result<void> ControlServer::check(const ControlServerOptions& options) {
     if (!options.tls.cert.empty()) {
-        TRY(TlsGate::open(options.tls, options.identify_timeout));
+        TRY(TlsGate::open(options.tls, timeouts_of(options)));
     }
     for (const Endpoint& endpoint : options.listen) {
         const ListenSocket::Reach reach = TRY(reach_of(endpoint, options.tls));

@@ -77,12 +77,13 @@ struct ControlServices {
     std::function<Result<Image>(std::span<const std::uint8_t> bytes)> decode_picture;
 };
 
-/// What a running server takes up. Sockets, folder and services stay as they were.
+/// What a running server takes up. Sockets, folder and the other services stay as they were.
 struct FreshOptions {
     ControlServerOptions server; ///< its limits, time-outs, token and certificate files
-    Policy policy;               ///< of sessions that open from now on, like the two below
+    Policy policy;               ///< of sessions that open from now on, like the three below
     Duration approval_ttl = std::chrono::minutes(5);
     std::string kill_chord;
+    std::shared_ptr<const SecretStore> secrets; ///< empty: none
 };
 
 class ControlServer {

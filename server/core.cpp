@@ -95,6 +95,7 @@ void Core::take(const FreshOptions& fresh) {
     services.session_defaults.policy = fresh.policy;
     services.session_defaults.approval_ttl = fresh.approval_ttl;
     services.kill_chord = fresh.kill_chord;
+    services.secrets = fresh.secrets;
     tokens.set_main_token(fresh.server.token);
     expel_strangers();
 }

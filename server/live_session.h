@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/control_state.h"
+#include "agent/policy_gate.h"
 #include "agent/secrets.h"
 #include "agent/session.h"
 #include "base/clock.h"
@@ -78,7 +79,7 @@ public:
     RpcResult<TaskStatus> step_task(const std::string& task_id);
     RpcResult<Lease> acquire(LeaseMode mode, Duration ttl, const std::string& by);
     std::optional<RpcError> release(const std::string& lease);
-    /// Says control.lease in the log when the holder is another one than it said last.
+    /// Says control.lease in the log when the holder, or the lease, is another one than it said last.
     void note_lease();
     /// Whether input from outside the agent may go to the target now, from the holder of `lease` ("": of none).
     [[nodiscard]] std::optional<RpcError> may_input(const std::string& lease);
@@ -88,6 +89,8 @@ public:
     [[nodiscard]] Policy policy() const;
     /// From the next task on; TaskRunning while one runs.
     std::optional<RpcError> set_policy(Policy policy);
+    /// policy() for input by hand, which counts together for as long as the policy stays. The session's hands only.
+    Result<std::shared_ptr<PolicyGate>> hands_gate();
 
     /// Stops the task under way; true when there was one.
     bool request_stop();
@@ -164,8 +167,10 @@ private:
     std::shared_ptr<SessionLog> log_;
     DisplayInfo display_;
     Policy policy_;
+    std::shared_ptr<PolicyGate> hands_gate_; // of policy_; from the first input by hand on
     std::string noted_holder_ = "none";
     std::string noted_by_;
+    std::string noted_lease_; // its id: two clients may bear one name
     std::deque<Task> tasks_; // oldest first
     std::string pending_task_;
     std::string current_task_;

@@ -147,9 +147,11 @@ void LiveSession::note_lease() {
         const std::lock_guard lock(mutex_);
         holder = lease ? (lease->mode == LeaseMode::Human ? "human" : "script") : is_busy() ? "agent" : "none";
         by = lease ? lease->by : "";
-        if (holder == noted_holder_ && by == noted_by_) {
+        const std::string id = lease ? lease->id : "";
+        if (holder == noted_holder_ && by == noted_by_ && id == noted_lease_) {
             return;
         }
+        noted_lease_ = id;
         noted_holder_ = holder;
         noted_by_ = by;
     }
@@ -188,7 +190,16 @@ std::optional<RpcError> LiveSession::set_policy(Policy policy) {
         return RpcError{ErrorKind::TaskRunning, fmt::format("session {} runs a task; its policy is fixed", parts_.id), "session"};
     }
     policy_ = std::move(policy);
+    hands_gate_.reset();
     return std::nullopt;
+}
+
+Result<std::shared_ptr<PolicyGate>> LiveSession::hands_gate() {
+    const std::lock_guard lock(mutex_);
+    if (!hands_gate_) {
+        hands_gate_ = std::make_shared<PolicyGate>(TRY(PolicyGate::create(policy_)));
+    }
+    return hands_gate_;
 }
 
 } // namespace handeye

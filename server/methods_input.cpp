@@ -38,11 +38,11 @@ bool is_short(const ManualResult& done) { return done.result.certainty == Certai
 
 // `has_acted`: an event was sent, or was about to be.
 Result<json> perform_all(const Job& job, const std::stop_token& stop, bool& has_acted) {
-    PolicyGate gate = TRY(PolicyGate::create(job.session->policy()));
+    const std::shared_ptr<PolicyGate> gate = TRY(job.session->hands_gate());
     const ManualContext with{.platform = *job.platform,
                              .clock = *job.clock,
                              .sink = *job.log,
-                             .gate = gate,
+                             .gate = *gate,
                              .settle = {.quiet = kQuiet, .deadline = kSettleMax},
                              .may_go_on = [&job, &has_acted]() -> Result<void> {
                                  if (const auto refused = job.session->may_input(job.lease); refused) {

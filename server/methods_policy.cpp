@@ -60,11 +60,12 @@ void policy_set(const Call& call) {
     if (!session) {
         return;
     }
-    const auto policy = policy_from_json(dump_json(call.params.at("policy")));
+    auto policy = policy_from_json(dump_json(call.params.at("policy")));
     if (!policy) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"});
         return;
     }
+    policy->origin = "policy.set";
     const Policy within = narrowed(call.core.services.session_defaults.policy, *policy);
     if (const auto refused = session->set_policy(within); refused) {
         call.reply.fail(*refused);

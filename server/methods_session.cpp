@@ -30,6 +30,7 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
     settings.approval_ttl = defaults.approval_ttl;
     if (const auto policy = params.find("policy"); policy != params.end()) {
         settings.policy = TRY(policy_from_json(dump_json(*policy)));
+        settings.policy.origin = "session.create";
     }
     const json control = params.value("control", json::object());
     settings.control.pauses_on_input = control.value("pause_on_input", settings.control.pauses_on_input);

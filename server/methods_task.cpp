@@ -90,11 +90,12 @@ void task_run(const Call& call) {
     json body = params;
     body.erase("request_key");
     // A request can narrow what the session allows, never widen it: the session puts its own policy around this one.
-    const auto policy = policy_from_json(dump_json(params.value("policy", json::object())));
+    auto policy = policy_from_json(dump_json(params.value("policy", json::object())));
     if (!policy) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"});
         return;
     }
+    policy->origin = "task.run";
     TaskSpec spec{.goal_utf8 = params.at("goal").get<std::string>(),
                   .budget = budget_from(params, defaults.budget),
                   .policy = *policy,

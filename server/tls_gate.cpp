@@ -18,13 +18,14 @@ namespace ssl = asio::ssl;
 
 constexpr int kHandshakesMax = 64;
 constexpr mode_t kOthers = 0077;
+constexpr Duration kFarewell = std::chrono::seconds(1);
 constexpr std::size_t kBufferBytes = 16U << 10U; // a TLS record
 
 /// One client: its TLS stream on one side, our end of the socket pair on the other, two copies between.
 class Pipe : public std::enable_shared_from_this<Pipe> {
 public:
-    Pipe(AnySocket socket, ssl::context& context, std::shared_ptr<int> handshakes)
-        : outer_(std::move(socket), context), inner_(outer_.get_executor()), timer_(outer_.get_executor()),
+    Pipe(AnySocket socket, ssl::context& context, TlsGate::Timeouts timeouts, std::shared_ptr<int> handshakes)
+        : outer_(std::move(socket), context), inner_(outer_.get_executor()), timer_(outer_.get_executor()), timeouts_(timeouts),
           handshakes_(std::move(handshakes)) {
         ++*handshakes_;
     }
@@ -32,19 +33,22 @@ public:
     Pipe(const Pipe&) = delete;
     Pipe& operator=(const Pipe&) = delete;
 
-    void start(Duration timeout, TlsGate::OnPlain on_plain) {
-        timer_.expires_after(timeout);
-        timer_.async_wait([weak = weak_from_this()](error_code ec) {
-            if (const auto self = weak.lock(); self && !ec) {
-                self->drop();
-            }
-        });
+    void start(TlsGate::OnPlain on_plain) {
+        drop_after(timeouts_.handshake);
         outer_.async_handshake(ssl::stream_base::server, [self = shared_from_this(), on_plain = std::move(on_plain)](error_code ec) {
             self->on_handshake(ec, on_plain);
         });
     }
 
 private:
+    void drop_after(Duration timeout) {
+        timer_.expires_after(timeout);
+        timer_.async_wait([weak = weak_from_this()](error_code ec) {
+            if (const auto self = weak.lock(); self && !ec) {
+                self->drop();
+            }
+        });
+    }
     void on_handshake(error_code ec, const TlsGate::OnPlain& on_plain) {
         timer_.cancel();
         end_handshake();
@@ -77,11 +81,12 @@ private:
         inner_.async_read_some(asio::buffer(to_client_), [self = shared_from_this()](error_code ec, std::size_t bytes) {
             if (ec) { // the server has hung up: say so in TLS, then hang up too
                 self->outer_.async_shutdown([self](error_code) { self->drop(); });
-                self->timer_.expires_after(std::chrono::seconds(1));
-                self->timer_.async_wait([self](error_code problem) { problem ? void() : self->drop(); });
+                self->drop_after(kFarewell);
                 return;
             }
+            self->drop_after(self->timeouts_.write); // the server may have hung up long ago: only this end would wait
             asio::async_write(self->outer_, asio::buffer(self->to_client_.data(), bytes), [self](error_code problem, std::size_t) {
+                self->timer_.cancel();
                 problem ? self->drop() : self->read_inner();
             });
         });
@@ -102,6 +107,7 @@ private:
     ssl::stream<AnySocket> outer_;
     AnySocket inner_;
     asio::steady_timer timer_;
+    const TlsGate::Timeouts timeouts_;
     std::shared_ptr<int> handshakes_; // how many are at it; unset when this one is done
     std::array<char, kBufferBytes> from_client_{};
     std::array<char, kBufferBytes> to_client_{};
@@ -109,7 +115,7 @@ private:
 
 class PemGate final : public TlsGate {
 public:
-    explicit PemGate(Duration timeout) : timeout_(timeout) {}
+    explicit PemGate(Timeouts timeouts) : timeouts_(timeouts) {}
 
     Result<void> load(const TlsFiles& files) {
         ::SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
@@ -137,7 +143,7 @@ public:
             log::warn("tls", "too many clients shake hands at one time: one is dropped");
             return;
         }
-        std::make_shared<Pipe>(std::move(socket), context_, handshakes_)->start(timeout_, std::move(on_plain));
+        std::make_shared<Pipe>(std::move(socket), context_, timeouts_, handshakes_)->start(std::move(on_plain));
     }
 
 private:
@@ -153,15 +159,15 @@ private:
     static Error unusable(const std::filesystem::path& path, const error_code& ec) {
         return Error{ErrorCode::InvalidArgument, fmt::format("tls: {} cannot be used: {}", path.string(), ec.message())};
     }
-    const Duration timeout_;
+    const Timeouts timeouts_;
     ssl::context context_{ssl::context::tls_server};
     std::shared_ptr<int> handshakes_ = std::make_shared<int>(0);
 };
 
 } // namespace
 
-Result<std::unique_ptr<TlsGate>> TlsGate::open(const TlsFiles& files, Duration handshake_timeout) {
-    auto gate = std::make_unique<PemGate>(handshake_timeout);
+Result<std::unique_ptr<TlsGate>> TlsGate::open(const TlsFiles& files, Timeouts timeouts) {
+    auto gate = std::make_unique<PemGate>(timeouts);
     TRY(gate->load(files));
     return std::unique_ptr<TlsGate>(std::move(gate));
 }

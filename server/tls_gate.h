@@ -17,7 +17,11 @@ public:
     using OnPlain = std::function<void(AnySocket plain)>;
     /// Reads certificate and key; TLS 1.2 at least. With a client CA a client without its certificate is refused.
     /// InvalidArgument names the file that cannot be used, PermissionDenied a key that others may read.
-    static Result<std::unique_ptr<TlsGate>> open(const TlsFiles& files, Duration handshake_timeout);
+    struct Timeouts {
+        Duration handshake{};
+        Duration write{}; ///< a client that takes nothing for so long is dropped
+    };
+    static Result<std::unique_ptr<TlsGate>> open(const TlsFiles& files, Timeouts timeouts);
     virtual ~TlsGate() = default;
 
     /// `on_plain` runs once the client has shaken hands; a client that does not is dropped. At most 64 are at it at one time.

@@ -24,6 +24,7 @@ struct BenchOptions {
     std::string device = "cpu";
     int threads = 0;
     int runs = 50;
+    bool skips_checksums = false;
 };
 
 /// One figure, whatever was measured.
@@ -63,7 +64,8 @@ Figure timed(std::string name, Duration took, Duration least, std::string least_
 Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     const std::filesystem::path model = TRY(find_model(options.model));
     std::vector<Figure> figures;
-    for (const BenchLine& line : TRY(bench_model({.model_dir = model, .threads = options.threads}, Image()))) {
+    const EngineOptions engine{.model_dir = model, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    for (const BenchLine& line : TRY(bench_model(engine, Image()))) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }
     return figures;
@@ -128,6 +130,7 @@ Runner declare_bench(CLI::App& app) {
     app.add_option("--model", options->model, "Checkpoint folder (default: the bundled model)");
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
+    add_checksums_option(app, options->skips_checksums);
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
     auto control = std::make_shared<BenchControlOptions>();

@@ -51,6 +51,10 @@ void add_target_options(CLI::App& app, TargetSpec& spec) {
         ->group(group);
 }
 
+void add_checksums_option(CLI::App& app, bool& skips) {
+    app.add_flag("--no-checksums", skips, "Do not compare the model's files with the SHA-256 sums beside them");
+}
+
 void print_json(const nlohmann::json& value) {
     fmt::print("{}\n", dump_json(value));
     std::fflush(stdout);

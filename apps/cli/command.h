@@ -63,6 +63,8 @@ Runner declare_verify(CLI::App& app);
 int exit_code(ErrorCode code);
 
 void add_target_options(CLI::App& app, TargetSpec& spec);
+/// `--no-checksums`, for what loads a model.
+void add_checksums_option(CLI::App& app, bool& skips);
 
 /// One line of JSON on stdout.
 void print_json(const nlohmann::json& value);

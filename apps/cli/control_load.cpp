@@ -14,11 +14,13 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -27,6 +29,8 @@
 
 namespace handeye {
 namespace {
+
+constexpr int kUnreadBytesMin = 100'000; ///< half of what a Unix socket holds
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 SteadyTime now() { return std::chrono::steady_clock::now(); }
@@ -151,6 +155,29 @@ public:
     [[nodiscard]] bool stuff(const std::string& bytes) const {
         return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
     }
+    /// A call and its answer; nothing else is under way.
+    Result<std::string> call(const std::string& method, const std::string& params, SteadyTime deadline) {
+        TRY(put(text_frame(fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":{}}})", ++calls_, method, params))));
+        std::string answer = TRY(wait_for(fmt::format("\"id\":{},", calls_), deadline));
+        if (answer.find("\"result\":") == std::string::npos) {
+            return Error{ErrorCode::Unavailable, fmt::format("{}: {}", method, answer.substr(answer.find('{')))};
+        }
+        return answer;
+    }
+    /// Reads away what there is; whether there was something.
+    bool drain() const {
+        std::array<char, 65536> buffer{};
+        bool has_read = false;
+        while (::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
+            has_read = true;
+        }
+        return has_read;
+    }
+    /// What has come and was not read.
+    [[nodiscard]] int unread_bytes() const {
+        int bytes = 0;
+        return ::ioctl(socket_.get(), FIONREAD, &bytes) == 0 ? bytes : 0;
+    }
     void ask() {
         asked_ = now();
         (void)put(text_frame(R"({"jsonrpc":"2.0","id":7,"method":"connection.ping","params":{}})"));
@@ -168,7 +195,7 @@ public:
     SteadyTime due;
 
 private:
-    Result<void> wait_for(std::string_view word, SteadyTime deadline) {
+    Result<std::string> wait_for(std::string_view word, SteadyTime deadline) {
         std::string text;
         std::array<char, 4096> buffer{};
         while (text.find(word) == std::string::npos) {
@@ -180,9 +207,10 @@ private:
             }
             text.append(buffer.data(), static_cast<std::size_t>(got));
         }
-        return {};
+        return text;
     }
     FileDescriptor socket_;
+    int calls_ = 100; ///< numbers of their own
     SteadyTime asked_;
 };
 
@@ -195,8 +223,73 @@ Result<std::vector<Client>> connect_many(const std::filesystem::path& path, int 
     return clients;
 }
 
+/// A client that is sent a session's whole log and its screen.
+Result<Client> follow(const std::filesystem::path& path, const std::string& session) {
+    const SteadyTime deadline = now() + std::chrono::seconds(60);
+    Client client = TRY(Client::connect(path, deadline));
+    TRY(client.call("screen.stream_start", fmt::format(R"({{"session":"{}","format":"png","max_fps":60,"max_in_flight":16}})", session), deadline));
+    TRY(client.put(text_frame(
+        fmt::format(R"({{"jsonrpc":"2.0","id":9,"method":"events.subscribe","params":{{"sessions":["{}"],"from_seq":1}}}})", session))));
+    return client;
+}
+
+/// A session whose log and screen grow, and one client that follows it and reads: what a session costs is not put on the one that does not.
+class Traffic {
+public:
+    static Result<Traffic> start(const BenchDaemon& daemon) {
+        Traffic made(daemon, TRY(Client::connect(daemon.socket(), deadline())));
+        const std::string opened = TRY(made.client_.call("session.create", R"({"platform":"x11","target":{"headless":"640x480"}})", deadline()));
+        const std::size_t at = opened.find(kSessionField);
+        if (at == std::string::npos) {
+            return Error{ErrorCode::ParseFailed, "session.create answered without a session"};
+        }
+        made.session_ = opened.substr(at + kSessionField.size(), kIdBytes);
+        for (int i = 0; i < kEventsBefore; ++i) {
+            TRY(made.client_.call("session.update", made.note(), deadline()));
+        }
+        made.reader_.push_back(TRY(follow(daemon.socket(), made.session_)));
+        return made;
+    }
+    /// The next call, once the last one is answered and 50 ms are over: a line in the log, or a menu that comes or goes.
+    void go_on() {
+        is_answered_ = client_.drain() || is_answered_;
+        reader_.front().drain();
+        if (!is_answered_ || now() < due_) {
+            return;
+        }
+        peak_mib_ = std::max(peak_mib_, daemon_.resident_mib());
+        due_ = now() + std::chrono::milliseconds(50);
+        is_answered_ = false;
+        const bool is_menu = ++n_ % 4 == 0;
+        const std::string menu = n_ % 8 == 0 ? R"({"verb":"right_click","x":320,"y":240})" : R"({"verb":"key","keys":"escape"})";
+        const std::string params = is_menu ? fmt::format(R"({{"session":"{}","action":{}}})", session_, menu) : note();
+        (void)client_.put(text_frame(fmt::format(R"({{"jsonrpc":"2.0","id":8,"method":"{}","params":{}}})", is_menu ? "input.act" : "session.update", params)));
+    }
+    [[nodiscard]] const std::string& session() const { return session_; }
+    /// Of the daemon's memory, since it was asked last.
+    [[nodiscard]] double take_peak_mib() { return std::exchange(peak_mib_, 0); }
+
+private:
+    static constexpr int kEventsBefore = 1500; ///< 6 MB of log: more than the daemon keeps for a connection
+    static constexpr std::size_t kIdBytes = 26;
+    static constexpr std::string_view kSessionField = "\"session\":\"";
+
+    Traffic(const BenchDaemon& daemon, Client client) : daemon_(daemon), client_(std::move(client)) {}
+    static SteadyTime deadline() { return now() + std::chrono::seconds(60); }
+    [[nodiscard]] std::string note() const { return fmt::format(R"({{"session":"{}","notes":"{}"}})", session_, std::string(4000, 'x')); }
+
+    const BenchDaemon& daemon_;
+    Client client_;
+    std::vector<Client> reader_; ///< one
+    std::string session_;
+    SteadyTime due_;
+    bool is_answered_ = true;
+    int n_ = 0;
+    double peak_mib_ = 0;
+};
+
 /// Each client asks ten times a second, spread evenly; the p99 of all replies, in ms.
-double p99_of(std::vector<Client>& clients, int seconds) {
+double p99_of(std::vector<Client>& clients, int seconds, Traffic* traffic) {
     constexpr auto kInterval = std::chrono::milliseconds(100);
     const SteadyTime begin = now();
     const SteadyTime end = begin + std::chrono::seconds(seconds);
@@ -214,6 +307,9 @@ double p99_of(std::vector<Client>& clients, int seconds) {
                 client.due += kInterval;
             }
             next = std::min(next, client.due);
+        }
+        if (traffic != nullptr) {
+            traffic->go_on();
         }
         const int wait_ms = std::max(0, static_cast<int>(ms_between(now(), next)));
         if (::poll(waits.data(), waits.size(), wait_ms) > 0) {
@@ -251,19 +347,28 @@ Result<void> measure_idle(const BenchDaemon& daemon, int idle, int seconds, Cont
     return {};
 }
 
-Result<void> measure_stalled(const BenchDaemon& daemon, int seconds, ControlLoad& load) {
-    auto clients = TRY(connect_many(daemon.socket(), 99));
-    const double before = p99_of(clients, seconds);
-    const double base = daemon.resident_mib();
-    const Client stalled = TRY(Client::connect(daemon.socket(), now() + std::chrono::seconds(60)));
-    // It asks for as much as the daemon will hear and reads none of the answers.
+/// Follows, asks for as much as the daemon will hear, and from here on reads nothing.
+Result<Client> stall(const BenchDaemon& daemon, const std::string& session) {
+    Client client = TRY(follow(daemon.socket(), session));
     const std::string large = text_frame(
         fmt::format(R"({{"jsonrpc":"2.0","id":9,"method":"connection.ping","params":{{"payload":"{}"}}}})", std::string(1000, 'x')));
-    for (int i = 0; i < 20'000 && stalled.stuff(large); ++i) {
+    for (int i = 0; i < 20'000 && client.stuff(large); ++i) {
     }
-    const double beside = p99_of(clients, seconds);
+    return client;
+}
+
+Result<void> measure_stalled(const BenchDaemon& daemon, int seconds, ControlLoad& load) {
+    auto clients = TRY(connect_many(daemon.socket(), 99));
+    Traffic traffic = TRY(Traffic::start(daemon));
+    const double before = p99_of(clients, seconds, &traffic);
+    const double base = traffic.take_peak_mib();
+    const Client stalled = TRY(stall(daemon, traffic.session()));
+    const double beside = p99_of(clients, seconds, &traffic);
+    if (stalled.unread_bytes() < kUnreadBytesMin) {
+        return Error{ErrorCode::Internal, fmt::format("only {} bytes waited for the client that never reads: this proves nothing", stalled.unread_bytes())};
+    }
     load.stalled_ratio = beside / std::max(before, 1e-3);
-    load.stalled_mib = std::max(0.0, daemon.resident_mib() - base);
+    load.stalled_mib = std::max(0.0, traffic.take_peak_mib() - base);
     return {};
 }
 
@@ -276,7 +381,7 @@ Result<ControlLoad> run_control_load(int idle, int active, int seconds) {
     TRY(measure_idle(*daemon, idle, seconds, load));
     {
         auto clients = TRY(connect_many(daemon->socket(), active));
-        load.active_p99_ms = p99_of(clients, seconds);
+        load.active_p99_ms = p99_of(clients, seconds, nullptr);
     }
     TRY(measure_stalled(*daemon, seconds, load));
     return load;

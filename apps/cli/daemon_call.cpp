@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye::cli {
@@ -72,16 +73,38 @@ std::string daemon_token(const DaemonAddress& daemon) {
     return token;
 }
 
+Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonAddress& daemon, const Context& context) {
+    const Result<std::string> entered = client.identify(name, daemon_token(daemon), deadline(), context.stop);
+    if (entered) {
+        return {};
+    }
+    const std::optional<RpcFailure>& failure = client.last_failure();
+    if (failure && failure->kind == "unauthorized") { // bad input, not somebody's no
+        return Error{ErrorCode::InvalidArgument, entered.error().message + "; the daemon's token comes in --token-file FILE or $HANDEYE_TOKEN"};
+    }
+    return entered.error();
+}
+
 Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const DaemonAddress& daemon, const std::string& client, const Context& context) {
     std::unique_ptr<WebSocketClient> socket = TRY(connect_socket(daemon, context.stop).with_context("is handeyed running?"));
     auto rpc = std::make_unique<JsonRpcClient>(std::move(socket));
-    TRY(rpc->identify(client, daemon_token(daemon), deadline(), context.stop));
+    TRY(enter(*rpc, client, daemon, context));
     return rpc;
 }
 
+Error with_advice(const Error& error) {
+    return error.code == ErrorCode::Unavailable ? Error{error.code, error.message + "; is handeyed still running? its log says why it ended"} : error;
+}
+
 Result<nlohmann::json> ask(JsonRpcClient& client, const std::string& method, const nlohmann::json& params, const Context& context) {
-    const std::string text = TRY(client.call(method, dump_json(params), deadline(), context.stop));
-    return parse_json(text, {.bytes_max = 64U << 20U, .depth_max = 128});
+    const Result<RpcReply> reply = client.request(method, dump_json(params), deadline(), context.stop);
+    if (!reply) {
+        return with_advice(reply.error());
+    }
+    if (reply->failure) {
+        return Error{reply->failure->error_code, fmt::format("{}: {}", reply->failure->kind, reply->failure->message)};
+    }
+    return parse_json(reply->result_json, {.bytes_max = 64U << 20U, .depth_max = 128});
 }
 
 Result<int> ask_and_print(const DaemonAddress& daemon, const std::string& method, const nlohmann::json& params, const Context& context,

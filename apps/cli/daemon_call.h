@@ -29,9 +29,13 @@ std::shared_ptr<DaemonAddress> add_daemon_option(CLI::App& app);
 Result<std::unique_ptr<WebSocketClient>> connect_socket(const DaemonAddress& daemon, const std::stop_token& stop);
 /// What opens TCP; empty for a Unix socket.
 std::string daemon_token(const DaemonAddress& daemon);
+/// Shows the token. InvalidArgument when it is not the daemon's.
+Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonAddress& daemon, const Context& context);
 /// Connected and identified.
 Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const DaemonAddress& daemon, const std::string& client, const Context& context);
 
+/// The connection's error, with what a person can do when it is lost.
+Error with_advice(const Error& error);
 /// One call; the daemon's "no" becomes an Error.
 Result<nlohmann::json> ask(JsonRpcClient& client, const std::string& method, const nlohmann::json& params, const Context& context);
 /// Connects, calls, prints: JSON with --json, else `to_text` of the result. Exit code 0.

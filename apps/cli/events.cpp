@@ -56,7 +56,7 @@ Result<int> follow(JsonRpcClient& client, const std::string& session, std::optio
     for (;;) {
         const auto note = client.next_notification(SystemClock().now() + kForever, context.stop);
         if (!note) {
-            return context.stop.stop_requested() ? Result<int>(0) : Result<int>(note.error());
+            return context.stop.stop_requested() ? Result<int>(0) : Result<int>(with_advice(note.error()));
         }
         if (note->method == "event") {
             const json event = TRY(parse_json(note->params_json, {.bytes_max = 64U << 20U, .depth_max = 128}));

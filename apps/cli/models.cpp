@@ -59,6 +59,7 @@ Runner declare_models(CLI::App& app) {
         std::string cases;
         std::string device = "cpu";
         int threads = 0;
+        bool skips_checksums = false;
     };
     auto options = std::make_shared<Options>();
     app.require_subcommand(1);
@@ -67,10 +68,11 @@ Runner declare_models(CLI::App& app) {
     verify->add_option("--cases", options->cases, "Folder with cases.json and expected.safetensors")->required();
     verify->add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     verify->add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
+    add_checksums_option(*verify, options->skips_checksums);
     return [options](const Context& context) -> Result<int> {
         const std::filesystem::path model = TRY(find_model(options->model));
         const VerifyReport report =
-            TRY(verify_model({.model_dir = model, .threads = options->threads}, options->cases));
+            TRY(verify_model({.model_dir = model, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify}, options->cases));
         if (context.json) {
             print_json(to_json(report));
         } else {

@@ -98,7 +98,7 @@ Result<SessionOptions> to_session_options(const RunOptions& options, const std::
     session.budget.steps_max = options.max_steps;
     session.budget.wall_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.max_seconds));
     session.budget.tokens_max = options.max_tokens;
-    session.policy = {.allow_verbs = canonical(options.allow), .deny_verbs = canonical(options.deny)};
+    session.policy = {.allow_verbs = canonical(options.allow), .deny_verbs = canonical(options.deny), .origin = "the command line"};
     session.sampling.temperature = options.temperature;
     session.sampling.seed = options.seed;
     session.max_new_tokens = options.max_new_tokens;
@@ -194,7 +194,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web")->capture_default_str();
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
-    app.add_flag("--no-checksums", options.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");
+    add_checksums_option(app, options.skips_checksums);
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");

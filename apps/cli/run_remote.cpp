@@ -43,7 +43,10 @@ public:
     RemoteRun(JsonRpcClient rpc, const Context& context) : rpc_(std::move(rpc)), context_(context) {}
 
     Result<int> run(const RemoteTask& task) {
-        TRY(rpc_.identify("handeye run", daemon_token(task.daemon), in(kCallDeadline), context_.stop));
+        TRY(enter(rpc_, "handeye run", task.daemon, context_));
+        if (const json info = TRY(call("connection.info", json::object())); info.value("stop_latched", false)) { // before a screen opens
+            return Error{ErrorCode::Cancelled, "the daemon was stopped, and starts no task until `handeye reset-stop`"};
+        }
         session_ = TRY(field(call("session.create",
                                   {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}, {"secrets", task.secrets}},
                                   kOpenDeadline),
@@ -100,6 +103,10 @@ private:
         EventPrinter printer(session_, context_.json);
         TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
         task_ = TRY(field(call("task.run", task_params(task)), "task"));
+        if (!context_.json) {
+            fmt::print(stderr, "session {}, task {}: both stay in the daemon should this program be killed; `handeye sessions close {}` ends them\n",
+                       session_, task_, session_);
+        }
         return follow(printer);
     }
 
@@ -113,6 +120,11 @@ private:
                 deadline = in(kStopDeadline);
                 TRY(call("task.cancel", {{"task", task_}}));
                 continue;
+            }
+            if (!note && note.error().code == ErrorCode::Unavailable) {
+                return Error{ErrorCode::Unavailable, fmt::format("{}; if handeyed still runs, so does the task: `handeye task wait {}`; if not, what was done "
+                                                                 "until then is in `handeye recordings show {}` once it runs again",
+                                                                 note.error().message, task_, session_)};
             }
             if (!note) {
                 return note.error();

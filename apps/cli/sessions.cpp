@@ -20,8 +20,13 @@ std::string line_of(const json& session) {
 
 std::string list_text(const json& result) {
     std::string out;
+    bool has_idle = false;
     for (const json& session : result.at("sessions")) {
         out += (out.empty() ? "" : "\n") + line_of(session);
+        has_idle = has_idle || session.value("state", "") == "idle";
+    }
+    if (has_idle) {
+        out += "\nAn idle session keeps its screen until `handeye sessions close ID`, also when the program that opened it is gone.";
     }
     return out.empty() ? "no sessions" : out;
 }

@@ -16,7 +16,8 @@ Runner declare_stop(CLI::App& app) {
     app.add_option("--reason", *reason, "For the log")->capture_default_str();
     return [daemon, reason](const Context& context) -> Result<int> {
         return ask_and_print(*daemon, "control.stop_all", {{"reason", *reason}}, context, [](const json& result) {
-            return fmt::format("stopped {} tasks; nothing is held; `handeye reset-stop` lets tasks start again", result.value("stopped_tasks", 0));
+            const int n = result.value("stopped_tasks", 0);
+            return fmt::format("stopped {} {}; nothing is held; `handeye reset-stop` lets tasks start again", n, n == 1 ? "task" : "tasks");
         });
     };
 }

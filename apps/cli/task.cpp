@@ -45,6 +45,35 @@ std::string list_text(const json& result) {
     return out.empty() ? "no tasks" : out;
 }
 
+/// Who keeps the task from going on, and how that ends; empty when nobody does.
+std::string holder_text(const json& control) {
+    const std::string holder = control.value("holder", ""), by = control.value("by", ""), session = control.value("session", "");
+    if (holder != "human" && holder != "script") {
+        return {};
+    }
+    const std::int64_t left_ms = control.value("expires_in_ms", std::int64_t{0});
+    return fmt::format("\n    {}{} has mouse and keyboard of session {}{}. The task goes on when they are given back:\n"
+                       "    `handeye lease release {} LEASE` with the lease as it was printed, or \"Give back\" in the console",
+                       holder == "human" ? "a person" : "a script", by.empty() ? "" : " (" + by + ")", session,
+                       left_ms > 0 ? fmt::format(" for {} s more", (left_ms + 999) / 1000) : "", session);
+}
+
+// Of a task that is told to go on a person wants to know what still holds it.
+Result<int> tell(const DaemonAddress& daemon, const std::string& method, const json& params, const Context& context) {
+    const std::unique_ptr<JsonRpcClient> client = TRY(connect_daemon(daemon, "handeye", context));
+    const json task = TRY(ask(*client, method, params, context));
+    if (context.json) {
+        print_json(task);
+        return 0;
+    }
+    std::string text = line_of(task);
+    if (!task.value("finished", false)) {
+        text += holder_text(TRY(ask(*client, "control.status", {{"session", task.value("session", "")}}, context)));
+    }
+    print(text);
+    return 0;
+}
+
 // The daemon answers after ten minutes at most; waiting goes on until the task has ended.
 Result<int> wait(const DaemonAddress& daemon, const std::string& id, const Context& context) {
     constexpr int kWaitMs = 600'000;
@@ -102,7 +131,7 @@ Runner declare_task(CLI::App& app) {
             if (!options->note.empty()) {
                 params["note"] = options->note;
             }
-            return ask_and_print(*options->daemon, kCommands[i].method, params, context, line_of);
+            return tell(*options->daemon, kCommands[i].method, params, context);
         }
         return 2;
     };

@@ -17,6 +17,14 @@ namespace handeye {
 namespace {
 
 constexpr Duration kCloseWait = std::chrono::milliseconds(500);
+constexpr std::uint16_t kBrokeOff = 1006; // RFC 6455, 7.1.5: no close frame came
+
+std::string in_words(const WebSocketClose& end) {
+    if (end.code == kBrokeOff) {
+        return "the connection broke off: the other program ended, or the way to it did";
+    }
+    return fmt::format("the other side closed the connection: {} ({})", end.reason.empty() ? "it did not say why" : end.reason, end.code);
+}
 
 struct Outgoing {
     std::string text;
@@ -188,7 +196,7 @@ Result<void> Client::send_text(std::string_view text, TimePoint deadline) {
         return {};
     }
     if (closed_) {
-        return Error{ErrorCode::Unavailable, fmt::format("connection closed: {} {}", closed_->code, closed_->reason)};
+        return Error{ErrorCode::Unavailable, in_words(*closed_)};
     }
     return Error{ErrorCode::DeadlineExceeded, fmt::format("message of {} bytes was not taken in time", text.size())};
 }
@@ -207,7 +215,7 @@ Result<WebSocketMessage> Client::receive(TimePoint deadline, std::stop_token sto
         return message;
     }
     if (closed_) {
-        return Error{ErrorCode::Unavailable, fmt::format("connection closed: {} {}", closed_->code, closed_->reason)};
+        return Error{ErrorCode::Unavailable, in_words(*closed_)};
     }
     if (stop.stop_requested()) {
         return Error{ErrorCode::Cancelled, "stopped while waiting for a message"};

@@ -58,11 +58,11 @@ function notice(kind, text) {
   if (kind !== "bad") setTimeout(() => line.remove(), 6000);
 }
 
-/** The ticket of the address leaves it at once; the one of a reload waits in this tab's own store. */
+/** The ticket of the address leaves it at once, whole or not; the one of a reload waits in this tab's own store. */
 function takeTicket() {
-  const found = /^#ticket=([0-9a-f]{64})$/.exec(location.hash);
+  const found = /^#ticket=(.*)$/.exec(location.hash);
   if (found) history.replaceState(null, "", location.pathname);
-  const ticket = found?.[1] ?? sessionStorage.getItem(ticketKey);
+  const ticket = found?.[1] || sessionStorage.getItem(ticketKey);
   sessionStorage.removeItem(ticketKey);
   return ticket ?? "";
 }
@@ -78,7 +78,7 @@ async function stopAll() {
   stopButton.disabled = false;
   if (done) {
     showLatch(true);
-    notice("warn", `Stopped ${done.stopped_tasks} task(s); nothing is pressed. No task starts until tasks are allowed again.`);
+    notice("warn", `Stopped ${done.stopped_tasks === 1 ? "1 task" : `${done.stopped_tasks} tasks`}; nothing is pressed. No task starts until you allow it again.`);
   }
 }
 
@@ -94,21 +94,36 @@ function address() {
   return views[view] ? {view, argument: decodeURIComponent(argument)} : {view: "sessions", argument: ""};
 }
 
-function showTabs(current) {
-  fill(document.getElementById("tabs"), Object.entries(views).filter(([, view]) => !view.isHidden).map(([name, view]) => {
-    const waiting = name === "approvals" ? app.approvals.waiting : 0;
-    return h("a", {href: `#/${name}`, "aria-current": name === current ? "page" : null}, icon(name), h("span", {}, view.title),
-             waiting > 0 ? h("b", {class: "bubble", "aria-label": `${waiting} waiting`}, waiting) : null);
-  }));
+const tabs = Object.entries(views).filter(([, view]) => !view.isHidden).map(([name, view]) => {
+  const bubble = name === "approvals" ? h("b", {class: "bubble", hidden: true}) : null;
+  return {name, bubble, link: h("a", {href: `#/${name}`}, icon(name), h("span", {}, view.title), bubble)};
+});
+
+/** What is in view, and what waits: in the tabs, in the window's title, and in words for who does not see them. */
+function showWhere() {
+  const {view} = address();
+  const {waiting} = app.approvals;
+  for (const {name, bubble, link} of tabs) {
+    if (name === view) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+    if (!bubble) continue;
+    bubble.hidden = waiting === 0;
+    bubble.textContent = waiting;
+    link.classList.toggle("waits", waiting > 0);
+  }
+  const words = waiting > 0 ? `${waiting} ${waiting === 1 ? "approval waits" : "approvals wait"}` : "";
+  const status = document.getElementById("waits");
+  if (status.textContent !== words) status.textContent = words;
+  document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${views[view].title} · handeye console`;
 }
 
 async function route() {
   const {view, argument} = address();
   endView?.();
   endView = null;
-  showTabs(view);
-  document.title = `${views[view].title} · handeye console`;
+  showWhere();
   fill(place);
+  if (document.getElementById("tabs").contains(document.activeElement)) place.focus({preventScroll: true});
   const end = await app.attempt(views[view].title, () => views[view].show(app, place, argument));
   if (address().view === view && address().argument === argument) endView = end ?? null;
   else end?.();
@@ -119,10 +134,15 @@ function showOut(reason) {
   link.textContent = "disconnected";
   link.className = "badge bad";
   stopButton.disabled = true;
+  resetButton.hidden = true;
+  removeEventListener("hashchange", route);
   endView?.();
   endView = null;
+  fill(document.getElementById("tabs"));
+  document.title = "Not connected · handeye console";
   fill(place, h("section", {class: "card gate"}, h("h1", {}, "This page is not connected"), h("p", {}, reason),
-                h("p", {}, "Each ticket lets one page in, once. Get a new one in a terminal:"), h("pre", {}, "handeye console"),
+                h("p", {}, "Tasks go on without it. To come back, run this in a terminal on the same machine; it opens a new page:"), h("pre", {}, "handeye console"),
+                h("p", {class: "soft"}, "Its address lets one page in, once, and within a minute: a bookmark of it, or a second tab, comes too late."),
                 h("p", {class: "soft"}, "To stop everything without the console: ", h("code", {}, "handeye stop"), " or ",
                   h("code", {}, "kill -USR1"), " at the daemon.")));
 }
@@ -130,19 +150,19 @@ function showOut(reason) {
 async function enter() {
   const ticket = takeTicket();
   if (!ticket) return showOut("It was opened without a ticket.");
-  app.client.on("close", ({reason}) => showOut(reason ? `The daemon closed the connection: ${reason}.` : "The connection to the daemon ended."));
   try {
     const identity = await app.client.connect(`ws://${location.host}/ws`, {ticket, client: "console"});
     sessionStorage.setItem(ticketKey, identity.return_ticket ?? "");
     app.limits = identity.limits;
     app.scopes = identity.scopes;
   } catch (error) {
-    return showOut(`${error.message}.`);
+    return showOut(`The daemon did not let it in: ${error.message}.`);
   }
+  app.client.on("close", ({reason}) => showOut(reason ? `The daemon closed the connection: ${reason}.` : "The connection to the daemon ended."));
   const link = document.getElementById("link");
   link.textContent = "connected";
   link.className = "badge ok";
-  app.approvals = new Approvals(app, () => showTabs(address().view));
+  app.approvals = new Approvals(app, showWhere);
   app.client.on("event", (event) => {
     if (event.type === "control.stop") showLatch(true);
     if (event.type === "engine.finished") app.hearSpeed(event.data);
@@ -151,10 +171,14 @@ async function enter() {
   await app.attempt("Events", () => app.call("events.subscribe", {types: quietTypes}));
   await app.approvals.load();
   showLatch((await app.call("connection.info")).stop_latched);
+  fill(document.getElementById("tabs"), tabs.map(({link: tab}) => tab));
   addEventListener("hashchange", route);
   return route();
 }
 
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.defaultPrevented) document.getElementById("notices").lastElementChild?.remove();
+});
 stopButton.addEventListener("click", stopAll);
 resetButton.addEventListener("click", reset);
 enter();

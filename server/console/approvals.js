@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for a person: each action with its picture, the rule that asked, and the time left.
-import {badge, button, bytesOf, empty, facts, fill, h, refill} from "./dom.js";
+import {button, bytesOf, duration, empty, facts, fill, h, refill} from "./dom.js";
+import {lastTasks, nameOf} from "./sessions.js";
+import {inWords, visible} from "./words.js";
 
 const aroundPx = 60; // shown around the part that must stay as it is
-
-/** An action in words: "click at (120, 48)". Takes the canonical form, or {action, target} as approvals have it. */
-export function inWords(action) {
-  const {action: inner, target} = action ?? {};
-  const place = target?.[0] ? {x: target[0].x, y: target[0].y} : {};
-  const given = {...(inner ?? action ?? {}), ...place};
-  const verb = String(given.verb ?? "act").replaceAll("_", " ");
-  const at = given.x !== undefined ? ` at (${given.x}, ${given.y})` : "";
-  const to = given.to_x !== undefined ? ` to (${given.to_x}, ${given.to_y})` : "";
-  const rest = ["text", "keys", "direction", "amount", "url", "app", "title", "seconds"].filter((name) => given[name] !== undefined)
-    .map((name) => (Array.isArray(given[name]) ? given[name].join("+") : name === "text" ? `“${given[name]}”` : given[name]));
-  return `${verb}${at}${to}${rest.length > 0 ? ` ${rest.join(" ")}` : ""}`;
-}
+const ringPx = 18; // wide enough not to cover the word on a button
 
 /** Where the action goes, in target pixels. */
 function placeOf(action) {
@@ -52,9 +42,7 @@ export class Approvals {
 
   hear(event) {
     if (event.type === "approval.requested" && new Date(event.data.expires_at) > new Date()) {
-      const isNew = !this.#waiting.has(event.data.approval);
       this.#waiting.set(event.data.approval, {...event.data, session: event.session});
-      if (isNew && !location.hash.includes(event.session)) this.#app.notice("warn", "Something waits for your approval.");
     } else if (event.type === "approval.decided" || event.type === "approval.expired") {
       this.#waiting.delete(event.data.approval);
     } else if (event.type === "task.finished" || event.type === "session.closed") {
@@ -77,32 +65,51 @@ export class Approvals {
 
   #draw() {
     const waiting = [...this.#waiting.values()];
-    refill(this.#place, waiting.map((one) => one.approval), () => (waiting.length > 0 ? waiting.map((one) => this.card(one)) : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens.")));
+    refill(this.#place, waiting.map((one) => one.approval), () => (waiting.length > 0 ? waiting.map((one) => this.card(one, this.#origin(one)))
+      : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens.")));
   }
 
-  /** One approval with its picture and its three answers. */
-  card(one) {
+  /** Where several sessions' approvals stand together: what each is for, with a way there. */
+  #origin({session}) {
+    const goal = h("span", {class: "goal"}, "…");
+    const way = h("a", {href: `#/session/${session}`}, nameOf({session}));
+    const find = async () => {
+      const [status, tasks] = await Promise.all([this.#app.call("session.get", {session}), lastTasks(this.#app, {session})]);
+      way.textContent = nameOf(status);
+      goal.textContent = tasks.get(session)?.goal ?? "No task";
+    };
+    find().catch(() => { goal.textContent = "cannot be read"; });
+    return [["Goal", goal], ["Session", way]];
+  }
+
+  /** One approval with its picture and its three answers; `origin` stands where nothing around it says what it is for. */
+  card(one, origin = []) {
     const canvas = h("canvas", {class: "crop", width: 16, height: 9, role: "img", "aria-label": "The part of the screen that the action is for"});
-    const left = h("b", {class: "number"});
+    const left = h("b", {class: "number", role: "timer"});
     const tick = () => {
       const ms = new Date(one.expires_at) - new Date();
-      left.textContent = ms > 0 ? `${Math.ceil(ms / 1000)} s left` : "expired";
+      left.textContent = ms > 0 ? `${duration(Math.ceil(ms / 1000) * 1000)} left` : "expired";
       if (ms > 0 && card.isConnected) this.#timer = setTimeout(tick, 500);
     };
     const decide = (decision) => async () => {
       const done = await this.#app.attempt("Decision", () => this.#app.call("approval.decide", {approval: one.approval, decision, action_digest: one.action_digest}));
       this.#waiting.delete(one.approval);
       this.#changed();
+      if (card.contains(document.activeElement)) document.getElementById("main").focus({preventScroll: true});
       card.remove();
       if (done && decision === "take_over") this.#app.go(`/session/${one.session}/`);
     };
-    const card = h("article", {class: "card approval", data: {approval: one.approval}, "aria-label": "Approval"},
+    const words = inWords(one.action);
+    const own = one.action?.action?.element_info; // the model's claim: it stands apart from what is so
+    const where = /\((.*)\)$/s.exec(one.reason)?.[1] ?? ""; // the rule, and where it is written
+    const isSaid = where.startsWith(one.rule);
+    const card = h("article", {class: "card approval", data: {approval: one.approval}, "aria-label": `Approval: ${words}`},
                    canvas,
                    h("div", {class: "words"},
-                     h("header", {}, badge("ask"), left),
-                     h("h2", {}, one.summary || inWords(one.action)),
-                     one.reason ? h("p", {class: "soft"}, one.reason) : null,
-                     facts([["Rule", one.rule], ["Risk", one.risk], ["Step", one.step]]),
+                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: the agent wants to`), left),
+                     h("h2", {class: "deed"}, words),
+                     isSaid ? null : h("p", {class: "soft"}, one.reason),
+                     facts([...origin, ["The model calls it", own ? `“${visible(own)}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
                      h("div", {class: "row"}, button("Approve", decide("approve"), "primary"), button("Deny", decide("deny"), "deny"),
                        button("Take over", decide("take_over")))));
     setTimeout(tick);
@@ -125,11 +132,11 @@ export class Approvals {
     picture.close();
     const place = placeOf(one.action);
     if (!place) return;
-    for (const [width, colour] of [[5, "#fff"], [2.5, "#e5174f"]]) {
+    for (const [width, colour] of [[4.5, "#fff"], [2.5, "#e5174f"]]) {
       pen.lineWidth = width;
       pen.strokeStyle = colour;
       pen.beginPath();
-      pen.arc(place.x - x, place.y - y, 11, 0, 7);
+      pen.arc(place.x - x, place.y - y, ringPx, 0, 7);
       pen.stroke();
     }
   }

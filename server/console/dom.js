@@ -66,10 +66,12 @@ const badgeKinds = {
   bad: ["refused", "denied", "deny", "failed", "stuck", "stopped", "parse_failures", "infeasible", "missing", "closed by the daemon"],
 };
 
+const spoken = {human: "taken over"}; // where the protocol's own word says little
+
 /** A verdict in a pill; its colour says good, doubtful, bad, or neither. */
 export function badge(word) {
   const kind = Object.keys(badgeKinds).find((name) => badgeKinds[name].includes(word)) ?? "plain";
-  return h("span", {class: `badge ${kind}`}, String(word).replaceAll("_", " "));
+  return h("span", {class: `badge ${kind}`}, spoken[word] ?? String(word).replaceAll("_", " "));
 }
 
 export function empty(text) {
@@ -90,13 +92,13 @@ export function facts(pairs) {
     .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }
 
-/** A thin bar: how much of a limit is used. */
-export function meter(label, used, limit, unit = "") {
+/** A thin bar: how much of a limit is used; `show` writes an amount. */
+export function meter(label, used, limit, show = short) {
   const share = limit > 0 ? Math.min(1, used / limit) : 0;
   const bar = h("i");
   bar.style.width = `${(share * 100).toFixed(1)}%`;
   return h("div", {class: share > 0.85 ? "meter high" : "meter"},
-           h("span", {}, label), h("span", {class: "number"}, `${short(used)}${limit > 0 ? ` / ${short(limit)}` : ""}${unit}`),
+           h("span", {}, label), h("span", {class: "number"}, `${show(used)}${limit > 0 ? ` of ${show(limit)}` : ""}`),
            h("span", {class: "track"}, bar));
 }
 
@@ -112,7 +114,19 @@ function short(number) {
 export function seconds(ms) {
   if (!Number.isFinite(ms)) return "";
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  return ms < 120_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
+  return ms < 59_950 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
+}
+
+const durationUnits = [["d", 86_400], ["h", 3600], ["min", 60], ["s", 1]];
+
+/** In whole seconds and at most two units: "4 s", "12 min 5 s", "1 h", "2 h 30 min". */
+export function duration(ms) {
+  const whole = Math.max(0, Math.round(ms / 1000));
+  const first = durationUnits.findIndex(([, size]) => whole >= size);
+  if (first < 0) return "0 s";
+  const [[unit, size], next] = durationUnits.slice(first);
+  const more = next ? Math.floor((whole % size) / next[1]) : 0;
+  return `${Math.floor(whole / size)} ${unit}${more > 0 ? ` ${more} ${next[0]}` : ""}`;
 }
 
 export function clock(utc) {

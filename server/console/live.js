@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One session as it happens: its screen, what the model thinks and does, and the controls over it.
-import {badge, button, empty, field, fill, h, meter, refill, seconds, splitThinking} from "./dom.js";
+import {badge, button, duration, empty, field, fill, h, meter, refill, seconds, splitThinking} from "./dom.js";
 import {Screen} from "./screen.js";
 import {Story, markStep, stepLine, wordsOf} from "./steps.js";
 
@@ -128,7 +128,7 @@ class Live {
     const task = this.#story.task;
     const end = task?.end;
     fill(this.#parts.head,
-         h("div", {class: "headline"}, h("h1", {}, task?.goal ?? "No task yet"), badge(end?.outcome ?? this.#state),
+         h("div", {class: "headline"}, h("h1", {}, task?.goal ?? (this.#state === "closed" ? "No task" : "No task yet")), badge(end?.outcome ?? this.#state),
            this.#holder === "human" && this.#state !== "human" ? badge("human") : null),
          end?.message ? h("p", {class: "soft"}, end.message) : null, end?.answer ? h("p", {class: "answer"}, end.answer) : null);
     const steps = task?.steps ?? [];
@@ -161,7 +161,7 @@ class Live {
     const budget = {...this.#story.budget, ...task.budget};
     const wall = task.end?.wall_ms ?? Date.now() - new Date(task.startedAt);
     fill(this.#parts.meters, meter("Steps", task.steps.length, budget.steps_max), meter("Tokens", task.tokens, budget.tokens_max),
-         meter("Time", Math.round(wall / 1000), Math.round((budget.wall_ms_max ?? 0) / 1000), " s"));
+         meter("Time", wall, budget.wall_ms_max ?? 0, duration));
   }
 
   #look(step) {
@@ -204,7 +204,7 @@ class Live {
       this.#screen.type(text.value);
       text.value = "";
     };
-    const key = (label, name) => button(label, () => this.#screen.press([name]));
+    const key = (label, name) => button(label, () => this.#screen.press([name]), "quiet", {"aria-label": `Press ${name}`, title: `Press ${name}`});
     return [h("p", {class: "note plain"}, "You have the screen: the model waits. Mouse and keyboard go to it; Shift+Esc leaves it."),
             h("form", {class: "row", on: {submit: send}}, text, h("button", {type: "submit", class: "quiet"}, "Type"), key("Enter", "enter"),
               key("Tab", "tab"), key("Esc", "escape"), key("⌫", "backspace"))];

@@ -40,8 +40,8 @@ export class Screen {
   constructor(app, session) {
     this.#app = app;
     this.#session = session.session;
-    this.setTarget({width: session.width_px, height: session.height_px});
     this.element = h("figure", {class: "screen"}, this.#canvas, this.#marks);
+    this.setTarget({width: session.width_px, height: session.height_px});
     this.#listen();
   }
 
@@ -49,6 +49,7 @@ export class Screen {
     if (!(size?.width > 0 && size.height > 0)) return;
     this.#target = {width: size.width, height: size.height};
     this.#canvas.style.aspectRatio = `${size.width} / ${size.height}`;
+    this.element.style.setProperty("--aspect", size.width / size.height);
   }
 
   /** Follows the screen; a daemon without streams shows the recorded frames (show()) instead. */

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sessions that are there, and the form for a new one with its task.
-import {badge, button, clock, empty, field, fill, h, timeOfId} from "./dom.js";
+import {badge, button, clock, empty, field, fill, h, refill, timeOfId} from "./dom.js";
 
+const passingLookMs = 500; // an event may be here before the state it tells of
 const listTypes = ["session.opened", "session.closed", "session.state", "task.started", "task.state", "task.finished"];
 
-function row(app, session) {
+/** The newest task of each session, or of one of them: what was asked for and what came of it. */
+export async function lastTasks(app, which = {}) {
+  const {tasks} = await app.call("task.list", which);
+  return new Map(tasks.map((task) => [task.session, task])); // oldest first in each session
+}
+
+/** What a person may call it: its name, or when it was opened. */
+export function nameOf({session, name}) {
+  return name || `Session of ${clock(timeOfId(session))}`;
+}
+
+function row(app, session, task) {
   const isClosed = ["closed", "failed"].includes(session.state);
   const size = session.width_px ? `${session.width_px}×${session.height_px}` : "";
   return h("li", {class: "line"},
            h("a", {href: `#/${isClosed ? "timeline" : "session"}/${session.session}`},
-             h("span", {class: "what"}, session.goal || (session.task ? "A task runs" : "No task yet")),
-             h("span", {class: "soft number"}, [session.platform, size, clock(timeOfId(session.session))].filter(Boolean).join(" · "))),
-           badge(session.state),
-           isClosed ? null : button("Close", () => app.attempt("Close", () => app.call("session.close", {session: session.session})), "quiet", {
+             h("span", {class: "what"}, task?.goal ?? (isClosed ? "No task" : "No task yet")),
+             h("span", {class: "soft number"}, [task ? session.state : "", session.name, session.platform, size, clock(timeOfId(session.session))].filter(Boolean).join(" · "))),
+           badge(task ? task.outcome ?? task.state : session.state),
+           isClosed || session.state === "closing" ? null : button("Close", () => app.attempt("Close", () => app.call("session.close", {session: session.session})), "quiet", {
              "aria-label": `Close the session of ${clock(timeOfId(session.session))}`}));
-}
-
-async function withGoals(app, sessions) {
-  return Promise.all(sessions.map(async (session) => {
-    if (!session.task) return session;
-    const task = await app.call("task.get", {task: session.task}).catch(() => null);
-    return {...session, goal: task?.goal};
-  }));
 }
 
 /** What the form says, as session.create takes it. */
@@ -84,12 +88,16 @@ function form(app) {
 
 export async function showSessions(app, place) {
   const list = h("ul", {class: "lines"});
+  let timer = 0;
   const refresh = async () => {
-    const {sessions} = await app.call("session.list");
-    const rows = (await withGoals(app, sessions)).reverse().map((session) => row(app, session));
-    fill(list, rows.length > 0 ? rows : h("li", {}, empty("No session is open. Give a goal and press Start.")));
+    clearTimeout(timer);
+    const [{sessions}, tasks] = await Promise.all([app.call("session.list"), lastTasks(app)]);
+    const rows = sessions.reverse().map((session) => [session, tasks.get(session.session)]);
+    refill(list, rows.map(([{session, state, name, width_px: width}, task]) => [session, state, name, width, task?.task, task?.state, task?.outcome]), () =>
+      (rows.length > 0 ? rows.map(([session, task]) => row(app, session, task)) : h("li", {}, empty("No session is open. Give a goal and press Start."))));
+    if (list.isConnected && sessions.some(({state}) => ["opening", "closing"].includes(state))) timer = setTimeout(() => refresh().catch(() => {}), passingLookMs);
   };
-  fill(place, h("div", {class: "two"}, form(app), h("section", {class: "card"}, h("h1", {}, "Sessions"), list)));
+  fill(place, h("div", {class: "two"}, h("section", {class: "card"}, h("h1", {}, "Sessions"), list), form(app)));
   const off = app.client.on("event", (event) => {
     if (listTypes.includes(event.type)) refresh().catch(() => {});
   });

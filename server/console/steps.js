@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A session's events, folded into tasks and steps, and how a step looks in a list. Used live and for what is past.
 import {badge, h, seconds} from "./dom.js";
-import {inWords} from "./approvals.js";
+import {inWords} from "./words.js";
 
 /** Takes events in order; `tasks` is what they say so far. */
 export class Story {

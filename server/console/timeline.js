@@ -52,13 +52,14 @@ async function showRecording(app, place, session) {
       showStep(screen, about, chosen);
     };
     fill(list, task.steps.map((step) => stepLine(step, false, choose)));
-    return h("section", {}, h("h2", {}, task.goal),
+    return h("section", {}, h("h2", {}, story.tasks.length > 1 ? task.goal : "Steps"),
              h("p", {class: "row"}, badge(task.end?.outcome ?? "unfinished"), h("span", {class: "soft"}, [task.end?.message, seconds(task.end?.wall_ms)].filter(Boolean).join(" · "))),
              list);
   });
   const files = app.can("recording.export") ? [button("Save the report (HTML)", () => save(app, session, "html")), button("Save the events (JSON lines)", () => save(app, session, "jsonl"))] : null;
   fill(place, h("p", {}, h("a", {href: "#/timeline"}, "← All recordings")),
-       h("div", {class: "headline"}, h("h1", {}, timeOfId(session).toLocaleString())), facts([["Model", story.model], ["Tasks", story.tasks.length], ["Session", session]]),
+       h("div", {class: "headline"}, h("h1", {}, story.task?.goal ?? "No task"), story.task?.end ? badge(story.task.end.outcome) : null),
+       facts([["Opened", timeOfId(session).toLocaleString()], ["Model", story.model], ["Tasks", story.tasks.length], ["Session", session]]),
        h("div", {class: "row"}, files),
        h("div", {class: "live"}, h("section", {class: "stage"}, screen.element, about),
          h("section", {class: "card side"}, lists.length > 0 ? lists : empty("This session had no task."))));

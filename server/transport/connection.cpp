@@ -273,6 +273,7 @@ private:
         response_.set("Referrer-Policy", "no-referrer");
         response_.keep_alive(false);
         response_.prepare_payload();
+        beast::get_lowest_layer(stream_).expires_after(core_.options.write_timeout); // who does not read it holds no place
         http::async_write(stream_.next_layer(), response_, [self = shared_from_this()](error_code, std::size_t) {
             error_code ignored;
             beast::get_lowest_layer(self->stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);

@@ -110,6 +110,25 @@ TEST_F(SessionAuthority, WithoutTheLookTheClickWouldLand) {
     EXPECT_EQ(presses(), 1);
 }
 
+// Files and Mail stand side by side; a third window comes up over the mail while the file is on its way.
+TEST_F(SessionAuthority, NothingIsDroppedIntoAWindowThatCameUpMeanwhile) {
+    const Image frame = solid_frame(kScreen, 255, 255, 255);
+    const WindowInfo files{.id = 1, .title_utf8 = "Files", .area = {0, 0, 200, 300}};
+    const WindowInfo mail{.id = 2, .title_utf8 = "Mail", .area = {200, 0, 200, 300}};
+    fakes::FakePlatform desk{clock_, {{frame, {}, {files, mail}}, {frame, {}, {files, mail, {.id = 3, .title_utf8 = "Terminal", .area = {250, 50, 150, 200}}}}}};
+    desk.set_before_inject([&](std::size_t sent) { desk.show(sent < 5 ? 0 : 1); });
+    model_.add("<answer><|begin_of_box|>left_drag(start_box='[100,500]', end_box='[800,500]')<|end_of_box|></answer>");
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    auto session = Session::create(options_, desk, model_, clock_, sink_);
+    ASSERT_TRUE(session) << session.error().message;
+    ASSERT_TRUE((*session)->run_task("Drag.", {}));
+    EXPECT_NE(executed_reason().find("\"Terminal\""), std::string::npos) << executed_reason();
+    const auto* back = std::get_if<PointerMove>(&desk.events().back()); // then everything is released
+    ASSERT_NE(back, nullptr);
+    EXPECT_EQ(back->to, (Point{40, 150}));
+    EXPECT_TRUE(desk.held().empty());
+}
+
 class SessionApproval : public SessionAuthority {
 protected:
     /// One click, which `person` is asked about.
@@ -190,6 +209,30 @@ TEST_F(SessionApproval, WordsForAChangedPictureAreNotTyped) {
     });
     EXPECT_TRUE(platform_.texts().empty());
     EXPECT_EQ(expired_why(), "target_changed");
+}
+
+// The click of the approved action lets another window come up and take the focus: its words are not for that one.
+TEST_F(SessionApproval, ApprovedWordsAreNotTypedIntoAWindowThatTookTheFocus) {
+    const Image frame = solid_frame(kScreen, 255, 255, 255);
+    const WindowInfo mail{.id = 1, .title_utf8 = "Mail", .area = {0, 0, 400, 200}, .is_focused = true};
+    const WindowInfo mail_behind{.id = 1, .title_utf8 = "Mail", .area = {0, 0, 400, 200}};
+    const WindowInfo terminal{.id = 2, .title_utf8 = "Terminal", .area = {0, 200, 400, 100}, .is_focused = true};
+    fakes::FakePlatform desk{clock_, {{frame, {}, {mail}}, {frame, {}, {mail_behind, terminal}}}};
+    desk.set_before_inject([&](std::size_t sent) { desk.show(sent == 2 ? 1 : desk.scene()); }); // as the button comes up
+    options_.policy.rules = {{.name = "letters", .effect = Effect::Ask, .titles = {"Mail"}}}; // in the other window it were allowed
+    int asked = 0;
+    options_.ask = [&](const ApprovalRequest&, const std::function<void()>& announce, const std::stop_token&) {
+        announce();
+        return ApprovalAnswer{++asked == 1 ? ApprovalDecision::Approve : ApprovalDecision::Deny, "a person", ""};
+    };
+    model_.add("<answer><|begin_of_box|>type(start_box='[500,300]', content='hello')<|end_of_box|></answer>");
+    model_.add("<answer><|begin_of_box|>FAIL()<|end_of_box|></answer>");
+    auto session = Session::create(options_, desk, model_, clock_, sink_);
+    ASSERT_TRUE(session) << session.error().message;
+    ASSERT_TRUE((*session)->run_task("Write.", {}));
+    EXPECT_EQ(desk.events().size(), 3U); // the click
+    EXPECT_TRUE(desk.texts().empty());
+    EXPECT_NE(executed_reason().find("focus is in \"Terminal\""), std::string::npos) << executed_reason();
 }
 
 TEST_F(SessionApproval, AnApprovalThatComesTooLateIsNone) {

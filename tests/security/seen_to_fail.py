@@ -205,6 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only look whether the entries fit the tree")
     parser.add_argument("--row", action="append", help="only entries of this row; may be repeated")
+    parser.add_argument("--name", action="append", help="only the entry of this name; may be repeated")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilations at a time")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the copy here, and build on what it holds")
     parser.add_argument("--seconds", type=int, default=300, help="for each run of a test")
@@ -214,8 +215,10 @@ def main():
         return check(entries, without)
     if options.row:
         entries = [entry for entry in entries if entry["row"] in options.row]
+    if options.name:
+        entries = [entry for entry in entries if entry["name"] in options.name]
     if not entries:
-        raise SystemExit(f"no entry for {options.row}")
+        raise SystemExit(f"no entry for {options.row or ''} {options.name or ''}")
     return run_all(entries, options)
 
 

@@ -209,6 +209,31 @@ TEST_F(Authority, APersonPreEmptsTheAgentAtOnceAndItsAnswerIsDropped) {
     EXPECT_EQ(clicks(), 0U); // the click was for a screen that was no longer the agent's
 }
 
+// Both call themselves the same: the first is told all the same that the target is no longer its own.
+TEST_F(Authority, APersonWhomAnotherPreEmptsIsTold) {
+    start();
+    const auto client = connect();
+    const auto other = connect();
+    open(*client);
+    const std::string first = call(*client, "control.acquire", {{"session", session}, {"mode", "human"}}).result.value("lease", "");
+    ASSERT_FALSE(first.empty());
+    const auto holder = [&] {
+        const auto event = event_of_type(*client, "control.lease");
+        return event ? event->at("data").value("holder", "") : "no event";
+    };
+    ASSERT_EQ(holder(), "human");
+    EXPECT_EQ(call(*other, "control.release", {{"session", session}, {"lease", ""}}).kind, "invalid_params");
+    EXPECT_EQ(call(*other, "control.release", {{"session", session}, {"lease", "a guess"}}).kind, "lease_held");
+    EXPECT_EQ(call(*client, "control.status", {{"session", session}}).result["holder"], "human");
+    const std::string second = call(*other, "control.acquire", {{"session", session}, {"mode", "human"}}).result.value("lease", "");
+    ASSERT_FALSE(second.empty());
+    EXPECT_EQ(holder(), "human"); // another one's
+    EXPECT_EQ(call(*client, "input.key", {{"session", session}, {"keys", "a"}, {"lease", first}}).kind, "lease_held");
+    EXPECT_EQ(call(*client, "control.release", {{"session", session}, {"lease", first}}).kind, "lease_held");
+    EXPECT_EQ(call(*other, "control.release", {{"session", session}, {"lease", second}}).kind, "");
+    EXPECT_EQ(holder(), "none");
+}
+
 TEST_F(Authority, ALeaseEndsAtItsTime) {
     start();
     const auto client = connect();

@@ -255,6 +255,23 @@ TEST_F(Hands, AreRefusedWhileATaskRuns) {
     EXPECT_EQ(call(*client, "input.act", action).kind, "");
 }
 
+TEST_F(Hands, CountTogetherForARuleWithACount) {
+    start();
+    const auto client = connect();
+    const json two{{"rules", {{{"name", "two keys"}, {"effect", "allow"}, {"max_count", 2}}}}, {"otherwise", "deny"}};
+    const Reply made = call(*client, "session.create", {{"platform", "fake"}, {"policy", two}});
+    ASSERT_EQ(made.kind, "") << made.message;
+    const std::string session = made.result.at("session");
+    const auto press = [&] { return call(*client, "input.key", {{"session", session}, {"keys", "a"}}).result.value("certainty", ""); };
+    EXPECT_NE(press(), "refused");
+    EXPECT_EQ(call(*client, "policy.explain", {{"session", session}, {"action", {{"verb", "key"}, {"keys", "a"}}}}).kind, ""); // not counted
+    EXPECT_NE(press(), "refused");
+    EXPECT_EQ(press(), "refused");
+    EXPECT_EQ(press(), "refused");
+    ASSERT_EQ(call(*client, "policy.set", {{"session", session}, {"policy", two}}).kind, "");
+    EXPECT_NE(press(), "refused"); // another policy, another count
+}
+
 TEST_F(Hands, NothingMovesOnceEverythingIsStopped) {
     start();
     const auto client = connect();

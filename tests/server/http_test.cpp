@@ -14,7 +14,9 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace handeye::testing {
@@ -34,6 +36,8 @@ struct Answer {
 };
 
 constexpr std::array<const char*, 6> kScopes{"observe", "control", "approve", "record", "engine", "admin"};
+
+constexpr int kHangMs = 30'000; // only a hang reaches it
 
 class Http : public ServerTest {
 protected:
@@ -95,6 +99,34 @@ TEST_F(Http, HealthReadinessAndMetrics) {
     EXPECT_EQ(metrics.status, 200);
     EXPECT_NE(metrics.body.find("# TYPE handeye_wrong_tokens_total counter\nhandeye_wrong_tokens_total 1\n"), std::string::npos) << metrics.body;
     EXPECT_NE(metrics.body.find("handeye_engine_ready 1\n"), std::string::npos);
+}
+
+// The server hangs up: nothing is read until it has.
+TEST_F(Http, AnAnswerThatNobodyReadsHoldsNoConnection) {
+    options.write_timeout = std::chrono::milliseconds(100);
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    for (int i = 0; i < 12; ++i) { // more than a socket's buffers take
+        ASSERT_EQ(call(*client, "input.type", {{"session", session}, {"text", std::string(60'000, 'a')}}).kind, "");
+    }
+    const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    unix_endpoint().unix_path.native().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ASSERT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const std::string body = json{{"session", session}}.dump();
+    const std::string text = fmt::format("POST /v1/events/replay HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+    ASSERT_EQ(::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    pollfd end{socket.get(), POLLRDHUP, 0};
+    EXPECT_EQ(::poll(&end, 1, kHangMs), 1) << "the answer is still being written";
+    std::size_t got = 0;
+    std::array<char, 4096> part{};
+    for (ssize_t n = 1; n > 0; got += static_cast<std::size_t>(std::max<ssize_t>(n, 0))) {
+        n = ::recv(socket.get(), part.data(), part.size(), 0);
+    }
+    EXPECT_GT(got, 0U);
+    EXPECT_LT(got, 12U * 60'000U); // it was cut off
 }
 
 // What a form, an image, a beacon or a preflight of a web page can send: nothing happens.

@@ -4,6 +4,9 @@
 #include "base/json.h"
 #include "tests/server/server_fixture.h"
 
+#include <cstdlib>
+#include <filesystem>
+
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -370,6 +373,49 @@ TEST_F(Transport, ClientStopsWaitingWhenToldTo) {
     EXPECT_EQ(client->next_notification(soon(), stop.get_token()).error().code, ErrorCode::Cancelled);
     EXPECT_EQ(client->next_notification(std::chrono::steady_clock::now()).error().code, ErrorCode::DeadlineExceeded);
     EXPECT_EQ(call(*client, "connection.ping").kind, "");
+}
+
+std::size_t sockets_of_this_process() {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        count += std::filesystem::read_symlink(entry.path(), gone).native().starts_with("socket:") ? 1 : 0;
+    }
+    return count;
+}
+
+// What lies between its TLS and the server ends too, not only the server's own side.
+TEST_F(Transport, ATlsClientThatNeverReadsLeavesNoSocketBehind) {
+    const std::string base = folder.path().string();
+    if (std::system(fmt::format("cd '{}' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem "
+                                "-out cert.pem -days 2 -subj /CN=handeye.test -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 && chmod 600 key.pem", base).c_str()) != 0) {
+        GTEST_SKIP() << "the openssl program is not installed";
+    }
+    options.tls = {.cert = folder.path() / "cert.pem", .key = folder.path() / "key.pem"};
+    options.listen.back().is_tls = true;
+    options.write_timeout = std::chrono::milliseconds(100);
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    for (int i = 0; i < 40; ++i) {
+        ASSERT_EQ(call(*client, "input.type", {{"session", session}, {"text", std::string(60'000, 'a')}}).kind, "");
+    }
+    constexpr std::size_t kOfTheClient = 3; // to the server, and the pair in front of its own TLS
+    const std::size_t before = sockets_of_this_process();
+    const auto silent = connect_raw({.host = "127.0.0.1", .port = server->tcp_port(), .is_tls = true}, {.inbox_bytes_max = 1, .tls = {.ca_file = folder.path() / "cert.pem"}});
+    ASSERT_TRUE(silent);
+    const auto send = [&](int id, const std::string& method, const json& params) {
+        return silent->send_text(json{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}}.dump(), soon());
+    };
+    ASSERT_TRUE(send(1, "connection.identify", {{"protocol", 1}, {"client", "silent"}, {"token", options.token}}));
+    for (int id = 2; id < 8; ++id) { // more than the buffers between them take; once it is cut off, sending fails
+        (void)send(id, "events.replay", {{"session", session}});
+    }
+    const TimePoint deadline = soon();
+    while (sockets_of_this_process() > before + kOfTheClient && std::chrono::steady_clock::now() < deadline) {
+        ASSERT_EQ(call(*client, "connection.ping").kind, "");
+    }
+    EXPECT_LE(sockets_of_this_process(), before + kOfTheClient);
 }
 
 } // namespace
