@@ -3,6 +3,7 @@
 #include "platforms/x11/headless.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "platforms/x11/client_sync.h"
 
 #include <fcntl.h>
@@ -140,6 +141,7 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
     std::unique_ptr<HeadlessDisplay> display(new HeadlessDisplay);
     display->folder_ = TRY(make_folder(display->lock_));
     TRY(display->start_server(size, clock));
+    display->start_bus(clock);
     if (options.with_window_manager) {
         TRY(display->start_window_manager(clock));
     }
@@ -149,13 +151,19 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
 HeadlessDisplay::~HeadlessDisplay() {
     manager_sync_.reset();
     window_manager_.reset();
+    bus_.reset();
     server_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
 }
 
 Environment HeadlessDisplay::environment() const {
-    return {{"DISPLAY", address_.name}, {"XAUTHORITY", authority_file().string()}};
+    Environment environment = {{"DISPLAY", address_.name}, {"XAUTHORITY", authority_file().string()}};
+    if (bus_ != nullptr) {
+        const Environment of_bus = bus_->environment();
+        environment.insert(environment.end(), of_bus.begin(), of_bus.end());
+    }
+    return environment;
 }
 
 // One entry of the Xauthority format: family (0xffff: any host), address, display number, method, data; counts are big-endian.
@@ -193,6 +201,15 @@ Result<void> HeadlessDisplay::start_server(Size size, Clock& clock) {
     const std::string number = TRY(read_display_number(from_server.get(), *server_, clock));
     address_.name = ":" + number;
     return write_authority(number);
+}
+
+void HeadlessDisplay::start_bus(Clock& clock) {
+    auto bus = HeadlessBus::start(folder_, address_, environment(), clock);
+    if (bus) {
+        bus_ = std::move(*bus);
+    } else if (bus.error().code != ErrorCode::NotFound) { // that one `handeye platforms` tells
+        log::warn("x11", "no accessibility on the headless display: " + bus.error().message);
+    }
 }
 
 Result<void> HeadlessDisplay::start_window_manager(Clock& clock) {

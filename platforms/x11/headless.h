@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A display of our own: an Xvfb with a private cookie and a small window manager, both gone when this object is, or this process.
+// A display of our own: an Xvfb with a private cookie, a small window manager and a message bus, all gone when this object is, or this process.
 #pragma once
 
 #include "base/clock.h"
@@ -8,6 +8,7 @@
 #include "platforms/x11/child.h"
 #include "platforms/x11/client_sync.h"
 #include "platforms/x11/connection.h"
+#include "platforms/x11/headless_bus.h"
 #include "platforms/x11/launch.h"
 
 #include <filesystem>
@@ -32,13 +33,16 @@ public:
     [[nodiscard]] const DisplayAddress& address() const { return address_; }
     /// Holds the cookie for other programs: their XAUTHORITY.
     [[nodiscard]] std::filesystem::path authority_file() const { return folder_ / "Xauthority"; }
-    /// What a program needs to find this display.
+    /// What a program needs to find this display, and its bus where there is one.
     [[nodiscard]] Environment environment() const;
     [[nodiscard]] int server_pid() const { return server_->pid(); }
+    /// Without at-spi2-core there is none, and programs on this display tell nothing of what they show.
+    [[nodiscard]] bool has_bus() const { return bus_ != nullptr; }
 
 private:
     HeadlessDisplay() = default;
     Result<void> start_server(Size size, Clock& clock);
+    void start_bus(Clock& clock);
     Result<void> start_window_manager(Clock& clock);
     Result<void> write_authority(std::string_view display_number) const;
 
@@ -46,6 +50,7 @@ private:
     FileDescriptor lock_; ///< on the folder, while its owner lives
     DisplayAddress address_;
     std::unique_ptr<GuardedChild> server_;
+    std::unique_ptr<HeadlessBus> bus_;
     std::unique_ptr<GuardedChild> window_manager_;
     /// Stays open while the display lives: its window's id would otherwise be given to a program's first window, while questions
     /// about the old one may still wait in the window manager.

@@ -4,6 +4,7 @@
 #include "platforms/x11/platform.h"
 
 #include "platforms/open_registry.h"
+#include "platforms/x11/clipboard.h"
 #include "platforms/x11/monitors.h"
 #include "platforms/x11/windows.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr Duration kReadPatience = std::chrono::seconds(10); // a loaded machine may leave a program without its turn for seconds
 constexpr Duration kFrozenMax = std::chrono::milliseconds(250); // whatever keeps us: a person's desktop is not ours to hold
+constexpr Duration kClipboardTime = std::chrono::seconds(1);
 constexpr Duration kManagerPatience = std::chrono::milliseconds(500);
 constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
 
@@ -47,6 +49,7 @@ X11Platform::~X11Platform() {
 
 Result<void> X11Platform::open_parts() {
     screen_ = TRY(Connection::open(address_));
+    accessibility_ = std::make_unique<Accessibility>(*screen_, clock_);
     reader_ = TRY(ScreenReader::open(*screen_, CaptureRoute::SharedMemory));
     damage_ = TRY(DamageWatcher::open(*screen_, clock_));
     gate_ = TRY(InputGate::open(address_));
@@ -118,7 +121,7 @@ Result<Screenshot> X11Platform::capture() {
     return Screenshot{std::move(image), ++captures_, now};
 }
 
-Result<std::vector<Element>> X11Platform::elements() { return std::vector<Element>(); }
+Result<std::vector<Element>> X11Platform::elements() { return accessibility_->elements(TRY(target_area())); }
 
 Result<std::vector<WindowInfo>> X11Platform::windows() { return list_windows(*screen_); }
 
@@ -227,6 +230,11 @@ void X11Platform::quiesce(bool refuse_more) {
     static_cast<void>(gate_->restore_keyboard());
 }
 
+Result<std::string> X11Platform::clipboard() {
+    const std::unique_ptr<Clipboard> clipboard = TRY(Clipboard::open(address_, clock_));
+    return clipboard->read(clock_.now() + kClipboardTime);
+}
+
 std::string X11Platform::launch_failure() {
     const int status = newest_launched_ ? newest_launched_->load() : 0;
     if (status == kStillRuns) {
@@ -255,7 +263,9 @@ PlatformSupport describe_x11() {
     if (!size) {
         return {"x11", false, size.error().message};
     }
-    return {"x11", true, fmt::format("display {}, {}x{}", (*connection)->name(), size->width_px, size->height_px)};
+    SystemClock clock;
+    return {"x11", true, fmt::format("display {}, {}x{}; {}", (*connection)->name(), size->width_px, size->height_px,
+                                     Accessibility(**connection, clock).describe())};
 }
 
 } // namespace handeye::x11

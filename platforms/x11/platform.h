@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The platform "x11": capture by XShm, settling by XDamage, input by XTest, windows by EWMH.
+// The platform "x11": capture by XShm, settling by XDamage, input by XTest, windows by EWMH,
+// elements by AT-SPI2.
 #pragma once
 
 #include "platforms/open_platform.h"
+#include "platforms/x11/accessibility.h"
 #include "platforms/x11/capture.h"
 #include "platforms/x11/damage.h"
 #include "platforms/x11/headless.h"
@@ -46,6 +48,7 @@ public:
     Result<void> release_all() override;
 
     std::string launch_failure() override;
+    Result<std::string> clipboard() override;
 
     /// How another connection of this process reaches the same display.
     [[nodiscard]] const DisplayAddress& address() const { return address_; }
@@ -81,6 +84,7 @@ private:
     std::unique_ptr<HeadlessDisplay> headless_; // first: goes last
     DisplayAddress address_;
     std::unique_ptr<Connection> screen_;
+    std::unique_ptr<Accessibility> accessibility_; // borrows screen_
     std::atomic<bool> is_frozen_ = false;
     std::unique_ptr<ScreenReader> reader_;
     std::unique_ptr<DamageWatcher> damage_;

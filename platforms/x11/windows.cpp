@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kFocusPatience = std::chrono::seconds(2);
 constexpr Duration kFocusLook = std::chrono::milliseconds(5);
 constexpr std::size_t kWindowsMax = 4096;
+constexpr unsigned long kShadowMax = 512;
 constexpr int kDepthMax = 32;      // of windows in windows
 constexpr int kFrameDepthMax = 3;  // a manager's frame holds its client close to the top
 
@@ -195,6 +196,38 @@ Result<std::vector<WindowInfo>> list_windows(Connection& connection) {
     }
     TRY(connection.check("listing windows"));
     return infos;
+}
+
+Result<std::vector<StackedWindow>> list_stack(Connection& connection) {
+    TRY(connection.check("listing what is shown"));
+    std::vector<StackedWindow> stack;
+    for (const ::Window toplevel : children_of_root(connection)) {
+        const auto outer = window_area(connection, toplevel);
+        const ::Window client = owner_of(connection, toplevel);
+        const auto area = window_area(connection, client);
+        if (!outer || !area) {
+            continue; // gone, or hidden, since
+        }
+        StackedWindow window;
+        window.outer = *outer;
+        XWindowAttributes attributes{};
+        window.is_popup = XGetWindowAttributes(connection.get(), toplevel, &attributes) != 0 && attributes.override_redirect != 0;
+        window.info.id = client;
+        window.info.title_utf8 = title_of(connection, client);
+        window.info.area = *area;
+        window.info.pid = pid_of(connection, client);
+        const auto shadow = read_property(connection, client, connection.atom("_GTK_FRAME_EXTENTS")).values;
+        if (shadow.size() == 4 && std::all_of(shadow.begin(), shadow.end(), [](unsigned long side) { return side < kShadowMax; })) {
+            window.shadow = {static_cast<int>(shadow[0]), static_cast<int>(shadow[1]), static_cast<int>(shadow[2]), static_cast<int>(shadow[3])};
+        }
+        stack.push_back(std::move(window));
+        if (stack.size() >= kWindowsMax) {
+            break;
+        }
+    }
+    connection.ignore_errors(); // windows that went away while we asked
+    TRY(connection.check("listing what is shown"));
+    return stack;
 }
 
 Result<WindowInfo> find_window_at(Connection& connection, Point in_root) {

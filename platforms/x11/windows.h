@@ -6,11 +6,27 @@
 #include "platforms/x11/connection.h"
 
 #include <string_view>
+#include <vector>
 
 namespace handeye::x11 {
 
+/// Pixels at a window's edges.
+struct Margins {
+    int left = 0, right = 0, top = 0, bottom = 0;
+};
+
+/// A window as it lies on the screen.
+struct StackedWindow {
+    WindowInfo info; ///< without class, program and focus
+    Rect outer;      ///< with what the window manager draws around it, in root pixels
+    Margins shadow;  ///< what a GTK program draws around its own window, inside of `info.area`
+    bool is_popup = false; ///< a menu or a tool tip: no window manager knows it
+};
+
 /// Topmost last.
 Result<std::vector<WindowInfo>> list_windows(Connection& connection);
+/// All that is shown, menus too; topmost last.
+Result<std::vector<StackedWindow>> list_stack(Connection& connection);
 /// The window that a click there, in root pixels, would reach: a menu, a window, or the window that a title bar belongs to; id 0:
 /// the bare screen.
 Result<WindowInfo> find_window_at(Connection& connection, Point in_root);

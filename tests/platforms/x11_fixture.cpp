@@ -35,7 +35,7 @@ std::unique_ptr<Platform> X11Test::open(PlatformOptions options) {
     return platform ? std::move(*platform) : nullptr;
 }
 
-void X11Test::start_app(const std::string& name, std::vector<std::string> arguments) {
+void X11Test::start_app(const std::string& name, std::vector<std::string> arguments, Accessible tells) {
     const std::string ours = std::string(HANDEYE_BINARY_DIR) + "/bin/" + name;
     const auto path = std::filesystem::exists(ours) ? Result<std::string>(ours) : find_program(name);
     ASSERT_TRUE(path) << path.error().message;
@@ -43,7 +43,9 @@ void X11Test::start_app(const std::string& name, std::vector<std::string> argume
     Environment changes = display_->environment();
     changes.emplace_back("LC_ALL", "C.UTF-8");
     changes.emplace_back("GTK_IM_MODULE", "gtk-im-context-simple");
-    changes.emplace_back("NO_AT_BRIDGE", "1");
+    if (tells == Accessible::No) {
+        changes.emplace_back("NO_AT_BRIDGE", "1");
+    }
     changes.emplace_back("GDK_BACKEND", "x11");
     auto child = GuardedChild::start(arguments, merged_environment(changes), -1);
     ASSERT_TRUE(child) << child.error().message;

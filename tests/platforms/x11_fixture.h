@@ -23,8 +23,10 @@ protected:
     void start_display(bool with_window_manager, Size size = {1024, 768});
     /// Opens the platform on the display that was started.
     std::unique_ptr<Platform> open(PlatformOptions options = {});
-    /// Starts one of our test programs (bin/NAME) or a program in PATH; it ends with the test.
-    void start_app(const std::string& name, std::vector<std::string> arguments);
+    /// Starts one of our test programs (bin/NAME) or a program in PATH; it ends with the test. Unless `tells` it tells nothing of
+    /// what it shows (AT-SPI), and starts faster.
+    enum class Accessible { No, Yes };
+    void start_app(const std::string& name, std::vector<std::string> arguments, Accessible tells = Accessible::No);
     /// Waits until `condition` holds; false after `seconds`.
     bool wait_for(const std::function<bool()>& condition, int seconds = 15);
     /// Waits until a window of this title is listed and returns it.
