@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye run`: one task on one target, inside this program or in a running daemon, with live progress.
-#include "actions/vocabulary.h"
-#include "agent/recorder.h"
-#include "agent/secret_platform.h"
-#include "agent/session.h"
+#include "agent/task_program.h"
 #include "apps/cli/command.h"
-#include "apps/cli/event_printer.h"
+#include "apps/cli/run_here.h"
 #include "apps/cli/run_remote.h"
 #include "apps/cli/secret_option.h"
 #include "base/file.h"
-#include "base/hash.h"
-#include "engine/engine.h"
 
 #include <algorithm>
 #include <array>
@@ -29,151 +24,47 @@ constexpr std::size_t kGoalBytesMax = 64U << 10U;
 constexpr std::array kLocalOptions{"--in-process", "--model",           "--record",         "--prompt",      "--prompts-dir",
                                    "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
 
-struct RunOptions {
-    TargetSpec target;
-    std::string goal;
-    std::string model;
-    std::string record;
-    std::string surface = "desktop";
-    std::string prompt;
-    std::string prompts_dir;
-    DaemonAddress daemon;
-    bool skips_checksums = false;
-    bool in_process = false;
-    int max_steps = 50;
-    double max_seconds = 3600;
-    std::int64_t max_tokens = 1'000'000;
-    int thinking_budget = 4096;
-    int max_new_tokens = 8192;
-    double temperature = 0;
-    std::uint64_t seed = 0;
-    int threads = 0;
-    std::vector<std::string> allow;
-    std::vector<std::string> deny;
-    std::vector<std::string> secrets;
-};
-
-/// Records, then shows: nothing is shown that is not stored.
-class PrintingSink final : public StepSink {
-public:
-    PrintingSink(Recorder& recorder, EventPrinter& printer) : recorder_(recorder), printer_(printer) {}
-    Result<std::uint64_t> on_event(const SessionEvent& event) override {
-        const std::uint64_t seq = TRY(recorder_.on_event(event));
-        printer_.print_event(seq, format_utc(event.wall), event.mono.time_since_epoch().count(), event.type, event.data_json);
-        return seq;
-    }
-
-private:
-    Recorder& recorder_;
-    EventPrinter& printer_;
-};
-
-Result<Surface> surface_from_name(const std::string& name) {
-    for (const Surface surface : {Surface::Mobile, Surface::Desktop, Surface::Web}) {
-        if (surface_name(surface) == name) {
-            return surface;
-        }
-    }
-    return Error{ErrorCode::InvalidArgument, fmt::format("surface \"{}\" is none of mobile, desktop, web", name)};
-}
-
-// A verb may be named as a dialect calls it; what nothing is called stays, for the policy to refuse by its name.
-std::vector<std::string> canonical(const std::vector<std::string>& names) {
-    std::vector<std::string> out;
-    for (const std::string& name : names) {
-        const std::vector<std::string_view> verbs = verbs_called(name);
-        out.insert(out.end(), verbs.begin(), verbs.end());
-        if (verbs.empty()) {
-            out.push_back(name);
-        }
-    }
-    return out;
-}
-
-Result<SessionOptions> to_session_options(const RunOptions& options, const std::string& session_id) {
-    SessionOptions session;
-    session.session_id = session_id;
-    session.prompt = options.prompt;
-    session.surface = TRY(surface_from_name(options.surface));
-    session.budget.steps_max = options.max_steps;
-    session.budget.wall_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.max_seconds));
-    session.budget.tokens_max = options.max_tokens;
-    session.policy = {.allow_verbs = canonical(options.allow), .deny_verbs = canonical(options.deny), .origin = "the command line"};
-    session.sampling.temperature = options.temperature;
-    session.sampling.seed = options.seed;
-    session.max_new_tokens = options.max_new_tokens;
-    session.thinking_budget = options.thinking_budget > 0 ? std::optional<int>(options.thinking_budget) : std::nullopt;
-    session.render.override_dir = options.prompts_dir;
-    TRY(check_policy(session.policy));
-    return session;
-}
-
 Result<void> check_goal(const std::string& goal) {
     if (goal.empty() || goal.size() > kGoalBytesMax) {
         return Error{goal.empty() ? ErrorCode::InvalidArgument : ErrorCode::LimitExceeded,
                      fmt::format("a goal has 1 to {} bytes, this one has {}", kGoalBytesMax, goal.size())};
     }
-    const std::filesystem::path as_path(goal.size() < 4096 ? goal : "");
-    const std::string extension = as_path.extension().string();
-    std::error_code problem;
-    if ((extension == ".yaml" || extension == ".yml" || extension == ".json") && std::filesystem::is_regular_file(as_path, problem)) {
-        return Error{ErrorCode::Unsupported,
-                     fmt::format("{} is a file: this version runs goals in words, task files come with a later one", goal)};
-    }
     return {};
 }
 
-Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options) {
-    EngineOptions engine;
-    engine.model_dir = TRY(find_model(options.model));
-    engine.threads = options.threads;
-    engine.checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify;
-    engine.on_progress = [](std::string_view stage, double share) {
-        print_progress(fmt::format("{} {:.0f} %", stage, share * 100));
-    };
-    Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
-    print_progress("");
-    return model;
-}
-
-void print_end(const Context& context, const TaskReport& report, const std::filesystem::path& recording) {
-    if (context.json) {
-        return; // task.finished was the last line
-    }
-    print(fmt::format("{}: {} ({} steps, {:.1f} s)", task_outcome_name(report.outcome), report.message, report.steps,
-                      std::chrono::duration<double>(report.wall).count()));
-    if (!report.answer_utf8.empty()) {
-        print("answer: " + report.answer_utf8);
-    }
-    print(fmt::format("recording: {}\nreport:    handeye report {}", recording.string(), recording.string()));
-}
-
-Result<int> run_here(const RunOptions& options, const Context& context) {
-    SystemClock clock;
-    const std::string session_id = TRY(make_ulid(clock.wall_now()));
-    SessionOptions session_options = TRY(to_session_options(options, session_id));
-    const SecretUse secrets = TRY(take_secrets(options.secrets));
-    session_options.secrets = secrets.grants;
-    session_options.redactor = secrets.redactor;
+// What ends in .yaml, .yml or .json and is one word is a file, there or not: nobody's goal.
+bool names_task_file(const std::string& goal) {
+    const std::string extension = goal.size() < 4096 && goal.find('\n') == std::string::npos ? std::filesystem::path(goal).extension().string() : "";
     std::error_code problem;
-    if (!options.record.empty() && std::filesystem::exists(options.record, problem)) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} exists: name a new file with --record", options.record)};
+    const bool is_named_so = extension == ".yaml" || extension == ".yml" || extension == ".json";
+    return is_named_so && (goal.find(' ') == std::string::npos || std::filesystem::exists(goal, problem));
+}
+
+Result<std::map<std::string, std::string>> variables_of(const std::vector<std::string>& options) {
+    std::map<std::string, std::string> out;
+    for (const std::string& option : options) {
+        const std::size_t equals = option.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("--var {}: write NAME=VALUE", option)};
+        }
+        if (!out.emplace(option.substr(0, equals), option.substr(equals + 1)).second) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("--var {}: given twice", option.substr(0, equals))};
+        }
     }
-    const std::filesystem::path file = options.record.empty() ? session_file_path(session_id) : std::filesystem::path(options.record);
-    if (options.record.empty()) {
-        TRY(make_private_dir(file.parent_path()));
+    return out;
+}
+
+Result<int> run_file(RunOptions& options, const CLI::App& app, const Context& context) {
+    for (const char* const of_goals : {"--surface", "--daemon"}) {
+        if (app.count(of_goals) > 0) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} is for goals in words; a task file runs in this program{}", of_goals, of_goals == std::string_view("--daemon") ? " today" : "")};
+        }
     }
-    const std::unique_ptr<ChatModel> model = TRY(load_model(options));
-    std::unique_ptr<Platform> target = TRY(open_target(options.target, clock, context.stop));
-    const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
-    const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, session_id));
-    EventPrinter printer(session_id, context.json);
-    PrintingSink sink(*recorder, printer);
-    const std::unique_ptr<Session> session = TRY(Session::create(session_options, *platform, *model, clock, sink));
-    const TaskReport report = TRY(session->run_task(options.goal, context.stop));
-    TRY(recorder->seal());
-    print_end(context, report, file);
-    return task_exit_code(report.outcome);
+    const std::map<std::string, std::string> vars = TRY(variables_of(options.vars));
+    const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(options.goal, vars));
+    program->set_languages(options.languages);
+    TRY(take_over(program->platform(), app, options));
+    return run_here(options, program.get(), context);
 }
 
 // A person who wrote rules for the daemon may believe that they hold here, too.
@@ -186,7 +77,7 @@ void tell_of_rules_that_do_not_hold() {
 }
 
 void declare_options(CLI::App& app, RunOptions& options) {
-    app.add_option("GOAL", options.goal, "What to do, in words")->required();
+    app.add_option("GOAL", options.goal, "What to do, in words, or a task file (.yaml, .json)")->required();
     add_target_options(app, options.target);
     add_secret_option(app, options.secrets);
     app.add_option("--model", options.model, "Checkpoint folder (default: $HANDEYE_MODEL, else the bundled model)");
@@ -198,6 +89,11 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
+    const char* const files = "Task files";
+    app.add_option("--var", options.vars, "NAME=VALUE: a variable of the file (repeatable)")->allow_extra_args(false)->group(files);
+    app.add_option("--result", options.result_file, "Write what became of each step there, as JSON")->group(files);
+    app.add_option("--junit", options.junit_file, "Write it as JUnit XML, for build servers")->group(files);
+    app.add_option("--languages", options.languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str()->group(files);
     const char* const limits = "Limits";
     app.add_option("--max-steps", options.max_steps, "Steps at most")->check(CLI::Range(1, 100000))->capture_default_str()->group(limits);
     app.add_option("--max-seconds", options.max_seconds, "Wall time at most; waiting for a person does not count")->check(CLI::Range(0.001, 1e7))->capture_default_str()->group(limits);
@@ -221,8 +117,17 @@ Runner declare_run(CLI::App& app) {
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
                "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE.\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
+               "Example: handeye run fill_form.yaml --var who=Ada --headless 800x600 --junit result.xml\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
     return [options, &app](const Context& context) -> Result<int> {
+        if (names_task_file(options->goal)) {
+            return run_file(*options, app, context);
+        }
+        for (const char* const of_files : {"--var", "--result", "--junit"}) {
+            if (app.count(of_files) > 0) {
+                return Error{ErrorCode::InvalidArgument, fmt::format("{} is for task files (.yaml, .yml, .json)", of_files)};
+            }
+        }
         TRY(check_goal(options->goal));
         const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
         const bool has_own_secret = std::any_of(options->secrets.begin(), options->secrets.end(), [](const std::string& text) { return text.find('=') != std::string::npos; });
@@ -243,7 +148,7 @@ Runner declare_run(CLI::App& app) {
             }
         }
         tell_of_rules_that_do_not_hold();
-        return run_here(*options, context);
+        return run_here(*options, nullptr, context);
     };
 }
 

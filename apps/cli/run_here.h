@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A goal or a task file carried out in this program.
+#pragma once
+
+#include "agent/session.h"
+#include "agent/task_program.h"
+#include "apps/cli/command.h"
+#include "apps/cli/daemon_call.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace handeye::cli {
+
+struct RunOptions {
+    TargetSpec target;
+    std::string goal;
+    std::string model;
+    std::string record;
+    std::string surface = "desktop";
+    std::string prompt;
+    std::string prompts_dir;
+    DaemonAddress daemon;
+    bool skips_checksums = false;
+    bool in_process = false;
+    int max_steps = 50;
+    double max_seconds = 3600;
+    std::int64_t max_tokens = 1'000'000;
+    int thinking_budget = 4096;
+    int max_new_tokens = 8192;
+    double temperature = 0;
+    std::uint64_t seed = 0;
+    int threads = 0;
+    std::vector<std::string> allow;
+    std::vector<std::string> deny;
+    std::vector<std::string> secrets;
+    std::vector<std::string> vars; ///< of a task file, and what follows
+    std::string result_file;
+    std::string junit_file;
+    std::string languages = "eng";
+};
+
+Result<SessionOptions> to_session_options(const RunOptions& options, const std::string& session_id);
+/// What the file says of its screen, where no option says otherwise.
+Result<void> take_over(const TaskFilePlatform& wanted, const CLI::App& app, RunOptions& options);
+/// The goal, or the file where one is given; the exit code.
+Result<int> run_here(const RunOptions& options, TaskProgram* program, const Context& context);
+
+} // namespace handeye::cli
