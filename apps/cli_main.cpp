@@ -2,6 +2,7 @@
 // `handeye`: the command line. This file only knows which commands there are.
 #include "apps/cli/command.h"
 #include "base/log.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -51,7 +52,7 @@ int report_error(const Error& error, bool json) {
     if (json) {
         print_json({{"error", {{"kind", error_code_name(error.code)}, {"message", error.message}}}});
     }
-    fmt::print(stderr, "handeye: {}\n", error.message);
+    fmt::print(stderr, "handeye: {}\n", printable(error.message));
     return exit_code(error.code);
 }
 

@@ -2,6 +2,7 @@
 #include "apps/cli/command.h"
 
 #include "base/json.h"
+#include "base/printable.h"
 
 #include <atomic>
 #include <csignal>
@@ -61,14 +62,14 @@ void print_json(const nlohmann::json& value) {
 }
 
 void print(const std::string& text) {
-    fmt::print("{}\n", text);
+    fmt::print("{}\n", printable(text));
     std::fflush(stdout);
 }
 
 void print_progress(const std::string& text) {
     static const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
     if (is_terminal) {
-        fmt::print(stderr, "\r\x1b[K{}{}", text, text.empty() ? "" : " ");
+        fmt::print(stderr, "\r\x1b[K{}{}", printable(text), text.empty() ? "" : " ");
         std::fflush(stderr);
     }
 }

@@ -68,7 +68,7 @@ void add_checksums_option(CLI::App& app, bool& skips);
 
 /// One line of JSON on stdout.
 void print_json(const nlohmann::json& value);
-/// Human text on stdout.
+/// Human text on stdout; control characters in it are shown, not obeyed.
 void print(const std::string& text);
 /// Progress on stderr, overwriting the last line when it is a terminal.
 void print_progress(const std::string& text);

@@ -5,7 +5,7 @@ import {badge, button, count, empty, facts, fill, h} from "./dom.js";
 const refreshMs = 2000;
 
 function words(name) {
-  return name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
+  return name.replace(/^handeye_/, "").replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
 }
 
 /** Any nested figures as rows: name, value. */

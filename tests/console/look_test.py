@@ -107,8 +107,10 @@ class LookTest(unittest.TestCase):
             self.assertFalse(overlap(page, "#notices .note", other), f"the notice covers {other}")
         self.look_at(page, "stopped")
         page.shot(f"{name}-stopped.png")
+        page.view("session/none")
+        page.wait("document.querySelector('#notices .note.bad')", "an error, which stays")
         page.press("Escape", code=27)
-        page.wait("!document.querySelector('#notices .note')", "Esc puts it away")
+        self.assertIsNone(page.evaluate("document.querySelector('#notices .note.bad')"), "Esc puts it away")
         self.assertEqual(page.complaints, [])
 
     def test_every_view_on_a_desktop(self):
@@ -139,8 +141,8 @@ class LookTest(unittest.TestCase):
         self.assertIn("ask me first", words)
         self.assertIn("“Name”", words, "what the model calls it")
         self.assertEqual(page.evaluate("document.querySelector('.approval dd a').hash"), f"#/session/{session}")
-        page.click(".approval button", "Deny")
-        page.wait("document.querySelector('.approval')?.dataset.approval || document.querySelector('#tabs .waits') === null", "answered")
+        page.approve_all("document.querySelector('.approval .deed')?.textContent === 'Type “Ada”'")
+        page.shot("approvals.png")
         page.click("#stop")
         page.wait("!document.querySelector('#tabs .waits')", "nothing waits")
         self.assertEqual(page.evaluate("document.title"), "Approvals · handeye console")

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text from elsewhere (a window's title, a model's words) made safe to show on a terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace handeye {
+
+/// The text with everything that could move the cursor, change colours or turn the direction of writing shown as `\x1b` or `\u202e`
+/// instead; line feeds and tabs stay. Bytes that are not UTF-8 become `\xff`.
+std::string printable(std::string_view text_utf8);
+
+} // namespace handeye
