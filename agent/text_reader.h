@@ -33,6 +33,9 @@ public:
     /// or the program; ParseFailed when the picture ended the reader (the next line has a new one); DeadlineExceeded.
     Result<std::vector<ReadWord>> read_line(const Image& line);
 
+    /// Of the child that runs; -1: none.
+    [[nodiscard]] int pid() const { return child_ ? child_->pid() : -1; }
+
     static constexpr int kSidePxMax = 16384;
     static constexpr std::int64_t kPixelsMax = std::int64_t{4} << 20U;
 

@@ -10,7 +10,7 @@
 namespace handeye::locate {
 namespace {
 
-constexpr int kBlockMinPx = 6, kBlockMaxPx = 12;
+constexpr int kBlockMinPx = 6, kBlockMaxPx = 8;
 constexpr int kAsidePx = 1;          // a letter may stand a pixel aside
 constexpr double kFlat = 0.2;        // of the whole contrast: a block with less shows nothing
 constexpr double kSteady = 0.1;      // of the whole contrast: keeps faint noise from counting as structure

@@ -98,7 +98,7 @@ std::string listed(const std::vector<Candidate>& several) {
 Choice choose(const Matches& matches, const Look& look, const RungLimits& limits, const std::vector<Rect>& neighbours) {
     const TargetQuery& query = look.query;
     const bool is_picture = limits.rung == Rung::LocalTemplate || limits.rung == Rung::Template;
-    const double score_min = is_picture && query.min_score > 0 ? query.min_score : limits.score_min;
+    const double score_min = matches.score_min > 0 ? matches.score_min : is_picture && query.min_score > 0 ? query.min_score : limits.score_min;
     std::vector<Candidate> fitting;
     double second = 0;
     const auto add_note = [&](std::string text) { return matches.note.empty() ? text : text.empty() ? matches.note : text + "; " + matches.note; };

@@ -14,7 +14,7 @@ struct Choice {
     std::vector<Candidate> several;  ///< they fit, and nothing tells them apart; in reading order
     std::string miss;                ///< why not, in words, when there is neither
 };
-/// `score_min` instead of the rung's when it is greater than 0. `neighbours`: where query.near is; not looked at without one.
+/// `neighbours`: where query.near is; not looked at without one.
 Choice choose(const Matches& matches, const Look& look, const RungLimits& limits, const std::vector<Rect>& neighbours);
 
 /// Pixels between the two on that side; nullopt when `box` does not lie there or not beside it (Any: rows and columns come before

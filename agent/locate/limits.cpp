@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::array<RungLimits, 7> kLimits{{
     {Rung::Structure, "structure", 0.70, 0.10},
-    {Rung::LocalTemplate, "local_template", 0.85, 0.05},
-    {Rung::Template, "template", 0.85, 0.05},
+    {Rung::LocalTemplate, "local_template", 0.95, 0.03},
+    {Rung::Template, "template", 0.95, 0.03},
     {Rung::Text, "text", 0.80, 0.08},
     {Rung::Landmark, "landmark", 0.50, 0.25},
     {Rung::Model, "model", 0.50, 0.0},

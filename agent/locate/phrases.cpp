@@ -13,9 +13,11 @@ namespace {
 constexpr double kAlike = 0.15;       // of a letter
 constexpr double kMissMax = 0.75;     // what does not fit stays below every threshold
 constexpr double kPartOfLine = 0.88;  // a button's words are all of its line; the same word in a sentence comes second
+constexpr double kSure = 0.90;        // from here on "rn" is not "m": Modern is not Modem
 constexpr double kUnsure = 0.75;      // below: the reader doubts its own word
 constexpr std::size_t kLongWord = 6;  // letters from which one may differ, if the reader was unsure
 constexpr std::size_t kPhrasesMax = 200;
+constexpr std::size_t kShort = 3;     // letters up to which each counts twice: "as" is not "A5"
 constexpr std::size_t kLettersMax = 200;
 
 constexpr std::array<std::u32string_view, 11> kLookAlikes{U"l1|", U"i1|!", U"0o", U"5s", U"8b", U"2z", U"9g", U".,", U"-–—_", U"'’‘`", U"\"“”"};
@@ -74,7 +76,7 @@ double score_of(const Wanted& wanted, const TextLine& line, std::size_t from, st
     for (std::size_t i = from; i < to; ++i) {
         confidence = std::min(confidence, line.words[i].confidence);
     }
-    const double cost = reading_cost(wanted.letters, letters);
+    const double cost = reading_cost(wanted.letters, letters, confidence < kSure) * (longest <= kShort ? 2 : 1);
     const double allowed = confidence < kUnsure && wanted.letters.size() >= kLongWord ? 2 : 1; // below it only look-alikes fit
     const double alike = 1 - cost / static_cast<double>(longest);
     if (cost >= allowed) {
@@ -117,7 +119,7 @@ void find_in_line(const Wanted& wanted, const TextLine& line, std::vector<Phrase
 
 } // namespace
 
-double reading_cost(const std::u32string& wanted, const std::u32string& read) {
+double reading_cost(const std::u32string& wanted, const std::u32string& read, bool is_unsure) {
     std::vector<std::vector<double>> cost(wanted.size() + 1, std::vector<double>(read.size() + 1));
     for (std::size_t i = 0; i <= wanted.size(); ++i) {
         for (std::size_t j = 0; j <= read.size(); ++j) {
@@ -127,10 +129,10 @@ double reading_cost(const std::u32string& wanted, const std::u32string& read) {
             }
             const char32_t a = wanted[i - 1], b = read[j - 1];
             double least = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a == b ? 0.0 : are_alike(a, b, i == 1 && j == 1) ? kAlike : 1.0)});
-            if (is_pair(wanted, i, read, j)) {
+            if (is_unsure && is_pair(wanted, i, read, j)) {
                 least = std::min(least, cost[i - 2][j - 1] + kAlike);
             }
-            if (is_pair(read, j, wanted, i)) {
+            if (is_unsure && is_pair(read, j, wanted, i)) {
                 least = std::min(least, cost[i - 1][j - 2] + kAlike);
             }
             cost[i][j] = least;

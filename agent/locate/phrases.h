@@ -17,7 +17,8 @@ struct Phrase {
 /// With `is_exact` letter case, every letter and the whole line count.
 std::vector<Phrase> find_phrases(const std::vector<TextLine>& lines, const std::string& wanted, bool is_exact);
 
-/// What changing `read` to `wanted` costs: 1 for each letter, less for those that look alike.
-double reading_cost(const std::u32string& wanted, const std::u32string& read);
+/// What changing `read` to `wanted` costs: 1 for each letter, less for those that look alike; pairs (rn and m) look alike only to
+/// a reader that was unsure.
+double reading_cost(const std::u32string& wanted, const std::u32string& read, bool is_unsure);
 
 } // namespace handeye::locate

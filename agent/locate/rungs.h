@@ -18,7 +18,8 @@ struct Look {
 /// All that a rung would consider, good or bad, best or not first.
 struct Matches {
     std::vector<Candidate> all;
-    std::string note; ///< what must be said beside the best miss; empty: nothing
+    double score_min = 0; ///< instead of the rung's; 0: none
+    std::string note;     ///< what must be said beside the best miss; empty: nothing
 };
 
 /// Each in a source of its own. An error: the rung cannot work here, and why.

@@ -44,15 +44,19 @@ public:
     /// The lines that touch `area`. Unavailable where text cannot be read at all; LimitExceeded for a picture that is too large.
     Result<std::vector<TextLine>> lines(const Image& picture, Rect area);
 
+    /// Lines that the reader was asked about so far: what is on the screen unchanged is not read again.
+    [[nodiscard]] std::size_t lines_asked() const { return lines_asked_; }
+    [[nodiscard]] int reader_pid() const { return reader_.pid(); }
+
     static constexpr std::int64_t kPicturePixelsMax = std::int64_t{40} << 20U;
     static constexpr std::size_t kLinesMax = 1500;
     static constexpr std::chrono::seconds kPatience{60};
 
 private:
     Result<std::vector<ReadWord>> read(const PreparedLine& line);
-    std::vector<ReadWord> remembered(std::uint64_t key, const std::vector<ReadWord>* words);
 
     TextReader reader_;
+    std::size_t lines_asked_ = 0;
     std::uint64_t boxes_key_ = 0; // of the picture whose boxes are kept
     LineBoxes boxes_;
     std::unordered_map<std::uint64_t, std::pair<std::vector<ReadWord>, std::list<std::uint64_t>::iterator>> known_; // by the line's pixels

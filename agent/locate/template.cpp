@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <opencv2/imgproc.hpp>
@@ -17,12 +18,14 @@ namespace handeye::locate {
 namespace {
 
 constexpr int kSideMinPx = 6;            // of a picture that can be told from noise
-constexpr int kCoarseSideMinPx = 8;      // of it on the coarse screen
+constexpr int kCoarseSideMinPx = 12;     // of it on the coarse screen
 constexpr std::array kFactors{4, 2};     // of the coarse screens, tried in this order
-constexpr int kPeaksMax = 12;            // that are looked at closely
+constexpr int kPeaksMax = 16;            // that are looked at closely
+constexpr double kCloseMin = 0.70;       // of the whole, on grey: below, its parts are not looked at
 constexpr double kPeakMin = 0.35;        // on the coarse screen, where letters are a blur
 constexpr int kWindowPx = 96;            // around where it was
-constexpr std::array kScales{1.25, 0.8, 1.5, 2.0 / 3, 2.0, 0.5, 1.75, 1 / 1.75, 4.0 / 3, 0.75, 1.1, 1 / 1.1};
+constexpr std::array kScales{1.25, 0.8, 1.5, 2.0 / 3, 2.0, 0.5, 1.75, 4.0 / 3, 0.75};
+constexpr double kScaledScoreMin = 0.85; // what was drawn at another size is never quite the scaled picture
 constexpr std::chrono::milliseconds kPatience{1500};
 constexpr std::int64_t kScreenPixelsMax = std::int64_t{40} << 20U;
 
@@ -170,7 +173,8 @@ void search(Screen& screen, const Pattern& pattern, Rung rung, double scale, std
         cv::Point at;
         cv::minMaxLoc(correlated(screen.at(1)(window), pattern.grey, pattern.mask), nullptr, &best, nullptr, &at);
         const cv::Rect place(window.x + at.x, window.y + at.y, pattern.rgb.cols, pattern.rgb.rows);
-        const Candidate candidate{rung, {place.x + screen.area().x, place.y + screen.area().y, place.width, place.height}, alike(screen.rgb()(place), pattern.rgb, pattern.mask),
+        const double score = best < kCloseMin ? std::max(0.0, best) : alike(screen.rgb()(place), pattern.rgb, pattern.mask);
+        const Candidate candidate{rung, {place.x + screen.area().x, place.y + screen.area().y, place.width, place.height}, score,
                                   scale == 1 ? "its picture" : fmt::format("its picture at {:.0f} %", scale * 100), true};
         const auto taken = std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return overlaps(c.box, candidate.box); });
         if (taken == found.end()) {
@@ -181,8 +185,8 @@ void search(Screen& screen, const Pattern& pattern, Rung rung, double scale, std
     }
 }
 
-bool is_found(const std::vector<Candidate>& found, double score_min) {
-    return std::any_of(found.begin(), found.end(), [&](const Candidate& c) { return c.score >= score_min; });
+double best_of(const std::vector<Candidate>& found) {
+    return std::accumulate(found.begin(), found.end(), 0.0, [](double best, const Candidate& c) { return std::max(best, c.score); });
 }
 
 } // namespace
@@ -209,16 +213,23 @@ Result<Matches> match_template(const Look& look) {
     Screen screen(look.seen.image, look.area);
     Matches matches;
     search(screen, pattern, Rung::Template, 1, matches.all);
-    if (is_found(matches.all, look.query.min_score > 0 ? look.query.min_score : limits_of(Rung::Template).score_min)) {
+    if (best_of(matches.all) >= (look.query.min_score > 0 ? look.query.min_score : limits_of(Rung::Template).score_min)) {
         return matches;
     }
+    Matches other;
     for (std::size_t i = 0; i < kScales.size(); ++i) {
         if (std::chrono::steady_clock::now() > deadline) {
             matches.note = fmt::format("{} of {} other scales were not tried within {} ms", kScales.size() - i, kScales.size(), kPatience.count());
             break;
         }
-        search(screen, scaled(pattern, kScales[i]), Rung::Template, kScales[i], matches.all);
+        search(screen, scaled(pattern, kScales[i]), Rung::Template, kScales[i], other.all);
     }
+    const double best = best_of(matches.all), best_other = best_of(other.all);
+    if (best_other > best && best_other >= kScaledScoreMin) {
+        other.score_min = std::max(kScaledScoreMin, look.query.min_score);
+        return other;
+    }
+    matches.all.insert(matches.all.end(), other.all.begin(), other.all.end());
     return matches;
 }
 

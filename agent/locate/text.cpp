@@ -15,6 +15,7 @@ namespace handeye::locate {
 namespace {
 
 constexpr std::size_t kKnownLinesMax = 8192;
+constexpr double kConfidenceMin = 0.30; // below: an icon that was taken for letters
 
 /// From the prepared line's pixels to the picture's.
 std::vector<ReadWord> placed(std::vector<ReadWord> words, const PreparedLine& line) {
@@ -46,6 +47,7 @@ Result<std::vector<ReadWord>> ScreenText::read(const PreparedLine& line) {
         order_.splice(order_.begin(), order_, known->second.second);
         return placed(known->second.first, line);
     }
+    ++lines_asked_;
     auto words = reader_.read_line(line.picture);
     if (!words && words.error().code != ErrorCode::ParseFailed && words.error().code != ErrorCode::Internal && words.error().code != ErrorCode::DeadlineExceeded) {
         return words;
@@ -82,7 +84,7 @@ Result<std::vector<TextLine>> ScreenText::lines(const Image& picture, Rect area)
         }
         const PreparedLine line = TRY(prepare_line(picture, box));
         TextLine piece{TRY(read(line)), box};
-        if (!piece.words.empty()) {
+        if (piece.confidence() >= kConfidenceMin) {
             pieces.push_back(std::move(piece));
         }
     }

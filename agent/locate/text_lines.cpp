@@ -41,6 +41,50 @@ cv::Mat rules_in(const cv::Mat& edges) {
     return across | down;
 }
 
+/// Buttons and fields: hollow pieces whose edges run along their own box. Letters of that size do not.
+void remove_frames(cv::Mat& edges) {
+    constexpr int kWidthMin = 20, kHeightMin = 16, kRimPx = 4;
+    constexpr double kOnRim = 0.9;
+    cv::Mat labels, stats, centres;
+    const int count = cv::connectedComponentsWithStats(edges, labels, stats, centres, 8);
+    for (int i = 1; i < count; ++i) {
+        const cv::Rect box(stats.at<int>(i, cv::CC_STAT_LEFT), stats.at<int>(i, cv::CC_STAT_TOP), stats.at<int>(i, cv::CC_STAT_WIDTH), stats.at<int>(i, cv::CC_STAT_HEIGHT));
+        const int area = stats.at<int>(i, cv::CC_STAT_AREA);
+        if (box.width < kWidthMin || box.height < kHeightMin || area > kRimPx * 2 * (box.width + box.height)) {
+            continue;
+        }
+        const cv::Mat piece = labels(box) == i;
+        const cv::Mat inside = piece(cv::Rect(kRimPx, kRimPx, box.width - 2 * kRimPx, box.height - 2 * kRimPx));
+        if (cv::countNonZero(inside) <= (1 - kOnRim) * area) {
+            edges(box).setTo(0, piece);
+        }
+    }
+}
+
+/// A check box or a radio button before its words: as wide as it is high, and farther from them than letters are. Its part of the
+/// box is cut off; the reader would take it for an O.
+Rect without_mark(const cv::Mat& edges, const Rect& box) {
+    constexpr int kMarkMin = 11, kMarkMax = 26;
+    cv::Mat columns;
+    cv::reduce(edges(cv::Rect(box.x, box.y, box.width_px, box.height_px)), columns, 0, cv::REDUCE_MAX);
+    const auto next = [&](int from, bool is_ink) {
+        while (from < columns.cols && (columns.at<std::uint8_t>(0, from) != 0) != is_ink) {
+            ++from;
+        }
+        return from;
+    };
+    const int first = next(0, true), end = next(first, false), words = next(end, true);
+    const int width = end - first;
+    if (width < kMarkMin || width > kMarkMax || words >= columns.cols || words - end < std::max(3, width / 5)) {
+        return box;
+    }
+    const cv::Rect ink = cv::boundingRect(edges(cv::Rect(box.x + first, box.y, width, box.height_px)));
+    return std::abs(ink.height - width) > 2 ? box : Rect{box.x + words, box.y, box.width_px - words, box.height_px};
+}
+
+/// What is left of the sides of low frames: higher than a letter of its width would be.
+bool is_upright_frame(const Rect& box) { return (box.width_px <= 4 && box.height_px >= 16) || (box.width_px <= 14 && box.height_px >= 26); }
+
 bool is_beside(const Rect& a, const Rect& b) {
     const int overlap = std::min(a.y + a.height_px, b.y + b.height_px) - std::max(a.y, b.y);
     const int low = std::min(a.height_px, b.height_px), high = std::max(a.height_px, b.height_px);
@@ -81,6 +125,7 @@ LineBoxes find_line_boxes(const Image& picture, Rect area) {
     cv::Mat edges, letters;
     cv::morphologyEx(pixels, edges, cv::MORPH_GRADIENT, cv::getStructuringElement(cv::MORPH_RECT, {2, 2}));
     cv::threshold(largest_channel(edges), edges, kEdgeMin, 255, cv::THRESH_BINARY);
+    remove_frames(edges);
     cv::Mat rules;
     cv::dilate(rules_in(edges), rules, cv::getStructuringElement(cv::MORPH_RECT, {3, 3}));
     edges.setTo(0, rules);
@@ -89,14 +134,18 @@ LineBoxes find_line_boxes(const Image& picture, Rect area) {
     const int count = cv::connectedComponentsWithStats(letters, labels, stats, centres, 8);
     for (int i = 1; i < count; ++i) {
         const Rect box{stats.at<int>(i, cv::CC_STAT_LEFT), stats.at<int>(i, cv::CC_STAT_TOP), stats.at<int>(i, cv::CC_STAT_WIDTH), stats.at<int>(i, cv::CC_STAT_HEIGHT)};
-        if (box.height_px >= kHeightMinPx && box.height_px <= kHeightMaxPx && box.width_px >= kWidthMinPx) {
-            found.boxes.push_back({box.x + area.x, box.y + area.y, box.width_px, box.height_px});
+        if (!is_upright_frame(box) && box.height_px >= kHeightMinPx && box.height_px <= kHeightMaxPx && box.width_px >= kWidthMinPx) {
+            found.boxes.push_back(box);
         }
         if (found.boxes.size() > 8 * ScreenText::kLinesMax) { // noise, not text
             break;
         }
     }
     join_beside(found.boxes);
+    for (Rect& box : found.boxes) {
+        box = without_mark(edges, box);
+        box = {box.x + area.x, box.y + area.y, box.width_px, box.height_px};
+    }
     std::sort(found.boxes.begin(), found.boxes.end(), [](const Rect& a, const Rect& b) { return a.y != b.y ? a.y < b.y : a.x < b.x; });
     found.is_all = found.boxes.size() <= ScreenText::kLinesMax;
     found.boxes.resize(std::min(found.boxes.size(), ScreenText::kLinesMax));

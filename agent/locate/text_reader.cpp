@@ -77,10 +77,16 @@ Result<std::vector<ReadWord>> TextReader::read_line(const Image& line) {
         return Error{ErrorCode::InvalidArgument, fmt::format("a line of text is grey and has at most {} pixels; this one is {}x{}", kPixelsMax,
                                                              size.width_px, size.height_px)};
     }
-    if (!child_) {
+    const bool is_fresh = !child_;
+    if (is_fresh) {
         TRY(start());
     }
     auto words = ask(line);
+    if (!words && words.error().code == ErrorCode::ParseFailed && !is_fresh) { // it may have ended between two lines
+        child_.reset();
+        TRY(start());
+        words = ask(line);
+    }
     if (!words) {
         child_.reset(); // late, gone or nonsense: the next line has a new one
     }
