@@ -100,7 +100,9 @@ std::string BusReply::read_text(std::size_t bytes_max) {
 std::string BusReply::text(std::size_t bytes_max) { return is_error() ? std::string() : read_text(bytes_max); }
 
 std::string BusReply::property_text(std::size_t bytes_max) {
-    return !is_error() && sd_bus_message_enter_container(message_, 'v', "s") > 0 ? read_text(bytes_max) : std::string();
+    std::string text = !is_error() && sd_bus_message_enter_container(message_, 'v', "s") > 0 ? read_text(bytes_max) : std::string();
+    text.erase(text.find_last_not_of(" \n\t") + 1); // mousepad's menus are "About      "
+    return text.erase(0, text.find_first_not_of(" \n\t"));
 }
 
 std::int32_t BusReply::property_number() {

@@ -85,12 +85,30 @@ std::optional<Placement> place_popup(const Rect& raw, int pid, const Placement& 
     for (int i = static_cast<int>(stack.size()) - 1; i >= 0; --i) {
         const StackedWindow& window = stack[static_cast<std::size_t>(i)];
         const Rect& area = window.info.area;
-        if (window.is_popup && window.info.pid == pid && i != parent.window && area.width_px == raw.width_px * parent.scale &&
-            area.height_px == raw.height_px * parent.scale) {
+        if (!window.is_popup || window.info.pid != pid || i == parent.window) {
+            continue;
+        }
+        const auto is_as_large_as = [&](int width, int height) {
+            return area.width_px == width * parent.scale && area.height_px == height * parent.scale;
+        };
+        if (is_as_large_as(raw.width_px, raw.height_px)) {
             return Placement{i, {area.x - raw.x * parent.scale, area.y - raw.y * parent.scale}, parent.scale};
+        }
+        if (is_as_large_as(raw.width_px + 2 * raw.x, raw.height_px + 2 * raw.y)) { // a tool tip, counted from its own corner
+            return Placement{i, {area.x, area.y}, parent.scale};
         }
     }
     return std::nullopt;
+}
+
+int menu_window(const Rect& box, int pid, std::span<const StackedWindow> stack) {
+    for (int i = static_cast<int>(stack.size()) - 1; i >= 0; --i) {
+        const StackedWindow& window = stack[static_cast<std::size_t>(i)];
+        if (window.is_popup && window.info.pid == pid && box.intersected(window.outer) == box) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 } // namespace handeye::x11

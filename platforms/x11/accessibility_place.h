@@ -31,4 +31,7 @@ std::optional<Placement> place_toplevel(const Rect& raw, std::string_view title_
 /// window of its own. nullopt: `raw`, a part of the window at `parent`, is no such menu.
 std::optional<Placement> place_popup(const Rect& raw, int pid, const Placement& parent, std::span<const StackedWindow> stack);
 
+/// The menu on the screen that an item of one, at `box` in root pixels, is seen in; -1: none.
+int menu_window(const Rect& box, int pid, std::span<const StackedWindow> stack);
+
 } // namespace handeye::x11

@@ -7,8 +7,10 @@
 
 namespace handeye::x11 {
 
+inline constexpr std::uint32_t kRoleComboBox = 11;
 inline constexpr std::uint32_t kRoleIcon = 26;
 inline constexpr std::uint32_t kRoleLabel = 29;
+inline constexpr std::uint32_t kRoleMenu = 33;
 inline constexpr std::uint32_t kRolePasswordText = 40;
 inline constexpr std::uint32_t kRoleText = 61;
 
@@ -26,6 +28,8 @@ bool holds_number(std::uint32_t role);
 bool is_filler(std::uint32_t role);
 /// What may be in it (the label of a button) is told by its own name.
 bool is_leaf(std::uint32_t role);
+/// A menu, or an item of one.
+bool is_of_menu(std::uint32_t role);
 /// Shows a part of what is in it.
 bool clips_children(std::uint32_t role);
 
@@ -35,6 +39,7 @@ enum class State {
     Defunct = 6,
     Editable = 7,
     Enabled = 8,
+    Expanded = 10,
     Focusable = 11,
     Iconified = 15,
     Pressed = 20,

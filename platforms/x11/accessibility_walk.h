@@ -24,6 +24,7 @@ struct AccessibleApp {
     Trust trust = Trust::New;
     int pid = 0;
     Coordinates coordinates = Coordinates::Screen;
+    bool is_gtk3 = false;
     bool is_silent = false; ///< it owes an answer; not asked again until that came
 };
 using AccessibleApps = std::map<std::string, AccessibleApp>; ///< by bus name, which no bus gives twice
@@ -92,7 +93,9 @@ private:
     void examine(int node);
     void place(int node);
     void ask_more(int node);
+    void place_in_menu(AccessibleNode& node);
     [[nodiscard]] bool has_popup(int pid) const;
+    bool may_show_children(const AccessibleNode& node);
     void ask_for_children(int node);
     void ask_children(int node);
     void ask_label(int node);
