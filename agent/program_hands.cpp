@@ -41,6 +41,7 @@ Result<Look> ProgramHands::look() {
 void ProgramHands::wait(const SettleOptions& options) {
     if (const Result<Settled> settled = with_.platform.settle(options, runner_.halt()); !settled) {
         log::debug("session", "waiting for the screen: " + settled.error().message); // the next look says what is wrong
+        static_cast<void>(with_.clock.sleep_for(options.quiet, runner_.halt()));
     }
 }
 

@@ -27,6 +27,26 @@ std::string short_number(const nlohmann::json& data, const char* key) {
 
 } // namespace
 
+void EventPrinter::print_file_step(const std::string& type, const nlohmann::json& data) {
+    const std::string title = fmt::format("{:>4}  {} {}", text_of(data, "line"), text_of(data, "verb"), text_of(data, "label"));
+    if (type == "taskfile.step_started") {
+        is_fixed_step_ = text_of(data, "verb") != "goal";
+        print_progress(title + " ...");
+    } else if (type == "taskfile.output") {
+        print_progress("");
+        print(fmt::format("      {} = {}", text_of(data, "name"), text_of(data, "value")));
+    } else if (type == "taskfile.step_finished") {
+        is_fixed_step_ = false;
+        print_progress("");
+        const std::string status = text_of(data, "status");
+        const auto failure = data.find("failure");
+        const std::string why = failure != data.end() ? text_of(*failure, "message") : text_of(data, "note");
+        const std::string rung = data.contains("found") ? ", found by " + text_of(data["found"], "rung") : "";
+        const char* const sign = status == "passed" ? "ok  " : status == "skipped" ? "--  " : data.value("optional", false) ? "opt " : "FAIL";
+        print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title, data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));
+    }
+}
+
 void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std::int64_t t_mono_ns,
                                const std::string& type, const std::string& data_json) {
     const nlohmann::json data = parse_json(data_json).value_or(nlohmann::json::object());
@@ -34,7 +54,12 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
         print_json({{"session", session_}, {"seq", seq}, {"t_wall", t_wall}, {"t_mono_ns", t_mono_ns}, {"type", type}, {"data", data}});
         return;
     }
-    if (type == "task.step_started") {
+    const bool is_of_fixed_step = is_fixed_step_ && (type.starts_with("task.step") || type == "action.proposed");
+    if (type.starts_with("taskfile.")) {
+        print_file_step(type, data);
+    } else if (is_of_fixed_step || (asks_itself_ && type == "approval.requested")) {
+        return; // told once, by the step of the file and by whoever asks
+    } else if (type == "task.step_started") {
         step_line_ = fmt::format("step {:>2}", text_of(data, "step"));
         print_progress(step_line_ + ": looking and thinking ...");
     } else if (type == "action.proposed") {

@@ -5,18 +5,25 @@
 #include <cstdint>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace handeye::cli {
 
 class EventPrinter {
 public:
-    EventPrinter(std::string session, bool json) : session_(std::move(session)), json_(json) {}
+    /// `asks_itself`: this program asks the person at its terminal, `handeye approve` has nothing to say.
+    EventPrinter(std::string session, bool json, bool asks_itself = false) : session_(std::move(session)), json_(json), asks_itself_(asks_itself) {}
     /// `data_json` is one JSON object, as stored.
     void print_event(std::uint64_t seq, const std::string& t_wall, std::int64_t t_mono_ns, const std::string& type,
                      const std::string& data_json);
 
 private:
+    void print_file_step(const std::string& type, const nlohmann::json& data);
+
     std::string session_;
     bool json_;
+    bool asks_itself_;
+    bool is_fixed_step_ = false; ///< of a task file, and no goal
     std::string step_line_; ///< what is known of the step under way
 };
 

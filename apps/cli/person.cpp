@@ -3,6 +3,7 @@
 
 #include "apps/cli/command.h"
 #include "base/clock.h"
+#include "base/printable.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ bool is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 
 /// One line; nullopt: stopped, too late, or the input ended.
 std::optional<std::string> read_line(WallTime until, const std::stop_token& stop) {
-    const SystemClock clock;
+    SystemClock clock;
     std::string line;
     while (!stop.stop_requested() && clock.wall_now() < until && line.size() < kLineBytesMax) {
         pollfd ready{STDIN_FILENO, POLLIN, 0};

@@ -86,19 +86,6 @@ Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options, const T
     return model;
 }
 
-void print_end(const Context& context, const TaskReport& report, const std::filesystem::path& recording) {
-    if (context.json) {
-        return; // task.finished was the last line
-    }
-    print(fmt::format("{}: {} ({} steps, {:.1f} s)", task_outcome_name(report.outcome), report.message, report.steps,
-                      std::chrono::duration<double>(report.wall).count()));
-    if (!report.answer_utf8.empty()) {
-        print("answer: " + report.answer_utf8);
-    }
-    print(fmt::format("recording: {}\nreport:    handeye report {}", recording.string(), recording.string()));
-}
-
-
 // A word that a command line would cut, in quotes.
 std::string quoted(const std::string& word) {
     std::string out = "'";
@@ -234,7 +221,7 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
     std::unique_ptr<Platform> target = TRY(open_target(options.target, clock, context.stop));
     const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
     const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, session_id));
-    EventPrinter printer(session_id, context.json);
+    EventPrinter printer(session_id, context.json, true);
     PrintingSink sink(*recorder, printer);
     const std::unique_ptr<Session> session = TRY(Session::create(session_options, *platform, *model, clock, sink));
     const TaskReport report = program != nullptr ? TRY(session->run_program(program->name(), *program, context.stop)) : TRY(session->run_task(options.goal, context.stop));

@@ -22,8 +22,8 @@ constexpr Duration kOpenDeadline = std::chrono::seconds(60); ///< session.create
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
 constexpr Duration kForever = std::chrono::hours(24 * 365);
 
-constexpr std::array<TaskOutcome, 10> kOutcomes{
-    TaskOutcome::Done,        TaskOutcome::Unconfirmed, TaskOutcome::Infeasible, TaskOutcome::BudgetExceeded, TaskOutcome::Stuck, TaskOutcome::ParseFailures,
+constexpr std::array<TaskOutcome, 11> kOutcomes{
+    TaskOutcome::Done,        TaskOutcome::Unconfirmed, TaskOutcome::FellShort, TaskOutcome::Infeasible, TaskOutcome::BudgetExceeded, TaskOutcome::Stuck, TaskOutcome::ParseFailures,
     TaskOutcome::Denied,      TaskOutcome::NeedsPerson, TaskOutcome::Stopped,       TaskOutcome::Failed};
 
 TaskOutcome outcome_from_name(const std::string& name) {

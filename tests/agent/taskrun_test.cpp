@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+// Task files at work on a scripted screen that tells of its elements, in simulated time.
+#include "agent/session.h"
+#include "agent/task_program.h"
+#include "base/json.h"
+#include "tests/fakes/fake_platform.h"
+#include "tests/fakes/memory_sink.h"
+#include "tests/fakes/scripted_model.h"
+#include "tests/fakes/sim_clock.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using fakes::FakePlatform;
+using fakes::MemorySink;
+using fakes::Scene;
+using fakes::ScriptedModel;
+using fakes::SimClock;
+using fakes::solid_frame;
+using nlohmann::json;
+
+constexpr Size kScreen{400, 300};
+constexpr Rect kSave{40, 40, 80, 30};
+constexpr Rect kName{40, 100, 200, 30};
+
+Element button(const std::string& label, Rect box, int mark = 1) {
+    Element out;
+    out.mark = mark;
+    out.role = "push button";
+    out.label_utf8 = label;
+    out.box = box;
+    return out;
+}
+Element entry(const std::string& label, Rect box, const std::string& value = "") {
+    Element out = button(label, box, 2);
+    out.role = "entry";
+    out.value_utf8 = value;
+    return out;
+}
+
+Element switched_off(Element element) {
+    element.is_enabled = false;
+    return element;
+}
+
+std::string say(const std::string& call) { return "<think>A thought.</think><answer>Doing it.\n<|begin_of_box|>" + call + "<|end_of_box|>\nMemory:\n[]</answer>"; }
+
+/// Scene 0 has the button Save and the field Name; a click on Save shows scene 1, which says Saved.
+class TaskRun : public testing::Test {
+protected:
+    TaskRun() {
+        folder_ = std::filesystem::path(testing::TempDir()) / ("taskrun_" + std::to_string(::getpid()) + "_" + testing::UnitTest::GetInstance()->current_test_info()->name());
+        std::filesystem::remove_all(folder_);
+        std::filesystem::create_directories(folder_);
+        platform_.on_click(0, kSave, 1);
+    }
+    ~TaskRun() override { std::filesystem::remove_all(folder_); }
+
+    std::filesystem::path write(const std::string& name, const std::string& text) {
+        std::ofstream(folder_ / name) << text;
+        return folder_ / name;
+    }
+
+    TaskReport run(const std::string& body, const std::map<std::string, std::string>& vars = {}) {
+        auto program = TaskProgram::load(write("task.yaml", "version: 1\nname: test\n" + body), vars);
+        EXPECT_TRUE(program) << program.error().message;
+        if (!program) {
+            return {};
+        }
+        options_.policy = (*program)->policy();
+        options_.budget = (*program)->budget();
+        auto session = Session::create(options_, platform_, model_, clock_, sink_);
+        EXPECT_TRUE(session) << session.error().message;
+        auto report = (*session)->run_program((*program)->name(), **program, stop_.get_token());
+        EXPECT_TRUE(report) << report.error().message;
+        EXPECT_TRUE(platform_.held().empty());
+        result_ = json::parse((*program)->result_json());
+        junit_ = (*program)->result_junit();
+        return report.value_or(TaskReport{});
+    }
+    static std::string loading(const std::string& body, const std::filesystem::path& path, const std::map<std::string, std::string>& vars) {
+        std::ofstream(path) << "version: 1\nname: test\n" + body;
+        const auto program = TaskProgram::load(path, vars);
+        return program ? "" : program.error().message;
+    }
+
+    SimClock clock_;
+    FakePlatform platform_{clock_, {Scene{solid_frame(kScreen, 255, 255, 255), {button("Save", kSave), entry("Name", kName)}},
+                                    Scene{solid_frame(kScreen, 0, 0, 0), {button("Saved", {200, 200, 80, 30})}},
+                                    Scene{solid_frame(kScreen, 9, 9, 9), {button("Accept", kSave), button("Cookies", {200, 40, 80, 30})}},
+                                    Scene{solid_frame(kScreen, 8, 8, 8), {switched_off(button("Save", kSave))}},
+                                    Scene{solid_frame(kScreen, 7, 7, 7), {button("Save", kSave), button("Save", {200, 40, 80, 30}), button("Monday", {200, 10, 80, 20})}}}};
+    ScriptedModel model_;
+    MemorySink sink_;
+    SessionOptions options_{.session_id = "01TEST"};
+    std::stop_source stop_;
+    std::filesystem::path folder_;
+    json result_;
+    std::string junit_;
+};
+
+TEST_F(TaskRun, ClicksWhatIsNamedAndWaitsForWhatFollows) {
+    const TaskReport report = run("steps:\n  - click: {role: button, label: Save}\n    until: {text: Saved}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.scene(), 1U);
+    EXPECT_EQ(report.steps, 1);
+    EXPECT_EQ(report.tokens, 0);
+    EXPECT_EQ(result_["steps"][0]["found"]["rung"], "structure");
+    EXPECT_EQ(result_["steps"][0]["point"]["x"], kSave.center().x);
+}
+
+TEST_F(TaskRun, GoesTheWayOfTheModelsSteps) {
+    run("steps:\n  - click: Save\n");
+    const std::vector<std::string> want{"session.opened", "task.started", "taskfile.step_started", "task.step_started", "observation.captured", "action.proposed", "action.gated",
+                                        "action.executed", "observation.captured", "action.verified", "task.step_finished", "taskfile.step_finished", "task.finished", "session.closed"};
+    EXPECT_EQ(sink_.types(), want);
+    const json proposed = json::parse(sink_.of_type("action.proposed").front().data_json);
+    EXPECT_EQ(proposed["found"]["rung"], "structure");
+    EXPECT_EQ(proposed["found"]["box"]["width"], kSave.width_px);
+}
+
+TEST_F(TaskRun, AMissingTargetSaysWhatWasLookedFor) {
+    const TaskReport report = run("steps:\n  - click: {role: button, label: Send, within: 2s}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_NE(report.message.find("Send"), std::string::npos) << report.message;
+    EXPECT_EQ(result_["steps"][0]["failure"]["kind"], "target_not_found");
+    EXPECT_TRUE(platform_.events().empty());
+}
+
+TEST_F(TaskRun, WhatIsSwitchedOffIsNotClicked) {
+    platform_.show(3);
+    const TaskReport report = run("steps:\n  - click: {label: Save, within: 1s}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_NE(report.message.find("switched off"), std::string::npos) << report.message;
+    EXPECT_TRUE(platform_.events().empty());
+}
+
+TEST_F(TaskRun, OfTwoThatFitNoneIsClickedUnlessSomethingTellsThemApart) {
+    platform_.show(4);
+    EXPECT_EQ(run("steps:\n  - click: {label: Save, within: 1s}\n").outcome, TaskOutcome::FellShort);
+    EXPECT_TRUE(platform_.events().empty());
+    EXPECT_EQ(run("steps:\n  - click: {label: Save, near: {text: Monday, side: below}}\n").outcome, TaskOutcome::Done);
+    EXPECT_EQ(result_["steps"][0]["point"]["x"], 240);
+    EXPECT_EQ(run("steps:\n  - click: {label: Save, index: 1}\n").outcome, TaskOutcome::Done);
+    EXPECT_EQ(result_["steps"][0]["point"]["x"], kSave.center().x);
+}
+
+TEST_F(TaskRun, TypesVariablesIntoTheFieldThatIsNamed) {
+    const TaskReport report = run("vars:\n  who: {type: string, required: true}\nsteps:\n  - type: {text: \"${vars.who} L\", into: {label: Name}}\n", {{"who", "Ada"}});
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"Ada L"});
+    EXPECT_EQ(result_["steps"][0]["note"], "what the field holds cannot be read here");
+}
+
+TEST_F(TaskRun, VariablesAreCheckedBeforeAnythingIsDone) {
+    const std::string body = "vars:\n  n: {type: number, min: 1, max: 9}\n  s: {type: string, choices: [north, south], required: true}\nsteps:\n  - key: escape\n";
+    const auto file = folder_ / "vars.yaml";
+    EXPECT_NE(loading(body, file, {}).find("\"s\" is needed"), std::string::npos);
+    EXPECT_NE(loading(body, file, {{"s", "nort"}}).find("did you mean \"north\"?"), std::string::npos);
+    EXPECT_NE(loading(body, file, {{"s", "north"}, {"n", "ten"}}).find("is a number"), std::string::npos);
+    EXPECT_NE(loading(body, file, {{"s", "north"}, {"n", "10"}}).find("the most is 9"), std::string::npos);
+    EXPECT_NE(loading(body, file, {{"s", "north"}, {"m", "1"}}).find("no variable \"m\""), std::string::npos);
+    EXPECT_EQ(loading(body, file, {{"s", "north"}, {"n", "9"}}), "");
+}
+
+TEST_F(TaskRun, ASecretIsTypedByItsNameAlone) {
+    const TaskReport report = run("vars:\n  password: {type: secret, from: \"env:NOWHERE\"}\nsteps:\n  - type: {text: \"${vars.password}\", into: {label: Name}}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"{{secret:password}}"}); // for SecretPlatform to put in
+}
+
+TEST_F(TaskRun, AValueCannotNameASecret) {
+    for (const char* const evil : {"{{secret:password}}", "{secret:password}}"}) {
+        const std::string text = std::string(evil).starts_with("{{") ? "${vars.who}" : "{${vars.who}";
+        const TaskReport report = run("vars:\n  who: string\nsteps:\n  - type: \"" + text + "\"\n", {{"who", evil}});
+        EXPECT_EQ(report.outcome, TaskOutcome::Denied) << evil;
+        EXPECT_TRUE(platform_.texts().empty());
+    }
+}
+
+TEST_F(TaskRun, AssertionsAreLookedAtAgainUntilTheirTime) {
+    EXPECT_EQ(run("steps:\n  - assert: {text: Saved, within: 3s, message: nothing was saved}\n").outcome, TaskOutcome::FellShort);
+    EXPECT_EQ(result_["steps"][0]["failure"]["kind"], "assert_failed");
+    EXPECT_EQ(result_["message"].get<std::string>().rfind("nothing was saved", 0), 0U);
+    platform_.show(1);
+    EXPECT_EQ(run("steps:\n  - assert: {text: Saved}\n").outcome, TaskOutcome::Done);
+}
+
+TEST_F(TaskRun, WhenAndOptionalAndStepsByTheirNames) {
+    const TaskReport report = run("steps:\n"
+                                  "  - id: first\n    optional: true\n    click: {label: Gone, within: 250ms}\n"
+                                  "  - id: second\n    when: steps.first.ok\n    click: Save\n"
+                                  "  - when: not steps.first.ok and steps.second.skipped\n    key: escape\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(result_["steps"][0]["status"], "failed");
+    EXPECT_EQ(result_["steps"][1]["status"], "skipped");
+    EXPECT_EQ(result_["steps"][2]["status"], "passed");
+    EXPECT_EQ(platform_.scene(), 0U);
+}
+
+TEST_F(TaskRun, LoopsGoThroughListsAndEnd) {
+    const TaskReport report = run("vars:\n  rows: {type: list, default: [north, south]}\nsteps:\n"
+                                  "  - for_each: {in: \"${vars.rows}\", as: row}\n    steps:\n      - type: \"${row}\"\n"
+                                  "  - set: {as: n, expr: \"0\"}\n"
+                                  "  - repeat: {max: 10, while: \"outputs.n < 3\"}\n    steps:\n      - set: {as: n, expr: \"outputs.n + 1\"}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.texts(), (std::vector<std::string>{"north", "south"}));
+    EXPECT_EQ(result_["outputs"]["n"], 3);
+    EXPECT_EQ(result_["steps"][0]["steps"].size(), 2U);
+}
+
+TEST_F(TaskRun, AFailedStepIsTriedAgainButNeverAnIrreversibleOne) {
+    run("steps:\n  - click: {label: Gone, within: 250ms}\n    retry: {max: 2, backoff: 1s}\n");
+    EXPECT_EQ(result_["steps"][0]["attempts"], 3);
+    run("steps:\n  - click: {label: Gone, within: 250ms}\n    irreversible: true\n    retry: {max: 2}\n");
+    EXPECT_FALSE(result_["steps"][0].contains("attempts"));
+    run("steps:\n  - click: {label: Gone, within: 250ms}\n    irreversible: true\n    idempotent: true\n    retry: {max: 1}\n");
+    EXPECT_EQ(result_["steps"][0]["attempts"], 2);
+    run("steps:\n  - click: {label: Gone, within: 250ms}\n    retry: {max: 2, on: timeout}\n");
+    EXPECT_FALSE(result_["steps"][0].contains("attempts"));
+}
+
+TEST_F(TaskRun, WhatIsFinallyDoneIsDoneHoweverItEnded) {
+    const TaskReport report = run("steps:\n  - assert: {expr: \"1 > 2\", within: 0s}\n  - type: never\nfinally:\n  - key: escape\n  - type: always\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"always"});
+}
+
+TEST_F(TaskRun, ThePolicyOfTheFileHoldsForItsOwnSteps) {
+    const TaskReport report = run("policy:\n  deny:\n    - {name: no saving, verb: click}\nsteps:\n  - click: Save\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Denied);
+    EXPECT_EQ(result_["steps"][0]["failure"]["kind"], "refused");
+    EXPECT_TRUE(platform_.events().empty());
+}
+
+TEST_F(TaskRun, WhatAPersonMustConfirmIsNotDoneWhereNobodyIs) {
+    EXPECT_EQ(run("policy:\n  confirm:\n    - {name: ask, verb: click}\nsteps:\n  - click: Save\n").outcome, TaskOutcome::Denied);
+    EXPECT_TRUE(platform_.events().empty());
+    options_.ask = [](const ApprovalRequest&, const std::function<void()>& announce, const std::stop_token&) {
+        announce();
+        return ApprovalAnswer{ApprovalDecision::Approve, "a test", ""};
+    };
+    EXPECT_EQ(run("policy:\n  confirm:\n    - {name: ask, verb: click}\nsteps:\n  - click: Save\n").outcome, TaskOutcome::Done);
+    EXPECT_EQ(platform_.scene(), 1U);
+}
+
+TEST_F(TaskRun, TheBudgetOfTheFileIsItsEnd) {
+    const TaskReport report = run("policy:\n  budget: {steps: 3}\nsteps:\n  - repeat: {max: 10}\n    steps:\n      - key: tab\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::BudgetExceeded) << report.message;
+    EXPECT_EQ(report.steps, 3);
+}
+
+TEST_F(TaskRun, AFileRunsAnotherWithinItsPolicy) {
+    write("inner.yaml", "version: 1\nname: inner\nvars:\n  who: {type: string, required: true}\npolicy:\n  deny:\n    - {name: inner rule, verb: key}\nsteps:\n  - type: \"${vars.who}\"\n  - key: escape\n");
+    const TaskReport report = run("steps:\n  - run: {file: inner.yaml, vars: {who: Ada}}\n    optional: true\n  - key: escape\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"Ada"});
+    EXPECT_EQ(result_["steps"][0]["failure"]["kind"], "refused"); // inside: its own rule
+    EXPECT_EQ(result_["steps"][1]["status"], "passed");           // outside: that rule is gone
+    EXPECT_EQ(result_["steps"][0]["steps"].size(), 2U);
+}
+
+TEST_F(TaskRun, PopUpsAreClosedBeforeAStep) {
+    platform_.show(2);
+    platform_.on_click(2, kSave, 0);
+    const TaskReport report = run("on_interstitial:\n  - {when: {text: Cookies}, do: {click: Accept}}\nsteps:\n  - click: Save\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(platform_.scene(), 1U);
+    EXPECT_EQ(result_["steps"].size(), 1U);
+}
+
+TEST_F(TaskRun, ScrollsUntilSomethingIsInSight) {
+    const TaskReport report = run("steps:\n  - scroll: {direction: down, amount: 2, until: {text: Nowhere}, max: 3}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_EQ(std::count_if(platform_.events().begin(), platform_.events().end(), [](const InputEvent& event) { return std::holds_alternative<Wheel>(event); }), 6);
+}
+
+TEST_F(TaskRun, ReadsWhatAFieldHolds) {
+    const TaskReport report = run("steps:\n  - extract: {as: label, target: {role: button, label: Save}}\n  - assert: outputs.label == 'Save'\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+}
+
+TEST_F(TaskRun, FilesAreReadAndLookedAt) {
+    const std::string out = write("out.txt", "total: 41\n").string();
+    const TaskReport report = run("steps:\n  - extract: {as: total, file: \"" + out + "\", pattern: \"total: (\\\\d+)\", type: number}\n  - assert: {file: \"" + out + "\", contains: \"^total\"}\n"
+                                  "  - assert: outputs.total + 1 == 42\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(run("steps:\n  - extract: {as: total, file: \"" + out + "\", type: number}\n").outcome, TaskOutcome::FellShort);
+}
+
+TEST_F(TaskRun, AGoalIsTheModelsAndItsProofIsNot) {
+    model_.add(say("left_click(start_box='[200,180]', element_info='Save')"));
+    model_.add(say("DONE()"));
+    const std::string goal = "steps:\n  - goal: Save it.\n    done_when: {text: Saved}\n";
+    const TaskReport report = run(goal);
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(model_.requests().size(), 1U); // seen to be reached before the model could say so
+    model_.set_forever(say("DONE()"));
+    platform_.show(4);
+    EXPECT_EQ(run("steps:\n  - goal: Save it.\n    done_when: {text: Saved}\n    budget: {steps: 3}\n").outcome, TaskOutcome::FellShort);
+}
+
+TEST_F(TaskRun, TheModelIsAskedWhatOnlyItCanSee) {
+    for (const char* const answer : {"<think>x</think><answer>yes</answer>", "<think>x</think><answer>No.</answer>", "<think>x</think><answer>yes</answer>"}) {
+        model_.add(answer);
+    }
+    const TaskReport report = run("steps:\n  - assert: {model: A button is visible, votes: 3, min: 2, within: 0s}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(model_.requests().size(), 3U);
+    EXPECT_GT(report.tokens, 0);
+    model_.add("<answer>perhaps</answer>");
+    EXPECT_EQ(run("steps:\n  - assert: {model: A button is visible, within: 0s}\n").outcome, TaskOutcome::Failed); // neither yes nor no is no yes
+}
+
+TEST_F(TaskRun, NobodyToAnswerAQuestionIsSaid) {
+    EXPECT_EQ(run("steps:\n  - ask: {question: Which month?, as: month}\n").outcome, TaskOutcome::NeedsPerson);
+    options_.ask_text = [](const std::string&, const std::vector<std::string>&, const std::stop_token&) { return std::optional<std::string>("May"); };
+    EXPECT_EQ(run("steps:\n  - ask: {question: Which month?, as: month}\n  - type: \"${outputs.month}\"\n").outcome, TaskOutcome::Done);
+    EXPECT_EQ(platform_.texts().back(), "May");
+}
+
+TEST_F(TaskRun, AStopEndsItBetweenTwoEvents) {
+    platform_.set_before_inject([this](std::size_t events) {
+        if (events == 1) {
+            stop_.request_stop();
+        }
+    });
+    const TaskReport report = run("steps:\n  - click: Save\n  - type: never\nfinally:\n  - type: not even this\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Stopped);
+    EXPECT_TRUE(platform_.texts().empty());
+}
+
+TEST_F(TaskRun, ABrokenRecordEndsEverything) {
+    auto program = TaskProgram::load(write("task.yaml", "version: 1\nname: test\nsteps:\n  - click: Save\n  - type: never\n"), {});
+    ASSERT_TRUE(program);
+    sink_.fail_at(5);
+    auto session = Session::create(options_, platform_, model_, clock_, sink_);
+    ASSERT_TRUE(session);
+    EXPECT_FALSE((*session)->run_program("test", **program, {}));
+    EXPECT_TRUE(platform_.texts().empty());
+}
+
+TEST_F(TaskRun, KeepsPicturesByName) {
+    const TaskReport report = run("steps:\n  - capture: end\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    ASSERT_EQ(sink_.of_type("taskfile.captured").size(), 1U);
+    EXPECT_EQ(sink_.of_type("taskfile.captured").front().blobs.size(), 1U);
+}
+
+TEST_F(TaskRun, TellsBuildServersByJUnit) {
+    run("steps:\n  - click: Save\n  - optional: true\n    click: {label: \"A <b> & c\", within: 0s}\n  - assert: {expr: \"false\", within: 0s}\n");
+    EXPECT_NE(junit_.find("tests=\"3\" failures=\"1\" skipped=\"1\""), std::string::npos) << junit_;
+    EXPECT_NE(junit_.find("A &lt;b&gt; &amp; c"), std::string::npos) << junit_;
+    EXPECT_NE(junit_.find("<property name=\"outcome\" value=\"fell_short\"/>"), std::string::npos) << junit_;
+}
+
+} // namespace
+} // namespace handeye
