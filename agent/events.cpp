@@ -2,6 +2,7 @@
 #include "agent/events.h"
 
 #include "agent/history.h"
+#include "agent/target_facts.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -305,11 +306,12 @@ SessionEvent approval_expired(const std::string& approval, std::string_view why)
 
 SessionEvent task_state(int task, std::string_view state) { return event("task.state", {{"task", task}, {"state", state}}); }
 
-SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result) {
+SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result, const std::vector<Element>& elements) {
     json data = at_json(at);
     json points = json::array();
     for (const CoordinateChain& chain : plan.points) {
-        points.push_back({{"model", spot_json(chain.model)}, {"image", frame_point_json(chain.image)}, {"target", frame_point_json(chain.target)}});
+        points.push_back({{"model", spot_json(chain.model)}, {"image", frame_point_json(chain.image)}, {"target", frame_point_json(chain.target)},
+                          {"element", describe_element_at(elements, chain.target.point)}});
     }
     json ops = json::array();
     for (const Op& op : plan.ops) {

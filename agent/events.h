@@ -60,7 +60,8 @@ SessionEvent approval_decided(const std::string& approval, const ApprovalAnswer&
 SessionEvent approval_expired(const std::string& approval, std::string_view why);
 /// `state`: "running", "paused", "waiting_for_approval", "human", "script".
 SessionEvent task_state(int task, std::string_view state);
-SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result);
+/// `elements`: of the screen on which it was performed.
+SessionEvent action_executed(At at, const Plan& plan, const ActionResult& result, const std::vector<Element>& elements = {});
 SessionEvent action_verified(At at, const Verified& verified);
 SessionEvent task_step_finished(At at, const Step& step, const std::string& observation, std::int64_t tokens_so_far);
 SessionEvent loop_suspected(At at, const StuckVerdict& verdict);

@@ -15,7 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTyped = "(typed into a password field)";
 
 std::string escaped(const std::string& text) {
     const std::string quoted = dump_json(json(text));
@@ -54,7 +53,7 @@ Redactor::Redactor(const SecretStore& store) {
 void Redactor::add_typed(const std::string& text_utf8) {
     if (text_utf8.size() >= kTypedBytesMin && !has_secret_reference(text_utf8)) {
         const std::unique_lock lock(mutex_);
-        add(text_utf8, kTyped);
+        add(text_utf8, kTypedIntoPassword);
     }
 }
 

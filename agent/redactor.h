@@ -14,6 +14,9 @@
 namespace handeye {
 
 /// Any thread.
+/// What stands in a record for what was typed into a password field.
+inline constexpr const char* kTypedIntoPassword = "(typed into a password field)";
+
 class Redactor {
 public:
     /// Shorter values of the store stay: they would be found in innocent words.

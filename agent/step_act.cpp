@@ -99,7 +99,7 @@ StageResult StepRunner::act(Step& step) {
 StageResult StepRunner::refuse(Step& step, std::string reason) {
     step.result.certainty = Certainty::Refused;
     step.result.reason = std::move(reason);
-    TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
+    TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result, elements_)));
     return go_on();
 }
 
@@ -268,7 +268,7 @@ StageResult StepRunner::execute_plan(Step& step) {
     if (!result) {
         step.result.certainty = Certainty::Refused;
         step.result.reason = result.error().message;
-        TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
+        TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result, elements_)));
         const bool is_halted = result.error().code == ErrorCode::Cancelled;
         if (is_halted && is_taken()) {
             return go_on();
@@ -278,11 +278,13 @@ StageResult StepRunner::execute_plan(Step& step) {
     }
     if (std::holds_alternative<Click>(step.parsed->action) && !step.plan.points.empty()) {
         clicked_ = step.plan.points.front().target.point;
+    } else if (std::holds_alternative<KeyChord>(step.parsed->action)) {
+        clicked_.reset(); // Tab and its like take the focus elsewhere
     }
     step.result = *std::move(result);
     step.timings.execute = step.result.input_time;
     step.timings.settle = step.result.settle_time;
-    TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result)));
+    TRY(with_.log.emit(events::action_executed(at_, step.plan, step.result, elements_)));
     return is_taken() ? go_on() : verify(step);
 }
 

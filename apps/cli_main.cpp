@@ -21,7 +21,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 24> kCommands{{
+constexpr std::array<CommandRow, 26> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -39,6 +39,8 @@ constexpr std::array<CommandRow, 24> kCommands{{
     {"token", "Tokens with scopes and an end, for the daemon's TCP addresses", declare_token, kDaemon},
     {"mcp", "Serve the daemon's tools to an MCP client on stdin and stdout", declare_mcp, kDaemon},
     {"recordings", "List, show, export or delete what the daemon recorded", declare_recordings, kRecordings},
+    {"replay", "Do again what was recorded, without a model", declare_replay, kRecordings},
+    {"export", "Turn a recording into a task file, or into lines of JSON", declare_export, kRecordings},
     {"report", "Write a recording as one HTML page", declare_report, kRecordings},
     {"verify", "Check that nobody changed a recording", declare_verify, kRecordings},
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/compile.h"
+
+#include "agent/redactor.h"
+#include "agent/report_model.h"
+#include "base/file.h"
+#include "base/image_codec.h"
+#include "base/json.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+using report::field_of;
+using report::number_of;
+using report::text_of;
+
+constexpr Size kUnknownTarget{64, 32}; // of a picture where no element is known
+constexpr int kPictureSideMax = 400;
+constexpr std::size_t kPictureBytesMax = 256ULL << 20U;
+
+// A JSON string is a YAML string; "${" begins a reference there.
+std::string quoted(const std::string& text) {
+    std::string escaped;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        escaped += text.compare(i, 2, "${") == 0 ? "$$" : std::string(1, text[i]);
+    }
+    return dump_json(json(escaped));
+}
+
+Rect rect_of(const json& box) {
+    const auto side = [&](const char* key) { return static_cast<int>(std::clamp(number_of(box, key), -1e6, 1e6)); };
+    return {side("x"), side("y"), side("width"), side("height")};
+}
+
+class Compiler {
+public:
+    Compiler(const Recording& recording, std::string name) : recording_(recording), name_(std::move(name)) {}
+
+    Result<CompiledTask> compile() {
+        const report::SessionRecord session = report::collect(recording_);
+        if (!session.damage.empty()) {
+            return Error{ErrorCode::InvalidArgument, "the recording is damaged: " + session.damage};
+        }
+        if (session.tasks.empty()) {
+            return Error{ErrorCode::InvalidArgument, "the recording holds no task"};
+        }
+        const report::TaskRecord& task = session.tasks.back();
+        const std::string outcome = text_of(task.finished, "outcome", "unfinished");
+        if (outcome != "done") {
+            return Error{ErrorCode::InvalidArgument, fmt::format("the task ended \"{}\": only what was done can be done again", outcome)};
+        }
+        for (const report::StepRecord& step : task.steps) {
+            TRY(add(step).with_context(fmt::format("step {}", step.index)));
+        }
+        if (out_.steps == 0) {
+            return Error{ErrorCode::InvalidArgument, "the task has no step that did anything"};
+        }
+        out_.yaml = header(text_of(task.started, "goal")) + body_;
+        return std::move(out_);
+    }
+
+private:
+    std::string header(const std::string& goal) const {
+        std::string out = fmt::format("version: 1\nname: {}\ndescription: {}\n", quoted(name_), quoted(goal));
+        if (needs_password_) {
+            out += "vars:\n  password: {type: secret, from: \"env:HANDEYE_PASSWORD\"}\n";
+        }
+        return out + "steps:\n";
+    }
+
+    Result<void> add(const report::StepRecord& step) {
+        if (step.executed.is_null() || step.proposals.empty()) {
+            return {};
+        }
+        const std::string certainty = text_of(step.verified, "certainty", text_of(step.executed, "certainty"));
+        const json& proposed = step.proposals.back();
+        if (certainty != "confirmed" && certainty != "unverifiable") {
+            out_.left_out.push_back(fmt::format("step {} ({}): {}", step.index, text_of(proposed, "summary"), certainty));
+            return {};
+        }
+        return add_action(step, field_of(proposed, "action"));
+    }
+
+    Result<void> add_action(const report::StepRecord& step, const json& action) {
+        const std::string verb = text_of(action, "verb");
+        constexpr std::array<std::string_view, 5> kAtTarget{"click", "double_click", "right_click", "middle_click", "hover"};
+        if (std::find(kAtTarget.begin(), kAtTarget.end(), verb) != kAtTarget.end()) {
+            return line(fmt::format("{}: {}", verb, TRY(target(step, 0))));
+        }
+        if (verb == "long_press") {
+            std::string at = TRY(target(step, 0));
+            at.insert(at.size() - 1, fmt::format(", hold: {:.0f}ms", number_of(action, "hold_ms", 1000)));
+            return line("click: " + at);
+        }
+        if (verb == "drag") {
+            const std::string from = TRY(target(step, 0));
+            return line(fmt::format("drag: {{from: {}, to: {}}}", from, TRY(target(step, 1))));
+        }
+        if (verb == "type") {
+            return add_typing(step, action);
+        }
+        if (verb == "key") {
+            const json& keys = field_of(action, "keys");
+            return keys.is_string() ? line("key: " + quoted(keys.get<std::string>())) : no("a chord of keys without one name");
+        }
+        if (verb == "scroll" || verb == "swipe") {
+            return add_scroll(step, action, verb);
+        }
+        if (verb == "open_app") {
+            std::string args;
+            for (const json& word : action.value("args", json::array())) {
+                args += fmt::format("{}{}", args.empty() ? "" : ", ", quoted(word.is_string() ? word.get<std::string>() : ""));
+            }
+            return line(fmt::format("launch: {{app: {}, args: [{}]}}", quoted(text_of(action, "app")), args));
+        }
+        if (verb == "open_url") {
+            return line("open_url: " + quoted(text_of(action, "url")));
+        }
+        if (verb == "focus_window") {
+            return line("focus: " + quoted(text_of(action, "title")));
+        }
+        return verb == "wait" ? Result<void>() : no(fmt::format("\"{}\" has no place in a task file", verb)); // each target is waited for
+    }
+
+    static Result<void> no(const std::string& why) { return Error{ErrorCode::Unsupported, why}; }
+
+    Result<void> line(const std::string& text) {
+        body_ += fmt::format("  - {}\n", text);
+        ++out_.steps;
+        return {};
+    }
+
+    Result<void> add_typing(const report::StepRecord& step, const json& action) {
+        const std::string text = text_of(action, "text");
+        const bool is_password = text == kTypedIntoPassword;
+        needs_password_ = needs_password_ || is_password;
+        std::string call = fmt::format("type: {{text: {}", is_password ? "\"${vars.password}\"" : quoted(text));
+        if (action.contains("x")) {
+            call += ", into: " + TRY(target(step, 0));
+        }
+        for (const char* const flag : {"clear", "enter"}) {
+            call += action.value(flag, false) ? fmt::format(", {}: true", flag) : "";
+        }
+        return line(call + "}");
+    }
+
+    Result<void> add_scroll(const report::StepRecord& step, const json& action, const std::string& verb) {
+        std::string direction = text_of(action, "direction");
+        if (verb == "swipe") { // the finger's direction is the content's turned round
+            direction = direction == "up" ? "down" : direction == "down" ? "up" : direction == "left" ? "right" : "left";
+        }
+        const std::string at = action.contains("x") ? ", at: " + TRY(target(step, 0)) : "";
+        return line(fmt::format("scroll: {{direction: {}, amount: {:.0f}{}}}", direction, std::max(1.0, number_of(action, "amount", 5)), at));
+    }
+
+    /// A flow mapping that names the target by all that is known of it.
+    Result<std::string> target(const report::StepRecord& step, std::size_t place) {
+        const json& points = field_of(step.executed, "points");
+        if (!points.is_array() || points.size() <= place) {
+            return Error{ErrorCode::Unsupported, "where the action went was not recorded"};
+        }
+        const json& point = field_of(points[place], "target");
+        const Point at{static_cast<int>(number_of(point, "x")), static_cast<int>(number_of(point, "y"))};
+        const json& element = field_of(points[place], "element");
+        std::string out;
+        const auto add_word = [&](const char* key, const std::string& value) { out += value.empty() ? "" : fmt::format("{}{}: {}", out.empty() ? "" : ", ", key, quoted(value)); };
+        add_word("id", text_of(element, "id"));
+        add_word("role", text_of(element, "role"));
+        add_word("label", text_of(element, "label"));
+        if (number_of(element, "of") > 1) {
+            out += fmt::format(", index: {:.0f}", number_of(element, "index", 1));
+        }
+        if (text_of(element, "id").empty() && text_of(element, "label").empty()) {
+            add_word("template", TRY(picture(step, element, at))); // nothing else tells it apart
+        }
+        return "{" + out + "}";
+    }
+
+    Result<std::string> picture(const report::StepRecord& step, const json& element, Point at) {
+        const std::string sha256 = text_of(field_of(step.before, "frame"), "sha256");
+        if (sha256.empty()) {
+            return Error{ErrorCode::Unsupported, "its picture was not recorded, and nothing else names the target"};
+        }
+        const std::vector<std::uint8_t> png = TRY(recording_.blob(sha256));
+        if (png.size() > kPictureBytesMax) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("its picture has {} bytes, the limit is {}", png.size(), kPictureBytesMax)};
+        }
+        const Image frame = TRY(decode_image(png));
+        const Rect box = rect_of(field_of(element, "box"));
+        const bool fits = !box.size().is_empty() && box.width_px <= kPictureSideMax && box.height_px <= kPictureSideMax;
+        const Image part = frame.cropped(fits ? box : Rect{at.x - kUnknownTarget.width_px / 2, at.y - kUnknownTarget.height_px / 2, kUnknownTarget.width_px, kUnknownTarget.height_px});
+        if (part.is_empty()) {
+            return Error{ErrorCode::OutOfBounds, fmt::format("({}, {}) lies outside its picture", at.x, at.y)};
+        }
+        const std::string name = fmt::format("step-{:03}.png", step.index);
+        out_.pictures[name] = TRY(encode_png(part, 6));
+        return name;
+    }
+
+    const Recording& recording_;
+    const std::string name_;
+    CompiledTask out_;
+    std::string body_;
+    bool needs_password_ = false;
+};
+
+} // namespace
+
+Result<CompiledTask> compile_task(const Recording& recording, const std::string& name) { return Compiler(recording, name).compile(); }
+
+Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder) {
+    std::error_code problem;
+    if (std::filesystem::exists(folder, problem) && !std::filesystem::is_empty(folder, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is not empty", folder.string())};
+    }
+    TRY(make_private_dir(folder));
+    for (const auto& [name, png] : task.pictures) {
+        TRY(write_file_atomic(folder / name, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600));
+    }
+    const std::filesystem::path file = folder / "task.yaml";
+    TRY(write_file_atomic(file, task.yaml, 0600));
+    return file;
+}
+
+} // namespace handeye
