@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -22,7 +23,9 @@ using report::text_of;
 
 constexpr Size kUnknownTarget{64, 32}; // of a picture where no element is known
 constexpr int kPictureSideMax = 400;
-constexpr std::size_t kPictureBytesMax = 256ULL << 20U;
+constexpr std::size_t kLandmarksMax = 4;
+constexpr std::size_t kLandmarkBytesMin = 2;
+constexpr double kLandmarkConfidence = 0.6;
 
 // A JSON string is a YAML string; "${" begins a reference there.
 std::string quoted(const std::string& text) {
@@ -40,7 +43,7 @@ Rect rect_of(const json& box) {
 
 class Compiler {
 public:
-    Compiler(const Recording& recording, std::string name) : recording_(recording), name_(std::move(name)) {}
+    Compiler(const Recording& recording, std::string name, Locator& reader) : recording_(recording), name_(std::move(name)), reader_(reader) {}
 
     Result<CompiledTask> compile() {
         const report::SessionRecord session = report::collect(recording_);
@@ -177,34 +180,73 @@ private:
             out += fmt::format(", index: {:.0f}", number_of(element, "index", 1));
         }
         if (text_of(element, "id").empty() && text_of(element, "label").empty()) {
-            add_word("template", TRY(picture(step, element, at))); // nothing else tells it apart
+            const std::string seen = TRY(by_its_looks(step, element, at));
+            out += (out.empty() ? "" : ", ") + seen;
         }
         return "{" + out + "}";
     }
 
-    Result<std::string> picture(const report::StepRecord& step, const json& element, Point at) {
+    /// Where nothing was told of the target: the words on it, else its picture and what is around it.
+    Result<std::string> by_its_looks(const report::StepRecord& step, const json& element, Point at) {
+        const Image frame = TRY(picture_before(step));
+        const std::vector<ReadText> lines = TRY(reader_.read_lines({frame, {}}, std::nullopt));
+        for (const ReadText& line : lines) {
+            if (line.box.contains(at) && is_unique(line, lines)) {
+                return "text: " + quoted(line.text_utf8);
+            }
+        }
+        const std::string name = TRY(picture(frame, step.index, element, at));
+        const std::string around = landmarks(lines, at);
+        return fmt::format("template: {}{}{}", quoted(name), around.empty() ? "" : ", landmarks: ", around);
+    }
+
+    static bool is_unique(const ReadText& line, const std::vector<ReadText>& lines) {
+        return line.text_utf8.size() >= kLandmarkBytesMin && line.confidence >= kLandmarkConfidence &&
+               std::count_if(lines.begin(), lines.end(), [&](const ReadText& other) { return other.text_utf8 == line.text_utf8; }) == 1;
+    }
+
+    /// The nearest texts that are there once.
+    static std::string landmarks(const std::vector<ReadText>& lines, Point at) {
+        std::vector<const ReadText*> near;
+        for (const ReadText& line : lines) {
+            if (is_unique(line, lines)) {
+                near.push_back(&line);
+            }
+        }
+        const auto distance = [at](const ReadText* line) { return std::hypot(at.x - line->box.center().x, at.y - line->box.center().y); };
+        std::sort(near.begin(), near.end(), [&](const ReadText* a, const ReadText* b) { return distance(a) < distance(b); });
+        near.resize(std::min(near.size(), kLandmarksMax));
+        std::string out;
+        for (const ReadText* const line : near) {
+            out += fmt::format("{}{{text: {}, right: {}, down: {}}}", out.empty() ? "" : ", ", quoted(line->text_utf8), at.x - line->box.center().x, at.y - line->box.center().y);
+        }
+        return near.size() < 2 ? "" : "[" + out + "]";
+    }
+
+    Result<Image> picture_before(const report::StepRecord& step) const {
         const std::string sha256 = text_of(field_of(step.before, "frame"), "sha256");
         if (sha256.empty()) {
             return Error{ErrorCode::Unsupported, "its picture was not recorded, and nothing else names the target"};
         }
         const std::vector<std::uint8_t> png = TRY(recording_.blob(sha256));
-        if (png.size() > kPictureBytesMax) {
-            return Error{ErrorCode::LimitExceeded, fmt::format("its picture has {} bytes, the limit is {}", png.size(), kPictureBytesMax)};
-        }
-        const Image frame = TRY(decode_image(png));
+        return decode_image(png);
+    }
+
+    Result<std::string> picture(const Image& frame, int step, const json& element, Point at) {
         const Rect box = rect_of(field_of(element, "box"));
         const bool fits = !box.size().is_empty() && box.width_px <= kPictureSideMax && box.height_px <= kPictureSideMax;
         const Image part = frame.cropped(fits ? box : Rect{at.x - kUnknownTarget.width_px / 2, at.y - kUnknownTarget.height_px / 2, kUnknownTarget.width_px, kUnknownTarget.height_px});
         if (part.is_empty()) {
             return Error{ErrorCode::OutOfBounds, fmt::format("({}, {}) lies outside its picture", at.x, at.y)};
         }
-        const std::string name = fmt::format("step-{:03}.png", step.index);
+        const std::string name = fmt::format("step-{:03}.png", step);
         out_.pictures[name] = TRY(encode_png(part, 6));
         return name;
     }
 
     const Recording& recording_;
     const std::string name_;
+    Locator& reader_;
     CompiledTask out_;
     std::string body_;
     bool needs_password_ = false;
@@ -212,7 +254,7 @@ private:
 
 } // namespace
 
-Result<CompiledTask> compile_task(const Recording& recording, const std::string& name) { return Compiler(recording, name).compile(); }
+Result<CompiledTask> compile_task(const Recording& recording, const std::string& name, Locator& reader) { return Compiler(recording, name, reader).compile(); }
 
 Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder) {
     std::error_code problem;

@@ -2,6 +2,7 @@
 // A recorded task as a task file: what was done, and how each target can be found again without a model.
 #pragma once
 
+#include "agent/locate/locate.h"
 #include "agent/recorder.h"
 #include "base/result.h"
 
@@ -20,9 +21,9 @@ struct CompiledTask {
     int steps = 0;
 };
 
-/// The last task of the recording. InvalidArgument when that did not end `done`; Unsupported for an action that task files cannot
+/// Locator: reads text from the recorded pictures, where the platform told nothing of a target. The last task of the recording. InvalidArgument when that did not end `done`; Unsupported for an action that task files cannot
 /// express; both name the step. `name` is the file's.
-Result<CompiledTask> compile_task(const Recording& recording, const std::string& name);
+Result<CompiledTask> compile_task(const Recording& recording, const std::string& name, Locator& reader);
 /// FOLDER/task.yaml and its pictures; the folder must be new or empty.
 Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder);
 

@@ -78,6 +78,7 @@ Fields target_fields() {
         {"text", text(), "text that is read on it"},
         {"template", text(), "what it looks like: a picture beside the task file"},
         {"model", text(), "in words, for the model to find"},
+        {"landmarks", objects(ShapeId::Landmark), "two or more things around it, as they lay when it was recorded"},
         {"at", numbers(2), "[x, y] in pixels of the target: the last resort"},
         {"exact", truth(), "letter case and the whole of the text count"},
         {"near", object(ShapeId::Near), "the one nearest to another target"},
@@ -87,7 +88,7 @@ Fields target_fields() {
         {"within", duration(), "wait so long for it"},
     };
 }
-const Words kPrimaries{"id", "role", "label", "text", "template", "model", "at"};
+const Words kPrimaries{"id", "role", "label", "text", "template", "landmarks", "model", "at"};
 
 Shape click_shape() {
     return {"click", "Click a target", target_fields() + Fields{
@@ -223,6 +224,11 @@ std::map<ShapeId, Shape> make_shapes() {
         {"template", text(), "what it looks like"},
         {"side", choice(kSides), "on which side of it the target lies"},
     }, "text", {"text", "label", "template"}};
+    out[ShapeId::Landmark] = {"landmark", "Text around a target, and how far from it the target lies", {
+        {"text", text(), "text that is read there", true},
+        {"right", integer(-16'384, 16'384), "from its centre to the target's, in pixels", true},
+        {"down", integer(-16'384, 16'384), "from its centre to the target's, in pixels", true},
+    }};
     out[ShapeId::Region] = {"region", "A part of the screen", {
         {"area", numbers(4), "[x, y, width, height] in pixels"},
         {"near", object(ShapeId::Near), "beside something"},

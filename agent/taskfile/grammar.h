@@ -30,7 +30,7 @@ enum class Kind {
 
 enum class ShapeId {
     File, Platform, Variable, Policy, Rule, Budget, Interstitial, Retry,
-    Step, Target, Near, Region, Condition,
+    Step, Target, Near, Landmark, Region, Condition,
     Launch, OpenUrl, Focus, Click, Hover, Drag, Type, Key, Scroll, WaitUntil, Sleep, Extract, Assert, Capture, Run, Goal, Ask, Set,
     ForEach, Repeat,
 };

@@ -177,6 +177,13 @@ Attempt<TargetQuery> query_of(const Node& target, Context& context, const Look& 
     if (const Node* const at = target.find("at"); at != nullptr && at->items.size() == 2) {
         query.at = Point{number(at->items[0]), number(at->items[1])};
     }
+    for (const Node& landmark : target.find("landmarks") != nullptr ? target.find("landmarks")->items : std::vector<Node>()) {
+        Attempt<std::string> words = text(landmark, "text", context);
+        if (auto* const failure = std::get_if<Failure>(&words)) {
+            return *failure;
+        }
+        query.landmarks.push_back({std::get<std::string>(words), double(number(*landmark.find("right"))), double(number(*landmark.find("down")))});
+    }
     query.is_exact = taskfile::is_set(target, "exact");
     query.index = static_cast<int>(integer_of(target, "index", 0));
     if (const Node* const score = target.find("min_score")) {

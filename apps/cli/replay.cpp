@@ -44,11 +44,12 @@ void tell_left_out(const CompiledTask& task) {
     }
 }
 
-Result<int> export_task(const Recording& recording, const std::filesystem::path& file, const std::string& folder, const Context& context) {
+Result<int> export_task(const Recording& recording, const std::filesystem::path& file, const std::string& folder, const std::string& languages, const Context& context) {
     if (folder.empty()) {
         return Error{ErrorCode::InvalidArgument, "a task file has pictures beside it: name a new folder with -o"};
     }
-    const CompiledTask task = TRY(compile_task(recording, name_of(file)));
+    const std::unique_ptr<Locator> reader = Locator::create({.languages = languages});
+    const CompiledTask task = TRY(compile_task(recording, name_of(file), *reader));
     const std::filesystem::path written = TRY(write_compiled(task, folder));
     tell_left_out(task);
     if (context.json) {
@@ -103,7 +104,8 @@ private:
 
 Result<int> replay(const RunOptions& options, const Context& context) {
     const Recording recording = TRY(Recording::open(options.goal));
-    const CompiledTask task = TRY(compile_task(recording, name_of(options.goal)));
+    const std::unique_ptr<Locator> reader = Locator::create({.languages = options.languages});
+    const CompiledTask task = TRY(compile_task(recording, name_of(options.goal), *reader));
     const ScratchFolder scratch = TRY(ScratchFolder::make());
     const std::filesystem::path file = TRY(write_compiled(task, scratch.path() / "task"));
     tell_left_out(task);
@@ -118,13 +120,15 @@ Runner declare_export(CLI::App& app) {
     auto file = std::make_shared<std::string>();
     auto to = std::make_shared<std::string>("task");
     auto out = std::make_shared<std::string>();
+    auto languages = std::make_shared<std::string>("eng");
     app.add_option("FILE", *file, "Recording")->required();
     app.add_option("--to", *to, "task: a task file with its pictures, in a new folder; jsonl: the events, a line each")->check(CLI::IsMember({"task", "jsonl"}))->capture_default_str();
     app.add_option("-o,--out", *out, "Where to write; jsonl goes to standard output without it");
+    app.add_option("--languages", *languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
     app.footer("Example: handeye export run.handeye --to task -o again/ && handeye run again/task.yaml --display :0");
-    return [file, to, out](const Context& context) -> Result<int> {
+    return [file, to, out, languages](const Context& context) -> Result<int> {
         const Recording recording = TRY(Recording::open(*file));
-        return *to == "task" ? export_task(recording, *file, *out, context) : export_lines(recording, *out, context);
+        return *to == "task" ? export_task(recording, *file, *out, *languages, context) : export_lines(recording, *out, context);
     };
 }
 

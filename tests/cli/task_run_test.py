@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Task files on real windows: `handeye run FILE`, `handeye export --to task` and `handeye replay`, on an application that tells
+nothing of its widgets: what is found is found by its pixels.
+
+Arguments: the folder of the programs. Skipped (77) without Xvfb or openbox.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FORM = ROOT / "examples" / "form_app"
+MODEL = ROOT / "models" / "nano"
+GOAL = "Set Name to Ada, tick Agree and click Save."
+SCREEN = "336x224"
+BIN = pathlib.Path()
+
+
+class TaskFiles(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="he"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        # No daemon of this user is found, and nothing is left in the person's own folders.
+        self.env = dict(os.environ, XDG_RUNTIME_DIR=str(self.folder / "run"), XDG_STATE_HOME=str(self.folder / "state"),
+                        XDG_CONFIG_HOME=str(self.folder / "config"), TMPDIR=str(self.folder))
+        (self.folder / "run").mkdir(mode=0o700)
+
+    def handeye(self, *arguments, env=None):
+        done = subprocess.run([BIN / "handeye", *map(str, arguments)], env=env or self.env, cwd=self.folder, capture_output=True, text=True,
+                              timeout=240)
+        self.last = f"{' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"
+        return done.returncode
+
+    def launch(self, out, spec=None):
+        form = spec or json.loads((FORM / "spec.json").read_text())
+        file = self.folder / f"{out}.spec.json"
+        file.write_text(json.dumps(form))
+        return f"'{BIN / 'handeye-form-app'}' '{file}' '{self.folder / out}'"
+
+    def received(self, out):
+        return json.loads((self.folder / out).read_text())
+
+    WANT = json.loads((FORM / "want.json").read_text())
+
+    def test_a_file_without_a_goal_fills_the_form_and_loads_no_model(self):
+        file = self.folder / "fill.yaml"
+        file.write_text("""version: 1
+name: fill
+vars:
+  who: {type: string, required: true}
+steps:
+  - wait_until: {text: Save, within: 15s}
+  - key: tab
+    optional: true
+  - click: {region: {near: {text: Name, side: right}, width: 120, height: 24}, template: field.png, colour: red}
+""")
+        self.assertEqual(self.handeye("run", file, "--var", "who=Ada"), 2, self.last)  # a mistake in the file: nothing is opened
+        self.assertIn("fill.yaml:9:", self.last)
+        file.write_text("""version: 1
+name: fill
+vars:
+  who: {type: string, required: true}
+steps:
+  - wait_until: {text: Save, within: 15s}
+  - click: Agree
+  - click: {landmarks: [{text: Name, right: 90, down: 0}, {text: Agree, right: 60, down: -35}]}
+    optional: true
+  - click: Save
+  - assert: {file: filled.json, newer_than: task, contains: '"clicked":\\["Save"\\]', within: 5s}
+""")
+        code = self.handeye("run", file, "--var", "who=Ada", "--headless", SCREEN, "--launch", self.launch("filled.json"), "--result", "result.json", "--junit",
+                            "result.xml", "--json")
+        self.assertEqual(code, 0, self.last)
+        self.assertEqual(self.received("filled.json")["checks"], {"Agree": True})
+        result = json.loads((self.folder / "result.json").read_text())
+        self.assertEqual(result["outcome"], "done")
+        self.assertEqual(result["steps"][1]["found"]["rung"], "text")
+        self.assertEqual(xml.etree.ElementTree.parse(self.folder / "result.xml").getroot()[0].get("failures"), "0")
+        opened = next(line for line in map(json.loads, self.last.splitlines()[1:]) if line and line.get("type") == "session.opened")
+        self.assertEqual(opened["data"]["model"]["name"], "none")
+
+    def test_what_the_model_did_is_done_again_without_it(self):
+        code = self.handeye("run", GOAL, "--headless", SCREEN, "--launch", self.launch("first.json"), "--model", MODEL, "--record", "first.handeye")
+        self.assertEqual(code, 0, self.last)
+        self.assertEqual(self.received("first.json"), self.WANT)
+        code = self.handeye("replay", "first.handeye", "--headless", SCREEN, "--launch", self.launch("again.json"), "--record", "again.handeye", "--result", "again.result")
+        self.assertEqual(code, 0, self.last)
+        self.assertEqual(self.received("again.json"), self.WANT)
+        seconds = [self.task_seconds(name) for name in ("first.handeye", "again.handeye")]
+        print(f"by the model {seconds[0]:.2f} s, again {seconds[1]:.2f} s: {seconds[0] / seconds[1]:.1f} times as fast")
+        self.assertEqual(self.tokens("again.handeye"), 0)
+
+        # A button that is called otherwise is not pressed.
+        renamed = {"title": "Contact", "widgets": [["field", "Name"], ["check", "Agree"], ["button", "Discard"], ["button", "Cancel"]]}
+        code = self.handeye("replay", "first.handeye", "--headless", SCREEN, "--launch", self.launch("renamed.json", renamed))
+        self.assertEqual(code, 1, self.last)
+        self.assertIn("Save", self.last)
+        self.assertEqual(self.received("renamed.json")["clicked"], [])
+
+        # As a file it can be read, checked and changed.
+        self.assertEqual(self.handeye("export", "first.handeye", "--to", "task", "-o", "compiled"), 0, self.last)
+        self.assertEqual(self.handeye("task", "validate", "compiled/task.yaml"), 0, self.last)
+
+    def events(self, recording):
+        self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "-o", "events.jsonl"), 0, self.last)
+        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+
+    def task_seconds(self, recording):
+        return next(event["data"]["wall_ms"] for event in self.events(recording) if event["type"] == "task.finished") / 1000
+
+    def tokens(self, recording):
+        return next(event["data"]["tokens"] for event in self.events(recording) if event["type"] == "task.finished")
+
+
+if __name__ == "__main__":
+    BIN = pathlib.Path(sys.argv.pop(1)).resolve()
+    if not shutil.which("Xvfb") or not shutil.which("openbox"):
+        sys.exit(77)
+    unittest.main(verbosity=2)
