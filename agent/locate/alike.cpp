@@ -80,11 +80,16 @@ double contrast_of(const cv::Mat& rgb, const cv::Mat& mask) {
     return std::max({deviation[0], deviation[1], deviation[2]});
 }
 
-double alike(const cv::Mat& seen, const cv::Mat& wanted, const cv::Mat& mask) {
-    const double whole = correlation(seen, wanted, mask);
+double alike(const cv::Mat& seen, const cv::Mat& wanted, const cv::Mat& mask, double blur_px) {
+    cv::Mat soft_seen = seen, soft_wanted = wanted;
+    if (blur_px > 0) {
+        cv::GaussianBlur(seen, soft_seen, {}, blur_px);
+        cv::GaussianBlur(wanted, soft_wanted, {}, blur_px);
+    }
+    const double whole = correlation(soft_seen, soft_wanted, mask);
     cv::Mat a, b;
-    cv::cvtColor(seen, a, cv::COLOR_RGB2GRAY);
-    cv::cvtColor(wanted, b, cv::COLOR_RGB2GRAY);
+    cv::cvtColor(soft_seen, a, cv::COLOR_RGB2GRAY);
+    cv::cvtColor(soft_wanted, b, cv::COLOR_RGB2GRAY);
     cv::Scalar mean, deviation;
     cv::meanStdDev(b, mean, deviation, mask);
     const int side = std::clamp(std::min(wanted.cols, wanted.rows) / 2, kBlockMinPx, kBlockMaxPx);

@@ -115,7 +115,7 @@ Choice choose(const Matches& matches, const Look& look, const RungLimits& limits
     if (best < score_min) {
         return {{}, {}, add_note(miss_of(fitting.front(), score_min))};
     }
-    const auto end = std::find_if(fitting.begin(), fitting.end(), [&](const Candidate& c) { return c.score < score_min || c.score <= best - limits.margin_min; });
+    const auto end = std::find_if(fitting.begin(), fitting.end(), [&](const Candidate& c) { return c.score < score_min || (c.score < best && c.score <= best - limits.margin_min); });
     second = end == fitting.end() ? best - 1 : end->score;
     fitting.erase(end, fitting.end());
     if (query.near && query.index == 0) {

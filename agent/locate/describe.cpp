@@ -24,7 +24,7 @@ std::string describe(const TargetQuery& query) {
     std::string text;
     const auto add = [&](const std::string& words) { text += (text.empty() ? "" : " ") + words; };
     if (!query.role.empty()) {
-        add(query.role);
+        add(locate::printable(query.role));
     }
     if (!query.label_utf8.empty()) {
         add(locate::in_quotes(query.label_utf8));
@@ -33,7 +33,7 @@ std::string describe(const TargetQuery& query) {
         add((query.label_utf8.empty() ? "" : "with the text ") + locate::in_quotes(query.text_utf8));
     }
     if (!query.id.empty()) {
-        add("#" + query.id);
+        add("#" + locate::printable(query.id));
     }
     if (text.empty() && !query.description_utf8.empty()) {
         add(locate::in_quotes(query.description_utf8));

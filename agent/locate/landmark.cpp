@@ -152,7 +152,7 @@ std::string contradiction(const Look& look, Point at) {
     const double score_min = limits_of(Rung::Structure).score_min;
     if (inner != nullptr) {
         const bool fits = label_score(wanted, inner->label_utf8, query.is_exact) >= score_min || (!inner->is_secret && label_score(wanted, inner->value_utf8, query.is_exact) >= score_min);
-        return fits ? std::string() : fmt::format("at {},{} there is {} {}", at.x, at.y, inner->role, in_quotes(inner->label_utf8));
+        return fits ? std::string() : fmt::format("at {},{} there is {} {}", at.x, at.y, printable(inner->role), in_quotes(inner->label_utf8));
     }
     if (query.text_utf8.empty() && (query.role.empty() || is_field_role(query.role))) {
         return {}; // the label stands beside it; what is read on it may be anything

@@ -96,7 +96,9 @@ Result<Matches> place(const Look& look) {
     if (!look.area.contains(at)) {
         return Error{ErrorCode::OutOfBounds, fmt::format("{},{} lies outside of what is looked at", at.x, at.y)};
     }
-    return Matches{{{Rung::Coordinates, {at.x, at.y, 1, 1}, is_place_alone(look.query) ? 1.0 : 0.0, "a place", true}}};
+    Matches matches;
+    matches.all.push_back({Rung::Coordinates, {at.x, at.y, 1, 1}, is_place_alone(look.query) ? 1.0 : 0.0, "a place", true});
+    return matches;
 }
 
 Result<Matches> LadderLocator::ask_model(const Look& look) const {
@@ -109,7 +111,9 @@ Result<Matches> LadderLocator::ask_model(const Look& look) const {
     if (inside.size().is_empty()) {
         return Error{ErrorCode::OutOfBounds, "the model's answer lies outside of the screen"};
     }
-    return Matches{{{Rung::Model, inside, locate::limits_of(Rung::Model).score_min, look.query.description_utf8, true}}};
+    Matches matches;
+    matches.all.push_back({Rung::Model, inside, locate::limits_of(Rung::Model).score_min, look.query.description_utf8, true});
+    return matches;
 }
 
 Result<Matches> LadderLocator::match(Descent& descent, Rung rung) {

@@ -17,7 +17,7 @@ constexpr double kSure = 0.90;        // from here on "rn" is not "m": Modern is
 constexpr double kUnsure = 0.75;      // below: the reader doubts its own word
 constexpr std::size_t kLongWord = 6;  // letters from which one may differ, if the reader was unsure
 constexpr std::size_t kPhrasesMax = 200;
-constexpr std::size_t kShort = 3;     // letters up to which each counts twice: "as" is not "A5"
+constexpr std::size_t kShort = 3;     // letters up to which a reader that was sure is believed: "as" is not "A5"
 constexpr std::size_t kLettersMax = 200;
 
 constexpr std::array<std::u32string_view, 11> kLookAlikes{U"l1|", U"i1|!", U"0o", U"5s", U"8b", U"2z", U"9g", U".,", U"-–—_", U"'’‘`", U"\"“”"};
@@ -76,8 +76,9 @@ double score_of(const Wanted& wanted, const TextLine& line, std::size_t from, st
     for (std::size_t i = from; i < to; ++i) {
         confidence = std::min(confidence, line.words[i].confidence);
     }
-    const double cost = reading_cost(wanted.letters, letters, confidence < kSure) * (longest <= kShort ? 2 : 1);
-    const double allowed = confidence < kUnsure && wanted.letters.size() >= kLongWord ? 2 : 1; // below it only look-alikes fit
+    const double cost = reading_cost(wanted.letters, letters, confidence < kSure);
+    const bool is_doubtful = cost > 0 && longest <= kShort && confidence >= kSure;
+    const double allowed = is_doubtful ? 0 : confidence < kUnsure && wanted.letters.size() >= kLongWord ? 2 : 1; // below 1 only look-alikes fit
     const double alike = 1 - cost / static_cast<double>(longest);
     if (cost >= allowed) {
         return std::clamp(alike, 0.0, kMissMax);

@@ -117,7 +117,7 @@ Result<Matches> match_structure(const Look& look) {
     for (const Scored& scored : all) {
         const Element& element = elements[scored.index];
         const std::string words = name_of(element);
-        matches.all.push_back({Rung::Structure, visible(element, look.seen), scored.score, element.role + (words.empty() || element.is_secret ? "" : " " + words), element.is_enabled});
+        matches.all.push_back({Rung::Structure, visible(element, look.seen), scored.score, printable(element.role) + (words.empty() || element.is_secret ? "" : " " + words), element.is_enabled});
     }
     if (n_hidden > 0) {
         matches.note = fmt::format("{} such out of sight", n_hidden);

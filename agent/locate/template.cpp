@@ -18,14 +18,16 @@ namespace handeye::locate {
 namespace {
 
 constexpr int kSideMinPx = 6;            // of a picture that can be told from noise
-constexpr int kCoarseSideMinPx = 12;     // of it on the coarse screen
+constexpr int kCoarseSideMinPx = 12;     // of it on the coarse screen; at other sizes, where only a clear picture counts,
+constexpr int kScaledSideMinPx = 8;      // less will do
 constexpr std::array kFactors{4, 2};     // of the coarse screens, tried in this order
 constexpr int kPeaksMax = 16;            // that are looked at closely
 constexpr double kCloseMin = 0.70;       // of the whole, on grey: below, its parts are not looked at
 constexpr double kPeakMin = 0.35;        // on the coarse screen, where letters are a blur
 constexpr int kWindowPx = 96;            // around where it was
-constexpr std::array kScales{1.25, 0.8, 1.5, 2.0 / 3, 2.0, 0.5, 1.75, 4.0 / 3, 0.75};
+constexpr std::array kScales{1.25, 0.8, 1.5, 2.0 / 3, 2.0, 0.5}; // of desktops
 constexpr double kScaledScoreMin = 0.85; // what was drawn at another size is never quite the scaled picture
+constexpr double kBlur = 0.6;            // pixels of the smaller of the two
 constexpr std::chrono::milliseconds kPatience{1500};
 constexpr std::int64_t kScreenPixelsMax = std::int64_t{40} << 20U;
 
@@ -132,9 +134,9 @@ std::vector<cv::Point> peaks_of(cv::Mat& scores, cv::Size pattern) {
     return peaks;
 }
 
-int factor_for(const Pattern& pattern) {
-    const int side = std::min(pattern.grey.cols, pattern.grey.rows);
-    const auto fits = std::find_if(kFactors.begin(), kFactors.end(), [&](int f) { return side / f >= kCoarseSideMinPx; });
+int factor_for(const Pattern& pattern, double scale) {
+    const int side = std::min(pattern.grey.cols, pattern.grey.rows), side_min = scale == 1 ? kCoarseSideMinPx : kScaledSideMinPx;
+    const auto fits = std::find_if(kFactors.begin(), kFactors.end(), [&](int f) { return side / f >= side_min; });
     return fits == kFactors.end() ? 1 : *fits;
 }
 
@@ -148,7 +150,7 @@ void search(Screen& screen, const Pattern& pattern, Rung rung, double scale, std
     if (pattern.rgb.empty() || pattern.rgb.cols > screen.rgb().cols || pattern.rgb.rows > screen.rgb().rows) {
         return;
     }
-    const int factor = factor_for(pattern);
+    const int factor = factor_for(pattern, scale);
     cv::Mat small = pattern.grey, mask = pattern.mask;
     if (factor > 1) {
         const cv::Size size(pattern.grey.cols / factor, pattern.grey.rows / factor);
@@ -173,7 +175,7 @@ void search(Screen& screen, const Pattern& pattern, Rung rung, double scale, std
         cv::Point at;
         cv::minMaxLoc(correlated(screen.at(1)(window), pattern.grey, pattern.mask), nullptr, &best, nullptr, &at);
         const cv::Rect place(window.x + at.x, window.y + at.y, pattern.rgb.cols, pattern.rgb.rows);
-        const double score = best < kCloseMin ? std::max(0.0, best) : alike(screen.rgb()(place), pattern.rgb, pattern.mask);
+        const double score = best < kCloseMin ? std::max(0.0, best) : alike(screen.rgb()(place), pattern.rgb, pattern.mask, scale == 1 ? 0.0 : kBlur * std::max(1.0, scale));
         const Candidate candidate{rung, {place.x + screen.area().x, place.y + screen.area().y, place.width, place.height}, score,
                                   scale == 1 ? "its picture" : fmt::format("its picture at {:.0f} %", scale * 100), true};
         const auto taken = std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return overlaps(c.box, candidate.box); });

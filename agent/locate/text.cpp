@@ -95,7 +95,7 @@ Result<Matches> match_text(const Look& look) {
     const TargetQuery& query = look.query;
     const std::string& wanted = query.text_utf8.empty() ? query.label_utf8 : query.text_utf8;
     if (query.text_utf8.empty() && is_field_role(query.role)) {
-        return Error{ErrorCode::Unsupported, fmt::format("{} stands beside its {}, whose place the words do not tell", in_quotes(wanted), query.role)};
+        return Error{ErrorCode::Unsupported, fmt::format("{} stands beside its {}, whose place the words do not tell", in_quotes(wanted), printable(query.role))};
     }
     Matches found;
     for (const Phrase& phrase : find_phrases(TRY(look.text.lines(look.seen.image, look.area)), wanted, query.is_exact)) {

@@ -114,24 +114,30 @@ std::u32string folded(std::string_view utf8) {
 }
 
 double label_score(std::string_view wanted, std::string_view has, bool is_exact) {
+    if (wanted.size() > kTextBytesMax) {
+        return 0; // no label is that long
+    }
+    const bool is_cut = has.size() > kTextBytesMax; // what follows is not known, so it is never the same
     if (is_exact) {
         const std::u32string a = trimmed(decoded(wanted)), b = trimmed(decoded(has));
-        return a == b && !a.empty() ? kSame : a.empty() ? 0.0 : std::min(kMissMax, static_cast<double>(common_beginning(a, b)) / static_cast<double>(std::max(a.size(), b.size())));
+        return a == b && !a.empty() && !is_cut ? kSame : a.empty() ? 0.0 : std::min(kMissMax, static_cast<double>(common_beginning(a, b)) / static_cast<double>(std::max(a.size(), b.size())));
     }
     const std::u32string a = folded(wanted), b = folded(has);
     if (a.empty() || b.empty()) {
         return 0;
     }
-    if (a == b) {
+    if (a == b && !is_cut) {
         return kSame;
     }
     const double within = within_score(a, b);
     return within > 0 ? within : std::min(kMissMax, static_cast<double>(common_beginning(a, b)) / static_cast<double>(std::max(a.size(), b.size())));
 }
 
-std::string in_quotes(std::string_view utf8) {
+std::string in_quotes(std::string_view utf8) { return "\"" + printable(utf8) + "\""; }
+
+std::string printable(std::string_view utf8) {
     const std::u32string all = decoded(utf8);
-    std::string out = "\"";
+    std::string out;
     for (std::size_t i = 0; i < std::min(all.size(), kQuotedMax); ++i) {
         const char32_t c = all[i] < ' ' || (all[i] >= 0x7F && all[i] < 0xA0) || (all[i] >= 0x202A && all[i] <= 0x202E) || (all[i] >= 0x2066 && all[i] <= 0x2069) ? U' ' : all[i];
         if (c < 0x80) {
@@ -144,7 +150,7 @@ std::string in_quotes(std::string_view utf8) {
             out.push_back(static_cast<char>(0x80U | ((c >> (6 * k)) & 0x3FU)));
         }
     }
-    return out + (all.size() > kQuotedMax ? "…\"" : "\"");
+    return out + (all.size() > kQuotedMax ? "…" : "");
 }
 
 } // namespace handeye::locate

@@ -19,7 +19,8 @@ bool is_word_letter(char32_t c);
 /// at most 0.6 when it does not fit. With `is_exact` only the same text fits, blanks around it apart.
 double label_score(std::string_view wanted, std::string_view has, bool is_exact);
 
-/// For messages: at most 60 characters, no control characters, in quotes.
+/// For messages: at most 60 characters, no control characters; the second in quotes.
+std::string printable(std::string_view utf8);
 std::string in_quotes(std::string_view utf8);
 
 } // namespace handeye::locate
