@@ -413,10 +413,15 @@ void StepRunner::hide_password(const Step& step, const Action& action) {
     }
     const Result<Plan> plan = resolve(action, {picture_, step.seen.image.size(), elements_});
     const std::optional<Point> into = plan && !plan->points.empty() ? std::optional(plan->points.front().target.point) : clicked_;
-    const bool is_password = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
+    // A dialog may have taken the focus by itself, a key may have moved it: with a password field in sight only a text that goes
+    // to another field for sure is no password.
+    const bool is_for_another = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
+        return !element.is_secret && element.mark > 0 && into && element.box.contains(*into);
+    });
+    const bool is_for_it = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
         return element.is_secret && into && element.box.contains(*into);
     });
-    if (is_password) {
+    if (is_for_it || !is_for_another) {
         with_.redactor.add_typed(typed->text_utf8);
     }
 }

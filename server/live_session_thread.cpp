@@ -192,7 +192,7 @@ void LiveSession::finish_task(const std::string& task_id, Result<TaskReport> rep
     }
 }
 
-void LiveSession::do_capture(const Capture& done) { done(platform_->capture()); }
+void LiveSession::do_capture(const Capture& done) { done(platform_->capture_for_watchers()); }
 
 void LiveSession::shut() {
     std::shared_ptr<SharedPlatform> platform;

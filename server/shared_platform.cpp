@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/shared_platform.h"
 
+#include "agent/frame_encoder.h"
+
 namespace handeye {
 
 Result<Screenshot> SharedPlatform::peek() {
@@ -9,14 +11,42 @@ Result<Screenshot> SharedPlatform::peek() {
     if (shot && seen_hash_ != 0 && shot->image.content_hash() != seen_hash_) {
         has_changed_ = true;
     }
-    return shot;
+    return shot ? covered(*std::move(shot)) : shot;
 }
 
 Result<Screenshot> SharedPlatform::capture() {
     const std::lock_guard lock(mutex_);
+    return capture_as_agent();
+}
+
+Result<Screenshot> SharedPlatform::capture_for_watchers() {
+    const std::lock_guard lock(mutex_);
+    return covered(TRY(capture_as_agent()));
+}
+
+Result<Screenshot> SharedPlatform::capture_as_agent() {
     Result<Screenshot> shot = platform_->capture();
     has_changed_ = false;
     seen_hash_ = shot ? shot->image.content_hash() : 0;
+    return shot;
+}
+
+/// In a picture that has not changed the fields are where they were: a still screen is not asked again and again.
+Result<Screenshot> SharedPlatform::covered(Screenshot shot) {
+    const std::uint64_t hash = shot.image.content_hash();
+    if (covered_hash_ == 0 || hash != covered_hash_) {
+        const std::vector<Element> elements = TRY(platform_->elements()); // a picture of which that is not known is not shown
+        passwords_.clear();
+        for (const Element& element : elements) {
+            if (element.is_secret) {
+                passwords_.push_back(element.box);
+            }
+        }
+        covered_hash_ = hash;
+    }
+    if (!passwords_.empty()) {
+        shot.image = masked(shot.image, passwords_);
+    }
     return shot;
 }
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace handeye {
 
@@ -16,7 +17,10 @@ public:
     explicit SharedPlatform(std::unique_ptr<Platform> platform) : platform_(std::move(platform)) {}
 
     /// The picture now, without the agent noticing: its next settle() still tells of what has changed since its own last look.
+    /// Password fields that the platform knows are painted over: whoever watches is not to see how long a password is.
     Result<Screenshot> peek();
+    /// capture(), painted over so.
+    Result<Screenshot> capture_for_watchers();
 
     Result<DisplayInfo> display() override;
     Result<Screenshot> capture() override;
@@ -37,10 +41,15 @@ public:
     Result<void> release_all() override;
 
 private:
+    Result<Screenshot> capture_as_agent();
+    Result<Screenshot> covered(Screenshot shot);
+
     const std::unique_ptr<Platform> platform_;
-    std::mutex mutex_; // one call at a time; guards the two below
+    std::mutex mutex_; // one call at a time; guards what is below
     std::uint64_t seen_hash_ = 0;   ///< of the picture that the agent knows; 0: none
     bool has_changed_ = false;      ///< a watcher saw another one
+    std::uint64_t covered_hash_ = 0; ///< of the picture in which `passwords_` are; 0: none
+    std::vector<Rect> passwords_;
 };
 
 } // namespace handeye

@@ -15,6 +15,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
+#include <optional>
 #include <span>
 
 #include <fmt/format.h>
@@ -141,7 +143,7 @@ protected:
     }
 
     /// Every byte of every file that was written: the recording while it is open (its log beside it), the report, the log.
-    void expect_nothing_written() {
+    void expect_nothing_written(const std::string& secret = kCanary) {
         const auto opened = Recording::open(recording());
         ASSERT_TRUE(opened) << opened.error().message;
         const auto html = render_report_html(*opened);
@@ -152,7 +154,7 @@ protected:
             const std::string name = entry.path().filename().string();
             if (entry.is_regular_file() && !name.starts_with("got")) {
                 ++files;
-                EXPECT_EQ(content(entry.path()).find(kCanary), std::string::npos) << name;
+                EXPECT_EQ(content(entry.path()).find(secret), std::string::npos) << name;
             }
         }
         EXPECT_GE(files, 3);
@@ -188,17 +190,51 @@ protected:
         return image.row(y).subspan(static_cast<std::size_t>(x) * static_cast<std::size_t>(bytes_per_pixel(image.format())), 3);
     }
 
-    Image last_frame() {
+    Image last_frame() { return frames("after").back(); }
+
+    std::vector<Image> frames(std::string_view when) {
         const auto read = Recording::open(recording());
         const auto events = read->events(1, 1000);
-        Image frame;
+        std::vector<Image> all;
         for (const StoredEvent& event : *events) {
             const auto data = nlohmann::json::parse(event.data_json);
-            if (event.type == "observation.captured" && data["when"] == "after" && data["frame"].is_object()) {
-                frame = decode_image(*read->blob(data["frame"]["sha256"].get<std::string>())).value_or(Image());
+            if (event.type == "observation.captured" && data["when"] == when && data["frame"].is_object()) {
+                all.push_back(decode_image(*read->blob(data["frame"]["sha256"].get<std::string>())).value_or(Image()));
             }
         }
-        return frame;
+        return all;
+    }
+
+    static std::optional<Rect> password_box(Platform& platform) {
+        const auto elements = platform.elements();
+        const auto found = elements ? std::ranges::find(*elements, true, &Element::is_secret) : std::vector<Element>::const_iterator();
+        return elements && found != elements->end() ? std::optional(found->box) : std::nullopt;
+    }
+
+    static bool is_painted_over(const Image& image, const Rect& box) {
+        for (int y = box.y; y < box.y + box.height_px; ++y) {
+            for (int x = box.x; x < box.x + box.width_px; ++x) {
+                if (!std::ranges::all_of(pixel(image, x, y), [](std::uint8_t shade) { return shade == 0x60; })) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    void run_model(Platform& platform, std::initializer_list<std::string> calls) {
+        fakes::ScriptedModel model;
+        for (const std::string& call : calls) {
+            model.add(say(call));
+        }
+        SessionOptions options{.session_id = "01TEST"};
+        options.redactor = std::make_shared<Redactor>(*store_);
+        auto recorder = Recorder::open(recording(), "01TEST");
+        ASSERT_TRUE(recorder) << recorder.error().message;
+        auto session = Session::create(options, platform, model, clock_, **recorder);
+        ASSERT_TRUE(session) << session.error().message;
+        const auto report = (*session)->run_task("Log in.", {});
+        ASSERT_TRUE(report) << report.error().message;
     }
 
     std::string read_text(const Image& image) {
@@ -240,6 +276,31 @@ TEST_F(X11Secrets, APasswordFieldOfAPageGetsItAndNothingElseDoes) {
         GTEST_SKIP() << "in the full count, where chromium is installed";
     }
     expect_secret_everywhere_but_in(page());
+}
+
+TEST_F(X11Secrets, APasswordDialogOfAnotherProgramIsKnown) { // by AT-SPI: nobody clicks, the dialog has the focus by itself
+    start_display(true, {800, 600});
+    ASSERT_TRUE(log::set_file(folder() / "log"));
+    start_app("zenity", {"--password", "--title=handeye dialog"}, Accessible::Yes);
+    SecretPlatform platform(open(), grants_);
+    std::optional<Rect> box;
+    ASSERT_TRUE(wait_for([&] { return (box = password_box(platform)).has_value(); }));
+    ASSERT_TRUE(wait_for([&] { return platform.focused_window() && platform.focused_window()->title_utf8 == "handeye dialog"; }));
+    ASSERT_TRUE(wait_for([&] { return platform.settle({}, {})->is_quiet; }));
+    const Image empty = open()->capture()->image.cropped(*box);
+    ASSERT_TRUE(open()->type_text("hunter2hunter", {})); // a person
+    ASSERT_TRUE(wait_for([&] { return open()->capture()->image.cropped(*box).content_hash() != empty.content_hash(); })) << "else the next lines prove nothing";
+    run_model(platform, {"type(content='swordfish88')", "DONE()"});
+    for (const char* when : {"before", "after"}) {
+        const std::vector<Image> recorded = frames(when);
+        EXPECT_FALSE(recorded.empty()) << when;
+        for (const Image& frame : recorded) {
+            EXPECT_TRUE(is_painted_over(frame, *box)) << when;
+        }
+    }
+    expect_nothing_written("swordfish88");
+    expect_nothing_written("hunter2hunter");
+    ASSERT_TRUE(log::set_file({}));
 }
 
 TEST_F(X11Secrets, AWindowThatNoRuleNamesGetsNothing) {
