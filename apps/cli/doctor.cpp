@@ -165,6 +165,20 @@ Row check_engine(const std::string& model_option, const std::stop_token& stop) {
                                                   : "no answers of the reference beside this model"));
 }
 
+/// None is no failure: a screen may show none, and what works by pixels works without.
+Row check_elements(Platform& platform, Clock& clock) {
+    const TimePoint start = clock.now();
+    const Result<std::vector<Element>> elements = platform.elements();
+    const double took_ms = std::chrono::duration<double, std::milli>(clock.now() - start).count();
+    if (!elements) {
+        return failed("elements", elements.error().message, "");
+    }
+    if (elements->empty()) {
+        return passed("elements", "no program tells what it shows: `handeye platforms` says whether accessibility (AT-SPI) is on");
+    }
+    return passed("elements", fmt::format("{} told by programs in {:.1f} ms", elements->size(), took_ms));
+}
+
 std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token& stop) {
     SystemClock clock;
     std::vector<Row> rows;
@@ -189,6 +203,7 @@ std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token&
     rows.push_back(check_capture(**platform, **probe, clock));
     rows.push_back(check_clicks(**platform, **probe, clock, stop));
     rows.push_back(check_typing(**platform, **probe, stop));
+    rows.push_back(check_elements(**platform, clock));
     const Result<void> released = (*platform)->release_all();
     rows.push_back(released ? passed("release", "no key or button is held")
                             : failed("release", released.error().message, ""));
