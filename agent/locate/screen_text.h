@@ -27,6 +27,9 @@ struct LineBoxes {
 };
 LineBoxes find_line_boxes(const Image& picture, Rect area);
 
+/// Buttons, fields and other frames, by their outlines.
+std::vector<Rect> find_frames(const Image& picture);
+
 /// A line as the reader likes it: grey, dark on light whatever it was, scaled to `scale` of its size, with a margin.
 struct PreparedLine {
     Image picture;

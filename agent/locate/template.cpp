@@ -19,7 +19,8 @@ namespace {
 
 constexpr int kSideMinPx = 6;            // of a picture that can be told from noise
 constexpr int kCoarseSideMinPx = 12;     // of it on the coarse screen; at other sizes, where only a clear picture counts,
-constexpr int kScaledSideMinPx = 8;      // less will do
+constexpr int kScaledSideMinPx = 6;      // less will do,
+constexpr int kShrunkSideMinPx = 12;     // and what shrinks below this is not sought: it costs the most and tells the least
 constexpr std::array kFactors{4, 2};     // of the coarse screens, tried in this order
 constexpr int kPeaksMax = 16;            // that are looked at closely
 constexpr double kCloseMin = 0.70;       // of the whole, on grey: below, its parts are not looked at
@@ -77,7 +78,7 @@ Pattern scaled(const Pattern& pattern, double scale) {
     }
     Pattern out;
     const cv::Size size(static_cast<int>(std::lround(pattern.rgb.cols * scale)), static_cast<int>(std::lround(pattern.rgb.rows * scale)));
-    if (std::min(size.width, size.height) < kSideMinPx) {
+    if (std::min(size.width, size.height) < kShrunkSideMinPx) {
         return out;
     }
     cv::resize(pattern.rgb, out.rgb, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_CUBIC);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "agent/locate/choose.h"
 #include "agent/locate/limits.h"
 #include "agent/locate/phrases.h"
 #include "agent/locate/roles.h"
@@ -24,6 +25,27 @@ std::vector<ReadWord> placed(std::vector<ReadWord> words, const PreparedLine& li
         word.box = {line.origin.x + back(word.box.x), line.origin.y + back(word.box.y), std::max(1, back(word.box.width_px)), std::max(1, back(word.box.height_px))};
     }
     return words;
+}
+
+/// The field that a label stands before, or else above: the nearest frame, wider than high.
+std::optional<Rect> field_of(const Rect& label, const std::vector<Rect>& frames) {
+    constexpr int kRightPx = 240, kBelowPx = 24; // from the label to its field, at most
+    std::optional<Rect> best;
+    double least = 0;
+    for (const Side side : {Side::Right, Side::Below}) {
+        for (const Rect& frame : frames) {
+            const auto distance = frame.width_px > frame.height_px ? distance_to(label, frame, side) : std::nullopt;
+            const bool is_near = distance && *distance <= (side == Side::Right ? kRightPx : kBelowPx) && frame.intersected(label).size().is_empty();
+            if (is_near && (!best || *distance < least)) {
+                best = frame;
+                least = *distance;
+            }
+        }
+        if (best) {
+            break;
+        }
+    }
+    return best;
 }
 
 } // namespace
@@ -94,12 +116,16 @@ Result<std::vector<TextLine>> ScreenText::lines(const Image& picture, Rect area)
 Result<Matches> match_text(const Look& look) {
     const TargetQuery& query = look.query;
     const std::string& wanted = query.text_utf8.empty() ? query.label_utf8 : query.text_utf8;
-    if (query.text_utf8.empty() && is_field_role(query.role)) {
-        return Error{ErrorCode::Unsupported, fmt::format("{} stands beside its {}, whose place the words do not tell", in_quotes(wanted), printable(query.role))};
-    }
+    const bool is_beside = query.text_utf8.empty() && is_field_role(query.role); // these words are its label, not its own
+    const std::vector<Rect> frames = is_beside ? find_frames(look.seen.image) : std::vector<Rect>();
     Matches found;
     for (const Phrase& phrase : find_phrases(TRY(look.text.lines(look.seen.image, look.area)), wanted, query.is_exact)) {
-        found.all.push_back({Rung::Text, phrase.box, phrase.score, phrase.text_utf8, true});
+        const std::optional<Rect> field = is_beside ? field_of(phrase.box, frames) : phrase.box;
+        if (field) {
+            found.all.push_back({Rung::Text, *field, phrase.score, phrase.text_utf8, true});
+        } else if (phrase.score >= limits_of(Rung::Text).score_min) {
+            found.note = fmt::format("{} is there, and no {} beside it", in_quotes(phrase.text_utf8), printable(query.role));
+        }
     }
     return found;
 }

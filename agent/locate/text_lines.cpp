@@ -14,6 +14,7 @@ namespace handeye::locate {
 namespace {
 
 constexpr int kEdgeMin = 26;          // grey levels between a stroke and its ground: light grey on white still has 40
+constexpr int kFaintEdgeMin = 12;     // a field's frame is fainter than letters
 constexpr int kRuleHorizontalPx = 48; // longer than a stroke: a frame, a separator, an underline
 constexpr int kRuleVerticalPx = 36;
 constexpr int kWordGapPx = 7;         // joins the letters of words, not a check box and its label
@@ -41,8 +42,10 @@ cv::Mat rules_in(const cv::Mat& edges) {
     return across | down;
 }
 
-/// Buttons and fields: hollow pieces whose edges run along their own box. Letters of that size do not.
-void remove_frames(cv::Mat& edges) {
+/// Buttons and fields: hollow pieces whose edges run along their own box. Letters of that size do not. They are taken out of
+/// `edges` and told.
+std::vector<Rect> take_frames(cv::Mat& edges) {
+    std::vector<Rect> frames;
     constexpr int kWidthMin = 20, kHeightMin = 16, kRimPx = 4;
     constexpr double kOnRim = 0.9;
     cv::Mat labels, stats, centres;
@@ -57,8 +60,10 @@ void remove_frames(cv::Mat& edges) {
         const cv::Mat inside = piece(cv::Rect(kRimPx, kRimPx, box.width - 2 * kRimPx, box.height - 2 * kRimPx));
         if (cv::countNonZero(inside) <= (1 - kOnRim) * area) {
             edges(box).setTo(0, piece);
+            frames.push_back({box.x, box.y, box.width, box.height});
         }
     }
+    return frames;
 }
 
 /// A check box or a radio button before its words: as wide as it is high, and farther from them than letters are. Its part of the
@@ -112,7 +117,23 @@ void join_beside(std::vector<Rect>& boxes) {
     boxes = std::move(joined);
 }
 
+cv::Mat edges_in(const cv::Mat& rgb, int least) {
+    cv::Mat edges;
+    cv::morphologyEx(rgb, edges, cv::MORPH_GRADIENT, cv::getStructuringElement(cv::MORPH_RECT, {2, 2}));
+    cv::threshold(largest_channel(edges), edges, least, 255, cv::THRESH_BINARY);
+    return edges;
+}
+
 } // namespace
+
+std::vector<Rect> find_frames(const Image& picture) {
+    const Image rgb = picture.to_rgb();
+    if (rgb.is_empty()) {
+        return {};
+    }
+    cv::Mat edges = edges_in(view(rgb), kFaintEdgeMin);
+    return take_frames(edges);
+}
 
 LineBoxes find_line_boxes(const Image& picture, Rect area) {
     LineBoxes found;
@@ -121,11 +142,8 @@ LineBoxes find_line_boxes(const Image& picture, Rect area) {
     if (area.size().is_empty()) {
         return found;
     }
-    const cv::Mat pixels = view(rgb)(cv::Rect(area.x, area.y, area.width_px, area.height_px));
-    cv::Mat edges, letters;
-    cv::morphologyEx(pixels, edges, cv::MORPH_GRADIENT, cv::getStructuringElement(cv::MORPH_RECT, {2, 2}));
-    cv::threshold(largest_channel(edges), edges, kEdgeMin, 255, cv::THRESH_BINARY);
-    remove_frames(edges);
+    cv::Mat edges = edges_in(view(rgb)(cv::Rect(area.x, area.y, area.width_px, area.height_px)), kEdgeMin), letters;
+    take_frames(edges);
     cv::Mat rules;
     cv::dilate(rules_in(edges), rules, cv::getStructuringElement(cv::MORPH_RECT, {3, 3}));
     edges.setTo(0, rules);

@@ -236,7 +236,12 @@ TEST(Locator, FindsAButtonByWhatIsWrittenOnIt) {
     const auto missing = locator->find({.text_utf8 = "Send"}, {form, none});
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().message.find("text: best was \""), std::string::npos) << missing.error().message;
-    EXPECT_NE(locator->find({.role = "entry", .label_utf8 = "Name"}, {form, none}).error().message.find("stands beside its entry"), std::string::npos);
+    const auto field = locator->find({.role = "entry", .label_utf8 = "Name"}, {form, none});
+    ASSERT_TRUE(field) << field.error().message;
+    EXPECT_TRUE((Rect{62, 34, 263, 32}).contains(field->point)) << field->point.x << "," << field->point.y;
+    const auto no_field = locator->find({.role = "entry", .label_utf8 = "Contact"}, {form, none});
+    ASSERT_FALSE(no_field);
+    EXPECT_NE(no_field.error().message.find("\"Contact\" is there, and no entry beside it"), std::string::npos) << no_field.error().message;
     const auto lines = locator->read_lines({form, none}, Rect{150, 170, 186, 54});
     ASSERT_TRUE(lines);
     ASSERT_EQ(lines->size(), 2U);
