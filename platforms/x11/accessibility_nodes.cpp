@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The things that programs show, breadth first: what decides whether one is seen at all, and only for what is seen the rest.
+// The things that programs show, breadth first: where and what each is, and only for what is seen the rest.
 #include "platforms/x11/accessibility_roles.h"
 #include "platforms/x11/accessibility_walk.h"
 
@@ -81,9 +81,13 @@ void AccessibilityWalk::visit(int app, Accessible object, int parent, int place)
     added.parent = parent;
     added.place = place;
     added.depth = depth;
-    const auto then = &AccessibilityWalk::examine;
+    // At once, though a thing that is not seen is asked too much: what a look costs most is waiting for answers.
+    const auto then = &AccessibilityWalk::place;
+    const auto type = coordinate_type(this->app(app).coordinates);
     ask_about(index, kAccessible, "GetState", {}, [](AccessibleNode& node, BusReply& reply) { node.states = reply.states(); }, then);
     ask_about(index, kAccessible, "GetRole", {}, [](AccessibleNode& node, BusReply& reply) { node.role = reply.is_error() ? 0 : reply.number(); }, then);
+    ask_about(index, kComponent, "GetExtents", {type}, [](AccessibleNode& node, BusReply& reply) { node.raw = reply.extents(); }, then);
+    ask_property(index, kAccessible, "Name", [](AccessibleNode& node, BusReply& reply) { node.name = reply.property_text(kNameBytesMax); }, then);
 }
 
 /// GTK 4.8 says of its windows alone that they are showing.
@@ -92,23 +96,12 @@ bool AccessibilityWalk::is_shown(AccessibleNode& node) {
     return is_told && has_state(node.states, State::Visible) && !has_state(node.states, State::Defunct) && !has_state(node.states, State::Iconified);
 }
 
-void AccessibilityWalk::examine(int index) {
-    const AccessibleNode& node = this->node(index);
-    if (!is_shown(this->node(index))) {
-        return;
-    }
-    const auto then = &AccessibilityWalk::place;
-    const auto type = coordinate_type(app(node.app).coordinates);
-    const bool has_name = node.depth == 0 || !is_filler(node.role);
-    ask_about(index, kComponent, "GetExtents", {type}, [](AccessibleNode& of, BusReply& reply) { of.raw = reply.extents(); }, then);
-    if (has_name) {
-        ask_property(index, kAccessible, "Name", [](AccessibleNode& of, BusReply& reply) { of.name = reply.property_text(kNameBytesMax); }, then);
-    }
-}
-
 /// Where it is, and whether any of it is in sight.
 void AccessibilityWalk::place(int index) {
     AccessibleNode& node = this->node(index);
+    if (!is_shown(node)) {
+        return;
+    }
     const AccessibleApp& app = this->app(node.app);
     if (node.depth == 0) {
         const auto placement = node.raw ? place_toplevel(*node.raw, node.name, app.pid, app.coordinates, stack_) : std::nullopt;

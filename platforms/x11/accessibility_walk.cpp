@@ -32,27 +32,44 @@ Result<AccessibleTree> AccessibilityWalk::run(Clock& clock, TimePoint deadline) 
     if (!bus_.call({"org.a11y.atspi.Registry", kRootPath}, kAccessible, "GetChildren", {}, on_roots)) {
         return Error{ErrorCode::Unavailable, "the accessibility bus takes no call"};
     }
+    for (const auto& [name, known] : known_) { // no need to wait for the list to be asked
+        if (known.trust == AccessibleApp::Trust::Fine && !known.is_silent && tree_.apps.size() < kAppsMax) {
+            enter(add_app(name));
+        }
+    }
     TRY(bus_.run(clock, deadline, [this] { return has_ended(); }));
     end();
     return std::move(tree_);
 }
 
+int AccessibilityWalk::add_app(const std::string& name) {
+    tree_.apps.push_back(name);
+    tree_.is_whole.push_back(true);
+    asked_.emplace_back();
+    return static_cast<int>(tree_.apps.size()) - 1;
+}
+
 void AccessibilityWalk::on_programs(const std::vector<Accessible>& roots) {
+    const auto is_listed = [&](const std::string& name) { return std::any_of(roots.begin(), roots.end(), [&](const Accessible& root) { return root.bus_name == name; }); };
+    std::erase_if(known_, [&](const auto& known) {
+        return !is_listed(known.first) && std::find(tree_.apps.begin(), tree_.apps.end(), known.first) == tree_.apps.end();
+    });
     for (const Accessible& root : roots) {
-        if (std::find(tree_.apps.begin(), tree_.apps.end(), root.bus_name) == tree_.apps.end()) {
-            tree_.apps.push_back(root.bus_name);
+        if (std::find(tree_.apps.begin(), tree_.apps.end(), root.bus_name) != tree_.apps.end()) {
+            continue;
+        }
+        const int added = add_app(root.bus_name);
+        if (app(added).is_silent) {
+            leave_out(added);
+        } else if (app(added).trust == AccessibleApp::Trust::New) {
+            inspect(added);
+        } else {
+            enter(added);
         }
     }
-    std::erase_if(known_, [&](const auto& known) { return std::find(tree_.apps.begin(), tree_.apps.end(), known.first) == tree_.apps.end(); });
-    tree_.is_whole.assign(tree_.apps.size(), true);
-    asked_.resize(tree_.apps.size());
-    for (int i = 0; i < static_cast<int>(tree_.apps.size()); ++i) {
-        if (app(i).is_silent) {
-            leave_out(i);
-        } else if (app(i).trust == AccessibleApp::Trust::New) {
-            inspect(i);
-        } else {
-            enter(i);
+    for (const std::string& name : tree_.apps) {
+        if (!is_listed(name)) {
+            known_[name].is_gone = true;
         }
     }
 }
@@ -181,6 +198,7 @@ void AccessibilityWalk::end() {
             static_cast<void>(bus_.call({name, kRootPath}, kAccessible, "GetRole", {}, on_sign, AccessibilityBus::Outlives::Walk));
         }
     }
+    std::erase_if(known_, [](const auto& known) { return known.second.is_gone; });
 }
 
 } // namespace handeye::x11

@@ -25,6 +25,7 @@ struct AccessibleApp {
     int pid = 0;
     Coordinates coordinates = Coordinates::Screen;
     bool is_gtk3 = false;
+    bool is_gone = false;   ///< from the list of programs
     bool is_silent = false; ///< it owes an answer; not asked again until that came
 };
 using AccessibleApps = std::map<std::string, AccessibleApp>; ///< by bus name, which no bus gives twice
@@ -80,6 +81,7 @@ private:
     void ask(int app, Question question);
     void send(int app, Question question);
     void on_reply(int app, const AccessibilityBus::Handler& handler, BusReply& reply);
+    int add_app(const std::string& name);
     void on_programs(const std::vector<Accessible>& roots);
     void inspect(int app);
     void check_gtk4(int app, const std::string& path);
@@ -90,7 +92,6 @@ private:
     void ask_property(int node, const char* interface, const char* name, const std::function<void(AccessibleNode&, BusReply&)>& take,
                       void (AccessibilityWalk::*then)(int node));
     bool is_shown(AccessibleNode& node);
-    void examine(int node);
     void place(int node);
     void ask_more(int node);
     void place_in_menu(AccessibleNode& node);

@@ -62,11 +62,18 @@ bool has_window_manager(Connection& connection) {
     return !check.values.empty();
 }
 
-std::vector<::Window> children_of_root(Connection& connection) {
+struct Toplevel {
+    ::Window window = 0;
+    Rect area; ///< in root pixels, without the border
+    bool is_popup = false;
+};
+
+/// The children of the root that are shown, topmost last.
+std::vector<Toplevel> shown_toplevels(Connection& connection) {
     ::Window root = 0, parent = 0;
     ::Window* children = nullptr;
     unsigned count = 0;
-    std::vector<::Window> shown;
+    std::vector<Toplevel> shown;
     if (XQueryTree(connection.get(), connection.root(), &root, &parent, &children, &count) == 0) {
         return shown;
     }
@@ -74,12 +81,21 @@ std::vector<::Window> children_of_root(Connection& connection) {
         XWindowAttributes attributes{};
         if (XGetWindowAttributes(connection.get(), children[i], &attributes) != 0 &&
             attributes.map_state == IsViewable && attributes.c_class == InputOutput) {
-            shown.push_back(children[i]);
+            const Rect area{attributes.x + attributes.border_width, attributes.y + attributes.border_width, attributes.width, attributes.height};
+            shown.push_back({children[i], area, attributes.override_redirect != 0});
         }
     }
     XFree(children);
     connection.ignore_errors(); // windows that went away while we asked
     return shown;
+}
+
+std::vector<::Window> children_of_root(Connection& connection) {
+    std::vector<::Window> windows;
+    for (const Toplevel& toplevel : shown_toplevels(connection)) {
+        windows.push_back(toplevel.window);
+    }
+    return windows;
 }
 
 std::vector<::Window> managed_windows(Connection& connection) {
@@ -143,8 +159,9 @@ std::vector<::Window> children_of(Connection& connection, ::Window window, ::Win
         return frame;
     }
     if (depth > 0) {
-        for (const ::Window child : children_of(connection, frame, nullptr)) {
-            if (const ::Window client = client_below(connection, child, depth - 1); client != 0) {
+        const std::vector<::Window> children = children_of(connection, frame, nullptr);
+        for (auto child = children.rbegin(); child != children.rend(); ++child) { // openbox has 55 below the client
+            if (const ::Window client = client_below(connection, *child, depth - 1); client != 0) {
                 return client;
             }
         }
@@ -201,22 +218,20 @@ Result<std::vector<WindowInfo>> list_windows(Connection& connection) {
 Result<std::vector<StackedWindow>> list_stack(Connection& connection) {
     TRY(connection.check("listing what is shown"));
     std::vector<StackedWindow> stack;
-    for (const ::Window toplevel : children_of_root(connection)) {
-        const auto outer = window_area(connection, toplevel);
-        const ::Window client = owner_of(connection, toplevel);
-        const auto area = window_area(connection, client);
-        if (!outer || !area) {
+    for (const Toplevel& toplevel : shown_toplevels(connection)) {
+        StackedWindow window;
+        window.outer = toplevel.area;
+        window.is_popup = toplevel.is_popup;
+        const ::Window client = toplevel.is_popup ? toplevel.window : client_below(connection, toplevel.window, kFrameDepthMax);
+        window.info.id = client != 0 ? client : toplevel.window;
+        const auto area = window.info.id == toplevel.window ? Result<Rect>(toplevel.area) : window_area(connection, client);
+        if (!area) {
             continue; // gone, or hidden, since
         }
-        StackedWindow window;
-        window.outer = *outer;
-        XWindowAttributes attributes{};
-        window.is_popup = XGetWindowAttributes(connection.get(), toplevel, &attributes) != 0 && attributes.override_redirect != 0;
-        window.info.id = client;
-        window.info.title_utf8 = title_of(connection, client);
         window.info.area = *area;
-        window.info.pid = pid_of(connection, client);
-        const auto shadow = read_property(connection, client, connection.atom("_GTK_FRAME_EXTENTS")).values;
+        window.info.title_utf8 = title_of(connection, window.info.id);
+        window.info.pid = pid_of(connection, window.info.id);
+        const auto shadow = read_property(connection, window.info.id, connection.atom("_GTK_FRAME_EXTENTS")).values;
         if (shadow.size() == 4 && std::all_of(shadow.begin(), shadow.end(), [](unsigned long side) { return side < kShadowMax; })) {
             window.shadow = {static_cast<int>(shadow[0]), static_cast<int>(shadow[1]), static_cast<int>(shadow[2]), static_cast<int>(shadow[3])};
         }
