@@ -216,6 +216,75 @@ TEST(TextReader, IsUnderAFilterAndIsReplacedWhenItEnds) {
     EXPECT_NE(reader.pid(), first);
 }
 
+/// A reader of our own making: a shell script, since nothing that a reader says may be believed.
+class FalseReader {
+public:
+    explicit FalseReader(const std::string& script) {
+        std::string name = (std::filesystem::temp_directory_path() / "handeye-reader-XXXXXX").string();
+        folder_ = ::mkdtemp(name.data()) == nullptr ? "" : name;
+        std::ofstream(program()) << "#!/bin/sh\n" << script << "\n";
+        std::filesystem::permissions(program(), std::filesystem::perms::owner_all);
+    }
+    ~FalseReader() {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder_, ignored);
+    }
+    FalseReader(const FalseReader&) = delete;
+    FalseReader& operator=(const FalseReader&) = delete;
+    [[nodiscard]] std::filesystem::path program() const { return folder_ / "reader"; }
+
+private:
+    std::filesystem::path folder_;
+};
+
+TEST(TextReader, BelievesNothingThatTheReaderSays) {
+    const Image line = *Image::from_pixels({60, 40}, PixelFormat::Gray, std::vector<std::uint8_t>(2400, 255));
+    const std::string kHello = R"(printf '\0\0\0\0\0\0\0\0\0\0\0\0' >&3; )", kWait = "; exec cat <&3 >/dev/null";
+    const std::pair<const char*, const char*> kLies[] = {
+        {R"(printf '\0\0\0\0\5\0\0\0\0\0\0\0' >&3)", "cut off"},        // five words in no bytes
+        {R"(printf '\0\0\0\0\1\0\0\0\377\377\377\377' >&3)", "too long"}, // four gigabytes
+        {R"(printf '\0\0\0\0\1\0\0\0\030\0\0\0\0\0\0\0\0\0\0\0\377\377\0\0\1\0\0\0\0\0\200\077\0\0\0\0' >&3)", "makes no sense"}, // 65,535 pixels wide
+        {R"(printf '\0\0\0\0\1\0\0\0\030\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\300\177\0\0\0\0' >&3)", "makes no sense"},     // unsure beyond numbers
+        {R"(printf '\0\0\0\0\1\0\0\0\030\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\200\077\377\0\0\0' >&3)", "makes no sense"},   // a text that is not there
+    };
+    for (const auto& [lie, answer] : kLies) {
+        const FalseReader reader(kHello + lie + kWait);
+        const auto words = TextReader(reader.program(), "eng").read_line(line);
+        ASSERT_FALSE(words) << lie;
+        EXPECT_EQ(words.error().code, ErrorCode::Internal) << lie;
+        EXPECT_NE(words.error().message.find(answer), std::string::npos) << lie << words.error().message;
+    }
+}
+
+TEST(TextReader, DoesNotWaitForEver) {
+    const Image line = *Image::from_pixels({60, 40}, PixelFormat::Gray, std::vector<std::uint8_t>(2400, 255));
+    const FalseReader silent("exec cat <&3 >/dev/null");
+    EXPECT_EQ(TextReader(silent.program(), "eng", std::chrono::milliseconds(100)).read_line(line).error().code, ErrorCode::Unavailable);
+    const FalseReader stuck(R"(printf '\0\0\0\0\0\0\0\0\0\0\0\0' >&3; exec cat <&3 >/dev/null)");
+    EXPECT_EQ(TextReader(stuck.program(), "eng", std::chrono::seconds(3)).read_line(line).error().code, ErrorCode::DeadlineExceeded);
+}
+
+TEST(TextReader, StaysAliveWhateverThePixels) {
+    TextReader reader(kReader, "eng");
+    std::uint32_t state = 7;
+    int pid = -1;
+    for (const Size size : {Size{1, 1}, Size{2, 300}, Size{300, 2}, Size{7, 7}, Size{400, 60}, Size{16384, 48}, Size{60, 4000}}) {
+        for (const unsigned grain : {1U, 3U, 16U}) { // single pixels, blots
+            std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size.area()));
+            for (std::size_t i = 0; i < pixels.size(); ++i) {
+                const auto width = static_cast<std::size_t>(size.width_px);
+                const std::size_t block = (i / width / grain) * width + (i % width) / grain;
+                pixels[i] = ((block * 2654435761U + state) >> 13U & 3U) == 0 ? 0 : 255;
+            }
+            state = state * 1664525 + 1013904223;
+            const auto words = reader.read_line(*Image::from_pixels(size, PixelFormat::Gray, std::move(pixels)));
+            ASSERT_TRUE(words) << size.width_px << "x" << size.height_px << " grain " << grain << ": " << words.error().message;
+            pid = pid < 0 ? reader.pid() : pid;
+            ASSERT_EQ(reader.pid(), pid) << size.width_px << "x" << size.height_px << " grain " << grain << " ended the reader";
+        }
+    }
+}
+
 TEST(TextReader, RefusesPicturesThatAreNoLine) {
     TextReader reader(kReader, "eng");
     EXPECT_EQ(reader.read_line(Image()).error().code, ErrorCode::InvalidArgument);
