@@ -121,7 +121,11 @@ Result<Screenshot> X11Platform::capture() {
     return Screenshot{std::move(image), ++captures_, now};
 }
 
-Result<std::vector<Element>> X11Platform::elements() { return accessibility_->elements(TRY(target_area())); }
+/// In the frame of the last capture, as input is: a window that moved since must not move the one without the other.
+Result<std::vector<Element>> X11Platform::elements() {
+    TRY(check_target());
+    return accessibility_->elements(area_);
+}
 
 Result<std::vector<WindowInfo>> X11Platform::windows() { return list_windows(*screen_); }
 

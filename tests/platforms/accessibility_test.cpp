@@ -90,6 +90,33 @@ TEST(AccessiblePlace, OfSeveralWindowsOfAGtk4ProgramTheTitleDecides) {
     EXPECT_EQ(place_toplevel({0, 0, 300, 200}, "Two", 7, Coordinates::Window, stack)->window, 1);
 }
 
+TEST(AccessiblePlace, AnOpenMenuOfGtk4IsWhereItsOwnWindowIs) {
+    std::vector<StackedWindow> stack = {shown(1, 7, "Calculator", {457, 164, 365, 496}), shown(2, 7, "gnome-calculator", {538, 188, 285, 418})};
+    stack.back().is_popup = true;
+    const Placement parent{0, {462, 169}, 1};
+    const auto menu = place_popup({201, 6, 285, 418}, 7, parent, stack);
+    ASSERT_TRUE(menu);
+    EXPECT_EQ(menu->window, 1);
+    EXPECT_EQ(menu->to_root({243, 46, 201, 32}), (Rect{580, 228, 201, 32}));
+    EXPECT_FALSE(place_popup({201, 6, 284, 418}, 7, parent, stack));
+    EXPECT_FALSE(place_popup({201, 6, 285, 418}, 8, parent, stack)); // of another program
+    stack.back() = shown(3, 7, "gnome-calculator", {623, 213, 114, 30});
+    stack.back().is_popup = true;
+    const auto tip = place_popup({11, 7, 92, 16}, 7, parent, stack);
+    ASSERT_TRUE(tip);
+    EXPECT_EQ(tip->to_root({11, 7, 92, 16}), (Rect{634, 220, 92, 16}));
+}
+
+TEST(AccessiblePlace, AnItemOfAMenuIsInTheTopmostMenuThatHoldsIt) {
+    std::vector<StackedWindow> stack = {shown(1, 7, "Editor", {0, 0, 640, 480}), shown(2, 7, "", {100, 20, 135, 50}), shown(3, 7, "", {200, 40, 135, 50})};
+    EXPECT_EQ(menu_window({100, 20, 135, 25}, 7, stack), -1); // none of them is a menu
+    stack[1].is_popup = stack[2].is_popup = true;
+    EXPECT_EQ(menu_window({100, 20, 135, 25}, 7, stack), 1);
+    EXPECT_EQ(menu_window({200, 45, 30, 20}, 7, stack), 2);
+    EXPECT_EQ(menu_window({0, 0, 40, 20}, 7, stack), -1);
+    EXPECT_EQ(menu_window({100, 20, 135, 25}, 8, stack), -1);
+}
+
 TEST(AccessibleRoles, HaveAtSpisNames) {
     EXPECT_EQ(role_name(43), "push button");
     EXPECT_EQ(role_name(7), "check box");

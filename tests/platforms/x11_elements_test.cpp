@@ -253,6 +253,27 @@ TEST_F(X11Elements, ADisplayWithoutABusHasNone) {
     EXPECT_FALSE(std::filesystem::exists(marker));
 }
 
+TEST_F(X11Elements, WithoutADbusDaemonADisplayWorksAndHasNone) {
+    const std::filesystem::path bin = folder() / "bin";
+    ASSERT_TRUE(std::filesystem::create_directory(bin));
+    for (const char* program : {"Xvfb", "openbox", "xkbcomp", "sh"}) {
+        const auto path = find_program(program);
+        ASSERT_TRUE(path) << path.error().message;
+        std::filesystem::create_symlink(*path, bin / program);
+    }
+    const std::string before = std::getenv("PATH");
+    setenv("PATH", bin.c_str(), 1);
+    start_display(true);
+    setenv("PATH", before.c_str(), 1);
+    ASSERT_FALSE(HasFatalFailure());
+    EXPECT_FALSE(display_->has_bus());
+    const auto platform = open();
+    EXPECT_TRUE(platform->capture());
+    const auto elements = platform->elements();
+    ASSERT_TRUE(elements) << elements.error().message;
+    EXPECT_TRUE(elements->empty());
+}
+
 TEST_F(X11Elements, TheBusAndItsRegistryEndWithTheDisplay) {
     start_app("accessible_app", {}, Accessible::Yes);
     auto platform = open();
@@ -317,6 +338,22 @@ TEST_F(X11Elements, ACalculatorsButtonsPressWhatTheySay) { // GTK 4: it tells co
         const auto elements = platform->elements();
         return elements && std::any_of(elements->begin(), elements->end(), [](const Element& e) { return e.role == "text" && e.value_utf8 == "56"; });
     }));
+}
+
+TEST_F(X11Elements, AGtk4ProgramThatWouldNotBearTheQuestionIsLeftAlone) { // 4.8 without a session bus ends when it is asked
+    if (std::getenv("HANDEYE_FULL") == nullptr) {
+        GTEST_SKIP() << "in the full count";
+    }
+    start_app("env", {"-u", "DBUS_SESSION_BUS_ADDRESS", "-u", "XDG_RUNTIME_DIR", "gnome-calculator"}, Accessible::Yes);
+    start_app("accessible_app", {}, Accessible::Yes);
+    const auto platform = open();
+    wait_for_window(*platform, "Calculator");
+    wait_for_element(*platform, "push button", "Press");
+    for (int look = 0; look < 20; ++look) {
+        ASSERT_TRUE(platform->elements());
+        ASSERT_TRUE(platform->settle({}, {}));
+    }
+    EXPECT_FALSE(apps_.front()->has_ended());
 }
 
 TEST_F(X11Elements, GeditsTextIsReadBack) {
