@@ -142,15 +142,15 @@ std::string contradiction(const Look& look, Point at) {
     if (wanted.empty()) {
         return {};
     }
-    const Element* inner = nullptr; // the smallest that can be worked and has a name
+    const Element* inner = nullptr; // the smallest that is known to be worked; what else is there, a canvas, a page, may hold anything
     for (const Element& element : look.seen.elements) {
         const Rect box = visible(element, look.seen);
-        if (box.contains(at) && !element.label_utf8.empty() && !is_passive_role(element.role) && (inner == nullptr || box.size().area() < visible(*inner, look.seen).size().area())) {
+        if (box.contains(at) && is_worked_role(element.role) && (inner == nullptr || box.size().area() < visible(*inner, look.seen).size().area())) {
             inner = &element;
         }
     }
     const double score_min = limits_of(Rung::Structure).score_min;
-    if (inner != nullptr) {
+    if (inner != nullptr && !inner->label_utf8.empty()) {
         const bool fits = label_score(wanted, inner->label_utf8, query.is_exact) >= score_min || (!inner->is_secret && label_score(wanted, inner->value_utf8, query.is_exact) >= score_min);
         return fits ? std::string() : fmt::format("at {},{} there is {} {}", at.x, at.y, printable(inner->role), in_quotes(inner->label_utf8));
     }

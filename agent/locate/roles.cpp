@@ -106,6 +106,11 @@ bool is_passive_role(Name role) {
     return family != nullptr && family->is_passive;
 }
 
+bool is_worked_role(Name role) {
+    const auto is_here = [&](const RoleFamily& f) { return !f.is_passive && (is_same(f.name, role) || is_in(f.same, role) || is_in(f.kinds, role)); };
+    return std::any_of(kFamilies.begin(), kFamilies.end(), is_here);
+}
+
 bool is_field_role(Name role) {
     const RoleFamily* const family = family_of(role);
     return family != nullptr && family->is_field;

@@ -22,6 +22,8 @@ std::span<const RoleFamily> role_families();
 bool is_role(std::string_view wanted, std::string_view has);
 /// A role that no family has is not passive and no field.
 bool is_passive_role(std::string_view role);
+/// In a family, and not passive.
+bool is_worked_role(std::string_view role);
 bool is_field_role(std::string_view role);
 
 } // namespace handeye::locate

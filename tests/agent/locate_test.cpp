@@ -312,6 +312,8 @@ TEST_F(LocateTest, RefusesThePictureWhereTheElementIsAnother) {
     EXPECT_NE(found.error().message.find("template: at 212,112 there is push button \"Send\""), std::string::npos) << found.error().message;
     elements.back().label_utf8 = "";
     EXPECT_TRUE(find(query)); // nothing is known against it
+    elements.back() = {.role = "drawing area", .label_utf8 = "Canvas", .box = {0, 0, 640, 400}};
+    EXPECT_TRUE(find(query)); // nor by what it is drawn on
 }
 
 TEST_F(LocateTest, FindsByLandmarksThatAgree) {
