@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -88,6 +89,9 @@ void AccessibilityWalk::visit(int app, Accessible object, int parent, int place)
     ask_about(index, kAccessible, "GetRole", {}, [](AccessibleNode& node, BusReply& reply) { node.role = reply.is_error() ? 0 : reply.number(); }, then);
     ask_about(index, kComponent, "GetExtents", {type}, [](AccessibleNode& node, BusReply& reply) { node.raw = reply.extents(); }, then);
     ask_property(index, kAccessible, "Name", [](AccessibleNode& node, BusReply& reply) { node.name = reply.property_text(kNameBytesMax); }, then);
+    if (type == coordinate_type(Coordinates::Window)) { // GTK 4 nests deep, and has made all of its children anyway
+        ask_about(index, kAccessible, "GetChildren", {}, [](AccessibleNode& node, BusReply& reply) { node.children = reply.accessibles(kChildrenMax); }, then);
+    }
 }
 
 /// GTK 4.8 says of its windows alone that they are showing.
@@ -185,6 +189,10 @@ bool AccessibilityWalk::has_popup(int pid) const {
 }
 
 void AccessibilityWalk::ask_for_children(int index) {
+    if (app(node(index).app).coordinates == Coordinates::Window) {
+        visit_all(index, std::exchange(node(index).children, {}));
+        return;
+    }
     if (!has_state(node(index).states, State::ManagesDescendants)) {
         ask_children(index);
         return;
@@ -200,14 +208,15 @@ void AccessibilityWalk::ask_for_children(int index) {
 }
 
 void AccessibilityWalk::ask_children(int index) {
-    const auto on_children = [this, index](BusReply& reply) {
-        const std::vector<Accessible> children = reply.accessibles(kChildrenMax);
-        const int app = node(index).app;
-        for (std::size_t i = 0; i < children.size(); ++i) {
-            visit(app, children[i], index, static_cast<int>(i));
-        }
-    };
+    const auto on_children = [this, index](BusReply& reply) { visit_all(index, reply.accessibles(kChildrenMax)); };
     ask(node(index).app, {node(index).object, kAccessible, "GetChildren", {}, on_children});
+}
+
+void AccessibilityWalk::visit_all(int parent, const std::vector<Accessible>& children) {
+    const int app = node(parent).app;
+    for (std::size_t i = 0; i < children.size(); ++i) {
+        visit(app, children[i], parent, static_cast<int>(i));
+    }
 }
 
 /// The name of what labels it; else, and for buttons with a picture, what its tool tip says.

@@ -43,6 +43,7 @@ struct AccessibleNode {
     std::string name;
     std::string id;
     std::string value;
+    std::vector<Accessible> children; ///< told, not visited yet
     std::string description; ///< asked for where there is no name
     Placement placement;
     Rect clip; ///< root pixels: nothing of it is seen outside
@@ -99,6 +100,7 @@ private:
     bool may_show_children(const AccessibleNode& node);
     void ask_for_children(int node);
     void ask_children(int node);
+    void visit_all(int parent, const std::vector<Accessible>& children);
     void ask_label(int node);
     void ask_text(int node);
     void nothing_more(int /*node*/) {}
