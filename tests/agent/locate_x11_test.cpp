@@ -32,6 +32,7 @@ struct Look {
     int seed = 0;
     const char* theme = "Adwaita";
     const char* scale = "1";
+    const char* font = "DejaVu Sans";
 };
 
 class LocateX11Test : public X11Test {
@@ -56,6 +57,7 @@ protected:
         std::filesystem::remove(places);
         ::setenv("GTK_THEME", look.theme, 1);
         ::setenv("GDK_SCALE", look.scale, 1);
+        ::setenv("WIDGETS_FONT", look.font, 1);
         start_app("widgets_app", {places.string(), look.page, std::to_string(look.font_px), std::to_string(look.at.x), std::to_string(look.at.y), std::to_string(look.seed)});
         EXPECT_TRUE(wait_for([&] { return std::filesystem::exists(places); }, 60));
         Page page;
@@ -120,8 +122,9 @@ protected:
 };
 
 TEST_F(LocateX11Test, FindsWordsAtEverySizeAndInBothThemes) {
-    const Look looks[] = {{}, {.at = {60, 90}, .seed = 5}, {.font_px = 16}, {.font_px = 20, .at = {0, 0}}, {.theme = "Adwaita:dark"}, {.font_px = 10, .at = {0, 0}, .scale = "2"}};
-    const char* const names[] = {"100 %", "moved, shuffled", "125 %", "150 %", "dark", "200 % (GDK_SCALE)"};
+    const Look looks[] = {{}, {.at = {60, 90}, .seed = 5}, {.font_px = 16}, {.font_px = 20, .at = {0, 0}}, {.theme = "Adwaita:dark"}, {.font_px = 10, .at = {0, 0}, .scale = "2"},
+                          {.font_px = 14, .seed = 9, .font = "Liberation Sans"}, {.font_px = 15, .seed = 3, .theme = "Adwaita:dark", .font = "Liberation Serif"}};
+    const char* const names[] = {"100 %", "moved, shuffled", "125 %", "150 %", "dark", "200 % (GDK_SCALE)", "Liberation Sans", "Liberation Serif, dark"};
     const Page near_misses = show({.page = "b"});
     int n = 0, hits = 0;
     for (std::size_t i = 0; i < std::size(looks); ++i) {

@@ -3,7 +3,8 @@
 //
 // widgets_app OUT a|b FONT_PX X Y SEED
 //   OUT: a line for each widget, "kind<TAB>label<TAB>x<TAB>y<TAB>width<TAB>height" in the screen's pixels; replaced after each
-//   drawing. Page b has other labels, many of them a letter away from page a's. SEED 0 keeps the order, others shuffle it.
+//   drawing. Page b has other labels, many of them a letter away from page a's. SEED 0 keeps the order, others shuffle it. The
+//   environment's WIDGETS_FONT names a font other than DejaVu Sans.
 #include <gtk/gtk.h>
 
 #include <algorithm>
@@ -91,7 +92,8 @@ int main(int argc, char** argv) {
     if (const int seed = std::atoi(argv[6]); seed != 0) {
         std::shuffle(widgets.begin(), widgets.end(), std::mt19937(static_cast<std::uint32_t>(seed)));
     }
-    const std::string css = std::string("* {font-family: 'DejaVu Sans'; font-size: ") + argv[3] + "px;}";
+    const char* const font = std::getenv("WIDGETS_FONT");
+    const std::string css = std::string("* {font-family: '") + (font == nullptr ? "DejaVu Sans" : font) + "'; font-size: " + argv[3] + "px;}";
     GtkCssProvider* provider = gtk_css_provider_new();
     gtk_css_provider_load_from_data(provider, css.c_str(), -1, nullptr);
     gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider), 800);
