@@ -421,7 +421,8 @@ void StepRunner::hide_password(const Step& step, const Action& action) {
     const bool is_for_it = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
         return element.is_secret && into && element.box.contains(*into);
     });
-    if (is_for_it || !is_for_another) {
+    const bool is_password = is_for_it || !is_for_another;
+    if (is_password) {
         with_.redactor.add_typed(typed->text_utf8);
     }
 }

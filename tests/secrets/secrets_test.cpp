@@ -220,11 +220,13 @@ TEST_F(Secrets, AWholeTaskHoldsTheNameAloneInPromptEventsAndBlobs) {
 
 class PasswordFields : public testing::Test {
 protected:
-    std::string all_that_is_written(const std::string& call) {
+    std::string all_that_is_written(const std::string& call, const std::string& before = "left_click(start_box='[250,250]', element_info='Password')") {
         fakes::SimClock clock;
         FakePlatform platform(clock, {{solid_frame(kScreen, 255, 255, 255), {{1, "password text", "Password", {0, 0, 200, 150}, true}}, {}}});
         fakes::ScriptedModel model;
-        model.add(say("left_click(start_box='[250,250]', element_info='Password')"));
+        if (!before.empty()) {
+            model.add(say(before));
+        }
         model.add(say(call));
         model.add(say("DONE()"));
         fakes::MemorySink sink;
@@ -246,6 +248,12 @@ TEST_F(PasswordFields, WhatTheModelTypesThereIsInNoEvent) {
     const std::string all = all_that_is_written("type(content='hunter2hunter')");
     EXPECT_EQ(all.find("hunter2hunter"), std::string::npos);
     EXPECT_NE(all.find("typed into a password field"), std::string::npos);
+}
+
+TEST_F(PasswordFields, WithOneInSightNoTextIsToldThatMayGoThere) { // a dialog takes the focus by itself, a key moves it
+    for (const char* before : {"", "key(keys='tab')", "left_click(start_box='[900,900]', element_info='Log in')"}) {
+        EXPECT_EQ(all_that_is_written("type(content='hunter2hunter')", before).find("hunter2hunter"), std::string::npos) << before;
+    }
 }
 
 class RedactorTest : public testing::Test {
