@@ -222,7 +222,7 @@ TEST_F(TaskRun, LoopsGoThroughListsAndEnd) {
 TEST_F(TaskRun, AFailedStepIsTriedAgainButNeverAnIrreversibleOne) {
     run("steps:\n  - click: {label: Gone, within: 250ms}\n    retry: {max: 2, backoff: 1s}\n");
     EXPECT_EQ(result_["steps"][0]["attempts"], 3);
-    run("steps:\n  - click: {label: Gone, within: 250ms}\n    irreversible: true\n    retry: {max: 2}\n");
+    run("retry: {max: 2}\nsteps:\n  - click: {label: Gone, within: 250ms}\n    irreversible: true\n");
     EXPECT_FALSE(result_["steps"][0].contains("attempts"));
     run("steps:\n  - click: {label: Gone, within: 250ms}\n    irreversible: true\n    idempotent: true\n    retry: {max: 1}\n");
     EXPECT_EQ(result_["steps"][0]["attempts"], 2);
