@@ -125,6 +125,26 @@ class LookTest(unittest.TestCase):
     def test_every_view_on_a_phone_in_the_dark(self):
         self.look_at_all("phone-dark", **PHONE, dark=True)
 
+    def test_every_view_on_a_narrow_phone(self):
+        self.look_at_all("narrow", width=320, height=640, mobile=True)
+
+    def test_every_view_on_a_tablet(self):
+        self.look_at_all("tablet", width=1000, height=700)
+
+    def test_a_long_text_says_how_long_it_is(self):
+        page = self.page(**PHONE)
+        page.evaluate("""(async () => {
+            const {Approvals} = await import("/ui/approvals.js");
+            const app = {call: () => Promise.reject(new Error("no picture"))};
+            const action = {action: {verb: "type", text: "rm\\n" + "x".repeat(5000), element_info: "y".repeat(5000)}, target: []};
+            document.querySelector("main").replaceChildren(new Approvals(app, () => {}).card({approval: "x", step: 1, action, reason: "", rule: "r", expires_at: "2999-01-01"}));
+        })()""")
+        words = page.evaluate("document.querySelector('.approval').innerText")
+        self.assertRegex(words, r"(?i)letters\s+5,003")
+        self.assertNotIn("y" * 81, words)
+        self.assertTrue(page.evaluate("(() => { const box = document.querySelector('.deed'); return box.scrollHeight > box.clientHeight && box.clientHeight < innerHeight / 3; })()"))
+        self.assertLess(page.evaluate("[...document.querySelectorAll('.approval button')].at(0).getBoundingClientRect().bottom"), 844, "the answers are in view")
+
     def test_what_waits_is_told_everywhere_and_its_card_says_what_it_is_for(self):
         page = self.page(**PHONE)
         session = page.start_session(self.daemon, GOAL, "waits.json", ask=True)
