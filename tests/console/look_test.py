@@ -133,6 +133,7 @@ class LookTest(unittest.TestCase):
 
     def test_a_long_text_says_how_long_it_is(self):
         page = self.page(**PHONE)
+        page.wait("document.querySelector('textarea[name=goal]')", "the first view, which the card takes the place of")
         page.evaluate("""(async () => {
             const {Approvals} = await import("/ui/approvals.js");
             const app = {call: () => Promise.reject(new Error("no picture"))};
