@@ -16,6 +16,7 @@ BINARIES = ""
 PHONE = {"width": 390, "height": 844, "mobile": True}
 DESKTOP = {"width": 1280, "height": 860}
 TOP_PX_MAX = 64  # one line with Stop in it
+LINE_PX_MAX = 30
 GOAL_PX_MIN = 200  # of a goal in a list: enough to tell one from another
 CONTRAST_MIN = 4.5  # WCAG 2.2, 1.4.3
 NAMED_ROLES = ("button", "link", "textbox", "combobox", "spinbutton", "checkbox", "image", "application")
@@ -162,6 +163,7 @@ class LookTest(unittest.TestCase):
         self.assertIn("ask me first", words)
         self.assertIn("“Name”", words, "what the model calls it")
         self.assertEqual(page.evaluate("document.querySelector('.approval dd a').hash"), f"#/session/{session}")
+        self.assertLessEqual(page.evaluate("document.querySelector('.approval header').offsetHeight"), LINE_PX_MAX, "who wants it and until when: one line")
         page.approve_all("document.querySelector('.approval .deed')?.textContent === 'Type “Ada”'")
         page.shot("approvals.png")
         page.click("#stop")
