@@ -108,7 +108,7 @@ export class Approvals {
     const card = h("article", {class: "card approval", data: {approval: one.approval}, "aria-label": `Approval: ${words}`},
                    canvas,
                    h("div", {class: "words"},
-                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: the agent wants to`), left),
+                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: it wants to`), left),
                      h("h2", {class: "deed"}, words),
                      isSaid ? null : h("p", {class: "soft"}, one.reason),
                      facts([...origin, ["Letters", text.length > atAGlance ? count(text.length) : ""], ["The model calls it", own ? `“${visible(own.slice(0, claimMax))}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
