@@ -146,9 +146,15 @@ struct Recorder::Impl {
     Head head;
     std::optional<Durability> mode; // what PRAGMA synchronous says now
     std::string refusal;            // why nothing is accepted any more
+    bool is_stub = false;           // made here, and nothing is recorded
     std::mutex mutex;
 
     ~Impl() {
+        if (is_stub) { // a full disk, say: who lists recordings finds no empty one
+            for (const char* ending : {"-wal", "-shm", ""}) {
+                ::unlink((path.string() + ending).c_str());
+            }
+        }
         if (lock.is_open()) {
             ::unlink((path.string() + ".lock").c_str());
         }
@@ -213,6 +219,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const std::filesystem::path& pa
     impl->path = path;
     impl->lock = TRY(take_lock(path));
     const bool is_new = TRY(create_if_missing(path));
+    impl->is_stub = is_new;
     impl->database = TRY(sqlite::Database::open(path, sqlite::Access::ReadWrite));
     // A crash between creation and the first commit leaves an empty file: it is as good as new.
     const bool is_empty = is_new || TRY(impl->database.read_integer("SELECT count(*) FROM sqlite_schema")) == 0;
@@ -247,6 +254,7 @@ Result<std::uint64_t> Recorder::on_event(const SessionEvent& event) {
         return impl_->give_up(next.error());
     }
     impl_->head = *next;
+    impl_->is_stub = false;
     return next->seq;
 }
 
@@ -260,6 +268,7 @@ Result<void> Recorder::seal() {
     const std::string head = fmt::format("{} {}", impl_->head.seq, to_hex(impl_->head.hash));
     insert.bind(1, std::string_view(head));
     TRY(insert.run());
+    impl_->is_stub = false;
     impl_->refusal = fmt::format("{} is sealed: nothing can be added", impl_->path.string());
     // One plain file, readable from a read-only folder. A reader that is open keeps the log in use; the last one to close
     // then folds it in, so a refusal here loses nothing.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/sqlite.h"
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,6 +38,10 @@ ErrorCode code_of(int number) {
 Error error_of(sqlite3* handle, const std::string& path) {
     const int number = handle == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(handle);
     const char* words = handle == nullptr ? "out of memory" : sqlite3_errmsg(handle);
+    const int cause = handle == nullptr ? 0 : sqlite3_system_errno(handle);
+    if ((number & 0xFF) == SQLITE_CANTOPEN && (cause == EMFILE || cause == ENFILE)) { // the file is there, and can be read later
+        return {ErrorCode::Unavailable, fmt::format("{}: {}", path, std::strerror(cause))};
+    }
     switch (number & 0xFF) {
     case SQLITE_FULL: return {ErrorCode::IoFailed, fmt::format("{}: the disk is full; the event was not recorded", path)};
     case SQLITE_NOTADB: return {ErrorCode::ParseFailed, fmt::format("{} is not a recording (no SQLite file)", path)};

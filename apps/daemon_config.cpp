@@ -11,9 +11,11 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 namespace handeye {
@@ -33,6 +35,27 @@ struct At {
     [[nodiscard]] Error error(const std::string& what) const {
         const YAML::Mark mark = node.Mark();
         return Error{ErrorCode::InvalidArgument, fmt::format("{}:{}:{}: {}", file, mark.line + 1, mark.column + 1, what)};
+    }
+};
+
+/// An alias is a few bytes that may stand for as many as it likes, itself among them.
+class NoAnchors final : public YAML::EventHandler {
+public:
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { check(mark, anchor); }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { check(mark, anchor); }
+    void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string&) override { check(mark, anchor); }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override { check(mark, anchor); }
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override { check(mark, anchor); }
+    void OnMapEnd() override {}
+
+private:
+    static void check(const YAML::Mark& mark, YAML::anchor_t anchor) {
+        if (anchor != YAML::NullAnchor) {
+            throw YAML::ParserException(mark, "anchors (&name) and aliases (*name) are not understood here; write the value again");
+        }
     }
 };
 
@@ -282,6 +305,9 @@ std::vector<std::string> daemon_config_keys() {
 
 Result<DaemonOptions> parse_daemon_config(std::string_view yaml, const std::string& name) {
     try {
+        std::istringstream stream{std::string(yaml)};
+        NoAnchors handler;
+        YAML::Parser(stream).HandleNextDocument(handler);
         const YAML::Node root = YAML::Load(std::string(yaml));
         DaemonOptions options;
         if (root.IsNull()) {

@@ -4,6 +4,7 @@
 #include "apps/daemon_options.h"
 #include "apps/daemon_reload.h"
 #include "apps/daemon_secrets.h"
+#include "apps/reload_thread.h"
 #include "apps/secret_files.h"
 #include "apps/target.h"
 #include "base/clock.h"
@@ -18,7 +19,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -29,6 +29,7 @@ namespace handeye {
 namespace {
 
 constexpr mode_t kPrivate = 0077;
+constexpr Duration kReloadGrace = std::chrono::seconds(1);
 
 sigset_t handled_signals() {
     sigset_t set;
@@ -40,13 +41,13 @@ sigset_t handled_signals() {
 }
 
 // The signal that ends the program; the others are served here.
-int serve_signals(ControlServer& server, const sigset_t& set, const std::function<void()>& on_reload) {
+int serve_signals(ControlServer& server, const sigset_t& set, ReloadThread& reloads) {
     for (;;) {
         int number = 0;
         sigwait(&set, &number);
         switch (number) {
         case SIGUSR1: server.stop_all("SIGUSR1"); break;
-        case SIGHUP: on_reload(); break;
+        case SIGHUP: reloads.ask(); break;
         default: return number;
         }
     }
@@ -111,6 +112,9 @@ Result<void> check_without_start(const DaemonOptions& options) {
     TRY(load_secrets(config_dir()));
     TRY(ControlServer::check(server_options(options)));
     std::error_code problem;
+    if (std::filesystem::exists(options.log_file, problem) && !std::filesystem::is_regular_file(options.log_file, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("log file {}: not a regular file", options.log_file.string())};
+    }
     if (std::filesystem::exists(options.token_file, problem)) {
         TRY(token_for(options));
     }
@@ -139,6 +143,7 @@ int run(int argc, char** argv) {
     allow_many_descriptors();
     ::umask(kPrivate);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN); // a write beyond RLIMIT_FSIZE fails, like one to a full disk
     const sigset_t signals = handled_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr); // before any thread, so that all inherit it
 
@@ -162,16 +167,18 @@ int run(int argc, char** argv) {
     }
 
     RunningDaemon running{**server, notices, notify, *secrets, options, options};
-    const int number = serve_signals(**server, signals, [&] { reload_daemon(running); });
+    ReloadThread reloads([&running] { reload_daemon(running); });
+    const int number = serve_signals(**server, signals, reloads);
     watch_for_second_signal(signals);
+    const bool is_reload_over = reloads.end(kReloadGrace);
     (void)notify.send("STOPPING=1");
     log::info("daemon", fmt::format("ending after signal {}", number));
     notices.set_server(nullptr);
     model.forget_server();
     server->reset();
-    if (model.is_loading()) {
+    if (model.is_loading() || !is_reload_over) {
         std::fflush(nullptr);
-        std::_Exit(0); // nothing is held any more; a load of minutes need not be waited for
+        std::_Exit(0); // nothing is held any more; a load of minutes, or a file that never comes, need not be waited for
     }
     return 0;
 }

@@ -9,6 +9,8 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace handeye {
 namespace {
@@ -27,17 +29,32 @@ void fill_defaults(DaemonOptions& options) {
     }
 }
 
-// The file that was named must exist; the default one may.
+// It says what the agent may do: so nobody else may say it.
+Result<void> check_writers(const std::filesystem::path& path) {
+    constexpr mode_t kOthersWrite = 0022;
+    struct stat about {};
+    if (::stat(path.c_str(), &about) != 0 || (about.st_uid != ::geteuid() && about.st_uid != 0)) {
+        return Error{ErrorCode::PermissionDenied, fmt::format("{} must belong to this user or to root", path.string())};
+    }
+    if ((about.st_mode & kOthersWrite) != 0) {
+        return Error{ErrorCode::PermissionDenied,
+                     fmt::format("{}: its mode is {:04o} and others may write it: chmod go-w", path.string(), about.st_mode & 07777U)};
+    }
+    return {};
+}
+
+// The file that was named must exist. The default one need not; a link to nothing there is a mistake.
 Result<DaemonOptions> read_config(const std::string& named) {
     const std::filesystem::path path = named.empty() ? config_dir() / "config.yaml" : std::filesystem::path(named);
-    const auto text = read_file(path, kConfigBytesMax);
-    if (!text && named.empty() && text.error().code == ErrorCode::NotFound) {
+    std::error_code problem;
+    if (named.empty() && std::filesystem::symlink_status(path, problem).type() == std::filesystem::file_type::not_found) {
         return DaemonOptions{};
     }
-    if (!text) {
-        return text.error();
-    }
-    return parse_daemon_config(*text, path.string());
+    const std::string text = TRY(read_file(path, kConfigBytesMax));
+    TRY(check_writers(path));
+    DaemonOptions options = TRY(parse_daemon_config(text, path.string()));
+    options.config_file = path;
+    return options;
 }
 
 void put_over(const CommandLine& said, DaemonOptions& options) {
@@ -58,7 +75,6 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
 
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running) {
     DaemonOptions options = TRY(read_config(running.config_file));
-    options.config_file = running.config_file;
     put_over(running.command_line, options);
     return options;
 }
@@ -145,7 +161,6 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
         fmt::print(stderr, "handeyed: {}\n", options.error().message);
         return {std::nullopt, daemon_exit_code(options.error())};
     }
-    options->config_file = config;
     put_over(said, *options);
     return {std::move(*options), 0, is_check};
 }

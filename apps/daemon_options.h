@@ -66,11 +66,12 @@ struct DaemonOptions {
     log::Level log_level = log::Level::Warn;
     log::Format log_format = log::Format::Text;
     std::filesystem::path log_file;    ///< empty: stderr
-    std::filesystem::path config_file; ///< as named with --config
+    std::filesystem::path config_file; ///< that was read; empty: none was there
     CommandLine command_line;
 };
 
-/// Reads the file that `running` came from once more, with the same command line over it.
+/// Reads the file that `running` came from once more, with the same command line over it. A file that is gone is an error: its
+/// rules would go with it.
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running);
 /// The keys that differ and count only at the next start: "listen", "model", ...
 std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const DaemonOptions& fresh);

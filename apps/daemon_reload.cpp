@@ -80,7 +80,7 @@ Result<SessionOptions> session_defaults(const DaemonOptions& options) {
 void reload_daemon(RunningDaemon& daemon) {
     const auto since_boot = std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().now().time_since_epoch()).count();
     (void)daemon.notify.send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", since_boot));
-    const auto fresh = reload_daemon_config(daemon.started);
+    const auto fresh = reload_daemon_config(daemon.in_force);
     const auto taken = fresh ? take_up(daemon, *fresh) : Result<void>(fresh.error());
     if (!taken) {
         log::error("daemon", "the configuration stays as it was: " + taken.error().message);

@@ -13,7 +13,7 @@ namespace handeye {
 
 class Redactor;
 
-/// The thread that serves signals.
+/// One thread at a time: the one that starts the daemon, then the one that reloads.
 class DaemonSecrets {
 public:
     /// Takes $HANDEYE_SECRET_NAME out of the environment before a program on a target could inherit it, and keeps it.

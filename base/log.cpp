@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/printable.h"
 
 #include <atomic>
 #include <cerrno>
@@ -16,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace handeye::log {
@@ -67,6 +69,15 @@ std::string json_line(Level level, std::string_view section, std::string_view me
     return dump_json(line) + "\n";
 }
 
+/// A message may hold what a client said: one line it stays, so that nobody can write a line of their own.
+std::string one_line(std::string_view message) {
+    std::string out = printable(message);
+    for (std::size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) {
+        out.replace(at, 1, "\\n");
+    }
+    return out;
+}
+
 // One write each, so that lines of several processes do not mix. A full disk loses the line, not the program.
 void write_line(int fd, const std::string& line) { (void)!::write(fd, line.data(), line.size()); }
 
@@ -79,9 +90,15 @@ void set_format(Format wanted) { format = wanted; }
 Result<void> set_file(const std::filesystem::path& path) {
     std::unique_ptr<FileDescriptor> opened;
     if (!path.empty()) {
-        opened = std::make_unique<FileDescriptor>(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!opened->is_open()) {
-            return Error{ErrorCode::IoFailed, fmt::format("log file {}: {}", path.string(), std::strerror(errno))};
+        constexpr int kHow = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK; // a FIFO would wait for its reader
+        opened = std::make_unique<FileDescriptor>(::open(path.c_str(), kHow, 0600));
+        struct stat info {};
+        if (!opened->is_open() || ::fstat(opened->get(), &info) != 0) {
+            const bool is_fifo = errno == ENXIO;
+            return Error{ErrorCode::IoFailed, fmt::format("log file {}: {}", path.string(), is_fifo ? "not a regular file" : std::strerror(errno))};
+        }
+        if (!S_ISREG(info.st_mode)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("log file {}: not a regular file", path.string())};
         }
     }
     const std::lock_guard lock(file_mutex);
@@ -104,7 +121,8 @@ void write(Level level, std::string_view section, std::string_view said, std::st
         write_line(file ? file->get() : STDERR_FILENO, json_line(level, section, message, session));
         return;
     }
-    const std::string text = session.empty() ? fmt::format("[{}] {}", section, message) : fmt::format("[{}] {}: {}", section, session, message);
+    const std::string shown = one_line(message);
+    const std::string text = session.empty() ? fmt::format("[{}] {}", section, shown) : fmt::format("[{}] {}: {}", section, session, shown);
     if (file) {
         write_line(file->get(), fmt::format("{} {} {}\n", format_utc(SystemClock().wall_now()), name_of(level), text));
     } else {

@@ -117,7 +117,7 @@ int PictureDecoder::pid() const {
     return child_ ? child_->pid() : -1;
 }
 
-Result<Image> PictureDecoder::decode(std::span<const std::uint8_t> bytes) {
+Result<Image> PictureDecoder::decode(std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
     if (const ImageLimits limits; static_cast<std::int64_t>(bytes.size()) > limits.file_bytes_max || bytes.empty()) {
         return Error{bytes.empty() ? ErrorCode::ParseFailed : ErrorCode::LimitExceeded,
                      fmt::format("a picture file of {} bytes; from 1 to {} are taken", bytes.size(), limits.file_bytes_max)};
@@ -130,31 +130,32 @@ Result<Image> PictureDecoder::decode(std::span<const std::uint8_t> bytes) {
     if (is_fresh) {
         child_ = TRY(Child::start(program_));
     }
-    Result<Image> image = ask(bytes);
+    Result<Image> image = ask(bytes, stop);
     if (!image && image.error().code == ErrorCode::ParseFailed && !child_ && !is_fresh) { // it may have ended between two pictures
         child_ = TRY(Child::start(program_));
-        image = ask(bytes);
+        image = ask(bytes, stop);
     }
     return image;
 }
 
-Result<Image> PictureDecoder::ask(std::span<const std::uint8_t> bytes) {
+Result<Image> PictureDecoder::ask(std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
     const Deadline deadline = std::chrono::steady_clock::now() + patience_;
+    const std::stop_callback hang_up(stop, [link = child_->socket()] { ::shutdown(link->get(), SHUT_RDWR); }); // wakes who waits below
     const int socket = child_->socket()->get();
     std::uint64_t size = bytes.size();
     if (send_all(socket, bytes_of(size), deadline) == Moved::All) {
         static_cast<void>(send_all(socket, bytes, deadline)); // a child that is gone says so at the answer
     }
-    Result<Image> image = receive(deadline);
+    Result<Image> image = receive(deadline, stop);
     const bool is_answer = image || image.error().code == ErrorCode::ParseFailed || image.error().code == ErrorCode::LimitExceeded ||
                            image.error().code == ErrorCode::Unsupported;
-    if (!is_answer) { // late, or nonsense
+    if (!is_answer) { // late, nonsense, or still at work on what nobody wants
         child_.reset();
     }
     return image;
 }
 
-Result<Image> PictureDecoder::receive(Deadline deadline) {
+Result<Image> PictureDecoder::receive(Deadline deadline, const std::stop_token& stop) {
     const int socket = child_->socket()->get();
     DecodedHead head;
     FileDescriptor pixels;
@@ -162,6 +163,9 @@ Result<Image> PictureDecoder::receive(Deadline deadline) {
     std::string message(std::min(head.message_bytes, kMessageBytesMax), '\0');
     if (moved == Moved::All && head.code != 0) {
         moved = receive_all(socket, {reinterpret_cast<std::uint8_t*>(message.data()), message.size()}, deadline);
+    }
+    if (stop.stop_requested()) {
+        return Error{ErrorCode::Cancelled, "the picture is not wanted any more"};
     }
     if (moved == Moved::TooLate) {
         return Error{ErrorCode::DeadlineExceeded, fmt::format("the picture was not decoded within {} ms", patience_.count())};

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
 
 namespace handeye {
 
@@ -31,14 +32,15 @@ public:
         : program_(std::move(program)), patience_(patience) {}
 
     /// RGB. As decode_image(), its limits included, which are checked here before anything is sent; besides: Unavailable when the
-    /// child cannot be started, ParseFailed with how it ended when the picture killed it, DeadlineExceeded. Any thread; one at a time.
-    Result<Image> decode(std::span<const std::uint8_t> bytes);
+    /// child cannot be started, ParseFailed with how it ended when the picture killed it, DeadlineExceeded, Cancelled at once when
+    /// `stop` is requested. Any thread; one at a time.
+    Result<Image> decode(std::span<const std::uint8_t> bytes, const std::stop_token& stop = {});
     /// Of the child that runs; -1: none.
     [[nodiscard]] int pid() const;
 
 private:
-    Result<Image> ask(std::span<const std::uint8_t> bytes);
-    Result<Image> receive(std::chrono::steady_clock::time_point deadline);
+    Result<Image> ask(std::span<const std::uint8_t> bytes, const std::stop_token& stop);
+    Result<Image> receive(std::chrono::steady_clock::time_point deadline, const std::stop_token& stop);
 
     const std::filesystem::path program_;
     const std::chrono::milliseconds patience_;

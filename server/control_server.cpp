@@ -194,7 +194,7 @@ void Server::on_accept(Listener& listener, AnySocket socket) {
                                 .address = listener.is_tls ? address_of(socket) : "loopback",
                                 .is_tls = listener.is_tls};
         if (listener.is_tls) {
-            tls_->accept(std::move(socket), [this, entrance](AnySocket plain) { connections_->accept(std::move(plain), entrance); });
+            tls_->accept(std::move(socket), entrance.address, [this, entrance](AnySocket plain) { connections_->accept(std::move(plain), entrance); });
         } else {
             connections_->accept(std::move(socket), entrance);
         }

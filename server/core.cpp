@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kInferencesMax = 64;  // that wait
 constexpr std::size_t kInputsMax = 64;      // that wait, of one session
 constexpr std::size_t kPicturesMax = 64;
-constexpr std::size_t kReadsMax = 1024;
 
 Worker& worker_of(std::map<std::string, std::unique_ptr<Worker>>& workers, const std::string& session, std::size_t jobs_max) {
     std::unique_ptr<Worker>& worker = workers[session];
@@ -39,7 +38,7 @@ void FailureLimiter::count_failure(const std::string& address, TimePoint) { ++wi
 Core::Core(ControlServerOptions options_in, ControlServices services_in)
     : options(std::move(options_in)), services(std::move(services_in)),
       tokens(options.token, options.tokens_file, *services.clock), reader(loop),
-      ledger(loop, *services.clock), inference(kInferencesMax), librarian(kReadsMax), stopper(1024),
+      ledger(loop, *services.clock), inference(kInferencesMax), stopper(1024),
       hub(options, services, gate,
           {.on_event = [this](const std::string& session) { session_grew(session); },
            .on_progress = [this](const std::string& session, std::size_t n,

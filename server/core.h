@@ -4,6 +4,7 @@
 
 #include "server/control_server.h"
 #include "server/event_reader.h"
+#include "server/librarian.h"
 #include "server/loop.h"
 #include "server/model_gate.h"
 #include "server/request_ledger.h"
@@ -66,7 +67,7 @@ struct Core {
     std::map<std::string, std::unique_ptr<Worker>> hands; ///< by session: what input.* does, one at a time
     std::map<std::string, std::unique_ptr<Worker>> eyes;  ///< by session: what streams see
     Worker inference;        ///< engine.infer
-    Worker librarian;        ///< recording.*
+    Librarian librarian;     ///< recording.*
     Worker stopper;          ///< lets go of keys while the I/O thread goes on
     SessionHub hub;          ///< any thread
     ConsoleDoor* console = nullptr; ///< the I/O thread's; set before it runs, ends after it

@@ -83,7 +83,7 @@ void run_once(Core& core, const std::shared_ptr<Peer>& peer, const MethodRow& me
             reply.fail(RpcError{ErrorKind::OutcomeUnknown,
                                 fmt::format("the server ended while the call with request_key \"{}\" ran; it is not repeated", shown), "request_key"});
             return;
-        case RequestLedger::State::Failed: reply.fail(Error{ErrorCode::IoFailed, entry.message}); return;
+        case RequestLedger::State::Failed: reply.fail(entry.error); return;
         case RequestLedger::State::Done: reply.give(std::move(entry.outcome)); return;
         case RequestLedger::State::New: break;
         }

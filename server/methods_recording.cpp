@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "server/core.h"
 #include "server/method_table.h"
+#include "server/peer.h"
 #include "server/picture.h"
 
 #include <algorithm>
@@ -21,6 +22,8 @@ using nlohmann::json;
 constexpr std::size_t kBlobBytesMax = 32U << 20U;
 constexpr std::size_t kExportBytesMax = 64U << 20U;
 constexpr std::size_t kPageDefault = 256;
+constexpr std::size_t kPageBytesMax = 1U << 20U; // a page ends with the event that passes it; docs/protocol.schema.json says so
+constexpr std::size_t kEventsAtOnce = 16;        // so that little more is read than is sent
 constexpr std::size_t kListMax = 1000;
 
 bool is_sha256_hex(const std::string& text) {
@@ -39,9 +42,6 @@ std::optional<std::filesystem::path> find_or_fail(const Call& call) {
 // Reads take a thread of their own: the I/O thread never waits for the disk.
 void work(const Call& call, std::function<Result<json>()> job) {
     const auto run = [job = std::move(job), reply = call.reply] {
-        if (reply.is_answered()) {
-            return; // cancelled meanwhile
-        }
         const Result<json> done = job();
         if (done) {
             reply.ok(*done);
@@ -49,9 +49,15 @@ void work(const Call& call, std::function<Result<json>()> job) {
             reply.fail(done.error());
         }
     };
-    if (!call.core.librarian.submit(run)) {
+    if (!call.core.librarian.submit({call.peer.token_sha256(), &call.peer}, call.reply, run)) {
         call.reply.fail(RpcError{ErrorKind::Overloaded, "too many reads of recordings wait", ""});
     }
+}
+
+// What changes nothing is not done for a client that has gone.
+void read(const Call& call, std::function<Result<json>()> job) {
+    call.reply.set_cancelling(OnCancel::AnswerAtOnce, OnHangUp::IsCancelled);
+    work(call, std::move(job));
 }
 
 // As a subscription sends it.
@@ -118,18 +124,47 @@ Result<json> export_jsonl(const Recording& recording, const std::string& session
     }
 }
 
+// As many whole events as `count` and kPageBytesMax allow, one at least.
+Result<json> read_page(const Recording& recording, const std::string& session, std::uint64_t from, std::size_t count) {
+    json events = json::array();
+    std::size_t bytes = 0;
+    std::uint64_t next = std::max<std::uint64_t>(1, from);
+    bool is_end = false;
+    while (!is_end && events.size() < count && bytes <= kPageBytesMax) {
+        const auto some = recording.events(next, std::min(kEventsAtOnce, count - events.size()));
+        if (!some && events.empty()) {
+            return some.error();
+        }
+        if (!some) {
+            break; // what is whole comes first; the next page says what is wrong
+        }
+        is_end = some->empty();
+        for (auto event = some->begin(); event != some->end() && bytes <= kPageBytesMax; ++event) {
+            events.push_back(event_json(*event, session));
+            bytes += event->data_json.size();
+            next = event->seq + 1;
+        }
+    }
+    const std::uint64_t next_seq = events.empty() ? from : next;
+    return json{{"events", std::move(events)}, {"next_seq", next_seq}, {"is_end", is_end}};
+}
+
 } // namespace
 
 // Newest first: names are ULIDs, which sort by age.
 void recording_list(const Call& call) {
     const std::filesystem::path folder = call.core.options.sessions_dir;
-    work(call, [&core = call.core, folder]() -> Result<json> {
+    read(call, [&core = call.core, folder]() -> Result<json> {
         std::vector<std::filesystem::path> found;
         std::error_code problem;
-        for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
-            if (entry.path().extension() == ".handeye" && is_session_id(entry.path().stem().string())) {
-                found.push_back(entry.path());
+        for (std::filesystem::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem)) {
+            const std::filesystem::path& path = entry->path();
+            if (path.extension() == ".handeye" && is_session_id(path.stem().string())) {
+                found.push_back(path);
             }
+        }
+        if (problem) {
+            return Error{ErrorCode::Unavailable, fmt::format("cannot list {}: {}", folder.string(), problem.message())};
         }
         std::sort(found.rbegin(), found.rend());
         found.resize(std::min(found.size(), kListMax));
@@ -143,7 +178,7 @@ void recording_list(const Call& call) {
 
 void recording_get(const Call& call) {
     if (const auto path = find_or_fail(call); path) {
-        work(call, [path = *path, open = is_open(call.core, path->stem().string())] { return describe(path, open); });
+        read(call, [path = *path, open = is_open(call.core, path->stem().string())] { return describe(path, open); });
     }
 }
 
@@ -154,14 +189,8 @@ void recording_read(const Call& call) {
     }
     const auto from = call.params.value("from_seq", std::uint64_t{1});
     const auto count = call.params.value("n", kPageDefault);
-    work(call, [path = *path, from, count]() -> Result<json> {
-        const Recording recording = TRY(Recording::open(path));
-        const std::vector<StoredEvent> page = TRY(recording.events(std::max<std::uint64_t>(1, from), count));
-        json events = json::array();
-        for (const StoredEvent& event : page) {
-            events.push_back(event_json(event, path.stem().string()));
-        }
-        return json{{"events", std::move(events)}, {"next_seq", page.empty() ? from : page.back().seq + 1}, {"is_end", page.size() < count}};
+    read(call, [path = *path, from, count]() -> Result<json> {
+        return read_page(TRY(Recording::open(path)), path.stem().string(), from, count);
     });
 }
 
@@ -180,7 +209,7 @@ void recording_blob(const Call& call) {
     }
     const auto offset = call.params.value("offset", std::size_t{0});
     const auto length = call.params.value("length", kBlobBytesMax);
-    work(call, [path = *path, hash, offset, length]() -> Result<json> {
+    read(call, [path = *path, hash, offset, length]() -> Result<json> {
         const Recording recording = TRY(Recording::open(path));
         const std::vector<std::uint8_t> bytes = TRY(recording.blob(hash));
         if (offset > bytes.size()) {
@@ -202,7 +231,7 @@ void recording_export(const Call& call) {
     if (!path) {
         return;
     }
-    work(call, [path = *path, format = call.params.at("format").get<std::string>()]() -> Result<json> {
+    read(call, [path = *path, format = call.params.at("format").get<std::string>()]() -> Result<json> {
         const Recording recording = TRY(Recording::open(path));
         if (format == "jsonl") {
             return export_jsonl(recording, path.stem().string());

@@ -87,6 +87,11 @@ void task_run(const Call& call) {
         return;
     }
     const SessionOptions& defaults = call.core.services.session_defaults;
+    const auto goal = params.at("goal").get<std::string>();
+    if (goal.size() > defaults.render.goal_bytes_max) { // the schema counts characters, a prompt has room for bytes
+        call.reply.fail(RpcError{ErrorKind::InvalidParams, fmt::format("goal has {} bytes, the limit is {}", goal.size(), defaults.render.goal_bytes_max), "goal"});
+        return;
+    }
     json body = params;
     body.erase("request_key");
     // A request can narrow what the session allows, never widen it: the session puts its own policy around this one.
@@ -96,7 +101,7 @@ void task_run(const Call& call) {
         return;
     }
     policy->origin = "task.run";
-    TaskSpec spec{.goal_utf8 = params.at("goal").get<std::string>(),
+    TaskSpec spec{.goal_utf8 = goal,
                   .budget = budget_from(params, defaults.budget),
                   .policy = *policy,
                   .surface = surface_from(params, defaults.surface),

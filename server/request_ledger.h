@@ -5,14 +5,15 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "server/call.h"
+#include "server/request_ledger_file.h"
 #include "server/worker.h"
 
 #include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,26 +23,28 @@ namespace handeye {
 class RequestLedger {
 public:
     static constexpr Duration kKept = std::chrono::hours(24);
-    static constexpr std::size_t kKeysMax = 100'000;
+    static constexpr std::size_t kBytesMax = 128U << 20U;    ///< of all keys, in memory
+    static constexpr std::size_t kLineBytesMax = 128U << 10U; ///< an answer that makes a longer line is not kept; its key is
 
     enum class State {
         New,     ///< this call is the first: act, then finish() or forget()
         Done,    ///< `outcome` is what the first one got
         Reused,  ///< another body stands under this key
         Unknown, ///< the program died while it acted
-        Failed,  ///< the disk, with `message`: nothing may be done
+        Failed,  ///< the disk or the owner's share, with `error`: nothing may be done
     };
     struct Entry {
         State state = State::New;
         Outcome outcome;
-        std::string message;
+        Error error;
     };
 
-    RequestLedger(Loop& loop, Clock& clock) : loop_(loop), clock_(clock), disk_(65536) {}
-    /// Reads what an earlier run left; drops what is too old, and a torn last line.
+    RequestLedger(Loop& loop, Clock& clock, std::size_t bytes_max = kBytesMax) : loop_(loop), clock_(clock), bytes_max_(bytes_max), disk_(65536) {}
+    /// Reads what an earlier run left, however much that is; drops what is too old, and lines that a crash tore.
     Result<void> open(const std::filesystem::path& file);
 
     /// `done` comes on the loop. A second call while the first one acts waits for its answer.
+    /// The keys of one owner (Peer::own_key) never take more room than is left for all others: Failed with Overloaded.
     void begin(const std::string& key, const std::string& body, std::function<void(Entry)> done);
     /// Keeps the answer; `done` comes when it is on the disk.
     void finish(const std::string& key, const Outcome& outcome, std::function<void()> done);
@@ -50,23 +53,35 @@ public:
     [[nodiscard]] std::size_t size() const { return keys_.size(); }
 
 private:
+    using Line = std::shared_ptr<const std::string>;
     struct Key {
         std::string body;
         WallTime at{};
         State state = State::New;
-        Outcome outcome;
+        Line line; ///< what says so in the file; the disk's thread shares it
         std::vector<std::function<void(Entry)>> waiting;
     };
+    using Keys = std::map<std::string, Key>;
     void take_line(const std::string& line);
+    Key& keep(const std::string& key, Key entry, const std::string& line);
+    Keys::iterator drop(Keys::iterator key);
     void drop_old();
-    void append(std::string line, std::function<void(Result<void>)> done);
+    [[nodiscard]] bool has_room(const std::string& owner, std::size_t bytes) const;
+    void append(Line line, std::function<void(Result<void>)> done);
+    void rewrite();
     void answer_waiting(const std::string& key);
 
     Loop& loop_;
     Clock& clock_;
-    std::map<std::string, Key> keys_;
-    FileDescriptor file_; // the disk's thread writes
-    Worker disk_;         // last: its thread uses the file
+    const std::size_t bytes_max_;
+    Keys keys_;
+    std::map<std::string, std::size_t> bytes_of_; ///< by owner
+    std::size_t bytes_ = 0;                       ///< of all owners
+    std::size_t file_bytes_ = 0;
+    std::size_t rewrite_at_ = 0; ///< file_bytes_ beyond which the file is mostly of keys that are gone
+    TimePoint next_drop_{};
+    RequestLedgerFile file_; // the disk's thread
+    Worker disk_;            // last: its thread uses the file
 };
 
 } // namespace handeye

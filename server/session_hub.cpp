@@ -114,7 +114,8 @@ void SessionHub::opened(const std::string& session, const std::string& request_k
             }
         }
         if (!outcome) {
-            log::warn("server", fmt::format("session {} could not be opened: {}", session, outcome.error().message));
+            // Its client hears the whole message, which may list the titles of windows: no screen text in the log.
+            log::warn("server", fmt::format("session {} could not be opened: {}", session, error_code_name(outcome.error().code)));
         }
     }
     done(answer);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tls_gate.h"
 
+#include "base/file.h"
 #include "base/log.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <vector>
 
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
@@ -16,18 +20,24 @@ namespace {
 
 namespace ssl = asio::ssl;
 
-constexpr int kHandshakesMax = 64;
+constexpr std::size_t kHandshakesMax = 64;
+constexpr std::size_t kHandshakesOfAnAddressMax = 32; // nobody alone takes every place
+constexpr Duration kWarningEvery = std::chrono::seconds(10);
+constexpr std::size_t kPemBytesMax = 1U << 20U;
 constexpr mode_t kOthers = 0077;
 constexpr Duration kFarewell = std::chrono::seconds(1);
 constexpr std::size_t kBufferBytes = 16U << 10U; // a TLS record
 
+class Pipe;
+using Handshakes = std::vector<Pipe*>; // that are under way, the oldest first
+
 /// One client: its TLS stream on one side, our end of the socket pair on the other, two copies between.
 class Pipe : public std::enable_shared_from_this<Pipe> {
 public:
-    Pipe(AnySocket socket, ssl::context& context, TlsGate::Timeouts timeouts, std::shared_ptr<int> handshakes)
+    Pipe(AnySocket socket, std::string address, ssl::context& context, TlsGate::Timeouts timeouts, std::shared_ptr<Handshakes> handshakes)
         : outer_(std::move(socket), context), inner_(outer_.get_executor()), timer_(outer_.get_executor()), timeouts_(timeouts),
-          handshakes_(std::move(handshakes)) {
-        ++*handshakes_;
+          address_(std::move(address)), handshakes_(std::move(handshakes)) {
+        handshakes_->push_back(this);
     }
     ~Pipe() { end_handshake(); }
     Pipe(const Pipe&) = delete;
@@ -38,6 +48,17 @@ public:
         outer_.async_handshake(ssl::stream_base::server, [self = shared_from_this(), on_plain = std::move(on_plain)](error_code ec) {
             self->on_handshake(ec, on_plain);
         });
+    }
+
+    [[nodiscard]] const std::string& address() const { return address_; }
+    /// True until its first message has come.
+    [[nodiscard]] bool is_silent() { return ::SSL_get_state(outer_.native_handle()) == TLS_ST_BEFORE; }
+    void drop() {
+        error_code ignored;
+        timer_.cancel();
+        end_handshake();
+        inner_.close(ignored);
+        outer_.lowest_layer().close(ignored);
     }
 
 private:
@@ -91,15 +112,9 @@ private:
             });
         });
     }
-    void drop() {
-        error_code ignored;
-        timer_.cancel();
-        inner_.close(ignored);
-        outer_.lowest_layer().close(ignored);
-    }
     void end_handshake() {
         if (handshakes_) {
-            --*handshakes_;
+            std::erase(*handshakes_, this);
             handshakes_.reset();
         }
     }
@@ -108,7 +123,8 @@ private:
     AnySocket inner_;
     asio::steady_timer timer_;
     const TlsGate::Timeouts timeouts_;
-    std::shared_ptr<int> handshakes_; // how many are at it; unset when this one is done
+    const std::string address_;
+    std::shared_ptr<Handshakes> handshakes_; // this one among them; unset when it is done
     std::array<char, kBufferBytes> from_client_{};
     std::array<char, kBufferBytes> to_client_{};
 };
@@ -118,36 +134,58 @@ public:
     explicit PemGate(Timeouts timeouts) : timeouts_(timeouts) {}
 
     Result<void> load(const TlsFiles& files) {
-        ::SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
+        SSL_CTX* const native = context_.native_handle();
+        ::SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+        ::SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF); // no session is resumed: each time a client shows its certificate
+        ::SSL_CTX_set_options(native, SSL_OP_NO_TICKET);
+        ::SSL_CTX_set_num_tickets(native, 0);
         error_code ec;
-        context_.use_certificate_chain_file(files.cert.string(), ec);
-        if (ec) {
+        const std::string cert = TRY(read_pem(files.cert));
+        if (context_.use_certificate_chain(asio::buffer(cert), ec); ec) {
             return unusable(files.cert, ec);
         }
         TRY(check_private(files.key));
-        context_.use_private_key_file(files.key.string(), ssl::context::pem, ec);
-        if (ec) {
+        const std::string key = TRY(read_pem(files.key));
+        if (context_.use_private_key(asio::buffer(key), ssl::context::pem, ec); ec) {
             return unusable(files.key, ec);
         }
         if (!files.client_ca.empty()) {
-            context_.load_verify_file(files.client_ca.string(), ec);
-            if (ec) {
+            const std::string authorities = TRY(read_pem(files.client_ca));
+            if (context_.add_certificate_authority(asio::buffer(authorities), ec); ec) {
                 return unusable(files.client_ca, ec);
             }
             context_.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, ec);
         }
         return {};
     }
-    void accept(AnySocket socket, OnPlain on_plain) override {
-        if (*handshakes_ >= kHandshakesMax) {
-            log::warn("tls", "too many clients shake hands at one time: one is dropped");
-            return;
-        }
-        std::make_shared<Pipe>(std::move(socket), context_, timeouts_, handshakes_)->start(std::move(on_plain));
+    void accept(AnySocket socket, const std::string& address, OnPlain on_plain) override {
+        make_room(address);
+        std::make_shared<Pipe>(std::move(socket), address, context_, timeouts_, handshakes_)->start(std::move(on_plain));
     }
 
 private:
-    /// A file that is not there is for use_private_key_file() to name.
+    /// Drops one that is not done, of `address` where that has too many: who has said nothing yet goes first, then the oldest.
+    void make_room(const std::string& address) {
+        Handshakes candidates = *handshakes_;
+        std::erase_if(candidates, [&](const Pipe* one) { return one->address() != address; });
+        if (candidates.size() < kHandshakesOfAnAddressMax) {
+            candidates = *handshakes_;
+            if (candidates.size() < kHandshakesMax) {
+                return;
+            }
+        }
+        const auto silent = std::find_if(candidates.begin(), candidates.end(), [](Pipe* one) { return one->is_silent(); });
+        (silent != candidates.end() ? *silent : candidates.front())->drop();
+        count_dropped();
+    }
+    void count_dropped() {
+        ++dropped_;
+        if (const TimePoint now = std::chrono::steady_clock::now(); now >= next_warning_) {
+            log::warn("tls", fmt::format("too many clients shake hands at one time: dropped {} that were not done", std::exchange(dropped_, 0)));
+            next_warning_ = now + kWarningEvery;
+        }
+    }
+    /// A file that is not there is for read_pem() to name.
     static Result<void> check_private(const std::filesystem::path& path) {
         struct stat about {};
         if (::stat(path.c_str(), &about) == 0 && (about.st_mode & kOthers) != 0) {
@@ -156,12 +194,15 @@ private:
         }
         return {};
     }
+    static Result<std::string> read_pem(const std::filesystem::path& path) { return read_file(path, kPemBytesMax).with_context("tls"); }
     static Error unusable(const std::filesystem::path& path, const error_code& ec) {
         return Error{ErrorCode::InvalidArgument, fmt::format("tls: {} cannot be used: {}", path.string(), ec.message())};
     }
     const Timeouts timeouts_;
     ssl::context context_{ssl::context::tls_server};
-    std::shared_ptr<int> handshakes_ = std::make_shared<int>(0);
+    std::shared_ptr<Handshakes> handshakes_ = std::make_shared<Handshakes>();
+    std::size_t dropped_ = 0; // since the last warning
+    TimePoint next_warning_;
 };
 
 } // namespace

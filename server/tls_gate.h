@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace handeye {
 
@@ -24,8 +25,9 @@ public:
     static Result<std::unique_ptr<TlsGate>> open(const TlsFiles& files, Timeouts timeouts);
     virtual ~TlsGate() = default;
 
-    /// `on_plain` runs once the client has shaken hands; a client that does not is dropped. At most 64 are at it at one time.
-    virtual void accept(AnySocket socket, OnPlain on_plain) = 0;
+    /// `on_plain` runs once the client has shaken hands; a client that does not is dropped. At most 64 are at it at one time, 32 of
+    /// one address; one more pushes out the oldest that has said nothing.
+    virtual void accept(AnySocket socket, const std::string& address, OnPlain on_plain) = 0;
 };
 
 } // namespace handeye

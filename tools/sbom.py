@@ -8,6 +8,7 @@ usage: sbom.py --version VERSION --out FILE PROGRAM..."""
 
 import argparse
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -34,6 +35,7 @@ def libraries_of(program):
     return sorted({os.path.realpath(path) for path in paths})
 
 
+@functools.cache  # the programs share most of their libraries
 def owner_of(path):
     """The Debian package of a file, as NAME:ARCH or NAME. The file may be known by a path without /usr."""
     for name in (path, path.removeprefix("/usr")):
@@ -43,6 +45,7 @@ def owner_of(path):
     sys.exit(f"{path} belongs to no package")
 
 
+@functools.cache
 def facts_of(package):
     """(name, version, source, architecture); None when it is not installed."""
     text = run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}|${Package}|${Version}|${source:Package}|${Architecture}\n", package)

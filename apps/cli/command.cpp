@@ -82,6 +82,7 @@ StopSignals::StopSignals() {
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN); // a write beyond RLIMIT_FSIZE fails, like one to a full disk
     waiter_ = std::jthread([this, set](const std::stop_token& done) {
         constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000'000};
         int seen = 0;

@@ -46,9 +46,9 @@ public:
             return Error{ErrorCode::IoFailed, fmt::format("no folder for the bench: {}", std::strerror(errno))};
         }
         made->folder_ = name;
-        std::ofstream(made->folder_ / "config.yaml")
-            << fmt::format("listen: \"unix:{}\"\nsessions_dir: {}\nmodel: {}\nlimits: {{connections: 20000}}\n", made->socket().string(),
-                           (made->folder_ / "sessions").string(), (made->folder_ / "no-model").string());
+        TRY(write_file_atomic(made->folder_ / "config.yaml",
+                              fmt::format("listen: \"unix:{}\"\nsessions_dir: {}\nmodel: {}\nlimits: {{connections: 20000}}\n", made->socket().string(),
+                                          (made->folder_ / "sessions").string(), (made->folder_ / "no-model").string()), 0600));
         std::error_code problem;
         const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path() / "handeyed";
         if (!std::filesystem::exists(program, problem)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/net/dial.h"
 
+#include "base/file.h"
+
 #include <array>
 #include <memory>
 #include <vector>
@@ -17,11 +19,15 @@ namespace {
 namespace ssl = asio::ssl;
 
 constexpr std::size_t kBufferBytes = 16U << 10U; // a TLS record
+constexpr std::size_t kPemBytesMax = 1U << 20U;
 constexpr Duration kGoodbyeWait = std::chrono::milliseconds(500);
 
 Error unusable(const std::filesystem::path& path, const error_code& ec) {
     return Error{ErrorCode::InvalidArgument, fmt::format("TLS: {} cannot be used: {}", path.string(), ec.message())};
 }
+
+/// An ordinary file: a FIFO would be waited for.
+Result<std::string> read_pem(const std::filesystem::path& path) { return read_file(path, kPemBytesMax).with_context("TLS"); }
 
 /// TLS to the server on one side, our end of a socket pair on the other, two copies between.
 class TlsPipe : public std::enable_shared_from_this<TlsPipe> {
@@ -118,14 +124,19 @@ Result<std::shared_ptr<ssl::context>> make_context(const TlsOptions& tls) {
     context->set_verify_mode(ssl::verify_peer, ec);
     if (tls.ca_file.empty()) {
         context->set_default_verify_paths(ec);
-    } else if (context->load_verify_file(tls.ca_file.string(), ec); ec) {
-        return unusable(tls.ca_file, ec);
+    } else {
+        const std::string authorities = TRY(read_pem(tls.ca_file));
+        if (context->add_certificate_authority(asio::buffer(authorities), ec); ec) {
+            return unusable(tls.ca_file, ec);
+        }
     }
     if (!tls.cert.empty()) {
-        if (context->use_certificate_chain_file(tls.cert.string(), ec); ec) {
+        const std::string cert = TRY(read_pem(tls.cert));
+        if (context->use_certificate_chain(asio::buffer(cert), ec); ec) {
             return unusable(tls.cert, ec);
         }
-        if (context->use_private_key_file(tls.key.string(), ssl::context::pem, ec); ec) {
+        const std::string key = TRY(read_pem(tls.key));
+        if (context->use_private_key(asio::buffer(key), ssl::context::pem, ec); ec) {
             return unusable(tls.key, ec);
         }
     }

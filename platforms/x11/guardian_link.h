@@ -4,38 +4,54 @@
 #pragma once
 
 #include "base/file.h"
+#include "base/result.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 namespace handeye::x11 {
 
-/// Any thread may report.
+/// Any thread may report; one at a time calls ensure().
 class GuardianLink {
 public:
     /// Starts the guardian program that lies beside this executable; a link that does nothing where there is none.
-    static std::unique_ptr<GuardianLink> start(const std::string& display,
-                                               const std::vector<std::uint8_t>& cookie);
+    static Result<std::unique_ptr<GuardianLink>> start(const std::string& display, const std::vector<std::uint8_t>& cookie);
     ~GuardianLink();
     GuardianLink(const GuardianLink&) = delete;
     GuardianLink& operator=(const GuardianLink&) = delete;
 
-    [[nodiscard]] bool is_running() const { return pipe_.is_open(); }
-    void will_press_key(std::uint8_t code) { report('K', code); }
-    void did_release_key(std::uint8_t code) { report('k', code); }
-    void will_press_button(unsigned number) { report('B', static_cast<std::uint8_t>(number)); }
-    void did_release_button(unsigned number) { report('b', static_cast<std::uint8_t>(number)); }
-    void did_bind(std::uint8_t code) { report('M', code); }
-    void did_unbind(std::uint8_t code) { report('m', code); }
+    /// To be called before something is pressed: a guardian that has died, or takes nothing, is replaced by one that knows what is
+    /// held. Unavailable when none can be had. Does not keep those waiting who report.
+    Result<void> ensure();
+    void will_press_key(std::uint8_t code) { report(keys_, 'K', code, true); }
+    void did_release_key(std::uint8_t code) { report(keys_, 'k', code, false); }
+    void will_press_button(std::uint8_t number) { report(buttons_, 'B', number, true); }
+    void did_release_button(std::uint8_t number) { report(buttons_, 'b', number, false); }
+    void did_bind(std::uint8_t code) { report(bound_, 'M', code, true); }
+    void did_unbind(std::uint8_t code) { report(bound_, 'm', code, false); }
 
 private:
+    using Held = std::array<bool, 256>;
     GuardianLink() = default;
-    void report(char what, std::uint8_t which);
+    Result<FileDescriptor> start_program();
+    void report(Held& held, char what, std::uint8_t which, bool is_held);
+    void report_all();
+    void send_or_give_up(char what, std::uint8_t which);
+    void end_program();
 
-    FileDescriptor pipe_;
+    std::string program_; ///< empty: there is none
+    std::string display_;
+    std::vector<std::uint8_t> cookie_;
     int pid_ = 0;
+    std::mutex mutex_; // guards what follows
+    FileDescriptor pipe_;
+    Held keys_{};
+    Held buttons_{};
+    Held bound_{};
 };
 
 } // namespace handeye::x11

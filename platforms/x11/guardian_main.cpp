@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guardian: reads from its standard input which keys and buttons its parent holds and which keys it bound. When the parent is
-// gone it releases what is still down and takes the bindings back. It serves one parent and one display.
+// gone it releases what is still down and takes the bindings back. It serves one parent and one display, and writes one byte once
+// it has that display.
 #include "platforms/x11/connection.h"
 
 #include <signal.h>
@@ -85,6 +86,10 @@ int main(int argc, char** argv) {
     const auto connection = handeye::x11::Connection::open(address); // opened now: later may be too late
     if (!connection) {
         return 5;
+    }
+    const char ready = 'r';
+    if (write(STDIN_FILENO, &ready, 1) != 1) { // it comes as a socket
+        return 0;
     }
     release(**connection, follow_parent());
     return 0;

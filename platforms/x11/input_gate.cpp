@@ -32,7 +32,7 @@ Result<std::unique_ptr<InputGate>> InputGate::open(const DisplayAddress& address
     XTestGrabControl(gate->releaser_->get(), 1);
     TRY(gate->input_->sync("opening input"));
     TRY(gate->releaser_->sync("opening input"));
-    gate->guardian_ = GuardianLink::start(gate->input_->name(), address.cookie);
+    gate->guardian_ = TRY(GuardianLink::start(gate->input_->name(), address.cookie));
     return gate;
 }
 
@@ -52,11 +52,11 @@ InputGate::Obeying::~Obeying() {
 }
 
 // With mutex_ held, so that a release_all() comes before or after what is sent now, never into it.
-Result<void> InputGate::refuse_if_closed() const {
+Result<void> InputGate::may_send() {
     if (is_closed_ || stop_.stop_requested()) {
         return Error{ErrorCode::Cancelled, "input was stopped: nothing is pressed any more"};
     }
-    return {};
+    return guardian_->ensure(); // a drag that began under one that has died since goes on under another
 }
 
 Result<void> InputGate::finish(std::string_view doing) { return input_->sync(doing); }
@@ -67,7 +67,7 @@ bool InputGate::has_button_down() const {
 
 Result<void> InputGate::move(Point root_position) {
     const std::lock_guard lock(mutex_);
-    TRY(refuse_if_closed());
+    TRY(may_send());
     TRY(input_->check("moving the pointer"));
     // Pressed buttons make it a drag, so a move is input like any other and closed with it.
     sent_.will_move();
@@ -79,8 +79,8 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
     const std::lock_guard lock(mutex_);
     TRY(input_->check("mouse button"));
     if (is_press) {
-        TRY(refuse_if_closed());
-        guardian_->will_press_button(number);
+        TRY(may_send());
+        guardian_->will_press_button(static_cast<std::uint8_t>(number));
         buttons_[number] = true;
     }
     if (is_press) {
@@ -90,7 +90,7 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
     const Result<void> result = finish("mouse button");
     buttons_[number] = is_press; // down again where a release_all() did not wait and overtook the press
     if (!is_press) {
-        guardian_->did_release_button(number);
+        guardian_->did_release_button(static_cast<std::uint8_t>(number));
     }
     return result;
 }
@@ -106,7 +106,7 @@ Result<void> InputGate::key(KeyCode code, bool is_press) {
     const std::lock_guard lock(mutex_);
     TRY(input_->check("key"));
     if (is_press) {
-        TRY(refuse_if_closed());
+        TRY(may_send());
         guardian_->will_press_key(code);
         keys_[code] = true;
     }
@@ -129,7 +129,7 @@ Result<void> InputGate::wheel(unsigned number, int count) {
 
 Result<void> InputGate::tap(std::span<const KeyCode> modifiers, KeyCode code) {
     const std::lock_guard lock(mutex_);
-    TRY(refuse_if_closed());
+    TRY(may_send());
     TRY(input_->check("typing"));
     const auto each_modifier = [&](bool is_press) {
         for (const KeyCode modifier : modifiers) {
@@ -181,7 +181,7 @@ Result<void> InputGate::release_all() {
     for (unsigned number = 0; number < buttons_.size(); ++number) {
         if (buttons_[number].exchange(false)) {
             XTestFakeButtonEvent(releaser_->get(), number, 0, CurrentTime);
-            guardian_->did_release_button(number);
+            guardian_->did_release_button(static_cast<std::uint8_t>(number));
         }
     }
     if (lock.owns_lock()) {

@@ -38,7 +38,8 @@ public:
         InputGate& gate_;
     };
 
-    // One thread at a time. Each returns when the server has taken the event; Cancelled once the gate is closed.
+    // One thread at a time. Each returns when the server has taken the event; Cancelled once the gate is closed, Unavailable when
+    // nothing would let go if this process were killed now.
     Result<void> move(Point root_position);
     Result<void> button(unsigned number, bool is_press);
     Result<void> key(KeyCode code, bool is_press);
@@ -70,7 +71,7 @@ public:
 
 private:
     InputGate() = default;
-    Result<void> refuse_if_closed() const;
+    Result<void> may_send();
     void send_key(KeyCode code, bool is_press);
     Result<void> finish(std::string_view doing);
 

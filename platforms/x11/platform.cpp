@@ -23,7 +23,26 @@ constexpr Duration kReadPatience = std::chrono::seconds(10); // a loaded machine
 constexpr Duration kFrozenMax = std::chrono::milliseconds(250); // whatever keeps us: a person's desktop is not ours to hold
 constexpr Duration kClipboardTime = std::chrono::seconds(1);
 constexpr Duration kManagerPatience = std::chrono::milliseconds(500);
+constexpr int kOwnClients = 8;   // connections that one platform opens at most, its guardian's and its clipboard's among them
+constexpr int kSpareClients = 32; // left to the programs of the person whose display it is
+constexpr unsigned long kClientIds = 1UL << 29U; // resource ids of all clients together; each has as many as its mask says
 constexpr SettleOptions kQuietInstead{std::chrono::milliseconds(60), std::chrono::milliseconds(600)};
+
+/// A server that is full opens no window for anybody any more. One that cannot be asked is not asked.
+Result<void> check_room(Connection& screen) {
+    int event = 0, error = 0, count = 0;
+    XResClient* clients = nullptr;
+    if (XResQueryExtension(screen.get(), &event, &error) == 0 || XResQueryClients(screen.get(), &count, &clients) == 0 || count == 0) {
+        return {};
+    }
+    const auto clients_max = static_cast<int>(kClientIds / (clients[0].resource_mask + 1UL));
+    XFree(clients);
+    if (count + kOwnClients + kSpareClients > clients_max) {
+        return Error{ErrorCode::Overloaded, fmt::format("X display \"{}\" takes {} clients and has {}: a session needs up to {}, and {} stay free for other programs",
+                                                        screen.name(), clients_max, count, kOwnClients, kSpareClients)};
+    }
+    return {};
+}
 
 } // namespace
 
@@ -49,6 +68,7 @@ X11Platform::~X11Platform() {
 
 Result<void> X11Platform::open_parts() {
     screen_ = TRY(Connection::open(address_));
+    TRY(check_room(*screen_));
     accessibility_ = std::make_unique<Accessibility>(*screen_, clock_);
     reader_ = TRY(ScreenReader::open(*screen_, CaptureRoute::SharedMemory));
     damage_ = TRY(DamageWatcher::open(*screen_, clock_));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for a person: each action with its picture, the rule that asked, and the time left.
-import {button, bytesOf, duration, empty, facts, fill, h, refill} from "./dom.js";
+import {button, bytesOf, count, duration, empty, facts, fill, h, refill} from "./dom.js";
 import {lastTasks, nameOf} from "./sessions.js";
 import {inWords, visible} from "./words.js";
 
 const aroundPx = 60; // shown around the part that must stay as it is
+const claimMax = 80; // letters of what the model calls its target
+const atAGlance = 160; // letters of a text; a longer one is to be scrolled through, which is said
 const ringPx = 18; // wide enough not to cover the word on a button
 
 /** Where the action goes, in target pixels. */
@@ -100,16 +102,16 @@ export class Approvals {
       if (done && decision === "take_over") this.#app.go(`/session/${one.session}/`);
     };
     const words = inWords(one.action);
-    const own = one.action?.action?.element_info; // the model's claim: it stands apart from what is so
+    const {element_info: own = "", text = ""} = one.action?.action ?? {}; // the model's claim stands apart from what is so
     const where = /\((.*)\)$/s.exec(one.reason)?.[1] ?? ""; // the rule, and where it is written
     const isSaid = where.startsWith(one.rule);
     const card = h("article", {class: "card approval", data: {approval: one.approval}, "aria-label": `Approval: ${words}`},
                    canvas,
                    h("div", {class: "words"},
-                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: the agent wants to`), left),
+                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: it wants to`), left),
                      h("h2", {class: "deed"}, words),
                      isSaid ? null : h("p", {class: "soft"}, one.reason),
-                     facts([...origin, ["The model calls it", own ? `“${visible(own)}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
+                     facts([...origin, ["Letters", text.length > atAGlance ? count(text.length) : ""], ["The model calls it", own ? `“${visible(own.slice(0, claimMax))}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
                      h("div", {class: "row"}, button("Approve", decide("approve"), "primary"), button("Deny", decide("deny"), "deny"),
                        button("Take over", decide("take_over")))));
     setTimeout(tick);

@@ -252,6 +252,37 @@ TEST(Recorder, RefusesAnEventThatDoesNotFitAndGoesOnWhenThereIsRoom) {
     EXPECT_EQ(Recording::open(dir.path() / "a.handeye").value().verify_chain().value_or(0), 2U);
 }
 
+TEST(Recorder, LeavesNoStubOnAFullDisk) {
+    const TempDir dir;
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    for (const rlim_t room : {100, 4096, 8192, 20'000, 60'000}) { // too little for the tables, or for the first event
+        const rlimit small{room, before.rlim_max};
+        ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+        auto recorder = Recorder::open(dir.path() / "a.handeye", "S");
+        const bool is_recorded = recorder && (*recorder)->on_event(make_event(1, 100'000));
+        recorder = Error{};
+        ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+        EXPECT_FALSE(is_recorded) << room;
+        EXPECT_TRUE(std::filesystem::is_empty(dir.path())) << room;
+    }
+}
+
+TEST(Recording, WithoutADescriptorItIsUnavailableAndNotMissing) {
+    const TempDir dir;
+    const auto path = tests::record_sample(dir.path() / "a.handeye", 3);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto refused = Recording::open(path);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::Unavailable) << refused.error().message;
+    EXPECT_TRUE(Recording::open(path));
+}
+
 // R1: the child prints a number after each acknowledgement; whatever was printed must be in the file.
 TEST(Recorder, LosesNoAcknowledgedEventWhenKilled) {
     const TempDir dir;

@@ -135,6 +135,21 @@ TEST_F(Decoding, APictureThatTakesForEverIsGivenUp) {
     EXPECT_EQ(decoder.pid(), -1);
 }
 
+TEST_F(Decoding, APictureThatIsNotWantedAnyMoreIsGivenUpAtOnce) {
+    PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; touch " + (folder_ / "begun").string() + "; sleep 600"), std::chrono::hours(1));
+    std::stop_source stop;
+    std::jthread client([&] {
+        while (!std::filesystem::exists(folder_ / "begun")) {
+            std::this_thread::yield();
+        }
+        stop.request_stop();
+    });
+    const auto unwanted = decoder.decode(Bytes(4, 1), stop.get_token());
+    ASSERT_FALSE(unwanted);
+    EXPECT_EQ(unwanted.error().code, ErrorCode::Cancelled);
+    EXPECT_EQ(decoder.pid(), -1);
+}
+
 TEST_F(Decoding, NothingThatATakenOverProcessSaysIsBelieved) {
     for (const std::string head : {"\\0\\0\\0\\0\\377\\377\\377\\177\\377\\377\\377\\177\\0\\0\\0\\0", "\\0\\0\\0\\0\\010\\0\\0\\0\\010\\0\\0\\0\\0\\0\\0\\0"}) {
         PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; printf '" + head + "' >&3; sleep 60"));

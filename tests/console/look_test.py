@@ -16,6 +16,7 @@ BINARIES = ""
 PHONE = {"width": 390, "height": 844, "mobile": True}
 DESKTOP = {"width": 1280, "height": 860}
 TOP_PX_MAX = 64  # one line with Stop in it
+LINE_PX_MAX = 30
 GOAL_PX_MIN = 200  # of a goal in a list: enough to tell one from another
 CONTRAST_MIN = 4.5  # WCAG 2.2, 1.4.3
 NAMED_ROLES = ("button", "link", "textbox", "combobox", "spinbutton", "checkbox", "image", "application")
@@ -125,6 +126,27 @@ class LookTest(unittest.TestCase):
     def test_every_view_on_a_phone_in_the_dark(self):
         self.look_at_all("phone-dark", **PHONE, dark=True)
 
+    def test_every_view_on_a_narrow_phone(self):
+        self.look_at_all("narrow", width=320, height=640, mobile=True)
+
+    def test_every_view_on_a_tablet(self):
+        self.look_at_all("tablet", width=1000, height=700)
+
+    def test_a_long_text_says_how_long_it_is(self):
+        page = self.page(**PHONE)
+        page.wait("document.querySelector('textarea[name=goal]')", "the first view, which the card takes the place of")
+        page.evaluate("""(async () => {
+            const {Approvals} = await import("/ui/approvals.js");
+            const app = {call: () => Promise.reject(new Error("no picture"))};
+            const action = {action: {verb: "type", text: "rm\\n" + "x".repeat(5000), element_info: "y".repeat(5000)}, target: []};
+            document.querySelector("main").replaceChildren(new Approvals(app, () => {}).card({approval: "x", step: 1, action, reason: "", rule: "r", expires_at: "2999-01-01"}));
+        })()""")
+        words = page.evaluate("document.querySelector('.approval').innerText")
+        self.assertRegex(words, r"(?i)letters\s+5,003")
+        self.assertNotIn("y" * 81, words)
+        self.assertTrue(page.evaluate("(() => { const box = document.querySelector('.deed'); return box.scrollHeight > box.clientHeight && box.clientHeight < innerHeight / 3; })()"))
+        self.assertLess(page.evaluate("[...document.querySelectorAll('.approval button')].at(0).getBoundingClientRect().bottom"), 844, "the answers are in view")
+
     def test_what_waits_is_told_everywhere_and_its_card_says_what_it_is_for(self):
         page = self.page(**PHONE)
         session = page.start_session(self.daemon, GOAL, "waits.json", ask=True)
@@ -141,6 +163,9 @@ class LookTest(unittest.TestCase):
         self.assertIn("ask me first", words)
         self.assertIn("“Name”", words, "what the model calls it")
         self.assertEqual(page.evaluate("document.querySelector('.approval dd a').hash"), f"#/session/{session}")
+        self.assertLessEqual(page.evaluate("""(() => { const line = document.querySelector('.approval header');
+            line.querySelector('b').textContent = '4 min 59 s left'; // the widest that it says by default
+            return line.offsetHeight; })()"""), LINE_PX_MAX, "who wants it and until when: one line")
         page.approve_all("document.querySelector('.approval .deed')?.textContent === 'Type “Ada”'")
         page.shot("approvals.png")
         page.click("#stop")

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is sent is what an application receives, in order; and nothing stays down.
-#include "platforms/x11/xlib.h"
+#include "platforms/x11/connection.h"
 #include "tests/platforms/x11_fixture.h"
 
 #include <array>
 #include <bit>
 #include <csignal>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace handeye::x11 {
 namespace {
@@ -270,6 +272,105 @@ TEST_F(X11Input, GuardianReleasesWhatAKilledProcessHeld) {
         ASSERT_TRUE(wait_for([&] { return apps_.back()->has_ended(); }));
         EXPECT_TRUE(wait_for([] { return count_down() == 0; }, 5)) << count_down() << " down in round " << round;
         apps_.clear();
+    }
+}
+
+/// The guardians that `parent` has, dead ones that nobody has reaped included.
+std::vector<int> guardians_of(int parent) {
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "stat"); // "PID (NAME) STATE PARENT ..."
+        std::string line;
+        std::getline(file, line);
+        const std::size_t end = line.rfind(')');
+        int of = 0;
+        if (end != std::string::npos && line.find("(handeye-guardia)") != std::string::npos && std::istringstream(line.substr(end + 3)) >> of && of == parent) {
+            found.push_back(std::stoi(entry.path().filename()));
+        }
+    }
+    return found;
+}
+
+TEST_F(X11Input, AGuardianThatWasKilledIsReplacedByOneThatKnowsWhatIsHeld) {
+    start_display(true);
+    auto generator = seeded_generator();
+    for (int round = 0, rounds = count_of(50, 3); round < rounds; ++round) {
+        const auto sign = folder() / ("at-work-" + std::to_string(round));
+        start_app("holding_app", {sign.string()});
+        ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(sign); }));
+        const int pid = apps_.back()->pid();
+        const std::vector<int> first = guardians_of(pid);
+        ASSERT_EQ(first.size(), 1U);
+        clock_.sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, 50'000)(generator)), {}); // another moment each time
+        ASSERT_EQ(kill(first.front(), SIGKILL), 0);
+        ASSERT_TRUE(wait_for([&] { return guardians_of(pid).size() == 1 && guardians_of(pid) != first; })) << "round " << round;
+        ASSERT_TRUE(wait_for([] { return count_down() > 0; }));
+        ASSERT_EQ(kill(pid, SIGKILL), 0);
+        ASSERT_TRUE(wait_for([&] { return apps_.back()->has_ended(); }));
+        EXPECT_TRUE(wait_for([] { return count_down() == 0; }, 5)) << count_down() << " down in round " << round;
+        apps_.clear();
+    }
+}
+
+TEST_F(X11Input, AGuardianThatReadsNothingIsReplacedAndKeepsNobodyWaiting) {
+    start_display(false);
+    const auto platform = open();
+    const std::vector<int> first = guardians_of(getpid());
+    ASSERT_EQ(first.size(), 1U);
+    ASSERT_EQ(kill(first.front(), SIGSTOP), 0);
+    ASSERT_TRUE(platform->inject(PointerButton{MouseButton::Left, Edge::Press}));
+    for (int i = 0; i < 100'000 && guardians_of(getpid()) == first; i += 100) {
+        for (int k = 0; k < 50; ++k) {
+            press_chord(*platform, {"a"});
+        }
+    }
+    EXPECT_EQ(guardians_of(getpid()).size(), 1U);
+    EXPECT_NE(guardians_of(getpid()), first);
+    ASSERT_TRUE(platform->release_all());
+    EXPECT_EQ(count_down(), 0);
+}
+
+TEST_F(X11Input, NothingIsPressedThatNobodyWouldLetGo) {
+    start_display(false);
+    const std::filesystem::path bin = std::filesystem::path(HANDEYE_BINARY_DIR) / "bin";
+    for (const char* const program : {"holding_app", "handeye-guardian"}) {
+        std::filesystem::copy_file(bin / program, folder() / program);
+    }
+    const auto sign = folder() / "at-work";
+    start_app(folder() / "holding_app", {sign.string()});
+    ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(sign); }));
+    std::filesystem::remove(folder() / "handeye-guardian");
+    const std::vector<int> only = guardians_of(apps_.back()->pid());
+    ASSERT_EQ(only.size(), 1U);
+    ASSERT_EQ(kill(only.front(), SIGKILL), 0);
+    EXPECT_TRUE(wait_for([&] { return apps_.back()->has_ended(); })) << "it ends when input is refused";
+    EXPECT_EQ(count_down(), 0);
+}
+
+TEST_F(X11Input, AFullServerIsLeftToThePersonBeforeItIsFull) {
+    start_display(false);
+    const auto before = open();
+    ASSERT_TRUE(before);
+    std::vector<std::unique_ptr<Connection>> others;
+    while (others.size() < 200) {
+        auto other = Connection::open({});
+        ASSERT_TRUE(other);
+        others.push_back(std::move(*other));
+    }
+    std::vector<std::unique_ptr<Platform>> platforms;
+    const auto another = [&] { return open_platform({}, clock_); };
+    auto made = another();
+    for (; made && platforms.size() < 10; made = another()) {
+        platforms.push_back(std::move(*made));
+    }
+    ASSERT_FALSE(made);
+    EXPECT_GE(platforms.size(), 1U);
+    EXPECT_EQ(made.error().code, ErrorCode::Overloaded);
+    EXPECT_NE(made.error().message.find("takes 256 clients"), std::string::npos) << made.error().message;
+    for (int i = 0; i < 32; ++i) {
+        auto other = Connection::open({});
+        ASSERT_TRUE(other) << "only " << i << " places are left";
+        others.push_back(std::move(*other));
     }
 }
 

@@ -61,7 +61,9 @@ INSTANTIATE_TEST_SUITE_P(
         ConfigCase{"HotKey", "hot_key: ctrl+shift+q\n", ""}, ConfigCase{"NoHotKey", "hot_key: none\n", ""},
         ConfigCase{"HotKeyAlone", "hot_key: a\n", "hot_key is \"a\", it must be a chord"}, ConfigCase{"HotKeyUnknown", "hot_key: ctrl+nokey\n", "it must be a chord"},
         ConfigCase{"Checksums", "checksums: skip\n", ""}, ConfigCase{"ChecksumsWord", "checksums: maybe\n", "it must be one of skip, verify"},
-        ConfigCase{"Bomb", "a: &a [x,x]\nb: &b [*a,*a]\nlisten: *b\n", "there is no key \"a\""}),
+        ConfigCase{"Bomb", "policy:\n  rules:\n    - &a [x,x]\n    - &b [*a,*a]\n", "c.yaml:3:7: anchors (&name) and aliases (*name) are not understood"},
+        ConfigCase{"SelfAlias", "policy: &p\n  rules: [*p]\n", "anchors (&name)"}, ConfigCase{"ScalarAnchor", "model: &m /m\n", "c.yaml:1:8: anchors"},
+        ConfigCase{"NullAnchor", "model: &m\n", "anchors (&name)"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(DaemonConfigSchema, HasExactlyTheKeysThatAreRead) {

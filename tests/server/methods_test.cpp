@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 namespace handeye::testing {
 namespace {
@@ -504,6 +505,47 @@ TEST_F(Methods, AListThatFailsHalfWayIsNotDoneAgain) {
     const Reply again = call(*client, "input.act_many", params);
     EXPECT_EQ(again.kind, first.kind);
     EXPECT_EQ(platform->events().size(), sent);
+}
+
+TEST_F(Methods, APageOfEventsEndsOnceItIsLong) {
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    for (int i = 0; i < 24; ++i) {
+        ASSERT_EQ(call(*client, "input.type", {{"session", session}, {"text", std::string(60'000, 'a')}}).kind, "");
+    }
+    std::uint64_t next = 1;
+    int pages = 0;
+    for (bool is_end = false; !is_end; ++pages) {
+        const json page = call(*client, "events.replay", {{"session", session}, {"from_seq", next}, {"n", 4096}}).result;
+        ASSERT_TRUE(page.contains("events"));
+        EXPECT_LT(page["events"].dump().size(), kMiB + 130'000); // one event more than the limit
+        for (const json& event : page["events"]) {
+            EXPECT_EQ(event["seq"], next++);
+        }
+        EXPECT_EQ(page["next_seq"], next);
+        is_end = page["is_end"].get<bool>();
+    }
+    EXPECT_GT(pages, 1);
+    EXPECT_EQ(call(*client, "session.get", {{"session", session}}).result["last_seq"], next - 1);
+    EXPECT_EQ(call(*client, "events.replay", {{"session", session}, {"from_seq", 2}, {"n", 3}}).result["next_seq"], 5);
+}
+
+TEST_F(Methods, WithoutDescriptorsRecordingsAreUnavailableAndNotMissing) {
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const Reply list = call(*client, "recording.list");
+    const Reply page = call(*client, "events.replay", {{"session", session}});
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(list.kind, "backend_unavailable") << list.result;
+    EXPECT_EQ(page.kind, "backend_unavailable") << page.message;
+    EXPECT_EQ(call(*client, "recording.list").result["recordings"].size(), 1U);
+    EXPECT_EQ(call(*client, "events.replay", {{"session", session}}).kind, "");
 }
 
 } // namespace

@@ -124,6 +124,23 @@ TEST_F(Tasks, OutliveTheConnectionThatAskedForThem) {
     EXPECT_EQ(wait_task(*client, task)["outcome"], "done");
 }
 
+TEST_F(Tasks, AGoalIsMeasuredInBytesWhereItIsAskedFor) {
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    const auto goal_of = [](int letters) {
+        std::string goal;
+        for (int i = 0; i < letters; ++i) {
+            goal += "\u00e9"; // two bytes
+        }
+        return goal;
+    };
+    const Reply refused = call(*client, "task.run", {{"session", session}, {"goal", goal_of(60'001)}});
+    EXPECT_EQ(refused.kind, "invalid_params");
+    EXPECT_EQ(refused.field, "goal");
+    EXPECT_EQ(wait_task(*client, run_task(*client, session, goal_of(32'768)))["outcome"], "done");
+}
+
 TEST_F(Tasks, RequestKeyMakesARepetitionHarmless) {
     start();
     const auto client = connect();

@@ -2,9 +2,14 @@
 // The command line over TLS: whose certificate is believed, and that nothing is said to anybody else.
 #include "tests/server/handeyed_fixture.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace handeye::testing {
 namespace {
@@ -29,9 +34,9 @@ leaf client 'extendedKeyUsage=clientAuth' && chmod 600 *.key)";
     }
     [[nodiscard]] std::string path(const std::string& name) const { return (folder.path() / name).string(); }
     /// On 127.0.0.2 and, in TLS too, on 127.0.0.1; the address as it says it.
-    [[nodiscard]] std::string serve(const std::string& more = "") {
-        std::ofstream(path("config.yaml")) << fmt::format("listen: [\"127.0.0.2:0\", \"tls:127.0.0.1:0\"]\ntls: {{cert: {}, key: {}{}}}\ntoken_file: {}\n", path("server.pem"),
-                                                         path("server.key"), more, path("token"));
+    [[nodiscard]] std::string serve(const std::string& more = "", const std::string& rest = "") {
+        std::ofstream(path("config.yaml")) << fmt::format("listen: [\"127.0.0.2:0\", \"tls:127.0.0.1:0\"]\ntls: {{cert: {}, key: {}{}}}\ntoken_file: {}\n{}", path("server.pem"),
+                                                         path("server.key"), more, path("token"), rest);
         daemon = spawn_ready({"--config", path("config.yaml")});
         std::string table = fmt::format("/proc/{}/net/tcp", daemon->pid());
         const auto port_of = [&](const std::string& address) {
@@ -116,6 +121,76 @@ TEST_F(TlsClient, ARenewedCertificateIsTakenUpByAReload) {
     while (notify.next().find("READY=1\nSTATUS=the configuration was read again") == std::string::npos) {
     }
     EXPECT_NE(ask(address, 5, {"--ca", path("ours.pem")}).find("does not prove"), std::string::npos);
+}
+
+/// From another address of this machine to `address`; says nothing.
+FileDescriptor silent_stranger(const char* from, const std::string& address) {
+    const auto colon = address.find(':');
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    sockaddr_in there = here;
+    ::inet_pton(AF_INET, from, &here.sin_addr);
+    ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &there.sin_addr);
+    there.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
+    FileDescriptor out(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(out.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here), 0);
+    EXPECT_EQ(::connect(out.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there), 0);
+    return out;
+}
+bool is_open(const FileDescriptor& socket) {
+    char byte = 0;
+    return ::recv(socket.get(), &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+TEST_F(TlsClient, SilentStrangersLockNobodyOut) {
+    const std::string address = serve("", "limits: {identify_timeout_s: 3600}\n");
+    const FileDescriptor quiet = silent_stranger("127.0.0.9", address);
+    std::vector<FileDescriptor> crowd;
+    for (int i = 0; i < 150; ++i) {
+        crowd.push_back(silent_stranger("127.0.0.1", address));
+    }
+    ask(address, 0, {"--ca", path("ours.pem")});
+    // The oldest of them made way, at 32 of one address; nobody of another address did.
+    EXPECT_EQ(std::count_if(crowd.begin(), crowd.end(), is_open), 31);
+    EXPECT_TRUE(is_open(crowd.back()));
+    EXPECT_TRUE(is_open(quiet));
+    for (int from = 10; from < 20; ++from) { // many addresses: 64 in all
+        for (int i = 0; i < 10; ++i) {
+            crowd.push_back(silent_stranger(fmt::format("127.0.0.{}", from).c_str(), address));
+        }
+    }
+    ask(address, 0, {"--ca", path("ours.pem")});
+    EXPECT_FALSE(is_open(quiet));
+    EXPECT_EQ(std::count_if(crowd.begin(), crowd.end(), is_open), 63);
+    daemon->send_signal(SIGTERM);
+    EXPECT_EQ(daemon->wait(), 0);
+    int lines = 0; // some 220 were dropped
+    for (std::size_t at = 0; (at = daemon->output().find("too many clients shake hands", at)) != std::string::npos; ++at) {
+        ++lines;
+    }
+    EXPECT_GE(lines, 1);
+    EXPECT_LT(lines, 20) << daemon->output();
+}
+
+TEST_F(TlsClient, EachConnectionShowsItsCertificateAnew) {
+    const std::string address = serve(fmt::format(", client_ca: {}", path("ours.pem")));
+    const std::string script = R"(
+import socket, ssl, sys
+folder, host, port = sys.argv[1:]
+for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+    context = ssl.create_default_context(cafile=folder + "/ours.pem")
+    context.load_cert_chain(folder + "/client.pem", folder + "/client.key")
+    context.minimum_version = context.maximum_version = version
+    session = None
+    for _ in range(2):
+        with context.wrap_socket(socket.create_connection((host, int(port)), 60), server_hostname=host, session=session) as s:
+            s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert s.recv(4096).startswith(b"HTTP/1.1 200"), version
+            assert not s.session_reused, version
+            session = s.session
+)";
+    const auto colon = address.find(':');
+    run_to_end({"/usr/bin/python3", "-c", script, folder.path(), address.substr(0, colon), address.substr(colon + 1)}, 0, environment());
 }
 
 class TokenCommand : public Handeyed {
