@@ -217,7 +217,7 @@ TEST_F(X11Elements, WhoLiesIsBounded) {
         SCOPED_TRACE(mode);
         start_app("hostile_accessible", {mode}, Accessible::Yes);
         wait_for_window_of(*platform, apps_.back()->pid());
-        for (int look = 0; look < 2; ++look) {
+        for (int look = 0; look < count_of(3, 1); ++look) {
             const auto elements = platform->elements();
             ASSERT_TRUE(elements) << elements.error().message;
             EXPECT_TRUE(is_well_formed(*elements, {1024, 768}));
