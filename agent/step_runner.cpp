@@ -22,6 +22,10 @@ std::string describe_secrets(const std::vector<std::string>& names) {
     return out;
 }
 
+bool is_same_picture(const Image& a, const Image& b) {
+    return !a.is_empty() && a.size() == b.size() && a.format() == b.format() && std::ranges::equal(a.bytes(), b.bytes());
+}
+
 std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
     std::vector<Rect> boxes;
     for (const Element& element : elements) {
@@ -61,7 +65,7 @@ StepRunner::StepRunner(Borrowed borrowed, PolicyGate gate, int task, std::stop_t
 
 bool StepRunner::is_out_of_time() const {
     const TimePoint now = with_.clock.now();
-    return std::any_of(allowances_.begin(), allowances_.end(), [&](const Allowance& allowance) { return now - allowance.start >= allowance.budget.wall_max; });
+    return std::any_of(allowances_.begin(), allowances_.end(), [now](const Allowance& allowance) { return allowance.is_out_of_time(now); });
 }
 
 std::int64_t StepRunner::tokens_left() const {
@@ -107,7 +111,8 @@ StageResult StepRunner::check_allowance(const Allowance& allowance) {
         return exceeded("tokens", static_cast<double>(used), static_cast<double>(budget.tokens_max),
                         fmt::format("{} tokens are used, the limit is {}", used, budget.tokens_max));
     }
-    if (const Duration used = with_.clock.now() - allowance.start; used >= budget.wall_max) {
+    if (const TimePoint now = with_.clock.now(); allowance.is_out_of_time(now)) {
+        const Duration used = now - allowance.start;
         const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
         return exceeded("wall_ms", ms(used), ms(budget.wall_max),
                         fmt::format("{:.1f} s are used, the limit is {:.1f} s", ms(used) / 1e3, ms(budget.wall_max) / 1e3));
@@ -256,9 +261,14 @@ Result<Blob> StepRunner::keep_picture(std::optional<Rect> area) {
 Result<Screenshot> StepRunner::capture(Duration& time, std::vector<Element>& elements, std::string& withheld) {
     const Stopwatch watch(with_.clock, time);
     Screenshot shot = TRY(with_.platform.capture());
+    if (is_same_picture(shot.image, last_image_)) { // the programs behind it were asked a moment ago
+        elements = last_elements_;
+        return shot;
+    }
     Result<std::vector<Element>> found = with_.platform.elements();
+    last_image_ = found ? shot.image : Image();
     if (found) {
-        elements = *std::move(found);
+        elements = last_elements_ = *std::move(found);
     } else {
         elements.clear();
         withheld = "where passwords are shown is unknown: " + found.error().message; // stored unmasked is worse than not stored

@@ -96,6 +96,7 @@ private:
         int steps_before = 0;
         std::int64_t tokens_before = 0;
         TimePoint start{};
+        [[nodiscard]] bool is_out_of_time(TimePoint now) const { return now - start >= budget.wall_max; }
     };
     StageResult check_allowance(const Allowance& allowance);
     [[nodiscard]] std::int64_t tokens_left() const;
@@ -143,6 +144,8 @@ private:
     StuckDetector detector_;
     FrameEncoder encoder_;
     std::vector<Element> elements_; // of the current observation
+    Image last_image_;              // of the last capture, and what was told of it
+    std::vector<Element> last_elements_;
     Size picture_;                  // that the model saw
     std::string answer_;
     std::int64_t tokens_ = 0;
