@@ -175,6 +175,8 @@ bool is_api_path(std::string_view path) {
     return path == "/health" || path == "/ready" || path == "/metrics" || path == "/mcp" || path == kSessions || path.starts_with("/v1/");
 }
 
+HttpResponse to_response(const RpcError& error) { return refusal(error); }
+
 std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::Origin& origin, Peer::Link link, const HttpRequest& request) {
     const auto scopes = wanted_scopes(request.scopes);
     if (!scopes) {
@@ -189,6 +191,9 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
         core.failures.count_failure(origin.address, now);
         ++core.counters.wrong_tokens;
         return refusal({ErrorKind::Unauthorized, "Authorization: Bearer TOKEN is missing or wrong", ""});
+    }
+    if (const auto full = grant ? core.refuse_another(*grant) : std::nullopt; full) {
+        return refusal(*full);
     }
     auto peer = std::make_shared<Peer>(core, origin, std::move(link));
     if (grant) {

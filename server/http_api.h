@@ -33,7 +33,10 @@ struct HttpResponse {
 /// True for every path below which this answers; others belong to somebody else.
 bool is_api_path(std::string_view path);
 
-/// Who asks: a peer for this request alone, or the "no" of the door (401, 429, or 400 for scopes that do not exist).
+/// An error as every answer here tells one.
+HttpResponse to_response(const RpcError& error);
+
+/// Who asks: a peer for this request alone, or the "no" of the door (401, 429 also for too many connections, or 400 for scopes that do not exist).
 std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::Origin& origin, Peer::Link link, const HttpRequest& request);
 
 /// The session of GET /v1/sessions/{id}/events; nullopt for every other request.
