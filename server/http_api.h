@@ -42,8 +42,11 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
 /// The session of GET /v1/sessions/{id}/events; nullopt for every other request.
 std::optional<std::string> event_stream_session(const HttpRequest& request);
 
+/// To be called when the client has gone before its answer came: what changes nothing need not be done. May be empty.
+using HangUp = std::function<void()>;
+
 /// Answers everything but event streams. `done` comes once, now or later.
-void serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done);
+[[nodiscard]] HangUp serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done);
 
 /// One notification as a server-sent event: the session's number is its id. Empty for what streams do not carry.
 std::string to_server_sent(std::string_view notification_json);

@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -96,6 +97,7 @@ public:
     }
 
     void drop() {
+        hang_up_ = nullptr;
         error_code ignored;
         beast::get_lowest_layer(stream_).socket().close(ignored);
     }
@@ -190,12 +192,31 @@ private:
             stream_events(peer, *session, request.last_event_id);
             return;
         }
-        serve_http(core_, peer, request, [self = shared_from_this()](const HttpResponse& response) {
+        is_answered_ = false;
+        hang_up_ = serve_http(core_, peer, request, [self = shared_from_this()](const HttpResponse& response) {
+            self->is_answered_ = true;
+            self->hang_up_ = nullptr; // it holds this function, and with it the connection
             if (self->exceeds_share(response.body.size())) { // an answer of this size was a question, which can be asked again
                 self->answer(to_response({ErrorKind::Overloaded,
                                           fmt::format("what this token's connections have not read passes {} bytes", self->share_bytes()), ""}));
             } else {
                 self->answer(response);
+            }
+        });
+        if (is_answered_) {
+            hang_up_ = nullptr;
+        } else {
+            watch_for_hang_up();
+        }
+    }
+
+    // A client that half-closes still gets its answer, if there is one.
+    void watch_for_hang_up() {
+        stream_.next_layer().async_read_some(buffer_.prepare(1), [self = shared_from_this()](error_code ec, std::size_t) {
+            if (!ec && !self->is_answered_) {
+                self->watch_for_hang_up(); // noise
+            } else if (const auto hang_up = std::exchange(self->hang_up_, nullptr); hang_up) {
+                hang_up();
             }
         });
     }
@@ -307,6 +328,7 @@ private:
         http::async_write(stream_.next_layer(), response_, [self = shared_from_this()](error_code, std::size_t) {
             error_code ignored;
             beast::get_lowest_layer(self->stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);
+            self->drop(); // ends the watch, too
         });
     }
 
@@ -414,6 +436,8 @@ private:
     http::response<http::string_body> response_;
     bool is_admitted_ = false; ///< its request came from this user, or with a token
     bool is_event_stream_ = false;
+    bool is_answered_ = false; ///< the HTTP request
+    HangUp hang_up_;           ///< until it is
     OutMessage outgoing_;
     bool is_writing_ = false;
     bool is_close_sent_ = false;

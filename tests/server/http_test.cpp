@@ -135,6 +135,22 @@ TEST_F(Http, AnAnswerThatNobodyReadsHoldsNoConnection) {
     EXPECT_LT(got, 12U * 60'000U); // it was cut off
 }
 
+TEST_F(Http, AQuestionEndsWhenItsClientGoes) {
+    start();
+    model.hold();
+    const std::string question = R"({"messages":[{"role":"user","content":"x"}]})";
+    const std::string text = fmt::format("POST /v1/engine/infer HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                         token(), question.size(), question);
+    FileDescriptor gone = open();
+    ASSERT_EQ(::send(gone.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    ASSERT_TRUE(model.wait_for_calls(1));
+    const FileDescriptor next = open();
+    ASSERT_EQ(::send(next.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    gone = FileDescriptor();
+    EXPECT_TRUE(model.wait_for_calls(2)) << "the model still answers one who has gone";
+    model.release();
+}
+
 // What nobody reads stays in the server: the first answer is being written as long as its client lives.
 TEST_F(Http, AnswersThatOneTokenDoesNotReadAreBoundedTogether) {
     options.queue_bytes_max = 256U << 10U;
