@@ -92,8 +92,8 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     services.clock = &clock;
     services.secrets = TRY(secrets.read());
     secrets.hide(services.secrets);
-    services.decode_picture = [decoder = std::make_shared<PictureDecoder>(TRY(program_beside("handeye-decoder")))](std::span<const std::uint8_t> bytes) {
-        return decoder->decode(bytes);
+    services.decode_picture = [decoder = std::make_shared<PictureDecoder>(TRY(program_beside("handeye-decoder")))](std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
+        return decoder->decode(bytes, stop);
     };
     services.session_defaults = TRY(session_defaults(options));
     services.kill_chord = options.hot_key;

@@ -226,6 +226,7 @@ Server::~Server() {
     if (!is_running_) {
         return;
     }
+    core_->ending.request_stop();
     std::promise<void> closed;
     core_->loop.post([this, &closed] {
         for (const auto& listener : listeners_) {

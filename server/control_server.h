@@ -35,7 +35,7 @@ struct ControlServerOptions {
     TlsFiles tls;                              ///< on every address beyond this machine, which needs it and the token
     std::filesystem::path sessions_dir;        ///< where recordings go; made (0700) when absent
     std::size_t message_bytes_max = 1U << 20U; ///< of one request
-    std::size_t connections_max = 256;
+    std::size_t connections_max = 256;         ///< some of them kept for this user (Core::kept_places)
     std::size_t unidentified_max = 64;         ///< of those; one more pushes out the oldest
     std::size_t sessions_max = 64;             ///< open at one time
     Duration identify_timeout = std::chrono::seconds(5); ///< for the HTTP head, and again for connection.identify
@@ -73,8 +73,8 @@ struct ControlServices {
     /// Called from the sessions' threads; must not block. May be empty.
     std::function<void(const ApprovalNotice& notice)> on_approval;
     std::shared_ptr<const SecretStore> secrets; ///< empty: none
-    /// Pictures that clients send; from any thread. Empty: they are refused.
-    std::function<Result<Image>(std::span<const std::uint8_t> bytes)> decode_picture;
+    /// Pictures that clients send; from any thread. Cancelled once `stop` is requested. Empty: they are refused.
+    std::function<Result<Image>(std::span<const std::uint8_t> bytes, const std::stop_token& stop)> decode_picture;
 };
 
 /// What a running server takes up. Sockets, folder and the other services stay as they were.

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye {
@@ -97,6 +98,28 @@ void Core::take(const FreshOptions& fresh) {
     services.secrets = fresh.secrets;
     tokens.set_main_token(fresh.server.token);
     expel_strangers();
+}
+
+// One token that is everywhere at once leaves room for the others, and all of them for this user's own.
+std::optional<RpcError> Core::refuse_another(const TokenBook::Grant& grant) const {
+    if (grant.name.empty()) {
+        return std::nullopt;
+    }
+    const std::size_t own_max = std::max<std::size_t>(1, options.connections_max / 4);
+    const std::size_t named_max = options.connections_max - 2 * kept_places();
+    std::size_t own = 0;
+    std::size_t named = 0;
+    for (const Peer* const peer : peers) {
+        own += peer->token_sha256() == grant.sha256 ? 1 : 0;
+        named += peer->token_name().empty() ? 0 : 1;
+    }
+    if (own >= own_max) {
+        return RpcError{ErrorKind::Overloaded, fmt::format("the token {} has {} connections, the limit is {}", grant.name, own, own_max), ""};
+    }
+    if (named >= named_max) {
+        return RpcError{ErrorKind::Overloaded, fmt::format("named tokens have {} connections, the limit is {}", named, named_max), ""};
+    }
+    return std::nullopt;
 }
 
 void Core::expel_strangers() {

@@ -8,14 +8,18 @@
 #include "server/loop.h"
 #include "server/model_gate.h"
 #include "server/request_ledger.h"
+#include "server/rpc.h"
 #include "server/session_hub.h"
 #include "server/token_book.h"
 #include "server/worker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 
 namespace handeye {
@@ -61,6 +65,7 @@ struct Core {
     std::set<Peer*> peers;   ///< those that are open; each takes itself out, so this outlives the loop
     std::set<std::string> dirty_sessions; ///< guarded by dirty_mutex: sessions whose growth is not yet told to peers
     std::mutex dirty_mutex;
+    std::stop_source ending; ///< requested when the server ends: what the workers do is short from then on
     Loop loop;
     EventReader reader;
     RequestLedger ledger;
@@ -78,6 +83,10 @@ struct Core {
     void forget(const std::string& session);
     /// The I/O thread only, which alone reads these.
     void take(const FreshOptions& fresh);
+    /// Places that only the Unix socket can take; as many again are out of reach of named tokens.
+    [[nodiscard]] std::size_t kept_places() const { return std::min<std::size_t>(16, options.connections_max / 4); }
+    /// Why this token gets no further connection; nullopt: it may have one.
+    [[nodiscard]] std::optional<RpcError> refuse_another(const TokenBook::Grant& grant) const;
     /// Closes who came with a token that has expired or been revoked since.
     void expel_strangers();
     void tell_of(const ApprovalRecord& record) const;

@@ -101,26 +101,27 @@ std::string method_of(const std::string& path) {
     return found == methods.end() || found->value("transport", "") == "websocket" ? "" : name;
 }
 
-void call(Core& core, const std::shared_ptr<Peer>& peer, const std::string& method, json params, std::function<void(HttpResponse)> done) {
+HangUp call(Core& core, const std::shared_ptr<Peer>& peer, const std::string& method, json params, std::function<void(HttpResponse)> done) {
     // The peer lives as long as its answer is owed.
     const Reply reply(core.loop, [peer, done = std::move(done)](const Outcome& outcome) {
         done(outcome.error ? refusal(*outcome.error) : HttpResponse{200, "application/json", outcome.result_json + "\n"});
     });
     dispatch(core, peer, method, std::make_shared<const json>(std::move(params)), reply);
+    return [reply] { reply.hang_up(); };
 }
 
-void post(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
+HangUp post(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
     const std::string type = request.content_type.substr(0, request.content_type.find(';'));
     if (type != "application/json") { // what a form or a beacon of a web page cannot send unasked
         done(refusal({ErrorKind::InvalidRequest, "Content-Type must be application/json", ""}, 415));
-        return;
+        return {};
     }
     auto body = parse_json(request.body.empty() ? "{}" : request.body, {.bytes_max = core.options.message_bytes_max, .depth_max = 64});
     if (!body || !body->is_object()) {
         done(refusal({ErrorKind::ParseError, body ? "the body must be an object" : body.error().message, ""}));
-        return;
+        return {};
     }
-    call(core, peer, method_of(request.path), std::move(*body), std::move(done));
+    return call(core, peer, method_of(request.path), std::move(*body), std::move(done));
 }
 
 // MCP over HTTP: every message is a request of its own, answered in JSON; there is no stream and no session to keep.
@@ -149,7 +150,7 @@ HttpResponse readiness(const Core& core) {
     return {is_ready ? 200 : 503, "application/json", dump_json(body) + "\n"};
 }
 
-void get(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
+HangUp get(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
     if (request.path == "/health") {
         done({200, "application/json", "{\"ok\":true}\n"});
     } else if (request.path == "/ready") {
@@ -158,15 +159,16 @@ void get(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& reque
         done(peer->scopes().has(Scope::Observe) ? HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(collect_metrics(core))}
                                                 : refusal({ErrorKind::ScopeDenied, "/metrics needs the scope observe", ""}));
     } else if (request.path == kSessions) {
-        call(core, peer, "session.list", json::object(), std::move(done));
+        return call(core, peer, "session.list", json::object(), std::move(done));
     } else if (request.path.starts_with("/v1/sessions/") && request.path.find('/', kSessions.size() + 1) == std::string::npos) {
-        call(core, peer, "session.get", {{"session", request.path.substr(kSessions.size() + 1)}}, std::move(done));
+        return call(core, peer, "session.get", {{"session", request.path.substr(kSessions.size() + 1)}}, std::move(done));
     } else if (request.path.starts_with("/v1/sessions/") && request.path.ends_with(kEvents)) { // what event_stream_session() did not take
         done(peer->scopes().has(Scope::Observe) ? refusal({ErrorKind::NoSuchSession, "there is no such session", "session"})
                                                 : refusal({ErrorKind::ScopeDenied, "events need the scope observe", ""}));
     } else {
         done(no_route(request));
     }
+    return {};
 }
 
 } // namespace
@@ -174,6 +176,8 @@ void get(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& reque
 bool is_api_path(std::string_view path) {
     return path == "/health" || path == "/ready" || path == "/metrics" || path == "/mcp" || path == kSessions || path.starts_with("/v1/");
 }
+
+HttpResponse to_response(const RpcError& error) { return refusal(error); }
 
 std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::Origin& origin, Peer::Link link, const HttpRequest& request) {
     const auto scopes = wanted_scopes(request.scopes);
@@ -189,6 +193,9 @@ std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::
         core.failures.count_failure(origin.address, now);
         ++core.counters.wrong_tokens;
         return refusal({ErrorKind::Unauthorized, "Authorization: Bearer TOKEN is missing or wrong", ""});
+    }
+    if (const auto full = grant ? core.refuse_another(*grant) : std::nullopt; full) {
+        return refusal(*full);
     }
     auto peer = std::make_shared<Peer>(core, origin, std::move(link));
     if (grant) {
@@ -209,18 +216,19 @@ std::optional<std::string> event_stream_session(const HttpRequest& request) {
     return is_session_id(id) ? std::optional(id) : std::nullopt;
 }
 
-void serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
+HangUp serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done) {
     if (request.path == "/mcp") {
         mcp(core, peer, request, std::move(done));
     } else if (request.verb == "GET") {
-        get(core, peer, request, std::move(done));
+        return get(core, peer, request, std::move(done));
     } else if (method_of(request.path).empty()) {
         done(no_route(request));
     } else if (request.verb == "POST") {
-        post(core, peer, request, std::move(done));
+        return post(core, peer, request, std::move(done));
     } else {
         done(refusal({ErrorKind::InvalidRequest, "methods are called with POST", ""}, 405));
     }
+    return {};
 }
 
 std::string to_server_sent(std::string_view notification_json) {

@@ -33,14 +33,20 @@ struct HttpResponse {
 /// True for every path below which this answers; others belong to somebody else.
 bool is_api_path(std::string_view path);
 
-/// Who asks: a peer for this request alone, or the "no" of the door (401, 429, or 400 for scopes that do not exist).
+/// An error as every answer here tells one.
+HttpResponse to_response(const RpcError& error);
+
+/// Who asks: a peer for this request alone, or the "no" of the door (401, 429 also for too many connections, or 400 for scopes that do not exist).
 std::variant<std::shared_ptr<Peer>, HttpResponse> admit(Core& core, const Peer::Origin& origin, Peer::Link link, const HttpRequest& request);
 
 /// The session of GET /v1/sessions/{id}/events; nullopt for every other request.
 std::optional<std::string> event_stream_session(const HttpRequest& request);
 
+/// To be called when the client has gone before its answer came: what changes nothing need not be done. May be empty.
+using HangUp = std::function<void()>;
+
 /// Answers everything but event streams. `done` comes once, now or later.
-void serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done);
+[[nodiscard]] HangUp serve_http(Core& core, const std::shared_ptr<Peer>& peer, const HttpRequest& request, std::function<void(HttpResponse)> done);
 
 /// One notification as a server-sent event: the session's number is its id. Empty for what streams do not carry.
 std::string to_server_sent(std::string_view notification_json);

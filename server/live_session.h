@@ -135,6 +135,7 @@ private:
 
     void run(const std::function<void(Result<SessionStatus>)>& on_opened);
     Result<void> open();
+    Result<void> watch_person(Platform& platform);
     void serve();
     void do_task(const std::string& task_id);
     Result<TaskReport> run_agent(const TaskSpec& spec, const std::string& task_id, const std::stop_token& stop);

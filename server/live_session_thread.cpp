@@ -50,6 +50,7 @@ Result<void> LiveSession::open() {
     std::unique_ptr<Platform> opened = TRY(parts_.open_platform(open_stop_.get_token()));
     auto platform = std::make_shared<SharedPlatform>(std::make_unique<SecretPlatform>(std::move(opened), grants_));
     DisplayInfo display = TRY(platform->display());
+    TRY(watch_person(*platform));
     auto recorder = TRY(Recorder::open(parts_.recording, parts_.id));
     auto log = std::make_shared<SessionLog>(std::move(recorder), *parts_.clock, [this](std::uint64_t seq) {
         last_seq_ = seq;
@@ -60,19 +61,28 @@ Result<void> LiveSession::open() {
                                                      {"backend", display.backend},
                                                      {"width_px", display.size.width_px},
                                                      {"height_px", display.size.height_px}})));
-    const auto hear = [weak = weak_from_this()](PersonAct act) {
-        if (const auto self = weak.lock(); self) {
-            self->hear_person(act);
-        }
-    };
-    if (const auto watched = platform->watch_person({parts_.settings.kill_chord, hear}); !watched) {
-        log::info("server", fmt::format("session {}: {}", parts_.id, watched.error().message));
-    }
     const std::lock_guard lock(mutex_);
     platform_ = std::move(platform);
     display_ = std::move(display);
     log_ = std::move(log);
     state_ = SessionState::Idle;
+    return {};
+}
+
+// Where a person can be heard at all, nobody's hands go unwatched.
+Result<void> LiveSession::watch_person(Platform& platform) {
+    const auto hear = [weak = weak_from_this()](PersonAct act) {
+        if (const auto self = weak.lock(); self) {
+            self->hear_person(act);
+        }
+    };
+    const auto watched = platform.watch_person({parts_.settings.kill_chord, hear});
+    if (!watched && watched.error().code != ErrorCode::Unsupported) {
+        return watched.error().with_context("watching a person's input");
+    }
+    if (!watched) {
+        log::info("server", fmt::format("session {}: {}", parts_.id, watched.error().message));
+    }
     return {};
 }
 

@@ -73,16 +73,21 @@ std::optional<TokenBook::Grant> may_enter(const Call& call) {
     if (origin.is_local_user) {
         return TokenBook::Grant{"", "", ScopeSet::all(), std::nullopt}; // the kernel vouched for the uid
     }
+    std::string problem;
+    if (auto grant = grant_of(call, problem); grant) { // before the limit: strangers' mistakes keep nobody out who knows the secret
+        const auto full = core.refuse_another(*grant);
+        if (full) {
+            call.reply.fail(*full);
+            call.peer.close(CloseCode::RateLimited, "too many connections");
+        }
+        return full ? std::nullopt : grant;
+    }
     const TimePoint now = std::chrono::steady_clock::now();
     if (core.failures.is_blocked(origin.address, now)) {
         call.reply.fail(RpcError{ErrorKind::RateLimited,
                                  fmt::format("more than {} wrong tokens within a second", FailureLimiter::kFailuresPerSecondMax), ""});
         call.peer.close(CloseCode::RateLimited, "too many wrong tokens");
         return std::nullopt;
-    }
-    std::string problem;
-    if (auto grant = grant_of(call, problem); grant) {
-        return grant;
     }
     const std::string secret = origin.is_console ? "ticket" : "token";
     core.failures.count_failure(origin.address, now);

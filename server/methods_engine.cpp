@@ -147,14 +147,35 @@ private:
     std::string request_;
 };
 
+/// When the client cancels, at its deadline, and when the server ends.
+class JobStop {
+public:
+    JobStop(const Core& core, const Reply& reply) : of_client_(reply.stop(), Pass{source_}), of_server_(core.ending.get_token(), Pass{source_}) {}
+    [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+private:
+    struct Pass {
+        std::stop_source source;
+        void operator()() { source.request_stop(); }
+    };
+    std::stop_source source_;
+    std::stop_callback<Pass> of_client_;
+    std::stop_callback<Pass> of_server_;
+};
+
 void infer(Core& core, const std::shared_ptr<const json>& params, const OnText& on_text, const Reply& reply) {
-    const Result<ChatRequest> request = request_from(*params, core.services.decode_picture);
+    const JobStop stop(core, reply);
+    DecodePicture decode;
+    if (core.services.decode_picture) {
+        decode = [&](std::span<const std::uint8_t> bytes) { return core.services.decode_picture(bytes, stop.token()); };
+    }
+    const Result<ChatRequest> request = request_from(*params, decode);
     if (!request) {
         reply.fail(RpcError{error_kind(request.error().code), request.error().message, "messages"});
         return;
     }
-    const Result<Completion> done = core.gate.generate(*request, on_text, reply.stop());
-    if (reply.stop().stop_requested()) {
+    const Result<Completion> done = core.gate.generate(*request, on_text, stop.token());
+    if (stop.token().stop_requested()) {
         reply.fail(RpcError{ErrorKind::Cancelled, "cancelled by the client", ""});
     } else if (!done) {
         reply.fail(done.error());
@@ -213,14 +234,15 @@ void engine_selftest(const Call& call) {
     }
     call.reply.set_cancelling(OnCancel::HandlerAnswers, OnHangUp::IsCancelled);
     const auto job = [&core = call.core, reply = call.reply] {
+        const JobStop stop(core, reply);
         ChatRequest request;
         Message& question = request.messages.emplace_back();
         question.parts.emplace_back(TextPart{"Say one word."});
         request.max_new_tokens = 16;
         const TimePoint begin = std::chrono::steady_clock::now();
-        const Result<Completion> first = core.gate.generate(request, [](std::string_view) {}, reply.stop());
-        const Result<Completion> second = first ? core.gate.generate(request, [](std::string_view) {}, reply.stop()) : first;
-        if (reply.stop().stop_requested()) {
+        const Result<Completion> first = core.gate.generate(request, [](std::string_view) {}, stop.token());
+        const Result<Completion> second = first ? core.gate.generate(request, [](std::string_view) {}, stop.token()) : first;
+        if (stop.token().stop_requested()) {
             reply.fail(RpcError{ErrorKind::Cancelled, "cancelled by the client", ""});
         } else if (!second) {
             reply.fail(second.error());

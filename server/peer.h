@@ -30,7 +30,7 @@ enum class CloseCode : std::uint16_t {
     SlowConsumer = 4008,
     NotIdentified = 4401,
     ProtocolUnsupported = 4406,
-    RateLimited = 4429,
+    RateLimited = 4429, ///< or there are too many connections
 };
 
 /// Of a message with pictures for the model; others have ControlServerOptions::message_bytes_max.
@@ -89,6 +89,7 @@ public:
     [[nodiscard]] const std::string& token_sha256() const { return token_sha256_; }
     /// Of a named token; empty: this user, by whatever way.
     void set_token_name(std::string name) { token_name_ = std::move(name); }
+    [[nodiscard]] const std::string& token_name() const { return token_name_; }
     /// The key of a request as this one's own: another token's same key is another key.
     [[nodiscard]] std::string own_key(const std::string& request_key) const;
     [[nodiscard]] ScopeSet scopes() const { return scopes_; }

@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::uint32_t kHeadBytesMax = 16U << 10U;
 constexpr Duration kCloseWait = std::chrono::seconds(2); // for what is queued, and for the other side's close frame
+
+constexpr std::size_t kSmallBytes = 64U << 10U; // what every connection may have unread, whatever its token has elsewhere
+constexpr std::size_t kUnreadQueuesMax = 8;     // full queues that one token's connections together may have unread
 
 constexpr auto kInvalidText = static_cast<CloseCode>(1007); // RFC 6455 7.4.1
 
@@ -78,6 +82,9 @@ public:
                                 [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
     }
 
+    /// Of the token that let it in; empty: it needed none, or has not shown it yet.
+    [[nodiscard]] std::string_view token_sha256() const { return peer_ ? std::string_view(peer_->token_sha256()) : std::string_view(); }
+    [[nodiscard]] std::size_t unread_bytes() const { return response_.body().size() + (is_writing_ ? outgoing_.bytes.size() : 0) + (peer_ ? peer_->queue().bytes() : 0); }
     [[nodiscard]] bool is_identified() const { return is_admitted_ || (peer_ && peer_->is_identified()); }
     [[nodiscard]] const Entrance& entrance() const { return entrance_; }
 
@@ -90,6 +97,7 @@ public:
     }
 
     void drop() {
+        hang_up_ = nullptr;
         error_code ignored;
         beast::get_lowest_layer(stream_).socket().close(ignored);
     }
@@ -163,7 +171,7 @@ private:
     void serve(const HttpRequest& request) {
         beast::get_lowest_layer(stream_).expires_never(); // the answer may take its time
         const Peer::Link link{[weak = weak_from_this()] {
-                                  if (const auto self = weak.lock(); self && self->is_event_stream_) {
+                                  if (const auto self = weak.lock(); self && self->is_event_stream_ && !self->is_shed()) {
                                       self->write_events();
                                   }
                               },
@@ -178,12 +186,56 @@ private:
             return;
         }
         const auto peer = std::get<std::shared_ptr<Peer>>(admitted);
+        peer_ = peer; // counts as a connection of its token until the answer is read
         is_admitted_ = peer->origin().is_local_user || !peer->token_sha256().empty(); // others come this far for /health and /ready
         if (const auto session = event_stream_session(request); session && peer->scopes().has(Scope::Observe)) {
             stream_events(peer, *session, request.last_event_id);
             return;
         }
-        serve_http(core_, peer, request, [self = shared_from_this()](const HttpResponse& response) { self->answer(response); });
+        is_answered_ = false;
+        hang_up_ = serve_http(core_, peer, request, [self = shared_from_this()](const HttpResponse& response) {
+            self->is_answered_ = true;
+            self->hang_up_ = nullptr; // it holds this function, and with it the connection
+            if (self->exceeds_share(response.body.size())) { // an answer of this size was a question, which can be asked again
+                self->answer(to_response({ErrorKind::Overloaded,
+                                          fmt::format("what this token's connections have not read passes {} bytes", self->share_bytes()), ""}));
+            } else {
+                self->answer(response);
+            }
+        });
+        if (is_answered_) {
+            hang_up_ = nullptr;
+        } else {
+            watch_for_hang_up();
+        }
+    }
+
+    // A client that half-closes still gets its answer, if there is one.
+    void watch_for_hang_up() {
+        stream_.next_layer().async_read_some(buffer_.prepare(1), [self = shared_from_this()](error_code ec, std::size_t) {
+            if (!ec && !self->is_answered_) {
+                self->watch_for_hang_up(); // noise
+            } else if (const auto hang_up = std::exchange(self->hang_up_, nullptr); hang_up) {
+                hang_up();
+            }
+        });
+    }
+
+    [[nodiscard]] std::size_t share_bytes() const { return kUnreadQueuesMax * core_.options.queue_bytes_max; }
+
+    /// True when `bytes` here are too many beside those that the token's other connections have not read.
+    [[nodiscard]] bool exceeds_share(std::size_t bytes) const {
+        const std::size_t beside = bytes > kSmallBytes ? set_.unread_beside(*this) : 0;
+        return beside > 0 && beside + bytes > share_bytes();
+    }
+
+    /// True: it had more than its share, and is closing.
+    bool is_shed() {
+        const bool is_over = peer_ && exceeds_share(unread_bytes());
+        if (is_over) {
+            peer_->close_slow();
+        }
+        return is_over;
     }
 
     void answer(const HttpResponse& response) {
@@ -207,7 +259,6 @@ private:
             answer({404, "text/plain; charset=utf-8", error->message + "\n"});
             return;
         }
-        peer_ = peer;
         is_event_stream_ = true;
         is_writing_ = true;
         outgoing_.bytes = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
@@ -277,6 +328,7 @@ private:
         http::async_write(stream_.next_layer(), response_, [self = shared_from_this()](error_code, std::size_t) {
             error_code ignored;
             beast::get_lowest_layer(self->stream_).socket().shutdown(asio::socket_base::shutdown_send, ignored);
+            self->drop(); // ends the watch, too
         });
     }
 
@@ -286,7 +338,7 @@ private:
         }
         peer_ = std::make_shared<Peer>(core_, Peer::Origin{!entrance_.tcp_port.has_value(), entrance_.address, entrance_.is_console},
                                        Peer::Link{[weak = weak_from_this()] {
-                                                      if (const auto self = weak.lock(); self) {
+                                                      if (const auto self = weak.lock(); self && !self->is_shed()) {
                                                           self->write_next();
                                                       }
                                                   },
@@ -384,6 +436,8 @@ private:
     http::response<http::string_body> response_;
     bool is_admitted_ = false; ///< its request came from this user, or with a token
     bool is_event_stream_ = false;
+    bool is_answered_ = false; ///< the HTTP request
+    HangUp hang_up_;           ///< until it is
     OutMessage outgoing_;
     bool is_writing_ = false;
     bool is_close_sent_ = false;
@@ -393,10 +447,18 @@ private:
     std::shared_ptr<Peer> peer_;
 };
 
-void ConnectionSet::accept(AnySocket socket, Entrance entrance) {
-    if (connections_.size() >= core_.options.connections_max) {
-        return; // the socket closes with this call; a full house is the operator's to widen
+std::size_t ConnectionSet::unread_beside(const Connection& connection) const {
+    std::size_t bytes = 0;
+    for (const auto& [number, weak] : connections_) {
+        const auto other = connection.token_sha256().empty() ? nullptr : weak.lock();
+        if (other && other.get() != &connection && other->token_sha256() == connection.token_sha256()) {
+            bytes += other->unread_bytes();
+        }
     }
+    return bytes;
+}
+
+void ConnectionSet::accept(AnySocket socket, Entrance entrance) {
     std::shared_ptr<Connection> oldest;
     std::size_t unidentified = 0;
     for (const auto& [number, weak] : connections_) {
@@ -406,7 +468,11 @@ void ConnectionSet::accept(AnySocket socket, Entrance entrance) {
             oldest = oldest ? oldest : connection;
         }
     }
-    if (oldest && unidentified >= core_.options.unidentified_max) {
+    const bool is_full = connections_.size() >= core_.options.connections_max - (entrance.tcp_port ? core_.kept_places() : 0);
+    if (is_full && !oldest) {
+        return; // the socket closes with this call; a full house is the operator's to widen
+    }
+    if (oldest && (is_full || unidentified >= core_.options.unidentified_max)) {
         oldest->drop(); // newcomers get their chance: dribblers cannot fill the house
     }
     const std::uint64_t number = next_number_++;

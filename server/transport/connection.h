@@ -32,6 +32,8 @@ public:
     void accept(AnySocket socket, Entrance entrance);
     void remove(std::uint64_t number) { connections_.erase(number); }
     void close_all(CloseCode code, const std::string& reason);
+    /// Bytes that wait to be read on the other connections of `connection`'s token; 0 for one without.
+    [[nodiscard]] std::size_t unread_beside(const Connection& connection) const;
     [[nodiscard]] std::size_t size() const { return connections_.size(); }
     [[nodiscard]] Core& core() { return core_; }
 

@@ -247,6 +247,13 @@ Result<Settled> FakePlatform::settle(const SettleOptions& options, std::stop_tok
     return Settled{is_quiet, changed, clock_.now() - start};
 }
 
+Result<void> FakePlatform::watch_person(PersonWatch watch) {
+    if (auto error = take_failure(Call::WatchPerson)) {
+        return *error;
+    }
+    return Platform::watch_person(std::move(watch));
+}
+
 Result<void> FakePlatform::release_all() {
     const std::lock_guard lock(held_mutex_);
     ++releases_;

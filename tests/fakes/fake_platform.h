@@ -25,7 +25,7 @@ struct Scene {
 Image solid_frame(Size size, std::uint8_t red, std::uint8_t green, std::uint8_t blue);
 
 /// The calls that fail_next() can make fail.
-enum class Call { Display, Capture, Elements, Windows, Pointer, Inject, TypeText, Perform, Settle, ReleaseAll };
+enum class Call { Display, Capture, Elements, Windows, Pointer, Inject, TypeText, Perform, Settle, ReleaseAll, WatchPerson };
 
 class FakePlatform final : public Platform {
 public:
@@ -71,6 +71,7 @@ public:
     Result<void> perform(const Command& command) override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> release_all() override;
+    Result<void> watch_person(PersonWatch watch) override;
 
 private:
     struct Rule {

@@ -319,5 +319,17 @@ TEST_F(Authority, ExplainSaysWhichRuleDecidesAndSendsNothing) {
     EXPECT_EQ(explain(200).value("gate", ""), "allow");
 }
 
+// A person could not hold it with their own hands, nor stop it with the hot key.
+TEST_F(Authority, ASessionThatCannotHearAPersonDoesNotOpen) {
+    prepare_platform = [](fakes::FakePlatform& made) { made.fail_next(fakes::Call::WatchPerson, Error{ErrorCode::IoFailed, "too many open files"}); };
+    start();
+    const auto client = connect();
+    const Reply deaf = call(*client, "session.create", {{"platform", "fake"}});
+    EXPECT_EQ(deaf.kind, "io_failed");
+    EXPECT_NE(deaf.message.find("watching a person's input: too many open files"), std::string::npos) << deaf.message;
+    prepare_platform = [](fakes::FakePlatform& made) { made.fail_next(fakes::Call::WatchPerson, Error{ErrorCode::Unsupported, "nobody sits here"}); };
+    open(*client);
+}
+
 } // namespace
 } // namespace handeye::testing

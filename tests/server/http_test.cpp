@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <map>
+#include <semaphore>
 #include <sstream>
 
 #include <arpa/inet.h>
@@ -41,8 +43,12 @@ constexpr int kHangMs = 30'000; // only a hang reaches it
 
 class Http : public ServerTest {
 protected:
-    [[nodiscard]] FileDescriptor open() const {
+    /// `receive_bytes` > 0: what the system takes for a client that does not read.
+    [[nodiscard]] FileDescriptor open(int receive_bytes = 0) const {
         FileDescriptor socket(::socket(AF_INET, SOCK_STREAM, 0));
+        if (receive_bytes > 0) {
+            EXPECT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes), 0);
+        }
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(server->tcp_port());
@@ -127,6 +133,71 @@ TEST_F(Http, AnAnswerThatNobodyReadsHoldsNoConnection) {
     }
     EXPECT_GT(got, 0U);
     EXPECT_LT(got, 12U * 60'000U); // it was cut off
+}
+
+TEST_F(Http, AQuestionEndsWhenItsClientGoes) {
+    start();
+    model.hold();
+    const std::string question = R"({"messages":[{"role":"user","content":"x"}]})";
+    const std::string text = fmt::format("POST /v1/engine/infer HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                         token(), question.size(), question);
+    FileDescriptor gone = open();
+    ASSERT_EQ(::send(gone.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    ASSERT_TRUE(model.wait_for_calls(1));
+    const FileDescriptor next = open();
+    ASSERT_EQ(::send(next.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    gone = FileDescriptor();
+    EXPECT_TRUE(model.wait_for_calls(2)) << "the model still answers one who has gone";
+    model.release();
+}
+
+// What nobody reads stays in the server: the first answer is being written as long as its client lives.
+TEST_F(Http, AnswersThatOneTokenDoesNotReadAreBoundedTogether) {
+    options.queue_bytes_max = 256U << 10U;
+    model.set_answers(std::vector<std::string>(4, std::string(12U << 20U, 'a'))); // more than the sockets' buffers take
+    start();
+    const json question{{"messages", {{{"role", "user"}, {"content", "Say it."}}}}};
+    const FileDescriptor deaf = open(4096);
+    const std::string text = fmt::format("POST /v1/engine/infer HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                         token(), question.dump().size(), question.dump());
+    ASSERT_EQ(::send(deaf.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    pollfd begun{deaf.get(), POLLIN, 0};
+    ASSERT_EQ(::poll(&begun, 1, kHangMs), 1);
+    const Answer second = post("/v1/engine/infer", question);
+    EXPECT_EQ(second.status, 429);
+    EXPECT_EQ(second.kind(), "overloaded") << second.body.substr(0, 200);
+    EXPECT_NE(second.body.find("2097152 bytes"), std::string::npos) << second.body.substr(0, 200);
+    const auto socket = connect_raw(tcp_endpoint());
+    ASSERT_TRUE(socket->send_text(fmt::format(R"({{"jsonrpc":"2.0","id":1,"method":"connection.identify","params":{{"protocol":1,"client":"t","token":"{}"}}}})", options.token), soon()));
+    ASSERT_TRUE(socket->send_text(fmt::format(R"({{"jsonrpc":"2.0","id":2,"method":"engine.infer","params":{}}})", question.dump()), soon()));
+    EXPECT_EQ(wait_for_close(*socket).code, 4008);
+    EXPECT_EQ(ask("GET", "/v1/sessions", token()).status, 200) << "small answers go on";
+    EXPECT_EQ(call(*connect(), "engine.infer", question).kind, "") << "this user's own are not counted with them";
+}
+
+// Neither would come to an end by itself: the test would hang.
+TEST_F(Http, ADecoderThatHangsHoldsUpNeitherADeadlineNorTheEnd) {
+    std::counting_semaphore<2> begun(0);
+    decode_picture = [&begun](std::span<const std::uint8_t>, const std::stop_token& stop) -> Result<Image> {
+        std::mutex mutex;
+        std::unique_lock lock(mutex);
+        begun.release();
+        std::condition_variable_any().wait(lock, stop, [] { return false; });
+        return Error{ErrorCode::Cancelled, "not wanted"};
+    };
+    start();
+    json question{{"messages", {{{"role", "user"}, {"content", {{{"type", "image"}, {"image", "data:image/png;base64,AAAA"}}}}}}}};
+    question["deadline_ms"] = 50;
+    const Answer late = post("/v1/engine/infer", question);
+    EXPECT_EQ(late.kind(), "deadline_exceeded") << late.body;
+    question.erase("deadline_ms");
+    const FileDescriptor last = open();
+    const std::string text = fmt::format("POST /v1/engine/infer HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                         token(), question.dump().size(), question.dump());
+    ASSERT_EQ(::send(last.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    begun.acquire();
+    begun.acquire();
+    server.reset();
 }
 
 // What a form, an image, a beacon or a preflight of a web page can send: nothing happens.

@@ -74,6 +74,7 @@ protected:
     ControlServerOptions options;
     HoldableModel model;
     std::shared_ptr<const SecretStore> secrets;
+    decltype(ControlServices::decode_picture) decode_picture; ///< empty: in this process
     /// Sets up each new platform; the platform stays readable until the session closes.
     std::function<void(fakes::FakePlatform&)> prepare_platform;
 

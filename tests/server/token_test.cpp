@@ -156,6 +156,46 @@ TEST_F(LiveTokens, HoldTheirScopesAndNoOthers) {
     EXPECT_EQ(call(*client, "control.stop_all", {{"reason", "x"}}).kind, "scope_denied");
 }
 
+TEST_F(LiveTokens, NoneOfThemFillsTheHouse) {
+    options.connections_max = 32; // 8 for a token; 8 for the Unix socket alone, 8 more for this user's own token
+    std::vector<std::string> tokens;
+    for (const char* const name : {"a", "b", "c"}) {
+        tokens.push_back(create(name, {"observe"}));
+    }
+    start();
+    std::vector<std::unique_ptr<JsonRpcClient>> inside;
+    for (const std::string& token : tokens) {
+        for (int i = 0; i < 9; ++i) {
+            auto client = std::make_unique<JsonRpcClient>(connect_raw(tcp_endpoint()));
+            const auto entered = client->identify("token tests", token, soon());
+            if (entered) {
+                inside.push_back(std::move(client));
+            } else {
+                EXPECT_EQ(entered.error().code, ErrorCode::Overloaded);
+                EXPECT_NE(entered.error().message.find(token == tokens.back() ? "the limit is 16" : "the limit is 8"), std::string::npos) << entered.error().message;
+                EXPECT_EQ(wait_for_close(client->socket()).code, 4429);
+            }
+        }
+    }
+    EXPECT_EQ(inside.size(), 16U);
+    for (int i = 0; i < 8; ++i) {
+        inside.push_back(enter(options.token));
+    }
+    EXPECT_EQ(call(*connect(), "control.stop_all", {{"reason", "a person said so"}}).kind, ""); // through the Unix socket
+}
+
+// Slow strangers on the TCP port: the next to come pushes one of them out.
+TEST_F(LiveTokens, SilentStrangersKeepNobodyOut) {
+    options.connections_max = 32;
+    start();
+    std::vector<std::unique_ptr<WebSocketClient>> strangers;
+    for (int i = 0; i < 40; ++i) {
+        strangers.push_back(connect_raw(tcp_endpoint()));
+    }
+    EXPECT_EQ(call(*enter(options.token), "connection.ping").kind, "");
+    EXPECT_EQ(call(*connect(), "connection.ping").kind, "");
+}
+
 TEST_F(LiveTokens, RevokingClosesTheConnectionThatIsOpen) {
     const std::string token = create("a", {"observe"});
     const std::string other_token = create("b", {"observe"});

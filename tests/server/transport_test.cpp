@@ -146,6 +146,23 @@ TEST_F(Transport, WrongTokensAreLimitedByTheSecond) {
     }
 }
 
+// The stranger's mistakes count for the address, which is the same one for everybody on this machine.
+TEST_F(Transport, TheRightTokenGetsInWhileAStrangerGuesses) {
+    start();
+    for (int i = 0; i < 100; ++i) {
+        const auto stranger = connect_raw(tcp_endpoint());
+        if (identify(*stranger, R"({"protocol":1,"client":"t","token":"x"})").kind != "rate_limited") {
+            continue;
+        }
+        const auto ours = connect_raw(tcp_endpoint());
+        const Reply reply = identify(*ours, fmt::format(R"({{"protocol":1,"client":"t","token":"{}"}})", options.token));
+        EXPECT_EQ(reply.kind, "") << reply.message;
+        EXPECT_EQ(reply.result["principal"], "token");
+        return;
+    }
+    GTEST_SKIP() << "this machine cannot fail eleven times within a second";
+}
+
 TEST_F(Transport, AnythingBeforeIdentifyCloses4401) {
     start();
     for (const char* text : {R"({"jsonrpc":"2.0","id":1,"method":"connection.ping"})", R"({"jsonrpc":"2.0","id":1,"method":"no.such"})",
