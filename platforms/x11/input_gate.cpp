@@ -37,6 +37,9 @@ Result<std::unique_ptr<InputGate>> InputGate::open(const DisplayAddress& address
 }
 
 InputGate::~InputGate() {
+    if (releaser_ == nullptr) {
+        return; // the server took no further client while this was being opened
+    }
     static_cast<void>(release_all()); // a lost server holds nothing
     static_cast<void>(restore_keyboard());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is sent is what an application receives, in order; and nothing stays down.
-#include "platforms/x11/connection.h"
+#include "platforms/x11/input_gate.h"
 #include "tests/platforms/x11_fixture.h"
 
 #include <array>
@@ -372,6 +372,18 @@ TEST_F(X11Input, AFullServerIsLeftToThePersonBeforeItIsFull) {
         ASSERT_TRUE(other) << "only " << i << " places are left";
         others.push_back(std::move(*other));
     }
+}
+
+TEST_F(X11Input, AServerThatFillsUpMeanwhileIsAnError) {
+    start_display(false);
+    std::vector<std::unique_ptr<Connection>> others;
+    for (auto other = Connection::open({}); other; other = Connection::open({})) {
+        others.push_back(std::move(*other));
+    }
+    others.pop_back(); // room for the first of the gate's two connections
+    const auto gate = InputGate::open({});
+    ASSERT_FALSE(gate);
+    EXPECT_EQ(gate.error().code, ErrorCode::Unavailable);
 }
 
 } // namespace
