@@ -305,7 +305,7 @@ StageResult StepRunner::observe(Step& step) {
 
 Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWatcher& watcher) {
     std::stop_source stop_answer;
-    const std::stop_callback pass_on(halt_->token(), [&stop_answer] { stop_answer.request_stop(); });
+    const std::stop_callback pass_on(halt(), [&stop_answer] { stop_answer.request_stop(); });
     const auto on_text = [&](std::string_view text_utf8) {
         if (watcher.add(text_utf8) || is_out_of_time()) {
             stop_answer.request_stop();

@@ -48,7 +48,7 @@ class ConsoleTest(unittest.TestCase):
         page = self.page(**options)
         page.start_session(self.daemon, GOAL, "whole.json", ask=True)
         page.wait("document.querySelector('.approval')", "the first approval")
-        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        page.wait("Number(document.querySelector('canvas.pixels')?.dataset.painted) > 0", "a live picture")
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), page.evaluate("innerWidth"), "wider than the window")
         self.assertTrue(page.middle_of("#stop"), "Stop is in reach")
         page.click(".approval button", "Approve")
@@ -61,7 +61,7 @@ class ConsoleTest(unittest.TestCase):
         page.view("timeline")
         page.click(".lines a")
         page.wait("document.querySelectorAll('.steps .step').length >= 4", "the steps of the recording")
-        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a recorded picture")
+        page.wait("Number(document.querySelector('canvas.pixels')?.dataset.painted) > 0", "a recorded picture")
         page.shot("timeline.png")
         self.assertEqual(page.complaints, [])
 
@@ -83,7 +83,7 @@ class ConsoleTest(unittest.TestCase):
     def test_a_person_fills_the_form_with_mouse_and_keyboard(self):
         page = self.page()
         page.start_session(self.daemon, "", "hand.json")
-        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        page.wait("Number(document.querySelector('canvas.pixels')?.dataset.painted) > 0", "a live picture")
         page.click(".controls button", "Take over")
         page.wait("document.querySelector('.screen.held')", "the person holds the screen")
         box = page.middle_of("canvas.pixels")

@@ -111,11 +111,20 @@ class Chromium:
             raise RuntimeError(details.get("exception", {}).get("description") or details["text"])
         return result["result"].get("value")
 
+    def _try(self, expression):
+        """The value; None while one page gives way to the next."""
+        try:
+            return self.evaluate(expression)
+        except RuntimeError as problem:
+            if "navigated or closed" in str(problem) or "context" in str(problem):
+                return None
+            raise
+
     def wait(self, expression, what=None):
         """Until the JavaScript is true, or finds an element; its value."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
-            value = self.evaluate(f"(() => {{ const value = ({expression}); return value instanceof Node ? true : value; }})()")
+            value = self._try(f"(() => {{ const value = ({expression}); return value instanceof Node ? true : value; }})()")
             if value:
                 return value
             if time.monotonic() > deadline:

@@ -90,7 +90,7 @@ class LookTest(unittest.TestCase):
         page = self.page(**options)
         session = page.start_session(self.daemon, GOAL, f"{name}.json", ask=True)
         page.wait("document.querySelector('.approval .crop')?.width > 16", "the first approval with its picture")
-        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        page.wait("Number(document.querySelector('canvas.pixels')?.dataset.painted) > 0", "a live picture")
         self.look_at(page, "session")
         page.shot(f"{name}-session.png")
         for view, ready in (("approvals", "document.querySelector('.approval .goal')?.textContent.startsWith('Set')"),
@@ -229,7 +229,7 @@ class LookTest(unittest.TestCase):
     def test_who_holds_the_screen_finds_every_key_and_the_way_out(self):
         page = self.page(**PHONE)
         page.start_session(self.daemon, "", "held.json")
-        page.wait("Number(document.querySelector('canvas.pixels').dataset.painted) > 0", "a live picture")
+        page.wait("Number(document.querySelector('canvas.pixels')?.dataset.painted) > 0", "a live picture")
         page.click(".controls button", "Take over")
         page.wait("document.activeElement.matches('.held canvas')", "the person holds the screen")
         self.look_at(page, "held")
