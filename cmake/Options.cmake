@@ -40,9 +40,10 @@ foreach(label parser engine actions)
   add_custom_target(tests_${label})
 endforeach()
 
-# handeye_test(NAME SOURCES... LIBS... [LABELS...] [TIMEOUT s]): one GoogleTest program, one ctest entry per TEST.
+# handeye_test(NAME SOURCES... LIBS... [LABELS...] [TIMEOUT s] [SERIAL]): one GoogleTest program, one ctest entry per TEST; SERIAL: with
+# nothing beside it.
 function(handeye_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
@@ -61,6 +62,6 @@ function(handeye_test name)
   # gtest_discover_tests takes lists apart, so labels are set by a file that ctest reads after the discovered tests.
   set(labels_file ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
   file(WRITE ${labels_file}
-    "if(${name}_tests)\n  set_tests_properties(\${${name}_tests} PROPERTIES LABELS \"${arg_LABELS}\")\nendif()\n")
+    "if(${name}_tests)\n  set_tests_properties(\${${name}_tests} PROPERTIES LABELS \"${arg_LABELS}\" RUN_SERIAL \"${arg_SERIAL}\")\nendif()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels_file})
 endfunction()

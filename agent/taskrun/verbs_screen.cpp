@@ -44,6 +44,10 @@ Outcome outcome_of(const StepEnd& end, Context& context) {
     if (end.gate.gate != Gate::Allow) {
         return fail(FailureKind::Refused, end.gate.reason);
     }
+    const bool is_cut_short = end.result.certainty == Certainty::Refused || end.result.certainty == Certainty::Partial;
+    if (Outcome over = is_cut_short ? context.check_over() : std::nullopt) {
+        return over; // by who stopped the task
+    }
     switch (end.result.certainty) {
     case Certainty::Refused: return fail(FailureKind::Failed, end.result.reason);
     case Certainty::Partial: return fail(FailureKind::Failed, "only partly done: " + end.result.reason);

@@ -323,10 +323,10 @@ TEST_F(TaskRun, TheModelIsAskedWhatOnlyItCanSee) {
 }
 
 TEST_F(TaskRun, NobodyToAnswerAQuestionIsSaid) {
-    EXPECT_EQ(run("steps:\n  - ask: {question: Which month?, as: month}\n").outcome, TaskOutcome::NeedsPerson);
+    EXPECT_EQ(run("steps:\n  - ask: {question: \"Which month?\", as: month}\n").outcome, TaskOutcome::NeedsPerson);
     options_.ask_text = [](const std::string&, const std::vector<std::string>&, const std::stop_token&) { return std::optional<std::string>("May"); };
-    EXPECT_EQ(run("steps:\n  - ask: {question: Which month?, as: month}\n  - type: \"${outputs.month}\"\n").outcome, TaskOutcome::Done);
-    EXPECT_EQ(platform_.texts().back(), "May");
+    EXPECT_EQ(run("steps:\n  - ask: {question: \"Which month?\", as: month}\n  - type: \"${outputs.month}\"\n").outcome, TaskOutcome::Done) << result_.dump();
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"May"});
 }
 
 TEST_F(TaskRun, AStopEndsItBetweenTwoEvents) {
