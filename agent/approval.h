@@ -23,6 +23,8 @@ struct ApprovalRequest {
     std::string action_json;   ///< canonical_resolved_json()
     std::string frame_sha256;  ///< of the recorded picture; empty where it was withheld
     std::uint64_t window = 0;  ///< that it goes to, by the platform's number; 0: none, or unknown
+    std::string window_title;  ///< for the person; so is the next
+    std::string window_app;    ///< its program; empty: unknown
     Rect crop;                 ///< what must stay as it is, in target pixels
     std::string risk;          ///< "low", "medium", "high"
     std::string reason;

@@ -287,6 +287,7 @@ SessionEvent approval_requested(const ApprovalRequest& request) {
                     {"action", json::parse(request.action_json, nullptr, false)},
                     {"action_digest", request.action_digest},
                     {"frame", request.frame_sha256.empty() ? json() : json(request.frame_sha256)},
+                    {"window", request.window == 0 ? json() : json{{"title", request.window_title}, {"app", request.window_app}}},
                     {"crop", rect_json(request.crop)},
                     {"risk", request.risk},
                     {"reason", request.reason},

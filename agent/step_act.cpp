@@ -139,7 +139,10 @@ ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const
     request.task = at_.task;
     request.step = at_.step;
     request.action_json = canonical_resolved_json(step.parsed->action, step.plan);
-    request.window = target_window(step);
+    const WindowInfo window = target_window(step);
+    request.window = window.id;
+    request.window_title = window.title_utf8;
+    request.window_app = window.app;
     request.frame_sha256 = frame_sha256_;
     const Size size = step.seen.image.size();
     Rect whole{0, 0, size.width_px, size.height_px};
@@ -152,11 +155,10 @@ ApprovalRequest StepRunner::make_request(const Step& step, std::string id) const
     return request;
 }
 
-/// 0: none, or the platform does not know.
-std::uint64_t StepRunner::target_window(const Step& step) const {
+/// Id 0: none, or the platform does not know.
+WindowInfo StepRunner::target_window(const Step& step) const {
     const auto& points = step.plan.points;
-    const Result<WindowInfo> window = points.empty() ? with_.platform.focused_window() : with_.platform.window_at(points.front().target.point);
-    return window ? window->id : 0;
+    return (points.empty() ? with_.platform.focused_window() : with_.platform.window_at(points.front().target.point)).value_or(WindowInfo{});
 }
 
 /// For this action alone, and where it was to go: what was shown to the person is what is about to be done.
@@ -164,7 +166,7 @@ bool StepRunner::is_as_approved(const Step& step) const {
     ApprovalRequest now = approval_;
     now.action_json = canonical_resolved_json(step.parsed->action, step.plan);
     now.frame_sha256 = frame_sha256_;
-    now.window = target_window(step);
+    now.window = target_window(step).id;
     return approval_digest(now) == approval_.action_digest;
 }
 

@@ -115,7 +115,7 @@ private:
     StageResult ask_person(Step& step);
     ApprovalRequest make_request(const Step& step, std::string id) const;
     StageResult hear_answer(Step& step, ApprovalAnswer answer);
-    std::uint64_t target_window(const Step& step) const;
+    WindowInfo target_window(const Step& step) const;
     bool is_as_approved(const Step& step) const;
     StageResult check_rate(const Step& step);
     StageResult execute_plan(Step& step);

@@ -26,6 +26,9 @@ json approval_json(const ApprovalRecord& record) {
              {"reason", request.reason},
              {"rule", request.rule},
              {"expires_at", format_utc(request.expires_at)}};
+    if (request.window != 0) {
+        out["window"] = {{"title", request.window_title}, {"app", request.window_app}};
+    }
     if (!request.frame_sha256.empty()) {
         out["frame"] = request.frame_sha256;
     }

@@ -68,8 +68,10 @@ std::string state_words(const json& approval) {
 std::string list_text(const json& result) {
     std::string out;
     for (const json& approval : result.at("approvals")) {
-        out += fmt::format("{}{}  {}  {} risk  session {}\n    {}\n    {}", out.empty() ? "" : "\n", approval.value("approval", ""), state_words(approval),
+        const json window = approval.value("window", json::object());
+        out += fmt::format("{}{}  {}  {} risk  session {}\n    {}{}\n    {}", out.empty() ? "" : "\n", approval.value("approval", ""), state_words(approval),
                            approval.value("risk", ""), approval.value("session", ""), in_words(approval.value("action", json::object())),
+                           window.empty() ? "" : fmt::format(", in the window {} of {}", dump_json(window.value("title", "")), window.value("app", "an unknown program")),
                            approval.value("reason", ""));
     }
     return out.empty() ? "nothing waits for you" : out;

@@ -111,7 +111,7 @@ export class Approvals {
                      h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: it wants to`), left),
                      h("h2", {class: "deed"}, words),
                      isSaid ? null : h("p", {class: "soft"}, one.reason),
-                     facts([...origin, ["Letters", text.length > atAGlance ? count(text.length) : ""], ["The model calls it", own ? `“${visible(own.slice(0, claimMax))}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
+                     facts([...origin, ["Window", one.window ? visible(one.window.title || one.window.app || "without a title") : ""], ["Letters", text.length > atAGlance ? count(text.length) : ""], ["The model calls it", own ? `“${visible(own.slice(0, claimMax))}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
                      h("div", {class: "row"}, button("Approve", decide("approve"), "primary"), button("Deny", decide("deny"), "deny"),
                        button("Take over", decide("take_over")))));
     setTimeout(tick);

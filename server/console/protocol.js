@@ -79,6 +79,7 @@ export const events = [
   "human.input",
   "input.released",
   "loop.suspected",
+  "model.asked",
   "observation.captured",
   "policy.changed",
   "prompt.built",
@@ -91,7 +92,11 @@ export const events = [
   "task.started",
   "task.state",
   "task.step_finished",
-  "task.step_started"
+  "task.step_started",
+  "taskfile.captured",
+  "taskfile.output",
+  "taskfile.step_finished",
+  "taskfile.step_started"
 ];
 
 export const errorKinds = {

@@ -178,7 +178,8 @@ TEST_F(SessionApproval, AnotherWindowThatLooksTheSameVoidsTheApproval) {
     const Rect whole{0, 0, kScreen.width_px, kScreen.height_px};
     fakes::FakePlatform twins{clock_, {{frame, {}, {{.id = 1, .title_utf8 = "Mail", .area = whole}}}, {frame, {}, {{.id = 2, .title_utf8 = "Mail", .area = whole}}}}};
     options_.policy.otherwise = Effect::Ask;
-    options_.ask = [&](const ApprovalRequest&, const std::function<void()>& announce, const std::stop_token&) {
+    options_.ask = [&](const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token&) {
+        EXPECT_EQ(request.window_title, "Mail");
         announce();
         twins.show(1);
         return ApprovalAnswer{ApprovalDecision::Approve, "a person", ""};
