@@ -93,7 +93,7 @@ Result<void> GuardianLink::ensure() {
     FileDescriptor pipe = TRY(start_program());
     const std::lock_guard lock(mutex_);
     pipe_ = std::move(pipe);
-    report_all();
+    send_or_give_up(held_now()); // others may have let go of something meanwhile
     return {};
 }
 
@@ -105,14 +105,20 @@ Result<FileDescriptor> GuardianLink::start_program() {
     }
     FileDescriptor ours(ends[0]);
     FileDescriptor theirs(ends[1]);
+    std::string head(1, static_cast<char>(cookie_.size())); // the cookie goes through the pipe, not through argv
+    head.append(cookie_.begin(), cookie_.end());
+    { // before it lives: whenever this process is killed from here on, it knows what to let go of
+        const std::lock_guard lock(mutex_);
+        head += held_now();
+    }
+    if (send(ours.get(), head.data(), head.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(head.size())) {
+        return no_guardian("cannot be told what is held");
+    }
     pid_ = spawn(program_, display_, theirs.get());
     if (pid_ == 0) {
         return no_guardian("cannot be started");
     }
     theirs = FileDescriptor();
-    std::string head(1, static_cast<char>(cookie_.size())); // the cookie goes through the pipe, not through argv
-    head.append(cookie_.begin(), cookie_.end());
-    static_cast<void>(send(ours.get(), head.data(), head.size(), MSG_NOSIGNAL));
     char ready = 0;
     pollfd answer{ours.get(), POLLIN, 0};
     if (poll(&answer, 1, kStartMs) != 1 || recv(ours.get(), &ready, 1, MSG_DONTWAIT) != 1) {
@@ -136,28 +142,22 @@ void GuardianLink::end_program() {
 void GuardianLink::report(Held& held, char what, std::uint8_t which, bool is_held) {
     const std::lock_guard lock(mutex_);
     held[which] = is_held;
-    send_or_give_up(what, which);
+    send_or_give_up({what, static_cast<char>(which)});
 }
 
-void GuardianLink::report_all() {
+/// Of each key and button, down or not: what the guardian believed before counts no more.
+std::string GuardianLink::held_now() const {
+    std::string out;
     for (unsigned i = 0; i < keys_.size(); ++i) {
-        const auto which = static_cast<std::uint8_t>(i);
-        if (keys_[i]) {
-            send_or_give_up('K', which);
-        }
-        if (buttons_[i]) {
-            send_or_give_up('B', which);
-        }
-        if (bound_[i]) {
-            send_or_give_up('M', which);
-        }
+        const auto which = static_cast<char>(i);
+        out.append({keys_[i] ? 'K' : 'k', which, buttons_[i] ? 'B' : 'b', which, bound_[i] ? 'M' : 'm', which});
     }
+    return out;
 }
 
 /// One that is gone, or has stopped reading, guards nothing: ensure() will find its pipe shut.
-void GuardianLink::send_or_give_up(char what, std::uint8_t which) {
-    const char message[2] = {what, static_cast<char>(which)};
-    if (pipe_.is_open() && send(pipe_.get(), message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof message) {
+void GuardianLink::send_or_give_up(const std::string& messages) {
+    if (pipe_.is_open() && send(pipe_.get(), messages.data(), messages.size(), MSG_NOSIGNAL | MSG_DONTWAIT) != static_cast<ssize_t>(messages.size())) {
         shutdown(pipe_.get(), SHUT_RD);
     }
 }

@@ -39,8 +39,8 @@ private:
     GuardianLink() = default;
     Result<FileDescriptor> start_program();
     void report(Held& held, char what, std::uint8_t which, bool is_held);
-    void report_all();
-    void send_or_give_up(char what, std::uint8_t which);
+    [[nodiscard]] std::string held_now() const; ///< the mutex is held
+    void send_or_give_up(const std::string& messages);
     void end_program();
 
     std::string program_; ///< empty: there is none

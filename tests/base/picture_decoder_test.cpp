@@ -125,7 +125,7 @@ TEST_F(Decoding, ACrashNamesItsSignalAndTheNextPictureHasAnotherProcess) {
 }
 
 TEST_F(Decoding, APictureThatTakesForEverIsGivenUp) {
-    PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; sleep 60"), std::chrono::milliseconds(200));
+    PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; exec sleep 60"), std::chrono::milliseconds(200));
     const auto begin = Clock::now();
     const auto late = decoder.decode(Bytes(4, 1));
     ASSERT_FALSE(late);
@@ -136,7 +136,7 @@ TEST_F(Decoding, APictureThatTakesForEverIsGivenUp) {
 }
 
 TEST_F(Decoding, APictureThatIsNotWantedAnyMoreIsGivenUpAtOnce) {
-    PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; touch " + (folder_ / "begun").string() + "; sleep 600"), std::chrono::hours(1));
+    PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; touch " + (folder_ / "begun").string() + "; exec sleep 600"), std::chrono::hours(1));
     std::stop_source stop;
     std::jthread client([&] {
         while (!std::filesystem::exists(folder_ / "begun")) {
@@ -152,7 +152,7 @@ TEST_F(Decoding, APictureThatIsNotWantedAnyMoreIsGivenUpAtOnce) {
 
 TEST_F(Decoding, NothingThatATakenOverProcessSaysIsBelieved) {
     for (const std::string head : {"\\0\\0\\0\\0\\377\\377\\377\\177\\377\\377\\377\\177\\0\\0\\0\\0", "\\0\\0\\0\\0\\010\\0\\0\\0\\010\\0\\0\\0\\0\\0\\0\\0"}) {
-        PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; printf '" + head + "' >&3; sleep 60"));
+        PictureDecoder decoder(script("head -c 8 <&3 >/dev/null; printf '" + head + "' >&3; exec sleep 60"));
         const auto lied = decoder.decode(Bytes(4, 1));
         ASSERT_FALSE(lied);
         EXPECT_EQ(lied.error().code, ErrorCode::Internal);
