@@ -258,10 +258,11 @@ Result<CompiledTask> compile_task(const Recording& recording, const std::string&
 
 Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder) {
     std::error_code problem;
-    if (std::filesystem::exists(folder, problem) && !std::filesystem::is_empty(folder, problem)) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} is not empty", folder.string())};
+    if (!std::filesystem::exists(folder, problem)) {
+        TRY(make_private_dir(folder.has_filename() ? folder : folder.parent_path())); // "again/" is "again"
+    } else if (!std::filesystem::is_directory(folder, problem) || !std::filesystem::is_empty(folder, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is there, and is no empty folder", folder.string())};
     }
-    TRY(make_private_dir(folder));
     for (const auto& [name, png] : task.pictures) {
         TRY(write_file_atomic(folder / name, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600));
     }

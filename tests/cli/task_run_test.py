@@ -104,7 +104,7 @@ steps:
         self.assertEqual(self.received("renamed.json")["clicked"], [])
 
         # As a file it can be read, checked and changed.
-        self.assertEqual(self.handeye("export", "first.handeye", "--to", "task", "-o", "compiled"), 0, self.last)
+        self.assertEqual(self.handeye("export", "first.handeye", "--to", "task", "-o", "compiled/"), 0, self.last)
         self.assertEqual(self.handeye("task", "validate", "compiled/task.yaml"), 0, self.last)
 
     def events(self, recording):
