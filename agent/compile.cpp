@@ -58,8 +58,9 @@ public:
         if (outcome != "done") {
             return Error{ErrorCode::InvalidArgument, fmt::format("the task ended \"{}\": only what was done can be done again", outcome)};
         }
-        for (const report::StepRecord& step : task.steps) {
-            TRY(add(step).with_context(fmt::format("step {}", step.index)));
+        for (std::size_t i = 0; i < task.steps.size(); ++i) {
+            const bool is_before_typing = i + 1 < task.steps.size() && verb_of(task.steps[i + 1]) == "type";
+            TRY(add(task.steps[i], is_before_typing).with_context(fmt::format("step {}", task.steps[i].index)));
         }
         if (out_.steps == 0) {
             return Error{ErrorCode::InvalidArgument, "the task has no step that did anything"};
@@ -77,13 +78,17 @@ private:
         return out + "steps:\n";
     }
 
-    Result<void> add(const report::StepRecord& step) {
+    static std::string verb_of(const report::StepRecord& step) { return step.proposals.empty() ? "" : text_of(field_of(step.proposals.back(), "action"), "verb"); }
+
+    /// What had no effect is left out; a click before typing may have done no more than give the field the keyboard.
+    Result<void> add(const report::StepRecord& step, bool is_before_typing) {
         if (step.executed.is_null() || step.proposals.empty()) {
             return {};
         }
         const std::string certainty = text_of(step.verified, "certainty", text_of(step.executed, "certainty"));
         const json& proposed = step.proposals.back();
-        if (certainty != "confirmed" && certainty != "unverifiable") {
+        const bool gave_focus = certainty == "suspected_noop" && is_before_typing && verb_of(step) == "click";
+        if (certainty != "confirmed" && certainty != "unverifiable" && !gave_focus) {
             out_.left_out.push_back(fmt::format("step {} ({}): {}", step.index, text_of(proposed, "summary"), certainty));
             return {};
         }
