@@ -181,7 +181,7 @@ private:
         add_word("id", text_of(element, "id"));
         add_word("role", text_of(element, "role"));
         add_word("label", text_of(element, "label"));
-        if (number_of(element, "of") > 1) {
+        if (number_of(element, "of") > 1 && !out.empty()) {
             out += fmt::format(", index: {:.0f}", number_of(element, "index", 1));
         }
         if (text_of(element, "id").empty() && text_of(element, "label").empty()) {

@@ -21,7 +21,8 @@ struct CompiledTask {
     int steps = 0;
 };
 
-/// Locator: reads text from the recorded pictures, where the platform told nothing of a target. The last task of the recording. InvalidArgument when that did not end `done`; Unsupported for an action that task files cannot
+/// The last task of the recording; `reader` reads text from its pictures where the platform told nothing of a target.
+/// InvalidArgument when that did not end `done`; Unsupported for an action that task files cannot
 /// express; both name the step. `name` is the file's.
 Result<CompiledTask> compile_task(const Recording& recording, const std::string& name, Locator& reader);
 /// FOLDER/task.yaml and its pictures; the folder must be new or empty.

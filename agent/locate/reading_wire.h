@@ -2,13 +2,17 @@
 // What handeye-reader and its caller say to each other. Native byte order: both are this build. Inside this folder only.
 #pragma once
 
-#include <chrono>
+#include "base/child_wire.h"
+
 #include <cstdint>
-#include <span>
 
 namespace handeye::reading {
 
-using Deadline = std::chrono::steady_clock::time_point;
+using wire::bytes_of;
+using wire::Deadline;
+using wire::Moved;
+using wire::receive_all;
+using wire::send_all;
 
 /// Caller: the languages, once.
 struct Hello {
@@ -34,12 +38,5 @@ struct Word {
 
 constexpr std::uint32_t kLanguagesBytesMax = 256;
 constexpr std::uint32_t kAnswerBytesMax = 256U << 10U;
-
-enum class Moved { All, Gone, TooLate };
-Moved send_all(int socket, std::span<const std::uint8_t> bytes, Deadline deadline);
-Moved receive_all(int socket, std::span<std::uint8_t> into, Deadline deadline);
-
-template <class T>
-std::span<std::uint8_t> bytes_of(T& value) { return {reinterpret_cast<std::uint8_t*>(&value), sizeof value}; }
 
 } // namespace handeye::reading

@@ -21,8 +21,7 @@ namespace {
 
 using taskfile::text_of;
 
-constexpr std::size_t kFileBytesMax = 64 << 20;
-constexpr std::size_t kTextSearchedMax = 1 << 20;
+constexpr std::size_t kFileBytesMax = 1 << 20; // in which a pattern is looked for
 
 Attempt<std::string> expanded(const Node& map, std::string_view key, Context& context) {
     Result<std::string> out = context.values().text(text_of(map, key));
@@ -99,9 +98,6 @@ Attempt<bool> file_is_so(const Node& condition, const std::string& named, Contex
     const Result<TextPattern> compiled = TextPattern::compile(pattern->scalar);
     if (!content || !compiled) {
         return fail(content ? compiled.error() : content.error());
-    }
-    if (content->size() > kTextSearchedMax) {
-        return fail(FailureKind::Failed, fmt::format("{} has {} bytes; in more than {} nothing is looked for", named, content->size(), kTextSearchedMax));
     }
     return compiled->find_in(*content) == TextPattern::Found::Yes;
 }

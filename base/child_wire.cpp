@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/locate/reading_wire.h"
+#include "base/child_wire.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-namespace handeye::reading {
+namespace handeye::wire {
 namespace {
 
 constexpr std::int64_t kPollMsMax = 3'600'000;
+
+} // namespace
 
 bool wait_for(int socket, short events, Deadline deadline) {
     for (;;) {
@@ -23,8 +25,6 @@ bool wait_for(int socket, short events, Deadline deadline) {
         }
     }
 }
-
-} // namespace
 
 Moved send_all(int socket, std::span<const std::uint8_t> bytes, Deadline deadline) {
     while (!bytes.empty()) {
@@ -54,4 +54,4 @@ Moved receive_all(int socket, std::span<std::uint8_t> into, Deadline deadline) {
     return Moved::All;
 }
 
-} // namespace handeye::reading
+} // namespace handeye::wire
