@@ -142,6 +142,7 @@ void Peer::close_slow() {
 bool Peer::has_room() const { return !is_closing_ && queue_.bytes() < core_.options.queue_bytes_max / 4; }
 
 void Peer::on_sent() {
+    streams_.on_sent();
     if (has_room()) {
         feed_.on_drained();
     }

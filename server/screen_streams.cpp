@@ -20,6 +20,8 @@ void put(std::string& out, std::uint64_t value, int bytes) {
     }
 }
 
+std::string queue_key(std::uint32_t stream) { return fmt::format("frame {}", stream); }
+
 } // namespace
 
 std::string frame_message(std::uint32_t stream, std::uint64_t seq, std::int64_t t_mono_ns, const std::vector<std::uint8_t>& picture) {
@@ -100,8 +102,8 @@ void ScreenStreams::look(std::uint32_t id) {
     }
     Stream& stream = found->second;
     const auto in_flight = static_cast<int>(stream.sent - stream.acknowledged);
-    if (stream.is_looking || stream.is_waiting || in_flight >= stream.request.max_in_flight) {
-        return; // an acknowledgement, or the end of what is under way, comes back here
+    if (stream.is_looking || stream.is_waiting || in_flight >= stream.request.max_in_flight || peer_.queue().holds(queue_key(id))) {
+        return; // an acknowledgement, a picture that went out, or the end of what is under way, comes back here
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (now < stream.not_before) {
@@ -160,9 +162,20 @@ void ScreenStreams::take(std::uint32_t id, const Seen& seen) {
     if (!seen.picture.empty()) {
         stream.picture_hash = seen.hash;
         ++core_.counters.frames_sent;
-        peer_.send_frame(fmt::format("frame {}", id), frame_message(id, ++stream.sent, seen.at.time_since_epoch().count(), seen.picture));
+        peer_.send_frame(queue_key(id), frame_message(id, ++stream.sent, seen.at.time_since_epoch().count(), seen.picture));
     }
     look(id);
+}
+
+void ScreenStreams::on_sent() {
+    std::vector<std::uint32_t> ids; // looking may end a stream
+    ids.reserve(streams_.size());
+    for (const auto& [id, stream] : streams_) {
+        ids.push_back(id);
+    }
+    for (const std::uint32_t id : ids) {
+        look(id);
+    }
 }
 
 void ScreenStreams::on_session_ended(const std::string& session) {

@@ -41,6 +41,8 @@ public:
     bool stop(std::uint32_t stream);
     /// Everything up to `seq` has arrived. False when there is no such stream, or it has not sent so far.
     bool acknowledge(std::uint32_t stream, std::uint64_t seq);
+    /// Something went out: a stream whose picture waited looks again.
+    void on_sent();
     /// Ends the streams of that session and says so, also those that wait for an acknowledgement.
     void on_session_ended(const std::string& session);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/send_queue.h"
 
+#include <algorithm>
 
 namespace handeye {
 
@@ -43,6 +44,10 @@ void SendQueue::push_latest(std::string_view key, OutMessage message) {
     }
     bytes_ += message.bytes.size();
     items_.push_back({std::string(key), std::move(message)});
+}
+
+bool SendQueue::holds(std::string_view key) const {
+    return std::any_of(items_.begin(), items_.end(), [&](const Item& item) { return item.key == key; });
 }
 
 OutMessage SendQueue::pop() {

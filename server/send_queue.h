@@ -30,6 +30,8 @@ public:
     void push_latest(std::string_view key, std::string text) { push_latest(key, OutMessage{std::move(text), false}); }
     void push_latest(std::string_view key, OutMessage message);
 
+    /// Whether something waits under this key.
+    [[nodiscard]] bool holds(std::string_view key) const;
     [[nodiscard]] bool is_empty() const { return items_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] std::size_t dropped() const { return dropped_; }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <random>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -94,8 +95,8 @@ private:
 
 class Hands : public ServerTest {
 protected:
-    std::unique_ptr<Raw> connect_frames() {
-        auto raw = std::make_unique<Raw>(connect_raw(unix_endpoint()));
+    std::unique_ptr<Raw> connect_frames(const WebSocketOptions& wanted = {}) {
+        auto raw = std::make_unique<Raw>(connect_raw(unix_endpoint(), wanted));
         EXPECT_TRUE(raw->call(0, "connection.identify", {{"protocol", 1}, {"client", "frames"}}).contains("result"));
         return raw;
     }
@@ -111,7 +112,15 @@ protected:
         return out;
     }
 };
-class Streams : public Hands {};
+class Streams : public Hands {
+protected:
+    static Image noise(std::uint32_t seed) {
+        std::mt19937 random(seed);
+        std::vector<std::uint8_t> pixels(std::size_t{640} * 480 * 3);
+        std::ranges::generate(pixels, [&] { return static_cast<std::uint8_t>(random()); });
+        return *Image::from_pixels({640, 480}, PixelFormat::Rgb, std::move(pixels));
+    }
+};
 class Infer : public Hands {};
 class Cancelling : public Hands {};
 class RequestKeys : public Hands {};
@@ -156,6 +165,30 @@ TEST_F(Streams, NeverHaveMoreOnTheWayThanTheClientTakes) {
     const auto next = raw->frame();
     ASSERT_TRUE(next);
     EXPECT_EQ(next->seq, 2U);
+}
+
+// Pictures for a client that is behind would be made for nothing, at the cost of all others.
+TEST_F(Streams, MakeNoPictureWhileTheLastOneWaitsToGoOut) {
+    scenes = {{.frame = noise(1)}, {.frame = noise(2)}}; // larger than what a socket holds
+    start();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    const auto frames_sent = [&] { return call(*client, "metrics.snapshot").result.at("metrics").at("handeye_frames_sent_total").get<int>(); };
+    const auto raw = connect_frames({.inbox_bytes_max = 1});
+    raw->send(1, "screen.stream_start", {{"session", session}, {"format", "png"}, {"max_fps", 60}, {"max_in_flight", 16}});
+    for (std::size_t i = 0; i < 20; ++i) { // nobody reads
+        platform->show(i % 2);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_LE(frames_sent(), 3); // at most: one read ahead, one being written, one that waits
+    for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+        const auto frame = raw->frame();
+        ASSERT_TRUE(frame);
+        EXPECT_EQ(frame->seq, seq);
+    }
+    for (std::size_t i = 0; frames_sent() < 4; ++i) { // what was read made room
+        platform->show(i % 2);
+    }
 }
 
 TEST_F(Streams, GoOnWhileATaskRuns) {

@@ -43,6 +43,15 @@ TEST(SendQueue, NewestProgressReplacesTheWaitingOne) {
     EXPECT_EQ(queue.dropped(), 1U);
 }
 
+TEST(SendQueue, TellsWhatWaitsUnderAKey) {
+    SendQueue queue({});
+    queue.push_latest("frame 1", "picture");
+    EXPECT_TRUE(queue.holds("frame 1"));
+    EXPECT_FALSE(queue.holds("frame 2"));
+    queue.pop();
+    EXPECT_FALSE(queue.holds("frame 1"));
+}
+
 TEST(SendQueue, ProgressMakesWayForReplies) {
     SendQueue queue({.bytes_max = 10, .messages_max = 10});
     ASSERT_TRUE(queue.push_must("12345"));

@@ -89,9 +89,7 @@ void ServerTest::start(bool with_model) {
         if (name != "fake") {
             return Error{ErrorCode::Unavailable, "only the platform fake is here"};
         }
-        std::vector<fakes::Scene> scenes{{.frame = fakes::solid_frame({320, 240}, 200, 10, 10)},
-                                         {.frame = fakes::solid_frame({320, 240}, 10, 200, 10)}};
-        auto made = std::make_unique<fakes::FakePlatform>(clock, std::move(scenes));
+        auto made = std::make_unique<fakes::FakePlatform>(clock, scenes);
         if (prepare_platform) {
             prepare_platform(*made);
         }

@@ -75,6 +75,8 @@ protected:
     HoldableModel model;
     std::shared_ptr<const SecretStore> secrets;
     decltype(ControlServices::decode_picture) decode_picture; ///< empty: in this process
+    /// What each new platform can show.
+    std::vector<fakes::Scene> scenes{{.frame = fakes::solid_frame({320, 240}, 200, 10, 10)}, {.frame = fakes::solid_frame({320, 240}, 10, 200, 10)}};
     /// Sets up each new platform; the platform stays readable until the session closes.
     std::function<void(fakes::FakePlatform&)> prepare_platform;
 
