@@ -249,7 +249,7 @@ StageResult StepRunner::execute_plan(Step& step) {
     const Size size = step.seen.image.size();
     const bool is_approved = !approval_.approval.empty();
     const bool checks = is_approved || (with_.options.checks_target && presses_button(step.plan));
-    TargetCheck check({with_.platform, step.seen.image, with_.clock, halt_->token()}, crops_of(step.plan, size, is_approved ? approval_.crop : Rect{}));
+    TargetCheck check({with_.platform, step.seen.image, with_.clock, halt_->token()}, crops_of(step.plan, size, is_approved ? approval_.crop : Rect{}), presses_button(step.plan));
     const auto before = [&](const Op& op) -> Result<void> {
         if (checks) {
             TRY(check.before(op));
@@ -259,7 +259,7 @@ StageResult StepRunner::execute_plan(Step& step) {
     };
     ExecuteOptions options{.settle = with_.options.settle, .before = before};
     options.after = [&] {
-        check.thaw();
+        check.after_op();
         drop_->thaw();
     };
     options.piece_characters = focus_ ? FocusGuard::kPieceCharacters : 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two looks. The first comes before anything is sent. The second comes after the pointer has arrived and right before the button
-// goes down, since programs change in between, too. There the pointer itself may have changed the picture (a button lights up
-// beneath it): then the pointer goes back to where it came from, where the old picture must be there again, and returns, where
-// the lit one must. What only the pointer changes passes; what changed by itself does not. From the last of these looks until
-// the button is down the screen is frozen, where the platform can: nothing moves or opens in between.
+// Where the platform can freeze the screen it does so before the pointer sets out: from the look until the button is down nothing
+// moves or opens, and what lights up beneath the pointer is not waited for.
+// Elsewhere there are two looks. The second comes after the pointer has arrived and right before the button goes down, since
+// programs change in between, too. There the pointer itself may have changed the picture: then the pointer goes back to where it
+// came from, where the old picture must be there again, and returns, where the lit one must. What only the pointer changes passes;
+// what changed by itself does not.
 #include "agent/target_check.h"
 
 #include "agent/frame_encoder.h"
@@ -21,6 +22,7 @@ constexpr SettleOptions kHoverSettle{std::chrono::milliseconds(25), std::chrono:
 constexpr Duration kHoverDeadline = std::chrono::milliseconds(1500);
 constexpr int kHoverRoundsMax = 4;  // the light that was seen first was not yet whole
 constexpr int kHoverLooksMax = 100;
+constexpr Duration kStandstillMax = std::chrono::milliseconds(200); // a platform lets go by itself soon after
 
 } // namespace
 
@@ -64,27 +66,41 @@ Result<Image> TargetCheck::look_when_still() {
 }
 
 Result<void> TargetCheck::before(const Op& op) {
+    const auto* event = std::get_if<InputEvent>(&op);
+    const auto* move = event == nullptr ? nullptr : std::get_if<PointerMove>(event);
     if (!is_started_) {
         is_started_ = true;
-        TRY(compare_all());
         came_from_ = TRY(with_.platform.pointer());
-    }
-    const auto* event = std::get_if<InputEvent>(&op);
-    if (event == nullptr) {
-        return {};
-    }
-    if (const auto* move = std::get_if<PointerMove>(event)) {
-        at_ = move->to;
-        if (!is_pressed_) {
-            window_ = window_below();
+        if (move == nullptr) {
+            TRY(compare_all()); // keys that are held, say: not for nothing
         }
     }
-    const auto* button = std::get_if<PointerButton>(event);
-    if (button != nullptr && button->edge == Edge::Press && !std::exchange(is_pressed_, true)) {
+    if (move != nullptr && !is_pressed_) {
+        return arrive(move->to);
+    }
+    const auto* button = event == nullptr ? nullptr : std::get_if<PointerButton>(event);
+    if (button != nullptr && button->edge == Edge::Press && !std::exchange(is_pressed_, true) && !stands_still()) {
         return compare_under_pointer();
     }
     return {};
 }
+
+/// Right before the pointer sets out for a place.
+Result<void> TargetCheck::arrive(Point to) {
+    at_ = to;
+    if (presses_) {
+        frozen_ = TRY(with_.platform.freeze());
+        frozen_at_ = with_.clock.now();
+    }
+    if (with_.stop.stop_requested()) { // who asked for that may have let go before anything was frozen
+        return Error{ErrorCode::Cancelled, "stopped"};
+    }
+    TRY(compare_all());
+    window_ = window_below();
+    return {};
+}
+
+bool TargetCheck::stands_still() const { return frozen_ != nullptr && with_.clock.now() - frozen_at_ < kStandstillMax; }
 
 /// 0: none, or the platform does not know.
 std::uint64_t TargetCheck::window_below() const { return with_.platform.window_at(*at_).value_or(WindowInfo{}).id; }
@@ -113,6 +129,7 @@ Result<bool> TargetCheck::freeze_if_same(const Image& before, const Rect& crop) 
 }
 
 Result<void> TargetCheck::compare_under_pointer() {
+    frozen_.reset();
     if (crops_.empty() || !at_) {
         return {};
     }

@@ -32,17 +32,24 @@ public:
         Clock& clock;
         std::stop_token stop;
     };
-    TargetCheck(Borrowed borrowed, std::vector<Rect> crops) : with_(std::move(borrowed)), crops_(std::move(crops)) {}
+    /// `presses`: the plan presses a button.
+    TargetCheck(Borrowed borrowed, std::vector<Rect> crops, bool presses) : with_(std::move(borrowed)), crops_(std::move(crops)), presses_(presses) {}
 
     /// Before each op of the plan. Cancelled with a message for the model when the target is not what was seen; errors of the
     /// platform as they come.
     Result<void> before(const Op& op);
     /// After each op: the screen stands still no longer than from the look to the press.
-    void thaw() { frozen_.reset(); }
+    void after_op() {
+        if (is_pressed_) {
+            frozen_.reset();
+        }
+    }
     [[nodiscard]] bool has_changed() const { return has_changed_; }
 
 private:
     Result<void> compare_all();
+    Result<void> arrive(Point to);
+    [[nodiscard]] bool stands_still() const;
     Result<void> compare_under_pointer();
     Result<bool> freeze_if_same(const Image& before, const Rect& crop);
     Result<void> compare_with_hover(const Rect& crop);
@@ -55,6 +62,7 @@ private:
 
     Borrowed with_;
     std::vector<Rect> crops_;
+    bool presses_ = false;
     bool is_started_ = false;
     bool is_pressed_ = false;
     bool has_changed_ = false;
@@ -62,6 +70,7 @@ private:
     std::optional<Point> at_;
     std::uint64_t window_ = 0; // where the button will go down, at the first look
     std::shared_ptr<void> frozen_;
+    TimePoint frozen_at_;
 };
 
 } // namespace handeye

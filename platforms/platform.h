@@ -161,7 +161,7 @@ public:
     /// that has returned, no press, motion or character of this call follows. So it is with the `stop` of type_text().
     virtual Result<void> inject_unless_stopped(const InputEvent& event, const std::stop_token& stop);
     /// As long as the returned object lives other programs can neither paint nor move their windows: for the moment between a
-    /// look and a press, no longer. Where a platform has no such thing: nothing happens.
+    /// look and a press, no longer. Null where a platform has no such thing.
     virtual Result<std::shared_ptr<void>> freeze();
     /// Text of any Unicode into whatever has the focus; newline is the Return key, tab is Tab.
     /// Stops between two characters when `stop` is requested (Partial).

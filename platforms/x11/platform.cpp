@@ -166,7 +166,7 @@ Result<std::shared_ptr<void>> X11Platform::freeze() {
             thaw();
         }
     });
-    return std::shared_ptr<void>(nullptr, [this, watchdog](void*) {
+    return std::shared_ptr<void>(this, [this, watchdog](void*) {
         watchdog->request_stop();
         thaw();
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A red and a blue button that do not stay where they are. Client messages of the type HANDEYE_CHANGE ask for a change (a letter) after
 // so many milliseconds: s: both swap, m: both move, c: something covers the red one for a while, l: both go away and come back
-// swapped, r: both are destroyed and made anew, swapped. What is pressed is written to a file (argv[1]): "press red",
-// "press blue", "press ground", "press cover"; and "change s" when a change has been asked of the server.
+// swapped, r: both are destroyed and made anew, swapped, h: from now on the red one lights up beneath the pointer. What is pressed is written to a file (argv[1]): "press red",
+// "press blue", "press ground", "press cover"; "leave red" when the light goes out; and "change s" when a change has been asked of the server.
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
 #include <poll.h>
@@ -19,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kButtonWidth = 120, kButtonHeight = 48, kLeft = 60, kRight = 360, kHigh = 100, kLow = 200;
+constexpr unsigned long kRed = 0xd02020, kLit = 0xe82020;
 constexpr auto kAway = std::chrono::milliseconds(40);
 
 class Buttons {
@@ -66,7 +67,7 @@ private:
                              CWOverrideRedirect | CWBackPixel | CWEventMask, &attributes);
     }
     void make_buttons() {
-        red_ = make(ground_, {red_x(), y(), kButtonWidth, kButtonHeight}, 0xd02020, false);
+        red_ = make(ground_, {red_x(), y(), kButtonWidth, kButtonHeight}, kRed, false);
         blue_ = make(ground_, {blue_x(), y(), kButtonWidth, kButtonHeight}, 0x2020d0, false);
         names_[red_] = "press red";
         names_[blue_] = "press blue";
@@ -85,7 +86,16 @@ private:
             plan(static_cast<char>(event.xclient.data.l[0]), std::chrono::milliseconds(event.xclient.data.l[1]));
         } else if (event.type == ButtonPress) {
             say(names_[event.xbutton.window]); // the window may be gone by now
+        } else if (event.type == EnterNotify && event.xcrossing.mode == NotifyNormal) {
+            light(kLit);
+        } else if (event.type == LeaveNotify && event.xcrossing.mode == NotifyNormal) { // a press grabs the pointer: that is no leaving
+            light(kRed);
+            say("leave red");
         }
+    }
+    void light(unsigned long colour) {
+        XSetWindowBackground(display_, red_, colour);
+        XClearWindow(display_, red_);
     }
     void plan(char change, Clock::duration after) { due_.emplace_back(Clock::now() + after, change); }
     [[nodiscard]] int patience_ms() const {
@@ -136,6 +146,7 @@ private:
             XDestroySubwindows(display_, ground_);
             make_buttons();
             break;
+        case 'h': XSelectInput(display_, red_, ButtonPressMask | EnterWindowMask | LeaveWindowMask); break;
         default: break;
         }
         const char text[] = {'c', 'h', 'a', 'n', 'g', 'e', ' ', change, '\0'};

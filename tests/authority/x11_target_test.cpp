@@ -110,6 +110,16 @@ TEST_F(X11Target, ButtonsThatMoveOrAreCoveredLateOrMadeAnewAreNeverMistaken) {
     expect_only_red();
 }
 
+// The screen stands still from the look until the button is down: nobody waits for the light, or sends the pointer back to see it go out.
+TEST_F(X11Target, AButtonThatLightsUpIsPressedAtOnce) {
+    start();
+    ask_for('h', 0);
+    ASSERT_TRUE(wait_for([&] { return count_lines(log(), "change h") == 1; }));
+    run(3, [] {});
+    expect_only_red();
+    EXPECT_EQ(count_lines(log(), "leave red"), 0U);
+}
+
 TEST_F(X11Target, WithoutTheLookAnotherButtonIsHit) {
     start();
     options_.checks_target = false;
