@@ -141,6 +141,7 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
     std::unique_ptr<HeadlessDisplay> display(new HeadlessDisplay);
     display->folder_ = TRY(make_folder(display->lock_));
     TRY(display->start_server(size, clock));
+    display->settings_ = TRY(DesktopSettings::announce(display->address_));
     display->start_bus(clock);
     if (options.with_window_manager) {
         TRY(display->start_window_manager(clock));
@@ -152,6 +153,7 @@ HeadlessDisplay::~HeadlessDisplay() {
     manager_sync_.reset();
     window_manager_.reset();
     bus_.reset();
+    settings_.reset();
     server_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);

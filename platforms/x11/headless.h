@@ -8,6 +8,7 @@
 #include "platforms/x11/child.h"
 #include "platforms/x11/client_sync.h"
 #include "platforms/x11/connection.h"
+#include "platforms/x11/desktop_settings.h"
 #include "platforms/x11/headless_bus.h"
 #include "platforms/x11/launch.h"
 
@@ -51,6 +52,7 @@ private:
     DisplayAddress address_;
     std::unique_ptr<GuardedChild> server_;
     std::unique_ptr<HeadlessBus> bus_;
+    std::unique_ptr<DesktopSettings> settings_;
     std::unique_ptr<GuardedChild> window_manager_;
     /// Stays open while the display lives: its window's id would otherwise be given to a program's first window, while questions
     /// about the old one may still wait in the window manager.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A GTK window with one text field; its content is written to a file (argv[1]) on every change. Return empties the field. (Selecting
 // all and typing over it would race with GTK itself: a late notice that it lost the selection takes the next selection away.)
-// The title is "handeye entry". With a second argument "hidden" it shows dots, as password fields do.
+// The title is "handeye entry". With a second argument "hidden" it shows dots, as password fields do; with
+// "settings" it begins with what the desktop says of animations.
 #include <gtk/gtk.h>
 
 #include <cstdio>
@@ -30,6 +31,11 @@ int main(int argc, char** argv) {
     gtk_window_set_default_size(GTK_WINDOW(window), 900, 120);
     GtkWidget* entry = gtk_entry_new();
     gtk_entry_set_visibility(GTK_ENTRY(entry), argc > 2 && std::string(argv[2]) == "hidden" ? FALSE : TRUE);
+    if (argc > 2 && std::string(argv[2]) == "settings") {
+        gboolean are_on = FALSE;
+        g_object_get(gtk_settings_get_default(), "gtk-enable-animations", &are_on, nullptr);
+        gtk_entry_set_text(GTK_ENTRY(entry), are_on != FALSE ? "animations on" : "animations off");
+    }
     gtk_container_add(GTK_CONTAINER(window), entry);
     g_signal_connect(entry, "changed", G_CALLBACK(write_content), argv[1]);
     g_signal_connect(entry, "activate", G_CALLBACK(empty), nullptr);

@@ -262,6 +262,13 @@ TEST_F(X11Session, TypingWithoutAFocusedWindowIsRefused) {
     EXPECT_EQ(typed->reason, "no window has the keyboard focus");
 }
 
+TEST_F(X11Session, ProgramsOnAHeadlessDisplayDoNotFade) {
+    start_display(false);
+    start_app("entry_app", {(folder() / "entry").string(), "settings"});
+    ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(folder() / "entry"); }));
+    EXPECT_EQ(content(folder() / "entry"), "animations off");
+}
+
 TEST_F(X11Session, HeadlessSessionOwnsItsDisplay) {
     std::string address;
     {
