@@ -5,10 +5,12 @@
 #include "actions/action.h"
 #include "actions/keys.h"
 #include "base/json.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -429,7 +431,9 @@ Result<Action> parse_canonical(std::string_view text) {
     const auto verb = object.at("verb").get<std::string>();
     const auto* const reader = std::ranges::find(kReaders, verb, &Reader::verb);
     if (reader == kReaders.end()) {
-        return bad(fmt::format("there is no verb '{}'", verb.substr(0, 40)));
+        std::vector<std::string_view> verbs;
+        std::ranges::transform(kReaders, std::back_inserter(verbs), &Reader::verb);
+        return bad(fmt::format("there is no verb '{}'; {}", verb.substr(0, 40), suggestion(verb, "verbs", verbs)));
     }
     Fields fields(object, verb);
     Result<Action> action = reader->read(fields, object);

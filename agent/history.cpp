@@ -75,7 +75,8 @@ std::string summarize(const ParsedReply& reply) {
 std::string describe_effect(const Step& step, const std::string& nudge) {
     std::string effect;
     if (!step.interrupted.empty()) {
-        effect = fmt::format("Interrupted ({}) and perhaps only partly done: the screen may be another one now", step.interrupted);
+        effect = fmt::format("Interrupted ({}) and {}: the screen may be another one now", step.interrupted,
+                             step.result.certainty == Certainty::Refused && step.result.events_sent == 0 ? "not done" : "perhaps only partly done");
     } else if (!step.parsed) {
         effect = step.parse_error;
     } else if (step.gate.gate == Gate::Deny) {

@@ -80,6 +80,10 @@ StageResult StepRunner::act(Step& step) {
         return refuse(step, plan.error().message);
     }
     step.plan = *std::move(plan);
+    if (!step.plan.ops.empty()) {
+        step.result.certainty = Certainty::Refused; // until it has been performed
+        step.result.reason = "it was not begun";
+    }
     TRY(decide(step));
     TRY(with_.log.emit(events::action_gated(at_, step.gate)));
     if (step.gate.gate == Gate::Ask) {

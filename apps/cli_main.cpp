@@ -3,10 +3,12 @@
 #include "apps/cli/command.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -67,7 +69,11 @@ int report_bad_use(const CLI::App& app, const CLI::ParseError& problem, int argc
         return first != words.end() && *first == row.name;
     });
     if (problem.get_exit_code() != 0 && first != words.end() && !is_command) {
-        return report_error({ErrorCode::InvalidArgument, fmt::format("\"{}\" is no command; `handeye --help` lists them", *first)}, is_json);
+        std::vector<std::string_view> names;
+        std::transform(kCommands.begin(), kCommands.end(), std::back_inserter(names), [](const CommandRow& row) { return row.name; });
+        const std::string_view nearest = nearest_name(*first, names);
+        const std::string remedy = nearest.empty() ? "`handeye --help` lists them" : fmt::format("did you mean \"{}\"?", nearest);
+        return report_error({ErrorCode::InvalidArgument, fmt::format("\"{}\" is no command; {}", *first, remedy)}, is_json);
     }
     if (problem.get_exit_code() != 0 && is_json) {
         return report_error({ErrorCode::InvalidArgument, problem.what()}, is_json);

@@ -16,6 +16,7 @@
 #include "server/listen_socket.h"
 #include "server/service_notify.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -108,10 +109,17 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
 
 /// What start_server() would refuse, as far as it shows without making a file or opening a socket.
 Result<void> check_without_start(const DaemonOptions& options) {
+    std::error_code problem;
+    if (!options.model.empty() && !std::filesystem::exists(options.model, problem)) {
+        return Error{ErrorCode::NotFound, fmt::format("model: there is no {}", options.model)};
+    }
+    const bool has_tcp = std::any_of(options.listen.begin(), options.listen.end(), [](const Endpoint& endpoint) { return endpoint.unix_path.empty(); });
+    if (has_tcp && std::filesystem::exists(config_dir(), problem)) {
+        TRY(make_private_dir(config_dir())); // tokens lie there
+    }
     TRY(session_defaults(options));
     TRY(load_secrets(config_dir()));
     TRY(ControlServer::check(server_options(options)));
-    std::error_code problem;
     if (std::filesystem::exists(options.log_file, problem) && !std::filesystem::is_regular_file(options.log_file, problem)) {
         return Error{ErrorCode::InvalidArgument, fmt::format("log file {}: not a regular file", options.log_file.string())};
     }

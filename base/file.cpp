@@ -133,9 +133,12 @@ Result<void> make_private_dir(const std::filesystem::path& path) {
     if (::lstat(path.c_str(), &info) != 0) {
         return system_error("cannot look at", path);
     }
-    if (!S_ISDIR(info.st_mode) || info.st_uid != ::getuid() || (info.st_mode & 0077U) != 0) {
-        return Error{ErrorCode::PermissionDenied,
-                     fmt::format("{} must be a folder of this user with mode 0700", path.string())};
+    if (!S_ISDIR(info.st_mode) || info.st_uid != ::getuid()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} must be a folder of this user, not a link and not another's", path.string())};
+    }
+    if ((info.st_mode & 0077U) != 0) {
+        return Error{ErrorCode::InvalidArgument,
+                     fmt::format("{} must be a folder of this user with mode 0700; its mode is {:04o}: chmod 700 {}", path.string(), info.st_mode & 07777U, path.string())};
     }
     return {};
 }

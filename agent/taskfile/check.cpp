@@ -57,6 +57,20 @@ std::optional<std::string> whole_number_mistake(const Node& node, const ValueTyp
     return within_limits(*value, type, node.scalar);
 }
 
+/// References stand for values, which are found as they are: for the check any word will do.
+std::optional<std::string> search_mistake(const std::string& text) {
+    const Result<std::vector<TextPiece>> pieces = parse_text(text);
+    std::string pattern;
+    for (const TextPiece& piece : pieces ? *pieces : std::vector<TextPiece>()) {
+        pattern += piece.is_reference ? "x" : piece.text;
+    }
+    const Result<TextPattern> compiled = TextPattern::compile(pattern);
+    if (pieces && compiled) {
+        return std::nullopt;
+    }
+    return fmt::format(": {}", pieces ? compiled.error().message : pieces.error().message);
+}
+
 /// What is wrong with a scalar, to be read after its key: "must be ...".
 std::optional<std::string> scalar_mistake(const Node& node, const ValueType& type) {
     const std::string& text = node.scalar;
@@ -94,7 +108,11 @@ std::optional<std::string> scalar_mistake(const Node& node, const ValueType& typ
             return fmt::format("is \"{}\"; {}", text.substr(0, 40), suggestion(text, "choices", type.choices));
         }
         return std::nullopt;
+    case Kind::Search: return search_mistake(text);
     case Kind::Pattern:
+        if (text.find("${") != std::string::npos) {
+            return "must be a plain pattern: references are not understood here";
+        }
         if (const auto pattern = TextPattern::compile(text); !pattern) {
             return told(pattern.error());
         }
@@ -166,13 +184,27 @@ private:
         return out;
     }
 
+    /// The names that misspelt keys stand for: they have been told already.
+    static std::vector<std::string_view> meant_names(const Node& node, const Shape& shape) {
+        std::vector<std::string_view> names;
+        std::transform(shape.fields.begin(), shape.fields.end(), std::back_inserter(names), [](const Field& row) { return row.name; });
+        std::vector<std::string_view> out;
+        for (const Entry& entry : node.entries) {
+            if (shape.find(entry.key) == nullptr && is_name(entry.key)) {
+                out.push_back(nearest_name(entry.key, names));
+            }
+        }
+        return out;
+    }
+
     void check_presence(const Node& node, const Shape& shape, const std::string& key) {
+        const std::vector<std::string_view> meant = meant_names(node, shape);
+        const auto is_there = [&](std::string_view name) { return node.find(name) != nullptr || std::find(meant.begin(), meant.end(), name) != meant.end(); };
         for (const Field& field : shape.fields) {
-            if (field.is_required && node.find(field.name) == nullptr) {
+            if (field.is_required && !is_there(field.name)) {
                 tell(node.place, fmt::format("{} needs \"{}\": {}", key, field.name, field.help));
             }
         }
-        const auto is_there = [&](std::string_view name) { return node.find(name) != nullptr; };
         if (const auto& names = shape.at_least_one_of; !names.empty() && std::none_of(names.begin(), names.end(), is_there)) {
             tell(node.place, fmt::format("{} needs one of {}", key, fmt::join(names, ", ")));
         }
@@ -252,6 +284,7 @@ private:
         case Kind::Count:
         case Kind::Choice:
         case Kind::Pattern:
+        case Kind::Search:
         case Kind::Expression:
         case Kind::Chord: break;
         }

@@ -27,6 +27,7 @@ ValueType duration(double to = kDay) { return {.kind = Kind::Duration, .from = 0
 ValueType choice(Words choices) { return {.kind = Kind::Choice, .choices = std::move(choices)}; }
 ValueType choices(Words choices) { return {.kind = Kind::Choice, .is_list = true, .choices = std::move(choices)}; }
 ValueType pattern() { return {.kind = Kind::Pattern}; }
+ValueType search() { return {.kind = Kind::Search}; }
 ValueType patterns() { return {.kind = Kind::Pattern, .is_list = true}; }
 ValueType expression() { return {.kind = Kind::Expression}; }
 ValueType chords() { return {.kind = Kind::Chord, .is_list = true}; }
@@ -52,7 +53,7 @@ Fields condition_fields() {
         {"template", text(), "this picture is on the screen: a file beside the task file"},
         {"window", text(), "a window with this in its title is there"},
         {"file", text(), "this file is there"},
-        {"clipboard", pattern(), "the clipboard holds what this pattern finds"},
+        {"clipboard", search(), "the clipboard holds what this pattern finds"},
         {"expr", expression(), "this expression is true"},
         {"model", text(), "the model, shown the screen, says that this is so"},
         {"all", objects(ShapeId::Condition), "each of these holds"},
@@ -62,7 +63,7 @@ Fields condition_fields() {
         {"exact", truth(), "letter case and the whole of the text count", false, "text"},
         {"min_score", number(0.5, 1), "how alike the picture must be", false, "template"},
         {"mask", ValueType{.kind = Kind::Numbers, .is_list = true, .from = 4, .to = 4}, "areas of the picture that do not count: [x, y, width, height]", false, "template"},
-        {"contains", pattern(), "and this pattern is found in it", false, "file"},
+        {"contains", search(), "and this pattern is found in it", false, "file"},
         {"newer_than", choice({"step", "task"}), "and it was written since then", false, "file"},
         {"votes", integer(1, 9), "ask so many times", false, "model"},
         {"min", integer(1, 9), "so many of them must say yes", false, "votes"},
@@ -276,7 +277,7 @@ std::map<ShapeId, Shape> make_shapes() {
         {"file", text(), "from this file"},
         {"model", text(), "from the model's answer to this"},
         {"by", choice({"accessibility", "ocr"}), "how text is read", false, "target|region"},
-        {"pattern", pattern(), "what this finds; its first group where it has one"},
+        {"pattern", search(), "what this finds; its first group where it has one"},
         {"type", choice({"string", "number", "boolean", "list"}), "string when not given"},
     }, "", {"target", "region", "clipboard", "file", "model"}};
     out[ShapeId::Assert] = {"assert", "Fail the task unless this holds", condition_fields() + Fields{

@@ -20,6 +20,7 @@ enum class Kind {
     Count,      ///< 200, 200k, 2M
     Choice,
     Pattern,    ///< PCRE2
+    Search,     ///< PCRE2, may hold ${references}
     Expression, ///< expression.h
     Chord,      ///< ctrl+shift+t
     Numbers,    ///< a list of `from`..`to` whole numbers: [x, y, width, height]

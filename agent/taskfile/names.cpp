@@ -249,7 +249,7 @@ private:
     void value(const Node& node, const Field& row, bool may_hold_secret) {
         if (row.type.kind == Kind::Object) {
             object(node, row.type.shape);
-        } else if (row.type.kind == Kind::Text) {
+        } else if (row.type.kind == Kind::Text || row.type.kind == Kind::Search) {
             text(node, may_hold_secret);
         } else if (row.type.kind == Kind::Expression) {
             expression(node, node.scalar, 0, false);

@@ -26,7 +26,8 @@ json schema_of_one(const ValueType& type) {
     case Kind::Duration: return {{"type", "string"}, {"pattern", "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}};
     case Kind::Count: return {{"type", json::array({"integer", "string"})}, {"pattern", "^[0-9]+(\\.[0-9]+)?[kM]?$"}};
     case Kind::Choice: return {{"enum", type.choices}};
-    case Kind::Pattern: return {{"type", "string"}, {"maxLength", 1024}};
+    case Kind::Pattern:
+    case Kind::Search: return {{"type", "string"}, {"maxLength", 1024}};
     case Kind::Expression: return {{"type", json::array({"string", "number", "boolean"})}};
     case Kind::Chord: return {{"type", json::array({"string", "integer"})}};
     case Kind::Numbers:
@@ -117,6 +118,7 @@ std::string type_in_words(const ValueType& type) {
         case Kind::Count: return "count";
         case Kind::Choice: return fmt::format("`{}`", fmt::join(type.choices, "`, `"));
         case Kind::Pattern: return "pattern";
+        case Kind::Search: return "pattern with `${references}`";
         case Kind::Expression: return "expression";
         case Kind::Chord: return "chord";
         case Kind::Numbers: return fmt::format("{:.15g} whole numbers", type.from);

@@ -3,7 +3,9 @@
 #include "agent/taskfile/tree.h"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -186,6 +188,20 @@ private:
     std::size_t nodes_ = 0;
 };
 
+/// What the parser says, for people who know no parsers.
+std::string in_plain_words(const std::string& message) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWords{{
+        {"illegal block entry", "this cannot stand here; lists and maps are indented with blanks, not with tabs"},
+        {"end of sequence flow not found", "the list that began with \"[\" has no \"]\""},
+        {"end of map flow not found", "the map that began with \"{\" has no \"}\""},
+        {"end of map not found", "this cannot stand here: indent it like the keys before it, and put a text with \": \" or \" #\" in quotes"},
+        {"end of sequence not found", "this cannot stand here: indent it like the items before it"},
+        {"illegal map value", "a second \":\" in one line: put the text in quotes"},
+    }};
+    const auto* const found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& row) { return message == row.first; });
+    return found == kWords.end() ? message : std::string(found->second);
+}
+
 // yaml-cpp takes any bytes; RFC 3629's UTF-8 it is. Returns the offset of the first byte that is none.
 std::size_t utf8_prefix(std::string_view text) {
     std::size_t at = 0;
@@ -213,6 +229,9 @@ const Node* Node::find(std::string_view key) const {
 }
 
 Reading read_tree(std::string_view text) {
+    if (text.starts_with("SQLite format 3")) {
+        return {{}, {{{}, "this is a recording; a task file is made of it by `handeye export FILE --to task -o FOLDER`"}}};
+    }
     if (text.starts_with("\xEF\xBB\xBF")) { // a byte order mark: some editors write it
         text.remove_prefix(3);
     }
@@ -234,7 +253,7 @@ Reading read_tree(std::string_view text) {
     } catch (const Refused& refused) {
         return {{}, {refused.mistake}};
     } catch (const YAML::Exception& exception) {
-        return {{}, {{builder.place_of(exception.mark), exception.msg}}};
+        return {{}, {{builder.place_of(exception.mark), in_plain_words(exception.msg)}}};
     }
     if (builder.documents == 0) {
         return {{}, {{{}, "the file is empty"}}};

@@ -95,7 +95,7 @@ Attempt<bool> file_is_so(const Node& condition, const std::string& named, Contex
         return true;
     }
     const Result<std::string> content = read_file(path, kFileBytesMax);
-    const Result<TextPattern> compiled = TextPattern::compile(pattern->scalar);
+    const Result<TextPattern> compiled = context.values().pattern(pattern->scalar);
     if (!content || !compiled) {
         return fail(content ? compiled.error() : content.error());
     }
@@ -109,7 +109,7 @@ Attempt<bool> is_expression_true(const std::string& expression, Context& context
 
 Attempt<bool> clipboard_is_so(const std::string& pattern, Context& context) {
     const Result<std::string> text = context.hands.platform().clipboard();
-    const Result<TextPattern> compiled = TextPattern::compile(pattern);
+    const Result<TextPattern> compiled = context.values().pattern(pattern);
     if (!text || !compiled) {
         return fail(text ? compiled.error() : text.error());
     }

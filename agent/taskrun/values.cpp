@@ -182,6 +182,21 @@ Result<std::string> Values::text(std::string_view raw) const {
     return out;
 }
 
+Result<TextPattern> Values::pattern(std::string_view raw) const {
+    std::string out;
+    for (const taskfile::TextPiece& piece : TRY(taskfile::parse_text(raw))) {
+        if (!piece.is_reference) {
+            out += piece.text;
+            continue;
+        }
+        for (const char c : to_text(TRY(value(piece.text)))) {
+            const bool is_sign = static_cast<unsigned char>(c) < 0x80 && std::isalnum(static_cast<unsigned char>(c)) == 0; // PCRE2: after a backslash it is itself
+            out += is_sign ? std::string{'\\', c} : std::string{c};
+        }
+    }
+    return TextPattern::compile(out);
+}
+
 Result<std::string> Values::typed_text(std::string_view raw) const {
     std::string out;
     std::vector<std::pair<std::size_t, std::size_t>> put_in; // from and to, of values

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/taskfile/tree.h"
+#include "agent/text_pattern.h"
 #include "base/result.h"
 
 #include <functional>
@@ -30,6 +31,8 @@ public:
     /// The same for what is typed: only here may secrets stand, as references. PermissionDenied when a value from elsewhere (read
     /// from the screen, say) pretends to be one.
     [[nodiscard]] Result<std::string> typed_text(std::string_view raw) const;
+    /// A pattern in which what the references stand for is looked for as it is, whatever signs it holds.
+    [[nodiscard]] Result<TextPattern> pattern(std::string_view raw) const;
     [[nodiscard]] Result<nlohmann::json> value(std::string_view expression) const;
     /// A node of any shape with the references in its texts put in; "${x}" alone keeps the type of x.
     [[nodiscard]] Result<nlohmann::json> json_of(const taskfile::Node& node) const;

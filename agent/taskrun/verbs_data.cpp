@@ -181,8 +181,11 @@ Outcome do_extract(const Node&, const Node& call, Context& context) {
         return *failure;
     }
     if (const Node* const pattern = call.find("pattern")) {
-        const Result<TextPattern> compiled = TextPattern::compile(pattern->scalar);
-        std::optional<std::string> found = compiled ? compiled->first_in(std::get<std::string>(text)) : std::nullopt;
+        const Result<TextPattern> compiled = context.values().pattern(pattern->scalar);
+        if (!compiled) {
+            return fail(compiled.error());
+        }
+        std::optional<std::string> found = compiled->first_in(std::get<std::string>(text));
         if (!found) {
             return fail(FailureKind::AssertFailed, fmt::format("the pattern {} is not found in \"{}\"", pattern->scalar, std::get<std::string>(text).substr(0, 200)));
         }

@@ -71,6 +71,7 @@ Runner declare_act(CLI::App& app) {
                "Results: confirmed, unverifiable, suspected_noop (exit 0); partial, refused (exit 1).");
     return [options](const Context& context) -> Result<int> {
         const Action action = TRY(parse_action(options->action));
+        tell_of_rules_that_do_not_hold("this action");
         const SecretUse secrets = TRY(take_secrets(options->secrets));
         SystemClock clock;
         std::unique_ptr<Platform> target = TRY(open_target(options->target, clock, context.stop));

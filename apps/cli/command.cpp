@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/command.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/printable.h"
 
@@ -8,6 +9,8 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -35,6 +38,14 @@ int exit_code(ErrorCode code) {
     case ErrorCode::Internal: return 5;
     }
     return 5;
+}
+
+void tell_of_rules_that_do_not_hold(std::string_view what) {
+    std::error_code problem;
+    if (const std::filesystem::path config = config_dir() / "config.yaml"; std::filesystem::exists(config, problem)) {
+        print_progress("");
+        fmt::print(stderr, "handeye: {} runs in this program, not in handeyed: the rules of {} do not hold for it\n", what, config.string());
+    }
 }
 
 void add_target_options(CLI::App& app, TargetSpec& spec) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <nlohmann/json_fwd.hpp>
@@ -64,6 +65,8 @@ Runner declare_verify(CLI::App& app);
 /// Exit codes of docs: 0 done, 1 fell short, 2 bad use or input, 3 stopped, 4 needs a person, 5 backend missing or failed.
 int exit_code(ErrorCode code);
 
+/// Says so where there is a config of the daemon: a person who wrote rules there may believe that they hold here, too.
+void tell_of_rules_that_do_not_hold(std::string_view what);
 void add_target_options(CLI::App& app, TargetSpec& spec);
 /// `--no-checksums`, for what loads a model.
 void add_checksums_option(CLI::App& app, bool& skips);

@@ -60,21 +60,25 @@ Result<std::unique_ptr<WebSocketClient>> connect_socket(const DaemonAddress& dae
     return WebSocketClient::connect(endpoint, options, stop);
 }
 
-std::string daemon_token(const DaemonAddress& daemon) {
+Result<std::string> daemon_token(const DaemonAddress& daemon) {
     if (daemon.text.empty() || daemon.text.starts_with("unix:")) {
-        return {};
+        return std::string();
     }
     if (const char* const token = std::getenv("HANDEYE_TOKEN"); token != nullptr && daemon.token_file.empty()) {
-        return token;
+        return std::string(token);
     }
-    const std::filesystem::path file = daemon.token_file.empty() ? config_dir() / "token" : std::filesystem::path(daemon.token_file);
-    std::string token = read_file(file, kTokenBytesMax).value_or("");
+    const bool is_named = !daemon.token_file.empty();
+    Result<std::string> held = read_file(is_named ? std::filesystem::path(daemon.token_file) : config_dir() / "token", kTokenBytesMax);
+    if (!held && is_named) {
+        return Error{ErrorCode::InvalidArgument, "--token-file: " + held.error().message};
+    }
+    std::string token = held ? *std::move(held) : "";
     token.erase(token.find_last_not_of(" \n") + 1);
     return token;
 }
 
 Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonAddress& daemon, const Context& context) {
-    const Result<std::string> entered = client.identify(name, daemon_token(daemon), deadline(), context.stop);
+    const Result<std::string> entered = client.identify(name, TRY(daemon_token(daemon)), deadline(), context.stop);
     if (entered) {
         return {};
     }

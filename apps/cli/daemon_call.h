@@ -27,8 +27,8 @@ std::shared_ptr<DaemonAddress> add_daemon_option(CLI::App& app);
 
 /// Not identified yet. Unavailable when nobody listens there. An address beyond this machine is spoken to through TLS only.
 Result<std::unique_ptr<WebSocketClient>> connect_socket(const DaemonAddress& daemon, const std::stop_token& stop);
-/// What opens TCP; empty for a Unix socket.
-std::string daemon_token(const DaemonAddress& daemon);
+/// What opens TCP; empty for a Unix socket. InvalidArgument when a file that was named cannot be read.
+Result<std::string> daemon_token(const DaemonAddress& daemon);
 /// Shows the token. InvalidArgument when it is not the daemon's.
 Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonAddress& daemon, const Context& context);
 /// Connected and identified.

@@ -174,7 +174,7 @@ Row check_elements(Platform& platform, Clock& clock) {
         return failed("elements", elements.error().message, "");
     }
     if (elements->empty()) {
-        return passed("elements", "no program tells what it shows: `handeye platforms` says whether accessibility (AT-SPI) is on");
+        return passed("elements", "none to prove it with: no program shown tells what it shows; `handeye platforms` says whether accessibility (AT-SPI) is on");
     }
     return passed("elements", fmt::format("{} told by programs in {:.1f} ms", elements->size(), took_ms));
 }

@@ -73,7 +73,8 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
         print(fmt::format("waiting for a person: {}; handeye approve {} yes, or no", text_of(data, "reason"), text_of(data, "approval")));
     } else if (type == "approval.expired") {
         print_progress("");
-        print(text_of(data, "why") == "target_changed" ? "the approval is void: the target changed" : "nobody said yes in time");
+        const std::string why = text_of(data, "why");
+        print(why == "target_changed" ? "the approval is void: the target changed" : why == "interrupted" ? "the approval is void: the task was interrupted" : "nobody said yes in time");
     } else if (type == "loop.suspected") {
         print_progress("");
         print("this looks like a loop: " + text_of(data, "message"));

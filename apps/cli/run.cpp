@@ -67,15 +67,6 @@ Result<int> run_file(RunOptions& options, const CLI::App& app, const Context& co
     return run_here(options, program.get(), context);
 }
 
-// A person who wrote rules for the daemon may believe that they hold here, too.
-void tell_of_rules_that_do_not_hold() {
-    std::error_code problem;
-    if (const std::filesystem::path config = config_dir() / "config.yaml"; std::filesystem::exists(config, problem)) {
-        print_progress("");
-        std::fprintf(stderr, "handeye: this task runs in this program, not in handeyed: the rules of %s do not hold for it\n", config.c_str());
-    }
-}
-
 void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words, or a task file (.yaml, .json)")->required();
     add_target_options(app, options.target);
@@ -147,7 +138,6 @@ Runner declare_run(CLI::App& app) {
                 return *code;
             }
         }
-        tell_of_rules_that_do_not_hold();
         return run_here(*options, nullptr, context);
     };
 }

@@ -203,6 +203,7 @@ Result<void> take_over(const TaskFilePlatform& wanted, const CLI::App& app, RunO
 }
 
 Result<int> run_here(const RunOptions& options, TaskProgram* program, const Context& context) {
+    tell_of_rules_that_do_not_hold("this task");
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));
     SessionOptions session_options = TRY(to_session_options(options, session_id));

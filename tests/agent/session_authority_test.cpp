@@ -28,7 +28,7 @@ protected:
     TaskReport run() {
         auto session = Session::create(options_, platform_, model_, clock_, sink_);
         EXPECT_TRUE(session) << session.error().message;
-        auto report = (*session)->run_task("Click.", {});
+        auto report = (*session)->run_task("Click.", stop_.get_token());
         EXPECT_TRUE(report) << report.error().message;
         EXPECT_TRUE(platform_.held().empty());
         return report.value_or(TaskReport{});
@@ -49,6 +49,7 @@ protected:
     fakes::ScriptedModel model_;
     fakes::MemorySink sink_;
     SessionOptions options_{.session_id = "01TEST"};
+    std::stop_source stop_;
 };
 
 TEST_F(SessionAuthority, ActionsPerMinuteTripAtTheirNumber) {
@@ -243,6 +244,18 @@ TEST_F(SessionApproval, AnApprovalThatComesTooLateIsNone) {
     });
     EXPECT_EQ(presses(), 0);
     EXPECT_EQ(expired_why(), "expired");
+}
+
+TEST_F(SessionApproval, WhatWasStoppedWhileAPersonWasAskedIsNoSuccess) {
+    run_asking([this](const ApprovalRequest&) {
+        stop_.request_stop();
+        return ApprovalAnswer{ApprovalDecision::Dropped, "", ""};
+    });
+    EXPECT_EQ(presses(), 0);
+    const auto finished = sink_.of_type("task.step_finished");
+    ASSERT_EQ(finished.size(), 1U);
+    EXPECT_EQ(parse_json(finished.front().data_json)->value("result", ""), "refused");
+    EXPECT_EQ(parse_json(finished.front().data_json)->value("observation", ""), "Not done: it was not begun");
 }
 
 TEST_F(SessionApproval, EachActionNeedsAnApprovalOfItsOwn) {

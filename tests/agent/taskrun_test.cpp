@@ -298,6 +298,13 @@ TEST_F(TaskRun, FilesAreReadAndLookedAt) {
     EXPECT_EQ(run("steps:\n  - extract: {as: total, file: \"" + out + "\", type: number}\n").outcome, TaskOutcome::FellShort);
 }
 
+TEST_F(TaskRun, WhatAReferenceStandsForIsLookedForAsItIs) {
+    const std::string file = write("out.txt", "sum: axb, 3 (EUR)").string();
+    const std::string vars = "vars:\n  dotted: {type: string, default: \"a.b\"}\n  sum: {type: string, default: \"3 (EUR)\"}\n";
+    EXPECT_EQ(run(vars + "steps:\n  - assert: {file: \"" + file + "\", contains: \"^sum: .*${vars.sum}$\", within: 0s}\n").outcome, TaskOutcome::Done);
+    EXPECT_EQ(run(vars + "steps:\n  - assert: {file: \"" + file + "\", contains: \"${vars.dotted}\", within: 0s}\n").outcome, TaskOutcome::FellShort); // "a.b" is not "axb"
+}
+
 TEST_F(TaskRun, AGoalIsTheModelsAndItsProofIsNot) {
     model_.add(say("left_click(start_box='[200,180]', element_info='Save')"));
     model_.add(say("DONE()"));
