@@ -4,6 +4,8 @@
 #include "apps/cli/command.h"
 #include "base/json.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -28,7 +30,7 @@ std::string short_number(const nlohmann::json& data, const char* key) {
 } // namespace
 
 void EventPrinter::print_file_step(const std::string& type, const nlohmann::json& data) {
-    const std::string title = fmt::format("{:>4}  {} {}", text_of(data, "line"), text_of(data, "verb"), text_of(data, "label"));
+    const std::string title = fmt::format("{:>4}  {} {}", file_steps_ + 1, text_of(data, "verb"), text_of(data, "label"));
     if (type == "taskfile.step_started") {
         is_fixed_step_ = text_of(data, "verb") != "goal";
         print_progress(title + " ...");
@@ -37,10 +39,15 @@ void EventPrinter::print_file_step(const std::string& type, const nlohmann::json
         print(fmt::format("      {} = {}", text_of(data, "name"), text_of(data, "value")));
     } else if (type == "taskfile.step_finished") {
         is_fixed_step_ = false;
+        ++file_steps_;
         print_progress("");
         const std::string status = text_of(data, "status");
         const auto failure = data.find("failure");
-        const std::string why = failure != data.end() ? text_of(*failure, "message") : text_of(data, "note");
+        const std::string place = fmt::format("{}:{}: ", std::filesystem::path(text_of(data, "file")).filename().string(), text_of(data, "line"));
+        std::string why = failure != data.end() ? place + text_of(*failure, "message") : text_of(data, "note");
+        for (std::size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 1)) {
+            why.insert(at + 1, "          ");
+        }
         const std::string rung = data.contains("found") ? ", found by " + text_of(data["found"], "rung") : "";
         const char* const sign = status == "passed" ? "ok  " : status == "skipped" ? "--  " : data.value("optional", false) ? "opt " : "FAIL";
         print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title, data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));

@@ -23,6 +23,7 @@ private:
     std::string session_;
     bool json_;
     bool asks_itself_;
+    int file_steps_ = 0;         ///< of a task file, that have ended
     bool is_fixed_step_ = false; ///< of a task file, and no goal
     std::string step_line_; ///< what is known of the step under way
 };
