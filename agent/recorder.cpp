@@ -4,6 +4,7 @@
 #include "agent/recorder.h"
 
 #include "agent/recording_format.h"
+#include "agent/recording_lock.h"
 #include "agent/sqlite.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -15,37 +16,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace handeye {
 namespace {
 
 namespace format = recording_format;
-
-// A lock beside the file, not on it: closing any other descriptor of the database would drop SQLite's own POSIX locks.
-Result<FileDescriptor> take_lock(const std::filesystem::path& path) {
-    const std::string name = path.string() + ".lock";
-    for (int attempt = 0; attempt < 16; ++attempt) {
-        FileDescriptor lock(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!lock.is_open()) {
-            const bool is_absent = errno == ENOENT || errno == ENOTDIR;
-            const ErrorCode code = is_absent ? ErrorCode::NotFound : errno == EACCES ? ErrorCode::PermissionDenied : ErrorCode::IoFailed;
-            return Error{code, fmt::format("cannot create {}: {}", path.string(), std::strerror(errno))};
-        }
-        if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-            return Error{ErrorCode::Overloaded, fmt::format("{} is being written by another recorder", path.string())};
-        }
-        struct stat held {};
-        struct stat named {};
-        // The previous owner may have removed the name between our open and our lock.
-        if (::fstat(lock.get(), &held) == 0 && ::stat(name.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
-            return lock;
-        }
-    }
-    return Error{ErrorCode::Overloaded, fmt::format("{} changes hands too fast", name)};
-}
 
 Result<void> sync_folder(const std::filesystem::path& path) {
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -136,7 +112,7 @@ Result<Sha256> parse_hash(const std::string& hex) {
 
 struct Recorder::Impl {
     std::filesystem::path path;
-    FileDescriptor lock;
+    RecordingLock lock; // before the database: let go of when that is closed
     sqlite::Database database;
     // Statements after the database: they are finalised first.
     sqlite::Statement insert_event;
@@ -154,9 +130,6 @@ struct Recorder::Impl {
             for (const char* ending : {"-wal", "-shm", ""}) {
                 ::unlink((path.string() + ending).c_str());
             }
-        }
-        if (lock.is_open()) {
-            ::unlink((path.string() + ".lock").c_str());
         }
     }
 
@@ -217,7 +190,7 @@ const std::filesystem::path& Recorder::path() const { return impl_->path; }
 Result<std::unique_ptr<Recorder>> Recorder::open(const std::filesystem::path& path, const std::string& session_id) {
     auto impl = std::make_unique<Impl>();
     impl->path = path;
-    impl->lock = TRY(take_lock(path));
+    impl->lock = TRY(RecordingLock::take(path));
     const bool is_new = TRY(create_if_missing(path));
     impl->is_stub = is_new;
     impl->database = TRY(sqlite::Database::open(path, sqlite::Access::ReadWrite));

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace handeye {
@@ -46,6 +47,13 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/// How often a type of event is there, and where.
+struct EventCount {
+    std::uint64_t count = 0;
+    std::uint64_t first_seq = 0; ///< 0: nowhere
+    std::uint64_t last_seq = 0;
+};
+
 /// Reads, also while a Recorder writes. Any number of readers.
 class Recording {
 public:
@@ -58,6 +66,8 @@ public:
     [[nodiscard]] bool is_sealed() const;
     /// Up to `count` events with seq >= from_seq, in order.
     Result<std::vector<StoredEvent>> events(std::uint64_t from_seq, std::size_t count) const;
+    /// As the file says: nothing is checked. events() checks what it hands out.
+    Result<EventCount> count(std::string_view type) const;
     /// NotFound when the recording has no such blob.
     Result<std::vector<std::uint8_t>> blob(const std::string& sha256_hex) const;
     /// The number of events whose chain is whole; an Error names the first event that was changed.

@@ -188,6 +188,13 @@ Result<std::vector<StoredEvent>> Recording::events(std::uint64_t from_seq, std::
     return out;
 }
 
+Result<EventCount> Recording::count(std::string_view type) const {
+    auto row = TRY(impl_->database.prepare("SELECT count(*), min(seq), max(seq) FROM events WHERE type = ?1"));
+    row.bind(1, type);
+    TRY(row.step());
+    return EventCount{static_cast<std::uint64_t>(row.integer(0)), static_cast<std::uint64_t>(row.integer(1)), static_cast<std::uint64_t>(row.integer(2))};
+}
+
 Result<std::vector<std::uint8_t>> Recording::blob(const std::string& sha256_hex) const {
     std::string media_type;
     return impl_->read_blob(sha256_hex, media_type);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // recording.*: what sessions have left on the disk.
 #include "agent/recorder.h"
+#include "agent/recording_folder.h"
 #include "agent/report.h"
 #include "base/json.h"
 #include "server/core.h"
@@ -254,13 +255,7 @@ void recording_delete(const Call& call) {
         return;
     }
     work(call, [path = *path]() -> Result<json> {
-        std::error_code problem;
-        for (const std::string ending : {"-wal", "-shm", ""}) { // the file itself last: what is half deleted can be deleted again
-            std::filesystem::remove(path.string() + ending, problem);
-            if (problem) {
-                return Error{ErrorCode::IoFailed, fmt::format("cannot delete {}{}: {}", path.string(), ending, problem.message())};
-            }
-        }
+        TRY(delete_recording(path));
         return json{{"session", path.stem().string()}};
     });
 }

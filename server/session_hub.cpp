@@ -18,11 +18,6 @@ constexpr std::size_t kRequestKeysMax = 1024;
 
 } // namespace
 
-bool is_session_id(std::string_view text) {
-    constexpr std::string_view kCrockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    return text.size() == 26 && text.find_first_not_of(kCrockford) == std::string_view::npos;
-}
-
 SessionHub::SessionHub(const ControlServerOptions& options, const ControlServices& services, ModelGate& gate, Hooks hooks)
     : options_(options), services_(services), gate_(gate), hooks_(std::move(hooks)) {}
 

@@ -2,6 +2,7 @@
 // All sessions of the daemon, and the latch that stops them.
 #pragma once
 
+#include "agent/recording_folder.h"
 #include "server/control_server.h"
 #include "server/live_session.h"
 #include "server/rpc.h"
@@ -16,9 +17,6 @@
 #include <vector>
 
 namespace handeye {
-
-/// True for 26 characters of Crockford base 32: what may become a file name.
-bool is_session_id(std::string_view text);
 
 /// All functions: any thread, unless they say otherwise. Lock order: the hub's, then a session's.
 class SessionHub {
