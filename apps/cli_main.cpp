@@ -28,7 +28,7 @@ constexpr std::array<CommandRow, 26> kCommands{{
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
     {"console", "Open the daemon's page in a browser", declare_console, kDaemon},
-    {"sessions", "List, show or close what the daemon has open", declare_sessions, kDaemon},
+    {"sessions", "What the daemon has open, and what was recorded: list, prune, close", declare_sessions, kDaemon},
     {"task", "Check and explain task files; follow, pause, step or cancel tasks", declare_task, kDaemon},
     {"tasks", "All tasks of open sessions", declare_tasks, kDaemon},
     {"approve", "What waits for a person's yes or no", declare_approve, kDaemon},

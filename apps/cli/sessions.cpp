@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `handeye sessions`: what the daemon has open.
+// `handeye sessions`: what the daemon has open; what was recorded is in session_folder.cpp.
 #include "apps/cli/daemon_call.h"
+#include "apps/cli/session_folder.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -61,7 +62,7 @@ Runner declare_sessions(CLI::App& app) {
     const auto id = std::make_shared<std::string>();
     const auto name = std::make_shared<std::string>();
     app.require_subcommand(0, 1);
-    app.add_subcommand("list", "All sessions (the default)");
+    const auto in_folder = declare_folder_commands(app);
     CLI::App* const show = app.add_subcommand("show", "One session");
     CLI::App* const close = app.add_subcommand("close", "Stop what runs there, let go of all keys, seal the recording");
     CLI::App* const doctor = app.add_subcommand("doctor", "Whether its parts work; exits with 1 when one does not");
@@ -71,7 +72,13 @@ Runner declare_sessions(CLI::App& app) {
         command->add_option("ID", *id, "Session")->required();
     }
     rename->add_option("NAME", *name, "At most 128 characters")->required();
+    app.footer("Alone it lists what the daemon has open; `list` shows what was recorded, also by daemons that have ended.");
     return [=](const Context& context) -> Result<int> {
+        for (const auto& [command, runner] : in_folder) {
+            if (command->parsed()) {
+                return runner(context);
+            }
+        }
         if (show->parsed()) {
             return ask_and_print(*daemon, "session.get", {{"session", *id}}, context, line_of);
         }
