@@ -26,6 +26,8 @@ using nlohmann::json;
 constexpr int kThreadsMax = 1024;
 constexpr int kDepthMax = 16;
 constexpr std::int64_t kExpirySecondsMax = 86'400;
+constexpr std::int64_t kKeepDaysMax = 36'500;
+constexpr std::int64_t kQuotaBytesMax = std::int64_t{1} << 50U;
 
 /// One place in the file, for messages.
 struct At {
@@ -225,6 +227,19 @@ const std::map<std::string, Take>& table() {
              options.approvals.expiry = std::chrono::seconds(TRY(number_at(at, 1, kExpirySecondsMax)));
              return {};
          }},
+        {"recordings.keep_days", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.recordings.keep_days = static_cast<int>(TRY(number_at(at, 0, kKeepDaysMax)));
+             return {};
+         }},
+        {"recordings.quota_bytes", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.recordings.quota_bytes = static_cast<std::uint64_t>(TRY(number_at(at, 0, kQuotaBytesMax)));
+             return {};
+         }},
+        {"recordings.when_full", [](const At& at, DaemonOptions& options) -> Result<void> {
+             using WhenFull = RecordingSettings::WhenFull;
+             options.recordings.when_full = TRY(choice_at<WhenFull>(at, {{"refuse", WhenFull::Refuse}, {"delete_oldest", WhenFull::DeleteOldest}}));
+             return {};
+         }},
         {"threads", [](const At& at, DaemonOptions& options) -> Result<void> {
              options.threads = static_cast<int>(TRY(number_at(at, 0, kThreadsMax)));
              return {};
@@ -278,7 +293,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

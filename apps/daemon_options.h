@@ -7,6 +7,7 @@
 #include "base/net/client.h"
 #include "base/result.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,6 +26,14 @@ struct DaemonLimits {
     Duration identify_timeout = std::chrono::seconds(5);
     Duration idle_timeout = std::chrono::seconds(40);
     Duration write_timeout = std::chrono::seconds(20);
+};
+
+/// Of what sessions leave on the disk; quota_bytes 0: none.
+struct RecordingSettings {
+    enum class WhenFull { Refuse, DeleteOldest };
+    int keep_days = 0; ///< 0: for ever
+    std::uint64_t quota_bytes = 32ULL << 30U;
+    WhenFull when_full = WhenFull::Refuse;
 };
 
 /// How people hear of an action that waits for them.
@@ -63,6 +72,7 @@ struct DaemonOptions {
     std::string hot_key = "ctrl+alt+escape"; ///< of sessions on a display that a person uses; empty: none
     bool skips_checksums = false;            ///< do not compare model files with the sums beside them
     DaemonLimits limits;
+    RecordingSettings recordings;
     log::Level log_level = log::Level::Warn;
     log::Format log_format = log::Format::Text;
     std::filesystem::path log_file;    ///< empty: stderr

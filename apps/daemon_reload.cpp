@@ -45,6 +45,10 @@ ControlServerOptions server_options(const DaemonOptions& options) {
             .tokens_file = config_dir() / "tokens.json",
             .tls = {options.tls_cert, options.tls_key, options.tls_client_ca},
             .sessions_dir = options.sessions_dir,
+            .recordings = {.age_max = std::chrono::hours(24) * options.recordings.keep_days,
+                           .quota_bytes = options.recordings.quota_bytes,
+                           .when_full = options.recordings.when_full == RecordingSettings::WhenFull::DeleteOldest ? RecordingRules::WhenFull::DeleteOldest
+                                                                                                                  : RecordingRules::WhenFull::Refuse},
             .message_bytes_max = limits.message_bytes,
             .connections_max = limits.connections,
             .unidentified_max = limits.unidentified,

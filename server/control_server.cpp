@@ -140,6 +140,7 @@ Result<void> Server::listen() {
     if (core_->options.tick > Duration::zero() && core_->options.on_tick) {
         tick();
     }
+    core_->recordings.sweep_soon();
     core_->loop.run_on_thread();
     is_running_ = true;
     return {};

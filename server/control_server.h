@@ -27,6 +27,14 @@ struct TlsFiles {
     std::filesystem::path client_ca; ///< not empty: clients must show a certificate of it
 };
 
+/// How long recordings stay, and how much of the disk they may take.
+struct RecordingRules {
+    enum class WhenFull { Refuse, DeleteOldest };
+    Duration age_max{};            ///< since the last change; 0: for ever
+    std::uint64_t quota_bytes = 0; ///< of the folder; once it is used up no session or task starts; 0: none
+    WhenFull when_full = WhenFull::Refuse;
+};
+
 struct ControlServerOptions {
     /// Unix sockets become 0600 in a 0700 folder and serve this user alone; TCP beyond loopback needs TLS and a token, port 0 is any free port.
     std::vector<Endpoint> listen;
@@ -34,6 +42,7 @@ struct ControlServerOptions {
     std::filesystem::path tokens_file;         ///< of named tokens (server/token_file.h), which TCP peers may show instead; empty: none
     TlsFiles tls;                              ///< on every address beyond this machine, which needs it and the token
     std::filesystem::path sessions_dir;        ///< where recordings go; made (0700) when absent
+    RecordingRules recordings;                 ///< of that folder
     std::size_t message_bytes_max = 1U << 20U; ///< of one request
     std::size_t connections_max = 256;         ///< some of them kept for this user (Core::kept_places)
     std::size_t unidentified_max = 64;         ///< of those; one more pushes out the oldest

@@ -39,14 +39,16 @@ void FailureLimiter::count_failure(const std::string& address, TimePoint) { ++wi
 Core::Core(ControlServerOptions options_in, ControlServices services_in)
     : options(std::move(options_in)), services(std::move(services_in)),
       tokens(options.token, options.tokens_file, *services.clock), reader(loop),
-      ledger(loop, *services.clock), inference(kInferencesMax), stopper(1024),
+      ledger(loop, *services.clock), inference(kInferencesMax),
+      recordings(options.sessions_dir, options.recordings, *services.clock, ending.get_token()), stopper(1024),
       hub(options, services, gate,
           {.on_event = [this](const std::string& session) { session_grew(session); },
            .on_progress = [this](const std::string& session, std::size_t n,
                                  const std::string& tail) { session_progressed(session, n, tail); },
            .on_ended = [this](const std::string& session) { loop.post([this, session] { forget(session); }); },
            .on_approval = [this](const ApprovalRecord& record) { tell_of(record); },
-           .on_kill_switch = [this] { stop_at_once("hot key"); }}) {}
+           .on_kill_switch = [this] { stop_at_once("hot key"); },
+           .make_room = [this] { return recordings.make_room(); }}) {}
 
 // On a session's thread. The action itself may hold what a person typed: only its verb goes out.
 void Core::tell_of(const ApprovalRecord& record) const {
@@ -75,6 +77,7 @@ void Core::forget(const std::string& session) {
     hub.reap(session);
     hands.erase(session);
     eyes.erase(session);
+    recordings.sweep_soon();
     const std::set<Peer*> now = peers; // a message may close a peer
     for (Peer* const peer : now) {
         if (peers.contains(peer)) {
@@ -92,6 +95,7 @@ void Core::take(const FreshOptions& fresh) {
     options.idle_timeout = fresh.server.idle_timeout;
     options.write_timeout = fresh.server.write_timeout;
     options.queue_bytes_max = fresh.server.queue_bytes_max;
+    recordings.set_rules(fresh.server.recordings);
     services.session_defaults.policy = fresh.policy;
     services.session_defaults.approval_ttl = fresh.approval_ttl;
     services.kill_chord = fresh.kill_chord;

@@ -7,6 +7,7 @@
 #include "server/librarian.h"
 #include "server/loop.h"
 #include "server/model_gate.h"
+#include "server/recording_keeper.h"
 #include "server/request_ledger.h"
 #include "server/rpc.h"
 #include "server/session_hub.h"
@@ -73,6 +74,7 @@ struct Core {
     std::map<std::string, std::unique_ptr<Worker>> eyes;  ///< by session: what streams see
     Worker inference;        ///< engine.infer
     Librarian librarian;     ///< recording.*
+    RecordingKeeper recordings; ///< any thread
     Worker stopper;          ///< lets go of keys while the I/O thread goes on
     SessionHub hub;          ///< any thread
     ConsoleDoor* console = nullptr; ///< the I/O thread's; set before it runs, ends after it

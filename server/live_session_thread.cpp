@@ -46,6 +46,7 @@ void LiveSession::run(const std::function<void(Result<SessionStatus>)>& on_opene
 }
 
 Result<void> LiveSession::open() {
+    TRY(parts_.make_room());
     TRY(grants_->set(parts_.settings.secrets));
     std::unique_ptr<Platform> opened = TRY(parts_.open_platform(open_stop_.get_token()));
     auto platform = std::make_shared<SharedPlatform>(std::make_unique<SecretPlatform>(std::move(opened), grants_));
@@ -129,6 +130,7 @@ bool LiveSession::is_busy() const {
 }
 
 Result<TaskReport> LiveSession::run_agent(const TaskSpec& spec, const std::string& task_id, const std::stop_token& stop) {
+    TRY(parts_.make_room());
     if (parts_.gate->status().state == ModelState::Loading) {
         set_task_state(task_id, TaskState::WaitingForEngine);
         TRY(log_->append("task.state", R"({"state":"waiting_for_engine"})"));

@@ -28,6 +28,8 @@ public:
         /// Somebody is asked; and again when nobody is any more.
         std::function<void(const ApprovalRecord& approval)> on_approval = [](const ApprovalRecord&) {};
         std::function<void()> on_kill_switch = [] {};
+        /// Whether one more session or task may be recorded. This one may block.
+        std::function<Result<void>()> make_room = [] { return Result<void>(); };
     };
     SessionHub(const ControlServerOptions& options, const ControlServices& services, ModelGate& gate, Hooks hooks);
 

@@ -57,6 +57,10 @@ INSTANTIATE_TEST_SUITE_P(
         ConfigCase{"ApprovalsExpiry", "approvals: {expiry_s: 0}\n", "approvals.expiry_s is \"0\", it must be from 1 to 86400"},
         ConfigCase{"WebhookScheme", "approvals:\n  webhook: ftp://h/x\n", "c.yaml:2:12: approvals.webhook must be an http: or https: URL"},
         ConfigCase{"WebhookWithPassword", "approvals: {webhook: \"https://ann:pw@h/x\"}\n", "must be an http: or https: URL without user and password"},
+        ConfigCase{"Recordings", "recordings: {keep_days: 90, quota_bytes: 0, when_full: delete_oldest}\n", ""},
+        ConfigCase{"RecordingsDays", "recordings: {keep_days: -1}\n", "recordings.keep_days is \"-1\", it must be from 0 to 36500"},
+        ConfigCase{"RecordingsQuota", "recordings:\n  quota_bytes: 20GB\n", "c.yaml:2:16: recordings.quota_bytes is \"20GB\""},
+        ConfigCase{"RecordingsFull", "recordings: {when_full: ask}\n", "it must be one of delete_oldest, refuse"},
         ConfigCase{"Device", "device: cpu\n", ""}, ConfigCase{"NoSuchDevice", "device: cuda\n", "device is \"cuda\", it must be one of auto, cpu"},
         ConfigCase{"HotKey", "hot_key: ctrl+shift+q\n", ""}, ConfigCase{"NoHotKey", "hot_key: none\n", ""},
         ConfigCase{"HotKeyAlone", "hot_key: a\n", "hot_key is \"a\", it must be a chord"}, ConfigCase{"HotKeyUnknown", "hot_key: ctrl+nokey\n", "it must be a chord"},
@@ -85,18 +89,31 @@ TEST(DaemonConfigSchema, HasExactlyTheKeysThatAreRead) {
     EXPECT_EQ((*schema)["additionalProperties"], false);
 }
 
+void check_bounds(const std::string& group, const std::string& key, const nlohmann::json& property) {
+    const auto accepts = [&](std::int64_t value) {
+        return parse_daemon_config(group + ": {" + key + ": " + std::to_string(value) + "}", "c").has_value();
+    };
+    const auto low = property["minimum"].get<std::int64_t>();
+    const auto high = property["maximum"].get<std::int64_t>();
+    EXPECT_TRUE(accepts(low) && accepts(high) && accepts(property["default"].get<std::int64_t>())) << key;
+    EXPECT_FALSE(accepts(low - 1) || accepts(high + 1)) << key;
+}
+
 TEST(DaemonConfigSchema, BoundsAndDefaultsAreTheProgramsOwn) {
     const auto schema = read_json(HANDEYE_SOURCE_DIR "/docs/config.schema.json");
     ASSERT_TRUE(schema);
-    for (const auto& [name, property] : (*schema)["properties"]["limits"]["properties"].items()) {
-        const auto accepts = [&name = name](std::int64_t value) {
-            return parse_daemon_config("limits: {" + name + ": " + std::to_string(value) + "}", "c").has_value();
-        };
-        const auto low = property["minimum"].get<std::int64_t>();
-        const auto high = property["maximum"].get<std::int64_t>();
-        EXPECT_TRUE(accepts(low) && accepts(high) && accepts(property["default"].get<std::int64_t>())) << name;
-        EXPECT_FALSE(accepts(low - 1) || accepts(high + 1)) << name;
+    const auto limits = (*schema)["properties"]["limits"]["properties"];
+    const auto recordings = (*schema)["properties"]["recordings"]["properties"];
+    for (const auto& [group, keys] : {std::pair("limits", limits), std::pair("recordings", recordings)}) {
+        for (const auto& [key, property] : keys.items()) {
+            if (property.contains("minimum")) {
+                check_bounds(group, key, property);
+            }
+        }
     }
+    const auto defaults = parse_daemon_config("", "c").value().recordings;
+    EXPECT_EQ(defaults.quota_bytes, recordings["quota_bytes"]["default"].get<std::uint64_t>());
+    EXPECT_EQ(defaults.keep_days, recordings["keep_days"]["default"].get<int>());
 }
 
 } // namespace
