@@ -27,7 +27,7 @@ Result<void> sync_folder(const std::filesystem::path& path) {
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
     const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!opened.is_open() || ::fsync(opened.get()) != 0) {
-        return Error{ErrorCode::IoFailed, fmt::format("cannot sync {}: {}", folder.string(), std::strerror(errno))};
+        return Error{ErrorCode::IoFailed, fmt::format("cannot sync the folder of {}: {}", path.string(), std::strerror(errno))};
     }
     return {};
 }
@@ -246,7 +246,9 @@ Result<void> Recorder::seal() {
     // One plain file, readable from a read-only folder. A reader that is open keeps the log in use; the last one to close
     // then folds it in, so a refusal here loses nothing.
     [[maybe_unused]] const Result<void> folded = impl_->database.execute("PRAGMA wal_checkpoint(TRUNCATE)");
-    [[maybe_unused]] const Result<void> plain = impl_->database.execute("PRAGMA journal_mode=DELETE");
+    // In memory: a journal on the disk that a crash or an error left there would have to be rolled back before anybody could read, and
+    // all that is written here is the first hundred bytes.
+    [[maybe_unused]] const Result<void> plain = impl_->database.execute("PRAGMA journal_mode=MEMORY");
     return {};
 }
 

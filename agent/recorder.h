@@ -35,7 +35,8 @@ public:
 
     /// One commit per event, with an fsync where the event asks for Synced: a step costs one fsync, at task.step_finished.
     /// IoFailed when the disk is full (the event is refused, the next one may succeed) or when a sync failed (this
-    /// recorder refuses everything from then on: what the kernel dropped cannot be known).
+    /// recorder refuses everything from then on: what the kernel dropped cannot be known). A refused event that no other follows
+    /// may still be there, whole, when the program then dies.
     Result<std::uint64_t> on_event(const SessionEvent& event) override;
     /// Marks the session as closed in good order and checkpoints the log into one file.
     Result<void> seal();
