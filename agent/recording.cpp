@@ -18,6 +18,7 @@ namespace format = recording_format;
 using nlohmann::json;
 
 constexpr JsonLimits kEventLimits{.bytes_max = 16U << 20U, .depth_max = 64};
+constexpr const char* kEventTypes = "itittbb"; // of these columns
 constexpr const char* kSelectEvents = "SELECT seq, t_wall, t_mono_ns, type, data, prev_hash, hash FROM events WHERE seq >= ?1 ORDER BY seq";
 
 struct BlobName {
@@ -66,6 +67,9 @@ struct Recording::Impl {
 
     // The row as an event, or why it is none: its own hash and its link to the one before are checked.
     Result<StoredEvent> check_row(const sqlite::Statement& row, std::uint64_t want_seq, std::span<const std::uint8_t> want_prev) const {
+        if (row.types() != kEventTypes) { // the bytes of a text and of a blob may be the same
+            return damaged(want_seq, "was changed: it holds values of another type");
+        }
         const auto seq = static_cast<std::uint64_t>(row.integer(0));
         if (seq != want_seq) {
             return damaged(want_seq, "is missing");

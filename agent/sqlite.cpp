@@ -93,6 +93,20 @@ Result<void> Statement::run() {
 
 void Statement::reset() { sqlite3_reset(statement_); }
 
+std::string Statement::types() const {
+    std::string out;
+    for (int column = 0; column < sqlite3_data_count(statement_); ++column) {
+        switch (sqlite3_column_type(statement_, column)) {
+        case SQLITE_INTEGER: out += 'i'; break;
+        case SQLITE_TEXT: out += 't'; break;
+        case SQLITE_BLOB: out += 'b'; break;
+        case SQLITE_FLOAT: out += 'r'; break;
+        default: out += 'n'; break;
+        }
+    }
+    return out;
+}
+
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
 std::string_view Statement::text(int column) const {

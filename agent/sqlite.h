@@ -36,6 +36,9 @@ public:
     Result<void> run();
     void reset();
 
+    /// What is stored in the columns of the row, one letter each: i(nteger), t(ext), b(lob), r(eal), n(ull). Before they are read:
+    /// reading may convert.
+    [[nodiscard]] std::string types() const;
     // Columns are numbered from 0; the views live until the next step() or reset().
     [[nodiscard]] std::int64_t integer(int column) const;
     [[nodiscard]] std::string_view text(int column) const;

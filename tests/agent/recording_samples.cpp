@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
@@ -55,11 +56,10 @@ std::filesystem::path record_sample(const std::filesystem::path& path, int count
 
 std::uint64_t run_and_kill(const std::filesystem::path& program, const std::filesystem::path& file, std::chrono::microseconds delay) {
     std::array<int, 2> pipe{};
-    CHECK(::pipe(pipe.data()) == 0);
+    CHECK(::pipe2(pipe.data(), O_CLOEXEC) == 0); // other threads start programs too
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, pipe[0]);
     std::string program_name = program.string();
     std::string file_name = file.string();
     std::array<char*, 3> argv{program_name.data(), file_name.data(), nullptr};
