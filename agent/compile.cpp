@@ -36,6 +36,17 @@ std::string quoted(const std::string& text) {
     return dump_json(json(escaped));
 }
 
+/// "password_1" of "{{secret:password_1}}", as demonstrations name what they do not record; empty: it is no such text.
+std::string demonstrated_secret(const std::string& text) {
+    constexpr std::string_view kBegin = "{{secret:", kEnd = "}}";
+    if (!text.starts_with(kBegin) || !text.ends_with(kEnd) || text.size() <= kBegin.size() + kEnd.size()) {
+        return {};
+    }
+    const std::string name = text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size());
+    const bool is_variable = std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+    return is_variable && name[0] >= 'a' ? name : std::string();
+}
+
 Rect rect_of(const json& box) {
     const auto side = [&](const char* key) { return static_cast<int>(std::clamp(number_of(box, key), -1e6, 1e6)); };
     return {side("x"), side("y"), side("width"), side("height")};
@@ -72,8 +83,9 @@ public:
 private:
     std::string header(const std::string& goal) const {
         std::string out = fmt::format("version: 1\nname: {}\ndescription: {}\n", quoted(name_), quoted(goal));
-        if (needs_password_) {
-            out += "vars:\n  password: {type: secret, from: \"env:HANDEYE_PASSWORD\"}\n";
+        out += secrets_.empty() ? "" : "vars:\n";
+        for (const auto& [name, from] : secrets_) {
+            out += fmt::format("  {}: {{type: secret, from: \"{}\"}}\n", name, from);
         }
         return out + "steps:\n";
     }
@@ -99,7 +111,9 @@ private:
         const std::string verb = text_of(action, "verb");
         constexpr std::array<std::string_view, 5> kAtTarget{"click", "double_click", "right_click", "middle_click", "hover"};
         if (std::find(kAtTarget.begin(), kAtTarget.end(), verb) != kAtTarget.end()) {
-            return line(fmt::format("{}: {}", verb, TRY(target(step, 0))));
+            std::string at = TRY(target(step, 0));
+            at.insert(at.size() - 1, held(action));
+            return line(fmt::format("{}: {}", verb, at));
         }
         if (verb == "long_press") {
             std::string at = TRY(target(step, 0));
@@ -108,7 +122,7 @@ private:
         }
         if (verb == "drag") {
             const std::string from = TRY(target(step, 0));
-            return line(fmt::format("drag: {{from: {}, to: {}}}", from, TRY(target(step, 1))));
+            return line(fmt::format("drag: {{from: {}, to: {}{}}}", from, TRY(target(step, 1)), held(action)));
         }
         if (verb == "type") {
             return add_typing(step, action);
@@ -136,6 +150,16 @@ private:
         return verb == "wait" ? Result<void>() : no(fmt::format("\"{}\" has no place in a task file", verb)); // each target is waited for
     }
 
+    /// ", hold_keys: [...]" where modifiers were held.
+    static std::string held(const json& action) {
+        const json& keys = field_of(action, "hold_keys");
+        std::string out;
+        for (const json& key : keys.is_array() ? keys : json::array()) {
+            out += fmt::format("{}{}", out.empty() ? "" : ", ", quoted(key.is_string() ? key.get<std::string>() : ""));
+        }
+        return out.empty() ? out : fmt::format(", hold_keys: [{}]", out);
+    }
+
     static Result<void> no(const std::string& why) { return Error{ErrorCode::Unsupported, why}; }
 
     Result<void> line(const std::string& text) {
@@ -144,13 +168,28 @@ private:
         return {};
     }
 
+    /// As a text of the file, with a variable for what was not recorded.
+    std::string with_secrets(const std::string& text) {
+        if (text == kTypedIntoPassword) {
+            secrets_["password"] = "env:HANDEYE_PASSWORD";
+            return "\"${vars.password}\"";
+        }
+        const std::string name = demonstrated_secret(text);
+        if (name.empty()) {
+            return quoted(text);
+        }
+        secrets_[name] = "store:" + name;
+        return fmt::format("\"${{vars.{}}}\"", name);
+    }
+
     Result<void> add_typing(const report::StepRecord& step, const json& action) {
         const std::string text = text_of(action, "text");
-        const bool is_password = text == kTypedIntoPassword;
-        needs_password_ = needs_password_ || is_password;
-        std::string call = fmt::format("type: {{text: {}", is_password ? "\"${vars.password}\"" : quoted(text));
+        std::string call = fmt::format("type: {{text: {}", with_secrets(text));
         if (action.contains("x")) {
             call += ", into: " + TRY(target(step, 0));
+        }
+        if (const std::string name = demonstrated_secret(text); !name.empty()) {
+            call += fmt::format(", verify: {}", name.starts_with("password") ? "masked" : "none");
         }
         for (const char* const flag : {"clear", "enter"}) {
             call += action.value(flag, false) ? fmt::format(", {}: true", flag) : "";
@@ -254,7 +293,7 @@ private:
     Locator& reader_;
     CompiledTask out_;
     std::string body_;
-    bool needs_password_ = false;
+    std::map<std::string, std::string> secrets_; // where each comes from
 };
 
 } // namespace

@@ -11,7 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-// The innermost thing that a person can act on, else the innermost that has a name.
+} // namespace
+
 const Element* innermost_at(const std::vector<Element>& elements, Point at) {
     const Element* best = nullptr;
     for (const Element& element : elements) {
@@ -25,8 +26,6 @@ const Element* innermost_at(const std::vector<Element>& elements, Point at) {
     }
     return best;
 }
-
-} // namespace
 
 json describe_element_at(const std::vector<Element>& elements, Point at) {
     const Element* const here = innermost_at(elements, at);

@@ -10,6 +10,8 @@
 
 namespace handeye {
 
+/// The innermost thing there that a person can act on, else the innermost that has a name; null: nothing is known.
+const Element* innermost_at(const std::vector<Element>& elements, Point at);
 /// {"role","label","id","box","index","of"}: `index` of the `of` elements with this role and label, in reading order. Null where no
 /// element is known.
 nlohmann::json describe_element_at(const std::vector<Element>& elements, Point at);

@@ -23,7 +23,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 26> kCommands{{
+constexpr std::array<CommandRow, 27> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -41,6 +41,7 @@ constexpr std::array<CommandRow, 26> kCommands{{
     {"token", "Tokens with scopes and an end, for the daemon's TCP addresses", declare_token, kDaemon},
     {"mcp", "Serve the daemon's tools to an MCP client on stdin and stdout", declare_mcp, kDaemon},
     {"recordings", "List, show, export or delete what the daemon recorded", declare_recordings, kRecordings},
+    {"record", "Show a task yourself, for replay, report and export", declare_record, kRecordings},
     {"replay", "Do again what was recorded, without a model", declare_replay, kRecordings},
     {"export", "Turn a recording into a task file, or into lines of JSON", declare_export, kRecordings},
     {"report", "Write a recording as one HTML page", declare_report, kRecordings},

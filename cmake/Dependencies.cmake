@@ -30,6 +30,7 @@ endforeach()
 
 if(HANDEYE_X11)
   pkg_check_modules(x11 REQUIRED IMPORTED_TARGET x11 xext xtst xrandr xdamage xi xfixes xres)
+  pkg_check_modules(xkbcommon REQUIRED IMPORTED_TARGET xkbcommon)
 endif()
 if(HANDEYE_TESTS)
   find_package(GTest REQUIRED)

@@ -2,6 +2,8 @@
 // Stable names of what a Platform reports, and what follows from it.
 #include "platforms/platform.h"
 
+#include "platforms/person_input.h"
+
 #include <algorithm>
 
 namespace handeye {
@@ -29,6 +31,10 @@ std::string_view person_act_name(PersonAct act) {
 
 Result<void> Platform::watch_person(PersonWatch) {
     return Error{ErrorCode::Unsupported, "this platform cannot tell a person's input from its own"};
+}
+
+Result<void> Platform::follow_person(PersonFollow) {
+    return Error{ErrorCode::Unsupported, "on this platform nobody's input can be followed: what a person does cannot be recorded"};
 }
 
 Result<WindowInfo> Platform::window_at(Point in_target) {

@@ -55,6 +55,7 @@ struct Element {
     bool is_enabled = true;
     std::optional<bool> is_checked; ///< of what can be
     int parent = -1;        ///< place in the same list; -1: none
+    bool is_focused = false; ///< keys go there, as far as its program tells
 };
 
 struct WindowInfo {
@@ -135,6 +136,8 @@ struct PersonWatch {
     std::function<void(PersonAct act)> on_act;
 };
 
+struct PersonFollow; // platforms/person_input.h
+
 class Platform {
 public:
     virtual ~Platform() = default;
@@ -180,6 +183,9 @@ public:
     /// From now on and as long as this Platform lives `on_act` hears of other people's input. Once. Unsupported where that cannot
     /// be told.
     virtual Result<void> watch_person(PersonWatch watch);
+    /// From now on and as long as this Platform lives each press, release and wheel notch on the display is told, our own too. Once.
+    /// Unsupported where input cannot be followed.
+    virtual Result<void> follow_person(PersonFollow follow);
 
     /// Releases every key and button that this Platform pressed. Called on every exit path; safe to call twice.
     virtual Result<void> release_all() = 0;

@@ -49,6 +49,7 @@ Runner declare_mcp(CLI::App& app);
 Runner declare_models(CLI::App& app);
 Runner declare_platforms(CLI::App& app);
 Runner declare_policy(CLI::App& app);
+Runner declare_record(CLI::App& app);
 Runner declare_recordings(CLI::App& app);
 Runner declare_replay(CLI::App& app);
 Runner declare_report(CLI::App& app);

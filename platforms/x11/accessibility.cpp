@@ -76,6 +76,7 @@ Element make_element(const AccessibleNode& node, Rect target) {
     element.id = node.id;
     element.value_utf8 = element.is_secret ? "" : node.value;
     element.is_enabled = has_state(node.states, State::Enabled) || has_state(node.states, State::Sensitive);
+    element.is_focused = has_state(node.states, State::Focused);
     if (can_be_on) {
         element.is_checked = has_state(node.states, State::Checked) || has_state(node.states, State::Pressed);
     }

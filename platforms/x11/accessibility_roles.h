@@ -41,6 +41,7 @@ enum class State {
     Enabled = 8,
     Expanded = 10,
     Focusable = 11,
+    Focused = 12,
     Iconified = 15,
     Pressed = 20,
     Selectable = 22,

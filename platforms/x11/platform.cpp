@@ -241,6 +241,11 @@ Result<void> X11Platform::watch_person(PersonWatch watch) {
     return {};
 }
 
+Result<void> X11Platform::follow_person(PersonFollow follow) {
+    person_ = TRY(PersonInputReader::open(address_, clock_, std::move(follow)));
+    return {};
+}
+
 Result<void> X11Platform::release_all() {
     thaw(); // else the server might hear of the releases only when the other thread thaws
     return gate_->release_all();

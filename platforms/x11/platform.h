@@ -12,6 +12,7 @@
 #include "platforms/x11/input_gate.h"
 #include "platforms/x11/keymap.h"
 #include "platforms/x11/launch.h"
+#include "platforms/x11/person_input.h"
 #include "platforms/x11/text.h"
 
 #include <atomic>
@@ -45,6 +46,7 @@ public:
     Result<void> perform(const Command& command) override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> watch_person(PersonWatch watch) override;
+    Result<void> follow_person(PersonFollow follow) override;
     Result<void> release_all() override;
 
     std::string launch_failure() override;
@@ -90,6 +92,7 @@ private:
     std::unique_ptr<DamageWatcher> damage_;
     std::unique_ptr<InputGate> gate_;
     std::unique_ptr<HumanInput> human_; // asks gate_
+    std::unique_ptr<PersonInputReader> person_;
     std::unique_ptr<Keymap> keymap_;
     std::unique_ptr<ClientSync> clients_;
     std::unique_ptr<TextTyper> typer_;

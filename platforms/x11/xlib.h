@@ -12,6 +12,7 @@
 #include <X11/extensions/XTest.h>
 #include <X11/extensions/Xdamage.h>
 #include <X11/extensions/Xrandr.h>
+#include <X11/extensions/record.h>
 #include <X11/keysym.h>
 
 #undef None
