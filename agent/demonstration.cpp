@@ -176,7 +176,7 @@ private:
 
     /// The first one is what was there before the gesture that is going on.
     void forget_screens() {
-        const std::size_t screens_max = reader_.began() ? kScreensMax : kPicturesMax;
+        const std::size_t screens_max = reader_.is_open() ? kScreensMax : kPicturesMax;
         if (screens_.size() > screens_max) {
             screens_.erase(screens_.begin() + 1);
         }
@@ -190,10 +190,10 @@ private:
             is_over_ = true;
             return {};
         }
-        const std::optional<TimePoint> began = reader_.began();
+        const int opened = reader_.opened();
         std::vector<Gesture> ended = reader_.feed(input);
         TRY(end(std::move(ended), input.time));
-        if (const std::optional<TimePoint> now = reader_.began(); now && now != began) {
+        if (reader_.opened() != opened) {
             begin(input);
         }
         const auto* const key = std::get_if<PersonKey>(&input.what);

@@ -41,7 +41,10 @@ std::optional<Direction> direction_of(const Wheel& wheel) {
 
 bool is_typing(const Gesture& gesture) { return std::holds_alternative<TypeText>(gesture.action); }
 
-std::optional<TimePoint> GestureReader::began() const { return open_ ? std::optional(open_->gesture.began) : std::nullopt; }
+void GestureReader::open(Open gesture) {
+    open_ = std::move(gesture);
+    ++opened_;
+}
 
 void GestureReader::close(std::vector<Gesture>& out) {
     if (!open_) {
@@ -98,7 +101,7 @@ void GestureReader::press(const PersonInput& input, const PersonButton& button, 
         }
     }
     close(out);
-    open_ = Open{Kind::Held, {std::move(click), input.at, input.time, input.time}, button.button};
+    open(Open{Kind::Held, {std::move(click), input.at, input.time, input.time}, button.button});
 }
 
 void GestureReader::release(const PersonInput& input, const PersonButton& button, std::vector<Gesture>& out) {
@@ -139,7 +142,7 @@ void GestureReader::scroll(const PersonInput& input, const Wheel& wheel, std::ve
         }
     }
     close(out);
-    open_ = Open{Kind::Scrolling, {Scroll{spot(input.at), *direction, notches, 0}, input.at, input.time, input.time}};
+    open(Open{Kind::Scrolling, {Scroll{spot(input.at), *direction, notches, 0}, input.at, input.time, input.time}});
 }
 
 void GestureReader::press(const PersonInput& input, const PersonKey& key, std::vector<Gesture>& out) {
@@ -163,7 +166,7 @@ void GestureReader::type(const PersonInput& input, const PersonKey& key, std::ve
     const bool has_room = is_open(Kind::Typing) && std::get<TypeText>(open_->gesture.action).text_utf8.size() + key.text_utf8.size() <= kTextBytesMax;
     if (!has_room) {
         close(out);
-        open_ = Open{Kind::Typing, {TypeText{}, input.at, input.time, input.time}};
+        open(Open{Kind::Typing, {TypeText{}, input.at, input.time, input.time}});
     }
     std::get<TypeText>(open_->gesture.action).text_utf8 += key.text_utf8;
     open_->gesture.ended = input.time;
@@ -184,7 +187,7 @@ void GestureReader::chord(const PersonInput& input, const PersonKey& key, std::v
         }
     }
     close(out);
-    open_ = Open{Kind::Keys, {KeyChord{input.held, {key.name}}, input.at, input.time, input.time}};
+    open(Open{Kind::Keys, {KeyChord{input.held, {key.name}}, input.at, input.time, input.time}});
 }
 
 } // namespace handeye

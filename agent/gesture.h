@@ -33,8 +33,9 @@ public:
     std::vector<Gesture> expire(TimePoint now);
     /// Everything that is open; a button that is still held has done nothing.
     std::vector<Gesture> finish();
-    /// When the open gesture began; nullopt: there is none.
-    [[nodiscard]] std::optional<TimePoint> began() const;
+    /// Gestures that were ever opened: grows by one when a new one begins, be it in the same millisecond as the one before.
+    [[nodiscard]] int opened() const { return opened_; }
+    [[nodiscard]] bool is_open() const { return open_.has_value(); }
 
 private:
     enum class Kind { Held, Clicked, Scrolling, Typing, Keys };
@@ -52,7 +53,10 @@ private:
     void chord(const PersonInput& input, const PersonKey& key, std::vector<Gesture>& out);
     [[nodiscard]] bool is_open(Kind kind) const { return open_ && open_->kind == kind; }
 
+    void open(Open gesture);
+
     std::optional<Open> open_;
+    int opened_ = 0;
 };
 
 } // namespace handeye

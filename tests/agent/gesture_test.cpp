@@ -61,7 +61,7 @@ TEST_F(Hand, AClickIsOverOnlyWhenNoSecondOneCanFollow) {
     after(500);
     take(reader_.expire(now_));
     ASSERT_EQ(done_.size(), 1U);
-    EXPECT_FALSE(reader_.began());
+    EXPECT_FALSE(reader_.is_open());
 }
 
 TEST_F(Hand, OtherButtonsLongPressesAndModifiers) {

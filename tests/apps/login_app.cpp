@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
     GtkCssProvider* const provider = gtk_css_provider_new();
     gtk_css_provider_load_from_data(provider, css.c_str(), -1, nullptr);
     gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(provider), 800);
+    g_object_set(gtk_settings_get_default(), "gtk-enable-animations", FALSE, nullptr); // on a busy machine a light fades for seconds
     GtkWidget* const window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
     gtk_window_set_title(GTK_WINDOW(window), "handeye login");
     gtk_window_set_decorated(GTK_WINDOW(window), FALSE);

@@ -24,8 +24,8 @@ constexpr std::array<Names, 1> kBase = {"base/"};
 constexpr std::array<Names, 2> kPlatforms = {"base/", "base/net/client.h"};
 constexpr std::array<Names, 2> kActions = {"base/", "platforms/platform.h"};
 constexpr std::array<Names, 3> kPrompts = {"base/", "actions/vocabulary.h", "engine/chat.h"};
-constexpr std::array<Names, 6> kAgent = {
-    "base/",    "engine/chat.h", "engine/chat_model.h", "platforms/platform.h",
+constexpr std::array<Names, 7> kAgent = {
+    "base/",    "engine/chat.h", "engine/chat_model.h", "platforms/platform.h", "platforms/person_input.h",
     "actions/", "prompts/"};
 constexpr std::array<Names, 3> kServer = {"base/", "base/net/client.h", "agent/"};
 constexpr std::array<Names, 9> kEverything = {"base/",      "base/net/", "engine/",
