@@ -7,10 +7,13 @@ Arguments: the folder of the programs. Skipped (77) without Xvfb or openbox.
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -45,6 +48,37 @@ class TaskFiles(unittest.TestCase):
 
     def received(self, out):
         return json.loads((self.folder / out).read_text())
+
+    def wait_for(self, condition, what):
+        deadline = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.02)
+
+    def test_what_a_person_shows_is_done_again_by_the_command_that_the_summary_names(self):
+        told = self.folder / "told"
+        with told.open("w") as out:
+            recording = subprocess.Popen([BIN / "handeye", "record", "-o", "shown.handeye", "--headless", SCREEN, "--launch", self.launch("shown.json")],
+                                         env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=out, text=True)
+        self.addCleanup(recording.kill)
+        self.wait_for(lambda: "XAUTHORITY=" in told.read_text() and told.read_text().endswith("\n"), "the start of the recording")
+        start = re.search(r"recording (:\d+) .*XAUTHORITY=(\S+)", told.read_text(), re.DOTALL)
+        hand = dict(self.env, XAUTHORITY=start[2])
+        steps = lambda: sum(re.match(r" *\d+  ", line) is not None for line in told.read_text().splitlines())
+        for done, action in enumerate(['{"verb":"click","x":180,"y":45}', '{"verb":"type","text":"Ada"}', '{"verb":"click","x":18,"y":76}', '{"verb":"click","x":306,"y":198}']):
+            self.assertIn(self.handeye("act", "--display", start[1], action, env=hand), (0, 1), self.last)  # 1: a click that only moves the caret
+            if '"click"' in action:  # a text is over only with what follows it
+                self.wait_for(lambda: steps() > done, action)
+        recording.send_signal(signal.SIGINT)
+        summary = recording.communicate(timeout=60)[0]
+        self.assertEqual(recording.returncode, 0, told.read_text())
+        self.assertEqual(self.received("shown.json"), {"checks": {"Agree": True}, "clicked": ["Save"], "fields": {"Name": "Ada"}})
+        self.assertIn("shown.handeye: 4 steps", summary)
+        again = re.search(r"do it again: +handeye (.*)", summary)[1].split()
+        self.assertEqual(self.handeye(*again, "--headless", SCREEN, "--launch", self.launch("again.json")), 0, self.last)
+        self.assertEqual(self.received("again.json"), self.received("shown.json"))
+        self.assertEqual(self.handeye("verify", "shown.handeye"), 0, self.last)
+        self.assertEqual(self.handeye("record", "-o", "shown.handeye", "--headless", SCREEN), 2, self.last)  # nothing is overwritten
 
     WANT = json.loads((FORM / "want.json").read_text())
 

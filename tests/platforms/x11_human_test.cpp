@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other people's input on a display of the test's own: heard at once, and told from what the platform itself sends.
+#include "platforms/person_input.h"
 #include "platforms/x11/connection.h"
 #include "tests/platforms/x11_fixture.h"
 
@@ -72,6 +73,106 @@ TEST_F(X11Human, TheHotKeyIsHeardFromAnyoneButUs) {
     press_chord(*other, {"Control_L", "Escape"});
     press_chord(*other, {"Control_L", "Alt_L", "Escape"});
     EXPECT_TRUE(wait_for([&] { return count(PersonAct::KillSwitch) == 1; }));
+}
+
+/// All that is told of what a hand does.
+class X11Follow : public X11Test {
+protected:
+    void SetUp() override {
+        start_display(true);
+        eyes_ = open();
+        const auto followed = eyes_->follow_person({[this](const PersonInput& input) {
+            const std::lock_guard lock(mutex_);
+            heard_.push_back(input);
+        }});
+        ASSERT_TRUE(followed) << followed.error().message;
+        hand_ = open();
+    }
+    template <class Kind>
+    std::vector<PersonInput> all_of() {
+        const std::lock_guard lock(mutex_);
+        std::vector<PersonInput> out;
+        std::copy_if(heard_.begin(), heard_.end(), std::back_inserter(out), [](const PersonInput& input) { return std::holds_alternative<Kind>(input.what); });
+        return out;
+    }
+    std::string typed() {
+        std::string out;
+        for (const PersonInput& input : all_of<PersonKey>()) {
+            out += std::get<PersonKey>(input.what).text_utf8;
+        }
+        return out;
+    }
+
+    std::mutex mutex_;
+    std::vector<PersonInput> heard_;
+    std::unique_ptr<Platform> eyes_;
+    std::unique_ptr<Platform> hand_;
+};
+
+TEST_F(X11Follow, AButtonIsToldWithThePlaceItHadThen) {
+    const TimePoint before = clock_.now();
+    for (const Point at : {Point{100, 200}, Point{300, 400}}) { // nobody waits in between
+        click(*hand_, at);
+    }
+    ASSERT_TRUE(wait_for([&] { return all_of<PersonButton>().size() == 4; }));
+    const std::vector<PersonInput> heard = all_of<PersonButton>();
+    EXPECT_EQ(heard[0].at, (Point{100, 200}));
+    EXPECT_EQ(heard[2].at, (Point{300, 400}));
+    EXPECT_EQ(std::get<PersonButton>(heard[2].what).edge, Edge::Press);
+    EXPECT_GE(heard[0].time, before);
+    EXPECT_LE(heard[3].time, clock_.now());
+}
+
+TEST_F(X11Follow, KeysTellWhatTheyTypeInWhateverLayout) {
+    const std::string text = "Ada L\u00f6we, 12 \u20ac: \u4e16\u754c!";
+    ASSERT_TRUE(hand_->type_text(text, {}));
+    EXPECT_TRUE(wait_for([&] { return typed() == text; })) << typed();
+}
+
+TEST_F(X11Follow, AShortcutIsNoText) {
+    press_chord(*hand_, {"Control_L", "Shift_L", "s"});
+    ASSERT_TRUE(wait_for([&] { return all_of<PersonKey>().size() == 6; }));
+    const PersonInput s = all_of<PersonKey>()[2];
+    EXPECT_EQ(std::get<PersonKey>(s.what).name, "s");
+    EXPECT_EQ(s.held, (std::vector<std::string>{"ctrl", "shift"}));
+    EXPECT_EQ(typed(), "");
+    EXPECT_TRUE(std::get<PersonKey>(all_of<PersonKey>()[0].what).is_modifier);
+}
+
+TEST_F(X11Follow, DeadKeysAndComposeArePutTogether) {
+    auto other = Connection::open(display_->address());
+    ASSERT_TRUE(other);
+    ::Display* const display = (*other)->get();
+    int low = 0, high = 0;
+    XDisplayKeycodes(display, &low, &high);
+    const auto press = [&](KeySym keysym) {
+        KeyCode code = XKeysymToKeycode(display, keysym);
+        if (code == 0) { // on the last key of the keyboard, which has none
+            code = static_cast<KeyCode>(high);
+            XChangeKeyboardMapping(display, code, 1, &keysym, 1);
+            XSync(display, 0);
+        }
+        XTestFakeKeyEvent(display, code, 1, CurrentTime);
+        XTestFakeKeyEvent(display, code, 0, CurrentTime);
+        XSync(display, 0);
+    };
+    press(XK_dead_acute);
+    press(XK_e);
+    EXPECT_TRUE(wait_for([&] { return typed() == "\u00e9"; })) << typed();
+    ASSERT_FALSE(all_of<PersonKey>().empty());
+    EXPECT_TRUE(std::get<PersonKey>(all_of<PersonKey>().front().what).is_composing);
+    press(XK_Multi_key);
+    press(XK_a);
+    press(XK_e);
+    EXPECT_TRUE(wait_for([&] { return typed() == "\u00e9\u00e6"; })) << typed();
+}
+
+TEST_F(X11Follow, NotchesAreToldInTheirDirection) {
+    ASSERT_TRUE(hand_->inject(Wheel{0, 1}));
+    ASSERT_TRUE(hand_->inject(Wheel{-1, 0}));
+    ASSERT_TRUE(wait_for([&] { return all_of<Wheel>().size() == 2; }));
+    EXPECT_EQ(std::get<Wheel>(all_of<Wheel>()[0].what).down_notches, 1);
+    EXPECT_EQ(std::get<Wheel>(all_of<Wheel>()[1].what).right_notches, -1);
 }
 
 } // namespace
