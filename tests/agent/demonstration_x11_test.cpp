@@ -9,6 +9,7 @@
 #include "agent/task_program.h"
 #include "base/hash.h"
 #include "base/image_codec.h"
+#include "platforms/x11/connection.h"
 #include "tests/fakes/scripted_model.h"
 #include "tests/platforms/x11_fixture.h"
 
@@ -295,6 +296,103 @@ TEST_F(Demonstration, ATerminalTellsNothingSoItsTextIsASecretUnlessAskedFor) {
         EXPECT_EQ(actions().back()["text"], is_secret ? "{{secret:text_1}}" : kCanary);
         EXPECT_EQ(report_->secrets.size(), is_secret ? 1U : 0U);
     }
+}
+
+/// Another desktop's looks, for programs that start from here on.
+class ForeignLooks {
+public:
+    explicit ForeignLooks(const std::filesystem::path& folder) {
+        for (const char* const version : {"gtk-3.0", "gtk-4.0"}) {
+            std::filesystem::create_directories(folder / version);
+            std::ofstream(folder / version / "settings.ini") << "[Settings]\ngtk-font-name=DejaVu Sans 15\n";
+        }
+        ::setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
+        ::setenv("GTK_THEME", "Adwaita:dark", 1);
+    }
+    ~ForeignLooks() {
+        ::unsetenv("GTK_THEME");
+        ::unsetenv("XDG_CONFIG_HOME");
+    }
+    ForeignLooks(const ForeignLooks&) = delete;
+    ForeignLooks& operator=(const ForeignLooks&) = delete;
+};
+
+class DemonstrationOfReal : public Demonstration {
+protected:
+    void show(const std::string& program, const std::vector<std::string>& arguments, const std::string& title, const std::string& button) {
+        apps_.clear();
+        start_app(program, arguments, Accessible::Yes);
+        hand_ = open();
+        window_ = wait_for_window(*hand_, title).id;
+        ASSERT_TRUE(wait_for([&] { return !box_of(button).size().is_empty(); })) << button;
+        button_ = box_of(button);
+        ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(250)}, {}));
+    }
+    void move_window(Point to) {
+        auto other = Connection::open(display_->address());
+        ASSERT_TRUE(other);
+        XMoveWindow((*other)->get(), window_, to.x, to.y);
+        ASSERT_TRUE((*other)->sync("test"));
+        ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(250)}, {}));
+    }
+    void wait_and_click(const std::string& label) {
+        ASSERT_TRUE(wait_for([&] { return !box_of(label).size().is_empty(); })) << label;
+        click_and_see(label);
+    }
+
+    std::uint64_t window_ = 0;
+    Rect button_; ///< where it was at first
+};
+
+TEST_F(DemonstrationOfReal, MousepadWritesTheSameFileInTheDarkWithALargerFont) {
+    const std::filesystem::path text = folder() / "letter.txt";
+    std::ofstream(text) << "Old words.";
+    show("mousepad", {"--disable-server", text.string()}, "Mousepad", "Edit");
+    record();
+    wait_and_click("Edit");
+    wait_and_click("Select All");
+    type("Gr\u00fc\u00dfe, 12 \u20ac");
+    press_chord(*hand_, {"Control_L", "s"});
+    ASSERT_TRUE(wait_for([&] { return content(text).starts_with("Gr\u00fc\u00dfe, 12 \u20ac"); })) << content(text);
+    end_recording();
+    const std::string written = content(text);
+    const CompiledTask task = compiled();
+    const Rect edit = button_;
+
+    std::ofstream(text) << "Other words, and more of them.";
+    const ForeignLooks dark(folder() / "config");
+    show("mousepad", {"--disable-server", text.string()}, "Mousepad", "Edit");
+    move_window({130, 90});
+    EXPECT_GT(button_.width_px, edit.width_px); // the looks took effect
+    const TaskReport report = do_again(task);
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message << "\n" << task.yaml;
+    EXPECT_EQ(content(text), written);
+}
+
+TEST_F(DemonstrationOfReal, ACalculatorsResultIsTheSameInTheDarkWithALargerFont) {
+    if (std::getenv("HANDEYE_FULL") == nullptr) {
+        GTEST_SKIP() << "in the full count";
+    }
+    const auto shows = [&](const std::string& value) {
+        const auto elements = hand_->elements();
+        return elements && std::any_of(elements->begin(), elements->end(), [&](const Element& e) { return e.role == "text" && e.value_utf8 == value; });
+    };
+    show("gnome-calculator", {}, "Calculator", "7");
+    record();
+    for (const char* const button : {"7", "\u00d7", "8", "="}) {
+        wait_and_click(button);
+    }
+    ASSERT_TRUE(wait_for([&] { return shows("56"); }));
+    end_recording();
+    const CompiledTask task = compiled();
+
+    const ForeignLooks dark(folder() / "config");
+    show("gnome-calculator", {}, "Calculator", "7");
+    move_window({200, 60});
+    EXPECT_FALSE(shows("56"));
+    const TaskReport report = do_again(task);
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message << "\n" << task.yaml;
+    EXPECT_TRUE(wait_for([&] { return shows("56"); }));
 }
 
 } // namespace
