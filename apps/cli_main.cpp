@@ -43,7 +43,7 @@ constexpr std::array<CommandRow, 27> kCommands{{
     {"recordings", "List, show, export or delete what the daemon recorded", declare_recordings, kRecordings},
     {"record", "Show a task yourself, for replay, report and export", declare_record, kRecordings},
     {"replay", "Do again what was recorded, without a model", declare_replay, kRecordings},
-    {"export", "Turn a recording into a task file, or into lines of JSON", declare_export, kRecordings},
+    {"export", "Turn a recording into a task file, training data, traces or lines of JSON", declare_export, kRecordings},
     {"report", "Write a recording as one HTML page", declare_report, kRecordings},
     {"verify", "Check that nobody changed a recording", declare_verify, kRecordings},
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},
