@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recording as one page. No script; pictures are embedded once each and used where they are shown; the content security
-// policy names the style sheet by its hash, so nothing that a recording holds can run, load or restyle.
+// A recording as one page. Pictures are embedded once each and used where they are shown. A short report has no script. In a long
+// one steps and pictures are inert text, and one script shows those that come into sight: the browser holds a few steps at a time.
+// The content security policy names style sheets and script by their hashes, so nothing that a recording holds can run, load or restyle.
 #include "agent/report.h"
 
 #include "agent/report_html.h"
 #include "agent/report_model.h"
+#include "agent/report_pictures.h"
 #include "base/hash.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -17,11 +18,33 @@ namespace {
 
 using namespace report; // NOLINT(google-build-using-namespace): this file is that namespace's only user
 
-constexpr std::size_t kTextBytesMax = 256U << 10U; // of one prompt or answer shown
+constexpr std::size_t kShortSteps = 120; // more are shown as they come into sight
+
+std::size_t count_steps(const SessionRecord& session) {
+    std::size_t out = 0;
+    for (const TaskRecord& task : session.tasks) {
+        out += task.steps.size();
+    }
+    return out;
+}
+
+// Of one prompt or answer shown: all texts together stay within a quarter of the page.
+std::size_t text_bytes_max(const SessionRecord& session, std::size_t page_bytes_max) {
+    return std::clamp<std::size_t>(page_bytes_max / 4 / (3 * count_steps(session) + 1), 2U << 10U, 256U << 10U);
+}
+
+// What comes besides pictures: the page itself, and of each step its texts, tables and drawings.
+std::size_t other_bytes(const SessionRecord& session, std::size_t page_bytes_max) {
+    constexpr std::size_t kPage = 64U << 10U, kStep = 10U << 10U;
+    return std::min(kPage + kStep * count_steps(session), page_bytes_max / 2);
+}
 
 class Page {
 public:
-    Page(const Recording& recording, const ReportOptions& options) : recording_(recording), options_(options), session_(collect(recording)) {}
+    Page(const Recording& recording, const ReportOptions& options)
+        : recording_(recording), session_(collect(recording)), is_long_(count_steps(session_) > kShortSteps), text_bytes_max_(text_bytes_max(session_, options.bytes_max)),
+          pictures_(recording, session_, is_long_ ? PictureStore::InertText : PictureStore::StyleSheet,
+                    {options.bytes_max - other_bytes(session_, options.bytes_max), options.pictures_max}) {}
 
     std::string render() {
         std::string steps;
@@ -31,20 +54,19 @@ public:
         if (steps.empty()) {
             steps = R"(<p class="empty">This recording holds no task.</p>)";
         }
-        const std::string style(style_sheet());
-        const Sha256 style_hash = sha256(style);
+        const std::string style = std::string(style_sheet()) + (is_long_ ? "" : pictures_.text());
+        const std::string script(is_long_ ? page_script() : "");
         const std::string title = session_.tasks.empty() ? "handeye session" : text_of(session_.tasks.front().started, "goal", "handeye session");
         std::string out = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                                      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">"
+                                      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:;{} style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">"
                                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"referrer\" content=\"no-referrer\">"
                                       "<title>{}</title><style>",
-                                      base64(style_hash), escape(shorten(title, 80)));
+                                      is_long_ ? fmt::format(" script-src 'sha256-{}';", base64(sha256(script))) : "", base64(sha256(style)), escape(shorten(title, 80)));
         out += style + "</style></head><body>";
-        out += "<svg class=\"defs\" aria-hidden=\"true\"><defs>" + pictures_ + "</defs></svg>";
         out += head_html() + "<div class=\"wrap grid\">" + nav_html() + "<main>" + steps + "</main></div>";
-        out += fmt::format("<footer class=\"wrap foot\">Session {}, {} events{}. The report was made from the recording alone.</footer></body></html>\n",
+        out += fmt::format("<footer class=\"wrap foot\">Session {}, {} events{}. The report was made from the recording alone.</footer>",
                            escape(session_.session_id), session_.events, session_.is_sealed ? ", sealed" : "");
-        return out;
+        return out + (is_long_ ? pictures_.text() + "<script>" + script + "</script>" : "") + "</body></html>\n";
     }
 
 private:
@@ -98,7 +120,9 @@ private:
         }
         out += note("bad", session_.damage.empty() ? "" : "The recording is damaged: " + session_.damage + ". What came before is shown.");
         out += note("warn", session_.is_sealed ? "" : "The recording was not closed: the program was killed, or is still running.");
-        out += note("warn", left_out_ == 0 ? "" : fmt::format("{} pictures are left out: a report shows {} at most.", left_out_, options_.pictures_max));
+        out += note("warn", pictures_.left_out() == 0 ? "" : fmt::format("{} pictures are left out: the report has no room for them. The recording holds them.", pictures_.left_out()));
+        out += is_long_ ? R"(<noscript><p class="note warn">The steps of a long report are put in place by its script.</p></noscript>)" : "";
+        out += note("plain", pictures_.is_as_recorded() ? "" : fmt::format("Pictures are shown {}, so that the page stays small. The recording holds them as they were.", pictures_.form_words()));
         out += R"(<dl class="facts">)" + fact("Steps", is_over || !task.steps.empty() ? std::to_string(task.steps.size()) : "0");
         out += fact("Time", is_over ? format_ms(wall) : "");
         out += fact("of it the model", is_over && wall > 0 ? fmt::format("{:.0f} %", std::min(100.0, 100 * generate / wall)) : "");
@@ -145,7 +169,10 @@ private:
             out += fmt::format(R"(<p class="empty">No step was taken.{}</p>)", escape(task.finished.is_object() ? " " + text_of(task.finished, "message") + "." : ""));
         }
         for (const StepRecord& step : task.steps) {
-            out += step_html(task, step);
+            const std::string html = step_html(task, step);
+            const std::string id = anchor(task, step);
+            out += is_long_ ? fmt::format("<section class=\"slot\" id=\"{}\"></section><script type=\"text/plain\" id=\"h-{}\">{}</script>", id, id, html)
+                            : fmt::format("<section id=\"{}\">{}</section>", id, html);
         }
         return out;
     }
@@ -153,8 +180,8 @@ private:
     std::string step_html(const TaskRecord& task, const StepRecord& step) {
         const std::string result = step_result(step);
         const json proposal = step.proposals.empty() ? json() : step.proposals.back();
-        std::string out = fmt::format(R"(<article class="step" id="{}"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header>)",
-                                      anchor(task, step), step.index, escape(step_title(step)), badge(result_kind(result), human(result)),
+        std::string out = fmt::format(R"(<article class="step"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header>)",
+                                      step.index, escape(step_title(step)), badge(result_kind(result), human(result)),
                                       format_ms(sum_of(timings_of(step))));
         if (const std::string thought = text_of(proposal, "thought"); !thought.empty()) {
             out += fmt::format(R"(<p class="thought">{}</p>)", escape(shorten(thought, 1200)));
@@ -163,7 +190,7 @@ private:
         out += stage_bar(timings_of(step), sum_of(timings_of(step)), "stages") + times_html(step);
         out += R"(<div class="tables">)" + effect_html(step) + chain_html(step) + "</div>";
         for (const json& prompt : step.prompts) {
-            out += details(attempt_title("Prompt", step.prompts.size(), prompt), field_of(prompt, "text"));
+            out += prompt_html(attempt_title("Prompt", step.prompts.size(), prompt), task, step, field_of(prompt, "text"));
         }
         for (const json& proposed : step.proposals) {
             out += details(attempt_title("Thinking", step.proposals.size(), proposed), field_of(proposed, "thinking"));
@@ -212,27 +239,7 @@ private:
         return out;
     }
 
-    // The id under which the frame's picture is embedded; empty when it is left out or missing.
-    std::string embed(const json& frame, double width, double height) {
-        const std::string name = text_of(frame, "sha256");
-        if (embedded_.contains(name)) {
-            return "f" + name.substr(0, 32);
-        }
-        if (static_cast<int>(embedded_.size()) >= options_.pictures_max) {
-            ++left_out_;
-            return "";
-        }
-        const Result<std::vector<std::uint8_t>> bytes = recording_.blob(name);
-        if (!bytes) {
-            return ""; // also when `name` is no hash: it goes into the page only after this
-        }
-        embedded_.insert(name);
-        const std::string id = "f" + name.substr(0, 32);
-        pictures_ += fmt::format(R"(<image id="{}" width="{:.0f}" height="{:.0f}" href="data:image/png;base64,{}"/>)", id, width, height, base64(*bytes));
-        return id;
-    }
-
-    std::string figure(const json& observation, std::string_view css, const std::string& caption, const std::string& overlay) {
+    std::string figure(const json& observation, std::string_view place, const std::string& caption, const std::string& overlay) {
         const json& size = field_of(observation, "size");
         const double width = std::clamp(number_of(size, "width"), 1.0, 1e5);
         const double height = std::clamp(number_of(size, "height"), 1.0, 1e5);
@@ -240,15 +247,15 @@ private:
         std::string picture;
         if (!frame.is_object()) {
             picture = fmt::format(R"(<div class="withheld">Picture withheld: {}</div>)", escape(text_of(observation, "withheld", "no reason recorded")));
-        } else if (const std::string id = embed(frame, width, height); id.empty()) {
+        } else if (const std::string frame_attribute = pictures_.attribute_of(text_of(frame, "sha256")); frame_attribute.empty()) {
             picture = R"(<div class="withheld">Picture left out</div>)";
         } else {
-            picture = fmt::format(R"(<label><input type="checkbox" aria-label="Enlarge"><svg viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><use href="#{}"/>{}</svg></label>)",
-                                  width, height, escape(caption), id, overlay);
+            picture = fmt::format(R"(<label><input type="checkbox" aria-label="Enlarge"><svg {} viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">{}</svg></label>)",
+                                  frame_attribute, width, height, escape(caption), overlay);
         }
         const double masks = number_of(observation, "masks");
         const std::string words = caption + (masks > 0 ? fmt::format(" ({:.0f} secret fields painted over)", masks) : "");
-        return fmt::format(R"(<figure class="{}">{}<figcaption>{}</figcaption></figure>)", css, picture, escape(words));
+        return fmt::format(R"(<figure class="{}">{}<figcaption>{}</figcaption></figure>)", place, picture, escape(words));
     }
 
     std::string pictures_html(const StepRecord& step) {
@@ -331,24 +338,64 @@ private:
         return rows.empty() ? "" : "<table><caption>Action</caption>" + rows + "</table>";
     }
 
-    std::string details(const std::string& title, const json& blob_name) {
+    Result<std::string> text_at(const json& blob_name) const {
+        const std::vector<std::uint8_t> bytes = TRY(recording_.blob(text_of(blob_name, "sha256")));
+        return std::string(bytes.begin(), bytes.end());
+    }
+
+    // A prompt without the places of pictures that it begins with.
+    static std::string_view after_pictures(std::string_view text) {
+        constexpr std::string_view kPicture = "<picture ";
+        while (text.starts_with(kPicture) && text.find('>') != std::string_view::npos) {
+            text.remove_prefix(text.find('>') + 1);
+        }
+        return text;
+    }
+
+    // What the prompt says that the task's first did not: the rest is the same at every step.
+    std::string prompt_html(const std::string& title, const TaskRecord& task, const StepRecord& step, const json& blob_name) const {
+        constexpr std::size_t kWorthIt = 600;
+        const StepRecord& first = task.steps.front();
+        const Result<std::string> text = blob_name.is_object() ? text_at(blob_name) : Result<std::string>("");
+        const Result<std::string> before = &first != &step && !first.prompts.empty() ? text_at(field_of(first.prompts.front(), "text")) : Result<std::string>("");
+        if (!text || !before) {
+            return details(title, blob_name);
+        }
+        const std::string_view words = after_pictures(*text);
+        const std::string_view words_before = after_pictures(*before);
+        const auto apart = std::mismatch(words.begin(), words.end(), words_before.begin(), words_before.end()).first;
+        const std::size_t line = words.rfind('\n', static_cast<std::size_t>(apart - words.begin()));
+        if (line == std::string::npos || line < kWorthIt) {
+            return details(title, blob_name);
+        }
+        const std::string pictures = text->substr(0, text->size() - words.size());
+        return fmt::format("<details><summary>{}</summary><p class=\"same\">{}{} bytes that are those of <a href=\"#{}\">step {}</a>, then:</p><pre>{}</pre></details>", escape(title), escape(pictures), format_count(static_cast<double>(line)),
+                           anchor(task, first), first.index, cut(words.substr(line + 1)));
+    }
+
+    std::string cut(std::string_view text) const {
+        if (text.size() <= text_bytes_max_) {
+            return escape(text);
+        }
+        return escape(text.substr(0, text_bytes_max_)) + fmt::format("…\n(the first {} of {} bytes; the recording holds all)", format_count(static_cast<double>(text_bytes_max_)), format_count(static_cast<double>(text.size())));
+    }
+
+    std::string details(const std::string& title, const json& blob_name) const {
         if (!blob_name.is_object()) {
             return "";
         }
-        const Result<std::vector<std::uint8_t>> bytes = recording_.blob(text_of(blob_name, "sha256"));
-        if (!bytes) {
-            return note("bad", title + ": " + bytes.error().message);
+        const Result<std::string> text = text_at(blob_name);
+        if (!text) {
+            return note("bad", title + ": " + text.error().message);
         }
-        const std::string_view text(reinterpret_cast<const char*>(bytes->data()), std::min(bytes->size(), kTextBytesMax));
-        return fmt::format("<details><summary>{}</summary><pre>{}{}</pre></details>", escape(title), escape(text), bytes->size() > kTextBytesMax ? "…" : "");
+        return fmt::format("<details><summary>{}</summary><pre>{}</pre></details>", escape(title), cut(*text));
     }
 
     const Recording& recording_;
-    ReportOptions options_;
     SessionRecord session_;
-    std::set<std::string> embedded_;
-    std::string pictures_;
-    int left_out_ = 0;
+    bool is_long_;
+    std::size_t text_bytes_max_;
+    Pictures pictures_;
 };
 
 } // namespace

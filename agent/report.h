@@ -10,9 +10,11 @@
 namespace handeye {
 
 struct ReportOptions {
-    int pictures_max = 500; ///< later steps keep their text; the report says so
+    std::size_t bytes_max = 48'000'000; ///< of the page: with many pictures they become smaller, then the last are left out; the report says so
+    int pictures_max = 20'000;
 };
-/// Everything from the recording is escaped; the page runs no script from it and loads nothing from the network.
+/// Everything from the recording is escaped; the page runs nothing from it and loads nothing from the network. A long one has a
+/// script of ours, so that a browser holds only the steps in sight.
 Result<std::string> render_report_html(const Recording& recording, const ReportOptions& options = {});
 
 } // namespace handeye

@@ -44,5 +44,7 @@ std::string change_overlay(const StepRecord& step, double width);
 
 /// The page's style sheet, light and dark, screen and paper.
 std::string_view style_sheet();
+/// What puts the steps of a long report in place as they come into sight.
+std::string_view page_script();
 
 } // namespace handeye::report

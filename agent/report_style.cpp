@@ -13,7 +13,7 @@ std::string_view style_sheet() {
 --ok:#7fdcae;--ok-bg:#15372a;--warn:#f2c667;--warn-bg:#3b2f12;--bad:#ff9d95;--bad-bg:#452220;--plain:#b5bfca;--plain-bg:#2a3038;
 --s-generate:#7b93ff;--s-settle:#4a525c}}
 *{box-sizing:border-box}
-html{scroll-behavior:smooth;scroll-padding-top:1rem}
+html{scroll-padding-top:1rem}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
 h1,h2,h3,p,dl,dd,ol,figure,pre{margin:0;padding:0}
 .wrap{max-width:1320px;margin:0 auto;padding:0 1.5rem}
@@ -40,6 +40,7 @@ h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:
 .nav ol{list-style:none}
 .nav a{display:grid;grid-template-columns:1.7rem minmax(0,1fr) auto;gap:.05rem .4rem;padding:.38rem .45rem;border-radius:8px;color:inherit;text-decoration:none;font-size:.87rem}
 .nav a:hover,.nav a:focus-visible{background:var(--code)}
+.nav a.current{background:var(--code);box-shadow:inset 3px 0 0 var(--accent)}
 .nav .n{color:var(--soft);text-align:right;font-variant-numeric:tabular-nums}
 .nav .what{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .nav .t{color:var(--soft);font-size:.78rem;font-variant-numeric:tabular-nums}
@@ -48,7 +49,9 @@ h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:
 .dot.ok{background:var(--ok)}.dot.warn{background:var(--warn)}.dot.bad{background:var(--bad)}.dot.plain{background:var(--plain)}
 .task{font-size:1.05rem;margin:0 0 .8rem}
 .step{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.2rem 1.2rem;margin-bottom:1.2rem}
-.step:target{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
+.slot{min-height:20rem}.slot:empty{min-height:46rem;contain:strict}
+.nav li{content-visibility:auto;contain-intrinsic-size:auto 2.6rem}
+section:target>.step{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
 .step>header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem .7rem}
 .step .no{color:var(--soft);font-variant-numeric:tabular-nums;font-weight:600}
 .step h3{font-size:1.1rem;font-weight:620;flex:1 1 12rem}
@@ -62,7 +65,10 @@ h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:
 .pictures input{position:absolute;opacity:0;pointer-events:none}
 .pictures label:has(input:checked){cursor:zoom-out}
 .pictures label:has(input:focus-visible){outline:2px solid var(--accent)}
-.pictures svg{display:block;width:100%;height:auto}
+.pictures label{position:relative}.pictures canvas{position:absolute;inset:0;width:100%;height:100%}
+.pictures svg.broken{background:repeating-linear-gradient(45deg,transparent 0 12px,var(--line) 12px 13px)}
+.pictures svg{position:relative;display:block;width:100%;height:auto;background-size:100% 100%}
+.same{margin-top:.5rem;font-size:.8rem;color:var(--soft)}.same a{color:var(--accent)}
 figcaption{margin-top:.3rem;font-size:.78rem;color:var(--soft)}
 .withheld{padding:2.2rem 1rem;text-align:center;color:var(--soft);border:1px dashed var(--line);border-radius:8px;font-size:.88rem}
 .stages{display:block;width:100%;height:10px;border-radius:5px;margin-top:1rem;background:var(--code)}
@@ -84,11 +90,10 @@ pre{margin-top:.5rem;padding:.8rem .9rem;background:var(--code);border-radius:8p
 .foot{color:var(--soft);font-size:.8rem;padding:0 0 2.5rem}
 .halo{fill:none;stroke:#fff;stroke-opacity:.9}.mark{fill:none;stroke:#e5174f}.spot{fill:#e5174f}.box{fill:#e5174f;fill-opacity:.1;stroke:#e5174f}
 .landed{fill:none;stroke:#0b8f5c}.change{fill:none;stroke:#ff8a00}
-.defs{position:absolute;width:0;height:0}
 @media (max-width:900px){.grid{grid-template-columns:minmax(0,1fr)}.nav{position:static;max-height:none}.wrap{padding:0 1rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--code:#f4f4f4}
 body{font-size:11px}.grid{display:block}.nav{position:static;max-height:none;overflow:visible;margin-bottom:1rem;break-after:page}
-.step{break-inside:avoid;border-color:#bbb}details:not([open]){display:none}pre{max-height:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+.step{break-inside:avoid;border-color:#bbb}details:not([open]){display:none}pre{max-height:none}.nav li{content-visibility:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 )css";
 }
 

@@ -16,6 +16,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <webp/decode.h>
+#include <webp/encode.h>
 
 namespace handeye {
 namespace {
@@ -184,6 +185,31 @@ Result<void> write_png(const std::filesystem::path& path, const Image& image, in
 
 Result<std::vector<std::uint8_t>> encode_jpeg(const Image& image, int quality) {
     return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, std::clamp(quality, 1, 100)});
+}
+
+Result<std::vector<std::uint8_t>> encode_webp(const Image& image, int quality) {
+    const Image rgb = image.to_rgb();
+    WebPConfig config;
+    WebPPicture picture;
+    if (rgb.is_empty() || WebPConfigPreset(&config, WEBP_PRESET_TEXT, static_cast<float>(std::clamp(quality, 1, 100))) == 0 || WebPPictureInit(&picture) == 0) {
+        return Error{ErrorCode::InvalidArgument, "an empty picture cannot be encoded"};
+    }
+    constexpr int kQuick = 2; // of 0..6: 5 % larger than 4, in a third of its time
+    config.method = kQuick;
+    WebPMemoryWriter writer;
+    WebPMemoryWriterInit(&writer);
+    picture.width = rgb.size().width_px;
+    picture.height = rgb.size().height_px;
+    picture.writer = WebPMemoryWrite;
+    picture.custom_ptr = &writer;
+    const bool is_done = WebPPictureImportRGB(&picture, rgb.bytes().data(), static_cast<int>(rgb.stride_bytes())) != 0 && WebPEncode(&config, &picture) != 0;
+    Result<std::vector<std::uint8_t>> out = std::vector<std::uint8_t>(writer.mem, writer.mem + (is_done ? writer.size : 0));
+    if (!is_done) {
+        out = Error{ErrorCode::LimitExceeded, fmt::format("a picture of {}x{} cannot be encoded as WebP (error {})", picture.width, picture.height, static_cast<int>(picture.error_code))};
+    }
+    WebPMemoryWriterClear(&writer);
+    WebPPictureFree(&picture);
+    return out;
 }
 
 Result<Image> scaled(const Image& image, Size size) {

@@ -2,7 +2,10 @@
 // The report: everything escaped, nothing fetched, nothing run; whole for empty, failed, long and damaged recordings.
 #include "agent/bench_step.h"
 #include "agent/report.h"
+#include "agent/report_html.h"
 #include "agent/session.h"
+#include "base/hash.h"
+#include "tests/agent/recorded_session.h"
 #include "tests/agent/recording_samples.h"
 #include "tests/fakes/fake_platform.h"
 #include "tests/fakes/scripted_model.h"
@@ -62,6 +65,14 @@ std::string say(const std::string& text, const std::string& call) {
 
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+        ++found;
+    }
+    return found;
+}
+
 TEST_F(ReportTest, TellsTheStoryOfATask) {
     ScriptedModel model({say("First.", "left_click(start_box='[500,500]', element_info='Save')"), "Nothing.", say("Over.", "DONE()")});
     const std::string html = render(record(model, "Save the form."));
@@ -113,12 +124,50 @@ TEST_F(ReportTest, ShowsTwoHundredStepsAndEachPictureOnce) {
     }
     const std::string html = render(record(model, "Go.", 200));
     EXPECT_TRUE(holds(html, "id=\"t1s200\""));
-    std::size_t pictures = 0;
-    for (std::size_t at = html.find("data:image/png"); at != std::string::npos; at = html.find("data:image/png", at + 1)) {
-        ++pictures;
-    }
-    EXPECT_EQ(pictures, 8U);
+    EXPECT_EQ(count(html, "data-type=\"image/"), 8U);
     EXPECT_LT(html.size(), 3U << 20U);
+}
+
+TEST_F(ReportTest, RunsOneScriptOfItsOwnInALongReportAndNoneInAShortOne) {
+    ScriptedModel model({say(kHostile, "left_click(start_box='[500,500]', element_info='</script><script>alert(3)</script>')"), "</script><!--<script>"});
+    for (int i = 0; i < 200; ++i) {
+        model.add(say(kHostile, "left_click(start_box='[" + std::to_string(i * 4) + ",500]', element_info='</script>')"));
+    }
+    const std::string html = render(record(model, kHostile, 130));
+    const std::size_t begin = html.rfind("<script>");
+    ASSERT_NE(begin, std::string::npos);
+    const std::string script = html.substr(begin + 8, html.find("</script>", begin) - begin - 8);
+    EXPECT_TRUE(holds(html, "script-src 'sha256-" + report::base64(sha256(script)) + "'"));
+    EXPECT_TRUE(holds(html, "default-src 'none'"));
+    EXPECT_EQ(count(html, "<script>"), 1U);
+    EXPECT_EQ(count(html, "<script"), count(html, "</script>"));
+    EXPECT_EQ(count(html, "<script type=\"text/plain\""), 130U + 8U); // inert: steps and pictures
+    EXPECT_EQ(count(html, "<!--"), 0U);
+    EXPECT_FALSE(holds(html, "<img"));
+    EXPECT_FALSE(std::regex_search(html.substr(0, begin), std::regex("<[^>]*\\son[a-z]+=")));
+}
+
+TEST_F(ReportTest, MakesPicturesSmallerAndThenLeavesThemOutToStayWithinItsBytes) {
+    tests::record_session(dir_.path() / "b.handeye", {.steps = 8});
+    const auto recording = Recording::open(dir_.path() / "b.handeye");
+    ASSERT_TRUE(recording);
+    const std::string whole = render_report_html(*recording).value();
+    EXPECT_TRUE(holds(whole, "data:image/png"));
+    EXPECT_FALSE(holds(whole, "Pictures are shown"));
+    const std::string smaller = render_report_html(*recording, {.bytes_max = 700'000}).value();
+    EXPECT_LE(smaller.size(), 700'000U);
+    EXPECT_TRUE(holds(smaller, "Pictures are shown"));
+    EXPECT_EQ(count(smaller, "data:image/webp"), 8U);
+    const std::string fewer = render_report_html(*recording, {.bytes_max = 200'000}).value();
+    EXPECT_LE(fewer.size(), 200'000U);
+    EXPECT_TRUE(holds(fewer, "pictures are left out"));
+}
+
+TEST_F(ReportTest, TellsOfAPromptWhatIsNewInIt) {
+    tests::record_session(dir_.path() / "b.handeye", {.steps = 3, .size = {640, 400}});
+    const std::string html = render(dir_.path() / "b.handeye");
+    EXPECT_EQ(count(html, "You operate a computer through its screen"), 1U);
+    EXPECT_EQ(count(html, "that are those of <a href=\"#t1s1\">step 1</a>"), 2U);
 }
 
 TEST_F(ReportTest, LeavesPicturesOutWhenToldAndSaysSo) {
