@@ -168,6 +168,38 @@ TEST(DiskFaults, AfterAFailedSyncNothingIsTakenAndANewFileWorks) {
     EXPECT_TRUE((*next)->on_event(event_of(3)));
 }
 
+// Sealing makes one plain file of file and log; each of its calls fails once, and every one from there on.
+TEST(DiskFaults, ASealThatFailsLeavesAFileThatOpens) {
+    const TempDir dir;
+    for (const bool is_lasting : {false, true}) {
+        for (std::uint64_t at = 0;; ++at) {
+            const auto file = dir.path() / "a.handeye";
+            auto recorder = Recorder::open(file, "S");
+            ASSERT_TRUE(recorder) << recorder.error().message;
+            for (int i = 1; i <= 4; ++i) {
+                ASSERT_TRUE((*recorder)->on_event(event_of(i)));
+            }
+            std::uint64_t failures = 0;
+            {
+                const FailingDisk disk(EIO, [&](DiskCall, std::uint64_t number) { return is_lasting ? number >= at : number == at; });
+                (void)(*recorder)->seal();
+                recorder = Error{};
+                failures = FailingDisk::failures();
+            }
+            const auto recording = Recording::open(file);
+            ASSERT_TRUE(recording) << "call " << at << ": " << recording.error().message;
+            ASSERT_EQ(recording->verify_chain().value_or(0), 4U) << "call " << at;
+            for (const char* ending : {"", "-wal", "-shm", "-journal"}) {
+                std::filesystem::remove(file.string() + ending);
+            }
+            if (failures == 0) {
+                ASSERT_GT(at, 5U);
+                break;
+            }
+        }
+    }
+}
+
 /// `name` and its log as they are while it is written: as a crash leaves them.
 std::filesystem::path crash_copy(const std::filesystem::path& file, const std::filesystem::path& copy) {
     for (const char* ending : {"", "-wal"}) {

@@ -195,6 +195,22 @@ TEST(Recorder, FindsEveryEditOfARecord) {
     }
 }
 
+// The bytes stay the same, so the hash does: one bit in the header of the row.
+TEST(Recorder, FindsAValueThatBecameOneOfAnotherType) {
+    const TempDir dir;
+    for (const char* change : {"data = CAST(data AS BLOB)", "type = CAST(type AS BLOB)", "hash = CAST(hash AS TEXT)"}) {
+        const auto file = record_sample(dir.path() / "a.handeye", 5);
+        { RawDatabase(file).run(std::string("UPDATE events SET ") + change + " WHERE seq=3"); }
+        const auto recording = Recording::open(file);
+        ASSERT_TRUE(recording);
+        const auto verified = recording->verify_chain();
+        ASSERT_FALSE(verified) << change;
+        EXPECT_NE(verified.error().message.find("event 3"), std::string::npos) << verified.error().message;
+        EXPECT_EQ(recording->events(1, 100).value_or(std::vector<StoredEvent>()).size(), 2U);
+        std::filesystem::remove(file);
+    }
+}
+
 TEST(Recorder, SurvivesAnyDamagedByteAndAnyLength) {
     const TempDir dir;
     const auto original = record_sample(dir.path() / "a.handeye", 20);
