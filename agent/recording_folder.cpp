@@ -163,7 +163,7 @@ Result<void> delete_recording(const std::filesystem::path& path) {
     if (std::filesystem::exists(std::filesystem::symlink_status(keep_name(path), problem))) {
         return Error{ErrorCode::PermissionDenied, fmt::format("{} is marked to keep", path.string())};
     }
-    for (const char* ending : {"-wal", "-shm", ""}) { // the file itself last: what is half deleted can be deleted again
+    for (const char* ending : {"-wal", "-shm", "-journal", ""}) { // the file itself last: what is half deleted can be deleted again
         TRY(remove_file(path.string() + ending));
     }
     return {};
