@@ -7,6 +7,7 @@
 #include "agent/events.h"
 #include "agent/gesture.h"
 #include "agent/history.h"
+#include "agent/person_mailbox.h"
 #include "agent/secrets.h"
 #include "agent/step_runner.h"
 #include "agent/step_stage.h"
@@ -15,7 +16,6 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,33 +28,6 @@ constexpr SettleOptions kAfter{std::chrono::milliseconds(80), std::chrono::milli
 constexpr SettleOptions kCatchUp{Duration::zero(), std::chrono::milliseconds(300)}; // until the program has read its input
 constexpr std::size_t kPicturesMax = 6;  // of the newest screens
 constexpr std::size_t kScreensMax = 500; // while something is going on; they tell where a text went
-
-/// Filled by a thread of the platform; whoever waits for the screen is woken.
-class Mailbox {
-public:
-    void put(const PersonInput& input) {
-        const std::lock_guard lock(mutex_);
-        waiting_.push_back(input);
-        wake_.request_stop();
-    }
-    std::vector<PersonInput> take() {
-        const std::lock_guard lock(mutex_);
-        if (wake_.stop_requested()) {
-            wake_ = {};
-        }
-        return std::exchange(waiting_, {});
-    }
-    /// Requested when something is put; of now.
-    std::stop_token token() {
-        const std::lock_guard lock(mutex_);
-        return wake_.get_token();
-    }
-
-private:
-    std::mutex mutex_; // guards both
-    std::vector<PersonInput> waiting_;
-    std::stop_source wake_;
-};
 
 std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
     std::vector<Rect> boxes;
@@ -376,7 +349,7 @@ private:
     Redactor redactor_;
     EventLog log_;
     const std::stop_token stop_;
-    std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>(); // the platform holds on to it
+    std::shared_ptr<PersonMailbox> mailbox_ = std::make_shared<PersonMailbox>(); // the platform holds on to it
     KeyChord stop_chord_;
     GestureReader reader_;
     FrameEncoder encoder_;

@@ -20,7 +20,7 @@ struct PersonKey {
     std::string text_utf8;   ///< what the press types, dead keys and Compose put together; empty: nothing yet, or no text
     Edge edge = Edge::Press;
     bool is_modifier = false;
-    bool is_composing = false; ///< the first part of a character: a dead key, Compose
+    bool is_composing = false; ///< a part of a character that is not whole yet, or never will be: a dead key, Compose
 };
 struct PersonInput {
     std::variant<PersonButton, Wheel, PersonKey> what;

@@ -93,7 +93,10 @@ public:
         switch (is_fed ? xkb_compose_state_get_status(state_) : XKB_COMPOSE_NOTHING) {
         case XKB_COMPOSE_NOTHING: key.text_utf8 = text_of(keysym); break;
         case XKB_COMPOSE_COMPOSING: key.is_composing = true; break;
-        case XKB_COMPOSE_CANCELLED: xkb_compose_state_reset(state_); break; // neither part arrives
+        case XKB_COMPOSE_CANCELLED: // neither part arrives
+            key.is_composing = true;
+            xkb_compose_state_reset(state_);
+            break;
         case XKB_COMPOSE_COMPOSED: {
             std::array<char, 64> buffer{};
             xkb_compose_state_get_utf8(state_, buffer.data(), buffer.size());

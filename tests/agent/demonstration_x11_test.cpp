@@ -279,6 +279,22 @@ TEST_F(Demonstration, EveryKindOfActionIsRecorded) {
     EXPECT_EQ(actions()[3]["amount"], 3);
 }
 
+TEST_F(Demonstration, WhatHappensInTheOwnTerminalIsLeftOut) {
+    show_login("13", "40", "30", "straight");
+    options_.is_own_window = [](const WindowInfo& window) { return window.title_utf8 == "handeye login"; };
+    record();
+    type("handeye record");
+    click(*hand_, box_of("Agree").center());
+    ASSERT_TRUE(wait_for([&] { return content(out()).find("agree=1") != std::string::npos; }));
+    ASSERT_TRUE(hand_->inject(PointerMove{{700, 500}})); // the bare screen
+    ASSERT_TRUE(hand_->inject(PointerButton{MouseButton::Middle, Edge::Press}));
+    ASSERT_TRUE(hand_->inject(PointerButton{MouseButton::Middle, Edge::Release}));
+    ASSERT_TRUE(wait_for([&] { return steps_ == 1; }));
+    end_recording();
+    ASSERT_EQ(actions().size(), 1U);
+    EXPECT_EQ(actions()[0]["verb"], "middle_click");
+}
+
 TEST_F(Demonstration, ATerminalTellsNothingSoItsTextIsASecretUnlessAskedFor) {
     for (const auto unknown : {DemonstrationOptions::UnknownText::IsSecret, DemonstrationOptions::UnknownText::IsPlain}) {
         std::filesystem::remove(file());

@@ -165,6 +165,14 @@ TEST_F(X11Follow, DeadKeysAndComposeArePutTogether) {
     press(XK_a);
     press(XK_e);
     EXPECT_TRUE(wait_for([&] { return typed() == "\u00e9\u00e6"; })) << typed();
+    press(XK_dead_acute);
+    press(XK_x); // no such character: nothing arrives, and nothing is told of it as a key by itself
+    press(XK_a);
+    EXPECT_TRUE(wait_for([&] { return typed() == "\u00e9\u00e6" "a"; })) << typed();
+    for (const PersonInput& input : all_of<PersonKey>()) {
+        const auto& key = std::get<PersonKey>(input.what);
+        EXPECT_TRUE(key.edge == Edge::Release || key.is_composing || !key.text_utf8.empty()) << key.name;
+    }
 }
 
 TEST_F(X11Follow, NotchesAreToldInTheirDirection) {
