@@ -39,7 +39,7 @@ std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
     return boxes;
 }
 
-/// In the target's frame; NotFound, or OutOfBounds from resolve() later, when it cannot be expressed there.
+/// From the display's frame to the target's; what lies outside of that is resolve()'s to refuse.
 struct ToTarget {
     Point origin;
     void move(Target& target) const {
@@ -91,7 +91,8 @@ private:
     /// What is known of the open gesture besides its events.
     struct Begun {
         SeenScreen before;
-        WindowInfo window; ///< that it goes to
+        WindowInfo window;   ///< that it goes to
+        bool is_own = false; ///< that window is not to be recorded
         Typed typed;
     };
 
@@ -195,6 +196,9 @@ private:
         const Point at{input.at.x - origin.x, input.at.y - origin.y};
         const bool is_key = std::holds_alternative<PersonKey>(input.what);
         begun_.window = (is_key ? platform_.focused_window() : platform_.window_at(at)).value_or(WindowInfo{});
+        // What follows a click goes where the click went; by now the focus may be elsewhere again.
+        const WindowInfo& goes_to = is_key && clicked_window_.id != 0 ? clicked_window_ : begun_.window;
+        begun_.is_own = options_.is_own_window && options_.is_own_window(goes_to);
         Typed& typed = begun_.typed;
         typed.began = input.time;
         typed.focus_since = last_input_;
@@ -217,7 +221,8 @@ private:
     Result<void> end(Gesture gesture, std::optional<TimePoint> next) {
         clicked_.reset();
         const std::string what = is_typing(gesture) ? "typing" : history_summary(gesture.action);
-        if (options_.is_own_window && options_.is_own_window(begun_.window)) {
+        clicked_window_ = std::holds_alternative<Click>(gesture.action) ? begun_.window : WindowInfo();
+        if (begun_.is_own) {
             return {};
         }
         std::visit(ToTarget{begun_.before.origin}, gesture.action);
@@ -356,6 +361,7 @@ private:
     std::deque<SeenScreen> screens_; // never empty once looked; oldest first
     Begun begun_;
     std::optional<Element> clicked_; // by the last gesture, where it was a click on something known
+    WindowInfo clicked_window_;      // by the last gesture, where it was a click
     TimePoint last_input_{};
     std::map<std::string, std::string> names_; // of secrets, by field
     std::map<std::string, int> counts_;        // of secrets, by kind

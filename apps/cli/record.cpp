@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include <CLI/CLI.hpp>
@@ -32,7 +33,9 @@ struct RecordOptions {
 
 /// Of /proc/PID/stat: the name in brackets may hold anything, brackets too. 0: no such process.
 int parent_of(int pid) {
-    const std::string stat = read_file(fmt::format("/proc/{}/stat", pid), 4096).value_or(std::string());
+    std::ifstream file(fmt::format("/proc/{}/stat", pid)); // not read_file(): files there say that they are empty
+    std::string stat;
+    std::getline(file, stat, '\0');
     const std::size_t end = stat.rfind(") ");
     int parent = 0;
     if (end != std::string::npos && stat.size() > end + 4) {

@@ -19,6 +19,7 @@
 #include <iterator>
 #include <thread>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye::x11 {
@@ -293,6 +294,26 @@ TEST_F(Demonstration, WhatHappensInTheOwnTerminalIsLeftOut) {
     end_recording();
     ASSERT_EQ(actions().size(), 1U);
     EXPECT_EQ(actions()[0]["verb"], "middle_click");
+}
+
+TEST_F(Demonstration, TheTerminalThatRunsTheCommandIsKnownAndEndsIt) {
+    start_app("xterm", {"-geometry", "60x8+0+0", "-title", "handeye terminal", "-e", "sh", "-c",
+                        fmt::format("'{}/bin/handeye' record -o '{}' 2> '{}/told' > '{}/summary'", HANDEYE_BINARY_DIR, file().string(), folder().string(),
+                                    folder().string())});
+    start_app("login_app", {out().string(), "13", "300", "300", "straight"}, Accessible::Yes);
+    hand_ = open();
+    const Point terminal = wait_for_window(*hand_, "handeye terminal").area.center();
+    ASSERT_TRUE(wait_for([&] { return content(folder() / "told").find("Ctrl-C here") != std::string::npos && !box_of("Agree").size().is_empty(); })) << content(folder() / "told");
+    click(*hand_, terminal);
+    type("hello");
+    click(*hand_, box_of("Agree").center());
+    ASSERT_TRUE(wait_for([&] { return content(folder() / "told").find("   1  left_click") != std::string::npos; })) << content(folder() / "told");
+    click(*hand_, terminal);
+    press_chord(*hand_, {"Control_L", "c"});
+    ASSERT_TRUE(wait_for([&] { return content(folder() / "summary").find("1 step\n") != std::string::npos; })) << content(folder() / "told");
+    EXPECT_TRUE(Recording::open(file())->is_sealed());
+    ASSERT_EQ(actions().size(), 1U) << content(folder() / "told");
+    EXPECT_EQ(events_of("action.executed")[0]["points"][0]["element"]["label"], "Agree");
 }
 
 TEST_F(Demonstration, ATerminalTellsNothingSoItsTextIsASecretUnlessAskedFor) {
