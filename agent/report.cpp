@@ -20,14 +20,6 @@ using namespace report; // NOLINT(google-build-using-namespace): this file is th
 
 constexpr std::size_t kShortSteps = 120; // more are shown as they come into sight
 
-std::size_t count_steps(const SessionRecord& session) {
-    std::size_t out = 0;
-    for (const TaskRecord& task : session.tasks) {
-        out += task.steps.size();
-    }
-    return out;
-}
-
 // Of one prompt or answer shown: all texts together stay within a quarter of the page.
 std::size_t text_bytes_max(const SessionRecord& session, std::size_t page_bytes_max) {
     return std::clamp<std::size_t>(page_bytes_max / 4 / (3 * count_steps(session) + 1), 2U << 10U, 256U << 10U);

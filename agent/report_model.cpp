@@ -99,6 +99,14 @@ SessionRecord collect(const Recording& recording) {
     }
 }
 
+std::size_t count_steps(const SessionRecord& session) {
+    std::size_t out = 0;
+    for (const TaskRecord& task : session.tasks) {
+        out += task.steps.size();
+    }
+    return out;
+}
+
 const json& field_of(const json& object, const char* key) {
     static const json kNull;
     const auto found = object.is_object() ? object.find(key) : object.end();

@@ -50,6 +50,8 @@ struct SessionRecord {
 
 /// Reads as far as the recording is whole; what follows a damaged event is left out and `damage` says so.
 SessionRecord collect(const Recording& recording);
+/// Of all tasks.
+std::size_t count_steps(const SessionRecord& session);
 
 // Fields of events that may come from anywhere: the fallback where one is missing or of another type.
 std::string text_of(const json& object, const char* key, const std::string& fallback = "");

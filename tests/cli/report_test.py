@@ -68,7 +68,7 @@ class LongReport(unittest.TestCase):
             seconds = time.monotonic() - begin
             loaded = renderer_mib(browser.profile)
             self.picture(browser, "report-top.png")
-            for step in (1, STEPS // 2, STEPS - 1, STEPS, 2):
+            for step in (1, STEPS // 2, STEPS - 1, 2):
                 browser.evaluate(f"location.hash = '#t1s{step}'; true")
                 browser.wait(f"document.querySelector('#t1s{step} .step .no')?.textContent === '{step}'", f"step {step}")
                 browser.wait(f"document.querySelector('#t1s{step} canvas')?.width > 300", f"the picture of step {step}")
@@ -76,8 +76,10 @@ class LongReport(unittest.TestCase):
                 self.picture(browser, f"report-{step}.png")
             shown = browser.evaluate("document.querySelectorAll('.slot > .step').length")
             self.assertLess(shown, 12, "steps out of sight are still laid out")
+            at_once = renderer_mib(browser.profile)
+            browser.send("HeapProfiler.collectGarbage")  # when a browser does that by itself is its own affair
             gone_to = renderer_mib(browser.profile)
-            print(f"{STEPS} steps: {size / 1e6:.1f} MB, open in {seconds:.2f} s, {loaded:.0f} MiB then and {gone_to:.0f} MiB after five steps far apart; an empty page {blank:.0f} MiB")
+            print(f"{STEPS} steps: {size / 1e6:.1f} MB, open in {seconds:.2f} s, {loaded:.0f} MiB then, {at_once:.0f} MiB after four steps far apart, {gone_to:.0f} MiB of it in use; an empty page {blank:.0f} MiB")
             self.assertLess(max(loaded, gone_to), MEMORY_MIB_MAX)
             self.assertEqual(browser.complaints, [])
 
