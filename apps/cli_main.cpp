@@ -108,6 +108,7 @@ int run(int argc, char** argv) {
     log::set_level(verbose ? log::Level::Debug : log::Level::Warn);
     const StopSignals signals;
     context.stop = signals.token();
+    context.is_hung_up = [&signals] { return signals.is_hung_up(); };
     for (const auto& [sub, runner] : commands) {
         if (sub->parsed()) {
             const Result<int> code = runner(context);

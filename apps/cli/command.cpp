@@ -98,8 +98,12 @@ StopSignals::StopSignals() {
         constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000'000};
         int seen = 0;
         while (!done.stop_requested()) {
-            if (sigtimedwait(&set, nullptr, &kLook) < 0) {
+            const int signal = sigtimedwait(&set, nullptr, &kLook);
+            if (signal < 0) {
                 continue;
+            }
+            if (seen == 0) {
+                first_ = signal;
             }
             source_.request_stop();
             release_all_platforms();

@@ -5,6 +5,8 @@
 #include "apps/target.h"
 #include "base/result.h"
 
+#include <atomic>
+#include <csignal>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -22,7 +24,8 @@ namespace handeye::cli {
 /// What a command gets besides its own options.
 struct Context {
     bool json = false;      ///< one JSON document (or lines) on stdout and nothing else
-    std::stop_token stop;   ///< requested by SIGINT and SIGTERM
+    std::stop_token stop;   ///< requested by SIGINT, SIGTERM and SIGHUP
+    std::function<bool()> is_hung_up; ///< whether it was SIGHUP: the terminal is gone, the person has not said stop
 };
 
 /// Declares its options on the subcommand and returns what runs it; the result is the exit code.
@@ -88,8 +91,11 @@ public:
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+    /// Whether the first was SIGHUP.
+    [[nodiscard]] bool is_hung_up() const { return first_ == SIGHUP; }
 
 private:
+    std::atomic<int> first_{0};
     std::stop_source source_;
     std::jthread waiter_;
 };

@@ -52,6 +52,9 @@ public:
                                   kOpenDeadline),
                              "session"));
         const Result<TaskOutcome> outcome = carry_out(task);
+        if (has_left_) {
+            return outcome.error();
+        }
         const Result<json> ended = call("task.wait", {{"task", task_}, {"timeout_ms", 5000}}); // task.finished comes a moment before
         const Result<json> session = call("session.get", {{"session", session_}});
         const Result<json> closed = call("session.close", {{"session", session_}}); // also when the task could not be started
@@ -104,7 +107,7 @@ private:
         TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
         task_ = TRY(field(call("task.run", task_params(task)), "task"));
         if (!context_.json) {
-            fmt::print(stderr, "session {}, task {}: both stay in the daemon should this program be killed; `handeye sessions close {}` ends them\n",
+            fmt::print(stderr, "session {}, task {}: both stay in the daemon should this program be killed or its terminal go; Ctrl-C stops the task, `handeye sessions close {}` ends both\n",
                        session_, task_, session_);
         }
         return follow(printer);
@@ -115,6 +118,10 @@ private:
         TimePoint deadline = in(kForever);
         while (true) {
             const Result<RpcNotification> note = rpc_.next_notification(deadline, has_cancelled ? std::stop_token() : context_.stop);
+            if (!note && note.error().code == ErrorCode::Cancelled && context_.is_hung_up()) {
+                has_left_ = true;
+                return Error{ErrorCode::Cancelled, fmt::format("the terminal is gone; the task goes on: `handeye task wait {}`", task_)};
+            }
             if (!note && note.error().code == ErrorCode::Cancelled && !has_cancelled) {
                 has_cancelled = true;
                 deadline = in(kStopDeadline);
@@ -147,6 +154,7 @@ private:
     const Context& context_;
     std::string session_;
     std::string task_;
+    bool has_left_ = false; ///< the task is to go on without this program
 };
 
 } // namespace

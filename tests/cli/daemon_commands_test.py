@@ -133,6 +133,22 @@ class SideBySide(Case):
         self.run_it("recordings", "delete", session)
         self.run_it("recordings", "show", session, code=2)
 
+    def test_a_task_outlives_the_terminal_of_its_client(self):
+        with subprocess.Popen([self.daemon.bin / "handeye", "run", GOAL, "--json", "--headless", "336x224", "--launch", self.daemon.form_command("Contact", "hup.json")],
+                              env=self.daemon.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+            while (event := json.loads(client.stdout.readline()))["type"] != "task.started":
+                pass
+            client.send_signal(signal.SIGHUP)
+            said = client.communicate(timeout=WAIT_S)[0]
+            self.assertEqual(client.returncode, 3)
+            self.assertIn("the task goes on", said)
+        task = event["data"]["task_id"]
+        deadline = time.monotonic() + WAIT_S
+        while not (ended := self.ask("task", "status", task))["finished"]:
+            self.assertLess(time.monotonic(), deadline)
+        self.assertNotEqual(ended["exit_code"], 3, ended)  # stopped
+        self.run_it("sessions", "close", event["session"])
+
     def test_following_all_begins_now_and_names_the_session(self):
         session = self.start_session()
         path = self.daemon.folder / "followed"
