@@ -44,7 +44,7 @@ Result<void> check_writers(const std::filesystem::path& path) {
 }
 
 // The file that was named must exist. The default one need not; a link to nothing there is a mistake.
-Result<DaemonOptions> read_config(const std::string& named) {
+Result<DaemonOptions> read_config(const std::string& named, bool is_reload) {
     const std::filesystem::path path = named.empty() ? config_dir() / "config.yaml" : std::filesystem::path(named);
     std::error_code problem;
     if (named.empty() && std::filesystem::symlink_status(path, problem).type() == std::filesystem::file_type::not_found) {
@@ -52,6 +52,9 @@ Result<DaemonOptions> read_config(const std::string& named) {
     }
     const std::string text = TRY(read_file(path, kConfigBytesMax));
     TRY(check_writers(path));
+    if (is_reload && text.find_first_not_of(" \t\r\n") == std::string::npos) { // cut off while somebody writes it, or by a full disk
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is empty; `{{}}` in it says that nothing is configured", path.string())};
+    }
     DaemonOptions options = TRY(parse_daemon_config(text, path.string()));
     options.config_file = path;
     return options;
@@ -74,7 +77,7 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
 } // namespace
 
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running) {
-    DaemonOptions options = TRY(read_config(running.config_file));
+    DaemonOptions options = TRY(read_config(running.config_file, true));
     put_over(running.command_line, options);
     return options;
 }
@@ -148,7 +151,7 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     } catch (const CLI::ParseError& problem) {
         return {std::nullopt, app.exit(problem) == 0 ? 0 : 2};
     }
-    auto options = read_config(config);
+    auto options = read_config(config, false);
     for (const std::string& text : listen) {
         auto endpoint = parse_endpoint(text);
         if (endpoint) {

@@ -51,7 +51,15 @@ TEST_F(Reload, AFileThatIsGoneTakesNoRulesWithIt) {
     EXPECT_NE(reload(*process).find("stays as it was: cannot open " + config_path().string()), std::string::npos);
     std::filesystem::create_symlink("/nonexistent", config_path());
     EXPECT_NE(reload(*process).find("stays as it was: cannot open"), std::string::npos);
+    std::filesystem::remove(config_path());
+    write_config("\n");
+    EXPECT_NE(reload(*process).find("stays as it was: " + config_path().string() + " is empty"), std::string::npos);
     EXPECT_EQ(message_bytes(*client), 2048);
+    write_config("{}\n");
+    EXPECT_NE(reload(*process).find("was read again"), std::string::npos);
+    EXPECT_NE(message_bytes(*client), 2048);
+    std::filesystem::remove(config_path());
+    std::filesystem::create_symlink("/nonexistent", config_path());
     process->send_signal(SIGTERM);
     EXPECT_EQ(process->wait(), 0);
     EXPECT_NE(process->output().find("stays as it was: cannot open"), std::string::npos) << process->output();
