@@ -93,6 +93,7 @@ private:
         SeenScreen before;
         WindowInfo window;   ///< that it goes to
         bool is_own = false; ///< that window is not to be recorded
+        bool is_key = false; ///< it began with a key
         Typed typed;
     };
 
@@ -134,6 +135,7 @@ private:
         const Result<Settled> settled = platform_.settle(kCatchUp, stop_); // a focus that a key has moved is told right only then
         seen.is_caught_up = settled && settled->waited < kCatchUp.deadline;
         seen.begun = clock_.now();
+        const std::uint64_t focused = focused_id();
         seen.origin = TRY(platform_.display()).origin;
         seen.shot = TRY(platform_.capture());
         Result<std::vector<Element>> elements = platform_.elements();
@@ -142,11 +144,14 @@ private:
         } else {
             seen.withheld = "where passwords are shown is unknown: " + elements.error().message;
         }
+        seen.focused_window = focused_id() == focused ? focused : 0;
         seen.done = seen.still_until = clock_.now();
         screens_.push_back(std::move(seen));
         forget_screens();
         return {};
     }
+
+    [[nodiscard]] std::uint64_t focused_id() const { return platform_.focused_window().value_or(WindowInfo{}).id; }
 
     /// The first one is what was there before the gesture that is going on.
     void forget_screens() {
@@ -163,6 +168,10 @@ private:
         if (is_over_ || is_stop_chord(input)) {
             is_over_ = true;
             return {};
+        }
+        const auto* const typed = std::get_if<PersonKey>(&input.what);
+        if (typed != nullptr && typed->edge == Edge::Press && reader_.is_open() && begun_.is_key && focused_id() != begun_.window.id) {
+            TRY(end(reader_.finish(), input.time)); // what follows goes to another window
         }
         const int opened = reader_.opened();
         std::vector<Gesture> ended = reader_.feed(input);
@@ -194,7 +203,7 @@ private:
         begun_.before = *std::find_if(screens_.rbegin(), screens_.rend() - 1, [&](const SeenScreen& screen) { return screen.done <= input.time && !screen.shot.image.is_empty(); });
         const Point origin = begun_.before.origin;
         const Point at{input.at.x - origin.x, input.at.y - origin.y};
-        const bool is_key = std::holds_alternative<PersonKey>(input.what);
+        const bool is_key = begun_.is_key = std::holds_alternative<PersonKey>(input.what);
         begun_.window = (is_key ? platform_.focused_window() : platform_.window_at(at)).value_or(WindowInfo{});
         // What follows a click goes where the click went; by now the focus may be elsewhere again.
         const WindowInfo& goes_to = is_key && clicked_window_.id != 0 ? clicked_window_ : begun_.window;
@@ -204,6 +213,7 @@ private:
         typed.focus_since = last_input_;
         typed.clicked = clicked_;
         const Rect& area = begun_.window.area;
+        typed.window_id = begun_.window.id;
         typed.window = {area.x - origin.x, area.y - origin.y, area.width_px, area.height_px};
         // From here on only screens from the one before are asked for.
         const auto before = std::find_if(screens_.begin(), screens_.end(), [&](const SeenScreen& screen) { return screen.begun == begun_.before.begun; });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -38,18 +39,13 @@ bool takes_text(const Element& element) {
     return !element.is_secret && element.mark > 0 && element.is_enabled && std::find(kRoles.begin(), kRoles.end(), element.role) != kRoles.end();
 }
 
-const Element* focused_of(const SeenScreen& screen) {
+const Element* focused_of(const SeenScreen& screen, const Rect& window) {
     const Element* found = nullptr; // the innermost: lists come parents first
     for (const Element& element : screen.elements) {
-        found = element.is_focused ? &element : found;
+        const bool is_inside = window.size().is_empty() || window.contains(element.box.center());
+        found = element.is_focused && is_inside ? &element : found;
     }
     return found;
-}
-
-bool tells_of(const SeenScreen& screen, const Rect& window) {
-    return std::any_of(screen.elements.begin(), screen.elements.end(), [&](const Element& element) {
-        return window.size().is_empty() || window.contains(element.box.center());
-    });
 }
 
 } // namespace
@@ -59,22 +55,24 @@ Privacy privacy_of(const Typed& typed, const std::deque<SeenScreen>& screens) {
     const bool sees_password = std::any_of(seen.begin(), seen.end(), [](const SeenScreen* screen) {
         return std::any_of(screen->elements.begin(), screen->elements.end(), [](const Element& element) { return element.is_secret; });
     });
-    bool was_in_time = false, is_on_password = false, is_elsewhere = true, is_told = false;
+    bool was_in_time = false, is_on_password = false, is_elsewhere = true, is_told = false, has_moved = false;
     for (const SeenScreen* const screen : seen) {
-        is_told = is_told || tells_of(*screen, typed.window);
-        if (screen->is_caught_up && screen->withheld.empty() && is_in_time(*screen, typed)) {
+        const bool is_same_window = screen->focused_window != 0 && screen->focused_window == typed.window_id;
+        is_told = is_told || (is_same_window && focused_of(*screen, typed.window) != nullptr);
+        has_moved = has_moved || (typed.window_id != 0 && screen->begun >= typed.began && screen->is_caught_up && !is_same_window);
+        if (is_same_window && screen->is_caught_up && screen->withheld.empty() && is_in_time(*screen, typed)) {
             was_in_time = true;
-            const Element* const focused = focused_of(*screen);
+            const Element* const focused = focused_of(*screen, typed.window);
             is_on_password = is_on_password || (focused != nullptr && focused->is_secret);
             is_elsewhere = is_elsewhere && focused != nullptr && focused->mark > 0;
         }
     }
-    if (!is_told && !sees_password) {
-        return Privacy::Unknown;
-    }
     const bool was_clicked = typed.clicked && takes_text(*typed.clicked);
-    const bool is_sure = was_clicked || (was_in_time && (is_elsewhere || !sees_password));
-    return is_on_password || !is_sure ? Privacy::Password : Privacy::Plain;
+    const bool is_sure = typed.window_id != 0 && !has_moved && !is_on_password && (was_clicked || (was_in_time && is_elsewhere));
+    if (is_sure) {
+        return Privacy::Plain;
+    }
+    return sees_password || is_told || has_moved || was_clicked ? Privacy::Password : Privacy::Unknown;
 }
 
 std::string field_of_password(const Typed& typed, const std::deque<SeenScreen>& screens) {

@@ -335,6 +335,22 @@ TEST_F(Demonstration, ATerminalTellsNothingSoItsTextIsASecretUnlessAskedFor) {
     }
 }
 
+// A terminal that asks for a password opens over the form, and takes the keyboard in the middle of a name.
+TEST_F(Demonstration, AWindowThatTakesTheKeyboardMeanwhileIsNoPartOfTheField) {
+    show_login("13", "40", "30", "straight");
+    record();
+    type("user");
+    start_app("xterm", {"-title", "handeye terminal", "-geometry", "60x20+40+30", "-e", "cat"});
+    ASSERT_TRUE(wait_for([&] { return hand_->focused_window() && hand_->focused_window()->title_utf8 == "handeye terminal"; }));
+    type(kCanary);
+    end_recording();
+    EXPECT_FALSE(is_in_a_file(kCanary));
+    const std::vector<json> done = actions();
+    ASSERT_EQ(done.size(), 2U);
+    EXPECT_EQ(done[0]["text"], "user");
+    EXPECT_TRUE(done[1]["text"].get<std::string>().starts_with("{{secret:"));
+}
+
 /// Another desktop's looks, for programs that start from here on.
 class ForeignLooks {
 public:

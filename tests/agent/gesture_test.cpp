@@ -169,6 +169,7 @@ Element field(const std::string& label, bool is_focused, bool is_secret = false)
 SeenScreen screen(std::vector<Element> elements, int begun_ms, int done_ms, int still_until_ms = 0) {
     SeenScreen out;
     out.elements = std::move(elements);
+    out.focused_window = 7;
     out.begun = at(begun_ms);
     out.done = at(done_ms);
     out.still_until = at(std::max(done_ms, still_until_ms));
@@ -176,7 +177,7 @@ SeenScreen screen(std::vector<Element> elements, int begun_ms, int done_ms, int 
 }
 
 /// Typed from 1000 to 2000, after the focus was moved at 0.
-Typed typed() { return {at(1000), at(2000), at(0), std::nullopt, {0, 0, 200, 100}}; }
+Typed typed() { return {at(1000), at(2000), at(0), std::nullopt, {0, 0, 200, 100}, 7}; }
 
 TEST(TypedWhere, TextWithNoPasswordFieldInSightIsPlain) {
     EXPECT_EQ(privacy_of(typed(), {screen({field("Name", true)}, 100, 140, 990)}), Privacy::Plain);
@@ -226,6 +227,26 @@ TEST(TypedWhere, AWindowThatTellsNothingIsUnknown) {
     Element elsewhere = field("Name", true);
     elsewhere.box = {500, 500, 10, 10}; // of another window
     EXPECT_EQ(privacy_of(typed(), {screen({elsewhere}, 100, 140, 990)}), Privacy::Unknown);
+}
+
+TEST(TypedWhere, WhatOtherWindowsTellProvesNothing) {
+    EXPECT_EQ(privacy_of(typed(), {screen({field("Name", false)}, 100, 140, 990)}), Privacy::Unknown); // behind a terminal that has the keyboard
+    SeenScreen other = screen({field("Name", true)}, 100, 140, 990);
+    other.focused_window = 8;
+    EXPECT_NE(privacy_of(typed(), {other}), Privacy::Plain);
+}
+
+TEST(TypedWhere, AWindowThatTookTheKeyboardMeanwhileMakesItASecret) {
+    const SeenScreen before = screen({field("Name", true)}, 100, 140, 990);
+    SeenScreen during = screen({field("Name", false)}, 1500, 1540);
+    during.focused_window = 8;
+    EXPECT_EQ(privacy_of(typed(), {before, during}), Privacy::Password);
+    Typed clicked = typed();
+    clicked.clicked = field("Name", true);
+    EXPECT_EQ(privacy_of(clicked, {before, during}), Privacy::Password);
+    Typed nowhere = typed();
+    nowhere.window_id = 0;
+    EXPECT_NE(privacy_of(nowhere, {before}), Privacy::Plain);
 }
 
 TEST(TypedWhere, TheSameFieldHasTheSameName) {
