@@ -190,6 +190,8 @@ private:
         }
         if (const std::string name = demonstrated_secret(text); !name.empty()) {
             call += fmt::format(", verify: {}", name.starts_with("password") ? "masked" : "none");
+        } else if (text == kTypedIntoPassword) {
+            call += ", verify: masked";
         }
         for (const char* const flag : {"clear", "enter"}) {
             call += action.value(flag, false) ? fmt::format(", {}: true", flag) : "";
@@ -220,6 +222,9 @@ private:
         add_word("id", text_of(element, "id"));
         add_word("role", text_of(element, "role"));
         add_word("label", text_of(element, "label"));
+        if (!text_of(element, "label").empty()) {
+            out += ", exact: true"; // one that is called otherwise now is another one
+        }
         if (number_of(element, "of") > 1 && !out.empty()) {
             out += fmt::format(", index: {:.0f}", number_of(element, "index", 1));
         }
@@ -236,7 +241,7 @@ private:
         const std::vector<ReadText> lines = TRY(reader_.read_lines({frame, {}}, std::nullopt));
         for (const ReadText& line : lines) {
             if (line.box.contains(at) && is_unique(line, lines)) {
-                return "text: " + quoted(line.text_utf8);
+                return fmt::format("text: {}, exact: true", quoted(line.text_utf8));
             }
         }
         const std::string name = TRY(picture(frame, step.index, element, at));

@@ -22,11 +22,11 @@ Result<RecordingLock> RecordingLock::take(const std::filesystem::path& recording
     constexpr int kAttempts = 16;
     const std::filesystem::path name = lock_name(recording);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        FileDescriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        FileDescriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!file.is_open()) {
             const bool is_absent = errno == ENOENT || errno == ENOTDIR;
             const ErrorCode code = is_absent ? ErrorCode::NotFound : errno == EACCES ? ErrorCode::PermissionDenied : ErrorCode::IoFailed;
-            return Error{code, fmt::format("cannot create {}: {}", recording.string(), std::strerror(errno))};
+            return Error{code, fmt::format("cannot create {}: {}", name.string(), std::strerror(errno))};
         }
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             return Error{ErrorCode::Overloaded, fmt::format("{} is being written by another recorder", recording.string())};
@@ -45,7 +45,7 @@ Result<RecordingLock> RecordingLock::take(const std::filesystem::path& recording
 }
 
 bool RecordingLock::is_taken(const std::filesystem::path& recording) {
-    const FileDescriptor file(::open(lock_name(recording).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const FileDescriptor file(::open(lock_name(recording).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)); // nobody opens the other end of a pipe
     return file.is_open() && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
 }
 

@@ -241,7 +241,7 @@ Result<std::vector<std::string>> add_secret_options(SecretStore& store, const st
         const std::string source = equals == std::string::npos ? "" : option.substr(equals + 1);
         if (equals == std::string::npos) {
             if (store.find(name) == nullptr) {
-                return Error{ErrorCode::NotFound, fmt::format("--secret: neither secrets.yaml nor ${}{} has it", kPrefix, name)};
+                return Error{ErrorCode::NotFound, fmt::format("nothing has the secret \"{0}\", neither secrets.yaml nor ${1}{0}: give it with --secret {0}=@FILE", name, kPrefix)};
             }
         } else if (source.starts_with('@')) {
             std::string value = TRY(value_from_file(source.substr(1)));

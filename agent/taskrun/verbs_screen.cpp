@@ -91,7 +91,7 @@ Result<Found> found_for(const Node& step, const Node& target, Context& context, 
     return std::move(sure);
 }
 
-/// Waits for the target and does `make(point)` there.
+/// Waits for the target and does `make(point, look)` there.
 template <class Make>
 Outcome act_at(const Node& step, const Node& target, Context& context, const Make& make) {
     if (Outcome missing = wait_for(target, context)) {
@@ -99,7 +99,7 @@ Outcome act_at(const Node& step, const Node& target, Context& context, const Mak
     }
     return act(context, [&](const Look& look) -> Result<Proposal> {
         const Found found = TRY(found_for(step, target, context, look));
-        Action action = TRY(make(found.point));
+        Action action = TRY(make(found.point, look));
         return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(found)};
     });
 }
@@ -117,7 +117,7 @@ std::vector<std::string> words(const Node* list) {
 }
 
 Outcome click(const Node& step, const Node& call, Context& context, MouseButton button, int count) {
-    return act_at(step, call, context, [&](Point at) -> Result<Action> {
+    return act_at(step, call, context, [&](Point at, const Look& /*look*/) -> Result<Action> {
         return Action(Click{spot(at), button, count, duration_of(call, "hold", Duration::zero()), words(call.find("hold_keys")), ""});
     });
 }
@@ -135,6 +135,19 @@ const Element* element_at(const std::vector<Element>& elements, Point at) {
         }
     }
     return best;
+}
+
+/// A password goes into a field that hides it, and nowhere else. `at`: where the field is; unset: the one that has the keyboard.
+Result<void> check_hidden(const Look& look, std::optional<Point> at) {
+    const auto focused = std::find_if(look.elements.begin(), look.elements.end(), [](const Element& element) { return element.is_focused; });
+    const Element* const field = at ? element_at(look.elements, *at) : focused == look.elements.end() ? nullptr : &*focused;
+    if (field == nullptr) {
+        return Error{ErrorCode::NotFound, "no program tells which field this is, so a password is not typed there; \"verify: none\" does without"};
+    }
+    if (!field->is_secret) {
+        return Error{ErrorCode::NotFound, fmt::format("{} \"{}\" is no password field", field->role, field->label_utf8)};
+    }
+    return {};
 }
 
 /// Reads back what was typed, where the platform can tell what a field holds.
@@ -210,7 +223,7 @@ Outcome do_right_click(const Node& step, const Node& call, Context& context) { r
 Outcome do_middle_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Middle, 1); }
 
 Outcome do_hover(const Node& step, const Node& call, Context& context) {
-    return act_at(step, call, context, [](Point at) -> Result<Action> { return Action(Hover{spot(at), ""}); });
+    return act_at(step, call, context, [](Point at, const Look& /*look*/) -> Result<Action> { return Action(Hover{spot(at), ""}); });
 }
 
 Outcome do_drag(const Node& step, const Node& call, Context& context) {
@@ -237,17 +250,22 @@ Outcome do_type(const Node& step, const Node& call, Context& context) {
     }
     TypeText type{*text, std::nullopt, taskfile::is_set(call, "clear"), taskfile::is_set(call, "enter"), ""};
     const Node* const into = call.find("into");
+    const std::string verify = text_of(call, "verify");
+    const auto check = [&](const Look& look, std::optional<Point> at) { return verify == "masked" ? check_hidden(look, at) : Result<void>(); };
     if (into == nullptr) {
-        return act_plain(context, std::move(type));
+        return act(context, [&](const Look& look) -> Result<Proposal> {
+            TRY(check(look, std::nullopt));
+            return Proposal{type, fmt::format("{} {}", context.record->verb, context.record->label), ""};
+        });
     }
     Point at;
-    Outcome failure = act_at(step, *into, context, [&](Point point) -> Result<Action> {
+    Outcome failure = act_at(step, *into, context, [&](Point point, const Look& look) -> Result<Action> {
+        TRY(check(look, point));
         at = point;
         TypeText there = type;
         there.into = spot(point);
         return Action(std::move(there));
     });
-    const std::string verify = text_of(call, "verify");
     const bool can_read = !has_secret_reference(*text) && text->find('\n') == std::string::npos && !type.press_enter && !text->empty();
     return failure || verify == "masked" || verify == "none" || !can_read ? failure : read_back(*text, at, context);
 }
@@ -273,7 +291,7 @@ Outcome do_scroll(const Node& step, const Node& call, Context& context) {
     const Node* const at = call.find("at");
     const auto turn = [&](int notches) -> Outcome {
         return at == nullptr ? act_plain(context, Scroll{std::nullopt, direction, notches, 0})
-                             : act_at(step, *at, context, [&](Point point) -> Result<Action> { return Action(Scroll{spot(point), direction, notches, 0}); });
+                             : act_at(step, *at, context, [&](Point point, const Look& /*look*/) -> Result<Action> { return Action(Scroll{spot(point), direction, notches, 0}); });
     };
     const auto amount = static_cast<int>(integer_of(call, "amount", kNotches));
     const Node* const until = call.find("until");

@@ -120,6 +120,10 @@ Runner declare_run(CLI::App& app) {
             }
         }
         TRY(check_goal(options->goal));
+        if (std::error_code problem; std::filesystem::exists(options->goal, problem)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} is there as a {}, so it is no goal in words; a recording is done again by `handeye replay`, a task file ends in .yaml, .yml or .json",
+                                                                 options->goal, std::filesystem::is_directory(options->goal, problem) ? "folder" : "file")};
+        }
         const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
         const bool has_own_secret = std::any_of(options->secrets.begin(), options->secrets.end(), [](const std::string& text) { return text.find('=') != std::string::npos; });
         const bool is_local = local != kLocalOptions.end() || has_own_secret;

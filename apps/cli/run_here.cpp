@@ -204,6 +204,13 @@ Result<void> take_over(const TaskFilePlatform& wanted, const CLI::App& app, RunO
 }
 
 Result<int> run_here(const RunOptions& options, TaskProgram* program, const Context& context) {
+    for (const std::string& path : {options.result_file, options.junit_file}) { // before anything is done
+        std::error_code problem;
+        const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+        if (!folder.empty() && !std::filesystem::is_directory(folder, problem)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("cannot write {}: there is no folder {}", path, folder.string())};
+        }
+    }
     tell_of_rules_that_do_not_hold("this task");
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));

@@ -179,6 +179,16 @@ TEST_F(TaskRun, ASecretIsTypedByItsNameAlone) {
     EXPECT_EQ(platform_.texts(), std::vector<std::string>{"{{secret:password}}"}); // for SecretPlatform to put in
 }
 
+TEST_F(TaskRun, APasswordIsNotTypedWhereItWouldBeSeen) {
+    const std::string vars = "vars:\n  password: {type: secret, from: \"env:NOWHERE\"}\n";
+    const TaskReport seen = run(vars + "steps:\n  - type: {text: \"${vars.password}\", into: {label: Name, within: 0s}, verify: masked}\n");
+    EXPECT_EQ(seen.outcome, TaskOutcome::FellShort);
+    EXPECT_NE(seen.message.find("entry \"Name\" is no password field"), std::string::npos) << seen.message;
+    const TaskReport unknown = run(vars + "steps:\n  - type: {text: \"${vars.password}\", verify: masked}\n");
+    EXPECT_EQ(unknown.outcome, TaskOutcome::FellShort);
+    EXPECT_TRUE(platform_.texts().empty());
+}
+
 TEST_F(TaskRun, AValueCannotNameASecret) {
     for (const char* const evil : {"{{secret:password}}", "{secret:password}}"}) {
         const std::string text = std::string(evil).starts_with("{{") ? "${vars.who}" : "{${vars.who}";
