@@ -3,13 +3,13 @@
 
 #include "agent/redactor.h"
 #include "agent/report_model.h"
+#include "agent/target_words.h"
 #include "base/file.h"
 #include "base/image_codec.h"
 #include "base/json.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -21,20 +21,7 @@ using report::field_of;
 using report::number_of;
 using report::text_of;
 
-constexpr Size kUnknownTarget{64, 32}; // of a picture where no element is known
-constexpr int kPictureSideMax = 400;
-constexpr std::size_t kLandmarksMax = 4;
-constexpr std::size_t kLandmarkBytesMin = 2;
-constexpr double kLandmarkConfidence = 0.6;
-
-// A JSON string is a YAML string; "${" begins a reference there.
-std::string quoted(const std::string& text) {
-    std::string escaped;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        escaped += text.compare(i, 2, "${") == 0 ? "$$" : std::string(1, text[i]);
-    }
-    return dump_json(json(escaped));
-}
+constexpr std::size_t kValueBytesMin = 2; // a shorter one would be found anywhere
 
 /// "password_1" of "{{secret:password_1}}", as demonstrations name what they do not record; empty: it is no such text.
 std::string demonstrated_secret(const std::string& text) {
@@ -47,14 +34,16 @@ std::string demonstrated_secret(const std::string& text) {
     return is_variable && name[0] >= 'a' ? name : std::string();
 }
 
-Rect rect_of(const json& box) {
-    const auto side = [&](const char* key) { return static_cast<int>(std::clamp(number_of(box, key), -1e6, 1e6)); };
-    return {side("x"), side("y"), side("width"), side("height")};
+/// A place for text: a click there may do no more than give it the keyboard, which it may have already.
+bool takes_text(const json& element) {
+    constexpr std::array<std::string_view, 9> kRoles{"entry", "text", "password text", "terminal", "document text", "document web", "spin button", "search box", "editbar"};
+    return std::find(kRoles.begin(), kRoles.end(), text_of(element, "role")) != kRoles.end();
 }
 
 class Compiler {
 public:
-    Compiler(const Recording& recording, std::string name, Locator& reader) : recording_(recording), name_(std::move(name)), reader_(reader) {}
+    Compiler(const Recording& recording, CompileOptions options, Locator& reader)
+        : recording_(recording), options_(std::move(options)), writer_(reader, [this](const std::string& text) { return words(text); }) {}
 
     Result<CompiledTask> compile() {
         const report::SessionRecord session = report::collect(recording_);
@@ -66,24 +55,30 @@ public:
         }
         const report::TaskRecord& task = session.tasks.back();
         const std::string outcome = text_of(task.finished, "outcome", "unfinished");
-        if (outcome != "done") {
+        if (!options_.steps && outcome != "done") {
             return Error{ErrorCode::InvalidArgument, fmt::format("the task ended \"{}\": only what was done can be done again", outcome)};
         }
         for (std::size_t i = 0; i < task.steps.size(); ++i) {
-            const bool is_before_typing = i + 1 < task.steps.size() && verb_of(task.steps[i + 1]) == "type";
-            TRY(add(task.steps[i], is_before_typing).with_context(fmt::format("step {}", task.steps[i].index)));
+            const int index = task.steps[i].index;
+            if (!options_.steps || (index >= options_.steps->first && index <= options_.steps->last)) {
+                TRY(add(task.steps[i], i + 1 < task.steps.size() ? verb_of(task.steps[i + 1]) : "").with_context(fmt::format("step {}", index)));
+            }
         }
         if (out_.steps == 0) {
             return Error{ErrorCode::InvalidArgument, "the task has no step that did anything"};
         }
-        out_.yaml = header(text_of(task.started, "goal")) + body_;
+        out_.yaml = header(options_.description.empty() ? text_of(task.started, "goal") : options_.description) + body_;
+        out_.pictures = writer_.pictures();
         return std::move(out_);
     }
 
 private:
     std::string header(const std::string& goal) const {
-        std::string out = fmt::format("version: 1\nname: {}\ndescription: {}\n", quoted(name_), quoted(goal));
-        out += secrets_.empty() ? "" : "vars:\n";
+        std::string out = fmt::format("version: 1\nname: {}\ndescription: {}\n", task_file_text(options_.name), task_file_text(goal));
+        out += secrets_.empty() && options_.values.empty() ? "" : "vars:\n";
+        for (const auto& [name, value] : options_.values) {
+            out += fmt::format("  {}: {{type: string, default: {}}}\n", name, dump_json(json(value)));
+        }
         for (const auto& [name, from] : secrets_) {
             out += fmt::format("  {}: {{type: secret, from: \"{}\"}}\n", name, from);
         }
@@ -93,18 +88,38 @@ private:
     static std::string verb_of(const report::StepRecord& step) { return step.proposals.empty() ? "" : text_of(field_of(step.proposals.back(), "action"), "verb"); }
 
     /// What had no effect is left out; a click before typing may have done no more than give the field the keyboard.
-    Result<void> add(const report::StepRecord& step, bool is_before_typing) {
+    Result<void> add(const report::StepRecord& step, const std::string& next_verb) {
         if (step.executed.is_null() || step.proposals.empty()) {
             return {};
         }
         const std::string certainty = text_of(step.verified, "certainty", text_of(step.executed, "certainty"));
         const json& proposed = step.proposals.back();
-        const bool gave_focus = certainty == "suspected_noop" && is_before_typing && verb_of(step) == "click";
+        const bool gives_focus = verb_of(step) == "click" && (next_verb == "type" || next_verb == "key" || takes_text(element_of(step)));
+        const bool gave_focus = certainty == "suspected_noop" && next_verb == "type" && gives_focus;
         if (certainty != "confirmed" && certainty != "unverifiable" && !gave_focus) {
             out_.left_out.push_back(fmt::format("step {} ({}): {}", step.index, text_of(proposed, "summary"), certainty));
             return {};
         }
+        around_ = certainty == "confirmed" && !gives_focus && shows_effect(step) ? "    effect: seen\n" : "";
+        around_ += is_irreversible(step) ? "    irreversible: true\n" : "";
         return add_action(step, field_of(proposed, "action"));
+    }
+
+    static const json& element_of(const report::StepRecord& step) {
+        const json& points = field_of(step.executed, "points");
+        return points.is_array() && !points.empty() ? field_of(points[0], "element") : field_of(points, "");
+    }
+
+    /// Whose change of the screen is the action's own; what is typed into a field is read back instead, and hovering may light up or not.
+    static bool shows_effect(const report::StepRecord& step) {
+        constexpr std::array<std::string_view, 9> kVerbs{"click", "double_click", "right_click", "middle_click", "long_press", "drag", "key", "scroll", "swipe"};
+        return std::find(kVerbs.begin(), kVerbs.end(), verb_of(step)) != kVerbs.end();
+    }
+
+    /// By what its button says, or because a rule wanted a person's word for it.
+    static bool is_irreversible(const report::StepRecord& step) {
+        const bool was_asked = text_of(step.gated, "gate") == "ask";
+        return was_asked || (verb_of(step) == "click" && says_irreversible(text_of(element_of(step), "label")));
     }
 
     Result<void> add_action(const report::StepRecord& step, const json& action) {
@@ -129,7 +144,7 @@ private:
         }
         if (verb == "key") {
             const json& keys = field_of(action, "keys");
-            return keys.is_string() ? line("key: " + quoted(keys.get<std::string>())) : no("a chord of keys without one name");
+            return keys.is_string() ? line("key: " + task_file_text(keys.get<std::string>())) : no("a chord of keys without one name");
         }
         if (verb == "scroll" || verb == "swipe") {
             return add_scroll(step, action, verb);
@@ -137,33 +152,47 @@ private:
         if (verb == "open_app") {
             std::string args;
             for (const json& word : action.value("args", json::array())) {
-                args += fmt::format("{}{}", args.empty() ? "" : ", ", quoted(word.is_string() ? word.get<std::string>() : ""));
+                args += fmt::format("{}{}", args.empty() ? "" : ", ", words(word.is_string() ? word.get<std::string>() : ""));
             }
-            return line(fmt::format("launch: {{app: {}, args: [{}]}}", quoted(text_of(action, "app")), args));
+            return line(fmt::format("launch: {{app: {}, args: [{}]}}", words(text_of(action, "app")), args));
         }
         if (verb == "open_url") {
-            return line("open_url: " + quoted(text_of(action, "url")));
+            return line("open_url: " + words(text_of(action, "url")));
         }
         if (verb == "focus_window") {
-            return line("focus: " + quoted(text_of(action, "title")));
+            return line("focus: " + words(text_of(action, "title")));
         }
         return verb == "wait" ? Result<void>() : no(fmt::format("\"{}\" has no place in a task file", verb)); // each target is waited for
     }
 
     /// ", hold_keys: [...]" where modifiers were held.
-    static std::string held(const json& action) {
+    [[nodiscard]] std::string held(const json& action) const {
         const json& keys = field_of(action, "hold_keys");
         std::string out;
         for (const json& key : keys.is_array() ? keys : json::array()) {
-            out += fmt::format("{}{}", out.empty() ? "" : ", ", quoted(key.is_string() ? key.get<std::string>() : ""));
+            out += fmt::format("{}{}", out.empty() ? "" : ", ", task_file_text(key.is_string() ? key.get<std::string>() : ""));
         }
         return out.empty() ? out : fmt::format(", hold_keys: [{}]", out);
+    }
+
+    /// As a text of the file, in which the value of a variable is the variable.
+    [[nodiscard]] std::string words(const std::string& text) const {
+        std::string out = task_file_text(text);
+        for (const auto& [name, value] : options_.values) {
+            const std::string escaped = task_file_text(value);
+            const std::string inner = escaped.substr(1, escaped.size() - 2);
+            const std::string reference = fmt::format("${{vars.{}}}", name);
+            for (std::size_t at = inner.size() < kValueBytesMin ? std::string::npos : out.find(inner); at != std::string::npos; at = out.find(inner, at + reference.size())) {
+                out.replace(at, inner.size(), reference);
+            }
+        }
+        return out;
     }
 
     static Result<void> no(const std::string& why) { return Error{ErrorCode::Unsupported, why}; }
 
     Result<void> line(const std::string& text) {
-        body_ += fmt::format("  - {}\n", text);
+        body_ += fmt::format("  - {}\n{}", text, around_);
         ++out_.steps;
         return {};
     }
@@ -176,7 +205,7 @@ private:
         }
         const std::string name = demonstrated_secret(text);
         if (name.empty()) {
-            return quoted(text);
+            return words(text);
         }
         secrets_[name] = "store:" + name;
         return fmt::format("\"${{vars.{}}}\"", name);
@@ -214,62 +243,9 @@ private:
         if (!points.is_array() || points.size() <= place) {
             return Error{ErrorCode::Unsupported, "where the action went was not recorded"};
         }
-        const json& point = field_of(points[place], "target");
-        const Point at{static_cast<int>(number_of(point, "x")), static_cast<int>(number_of(point, "y"))};
-        const json& element = field_of(points[place], "element");
-        std::string out;
-        const auto add_word = [&](const char* key, const std::string& value) { out += value.empty() ? "" : fmt::format("{}{}: {}", out.empty() ? "" : ", ", key, quoted(value)); };
-        add_word("id", text_of(element, "id"));
-        add_word("role", text_of(element, "role"));
-        add_word("label", text_of(element, "label"));
-        if (!text_of(element, "label").empty()) {
-            out += ", exact: true"; // one that is called otherwise now is another one
-        }
-        if (number_of(element, "of") > 1 && !out.empty()) {
-            out += fmt::format(", index: {:.0f}", number_of(element, "index", 1));
-        }
-        if (text_of(element, "id").empty() && text_of(element, "label").empty()) {
-            const std::string seen = TRY(by_its_looks(step, element, at));
-            out += (out.empty() ? "" : ", ") + seen;
-        }
-        return "{" + out + "}";
-    }
-
-    /// Where nothing was told of the target: the words on it, else its picture and what is around it.
-    Result<std::string> by_its_looks(const report::StepRecord& step, const json& element, Point at) {
-        const Image frame = TRY(picture_before(step));
-        const std::vector<ReadText> lines = TRY(reader_.read_lines({frame, {}}, std::nullopt));
-        for (const ReadText& line : lines) {
-            if (line.box.contains(at) && is_unique(line, lines)) {
-                return fmt::format("text: {}, exact: true", quoted(line.text_utf8));
-            }
-        }
-        const std::string name = TRY(picture(frame, step.index, element, at));
-        const std::string around = landmarks(lines, at);
-        return fmt::format("template: {}{}{}", quoted(name), around.empty() ? "" : ", landmarks: ", around);
-    }
-
-    static bool is_unique(const ReadText& line, const std::vector<ReadText>& lines) {
-        return line.text_utf8.size() >= kLandmarkBytesMin && line.confidence >= kLandmarkConfidence &&
-               std::count_if(lines.begin(), lines.end(), [&](const ReadText& other) { return other.text_utf8 == line.text_utf8; }) == 1;
-    }
-
-    /// The nearest texts that are there once.
-    static std::string landmarks(const std::vector<ReadText>& lines, Point at) {
-        std::vector<const ReadText*> near;
-        for (const ReadText& line : lines) {
-            if (is_unique(line, lines)) {
-                near.push_back(&line);
-            }
-        }
-        const auto distance = [at](const ReadText* line) { return std::hypot(at.x - line->box.center().x, at.y - line->box.center().y); };
-        std::sort(near.begin(), near.end(), [&](const ReadText* a, const ReadText* b) { return distance(a) < distance(b); });
-        near.resize(std::min(near.size(), kLandmarksMax));
-        std::string out;
-        for (const ReadText* const line : near) {
-            out += fmt::format("{}{{text: {}, right: {}, down: {}}}", out.empty() ? "" : ", ", quoted(line->text_utf8), at.x - line->box.center().x, at.y - line->box.center().y);
-        }
-        return near.size() < 2 ? "" : "[" + out + "]";
+        SeenTarget seen = seen_target(field_of(points[place], "target"), field_of(points[place], "element"));
+        seen.picture = [&] { return picture_before(step); };
+        return writer_.write(seen, fmt::format("step-{:03}.png", step.index));
     }
 
     Result<Image> picture_before(const report::StepRecord& step) const {
@@ -281,29 +257,25 @@ private:
         return decode_image(png);
     }
 
-    Result<std::string> picture(const Image& frame, int step, const json& element, Point at) {
-        const Rect box = rect_of(field_of(element, "box"));
-        const bool fits = !box.size().is_empty() && box.width_px <= kPictureSideMax && box.height_px <= kPictureSideMax;
-        const Image part = frame.cropped(fits ? box : Rect{at.x - kUnknownTarget.width_px / 2, at.y - kUnknownTarget.height_px / 2, kUnknownTarget.width_px, kUnknownTarget.height_px});
-        if (part.is_empty()) {
-            return Error{ErrorCode::OutOfBounds, fmt::format("({}, {}) lies outside its picture", at.x, at.y)};
-        }
-        const std::string name = fmt::format("step-{:03}.png", step);
-        out_.pictures[name] = TRY(encode_png(part, 6));
-        return name;
-    }
-
     const Recording& recording_;
-    const std::string name_;
-    Locator& reader_;
+    const CompileOptions options_;
+    TargetWriter writer_;
     CompiledTask out_;
     std::string body_;
+    std::string around_;                         // the keys beside the verb of the step at hand
     std::map<std::string, std::string> secrets_; // where each comes from
 };
 
 } // namespace
 
-Result<CompiledTask> compile_task(const Recording& recording, const std::string& name, Locator& reader) { return Compiler(recording, name, reader).compile(); }
+Result<CompiledTask> compile_task(const Recording& recording, CompileOptions options, Locator& reader) { return Compiler(recording, std::move(options), reader).compile(); }
+
+Result<void> write_task(const CompiledTask& task, const std::filesystem::path& file) {
+    for (const auto& [name, png] : task.pictures) {
+        TRY(write_file_atomic(file.parent_path() / name, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600));
+    }
+    return write_file_atomic(file, task.yaml, 0600);
+}
 
 Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder) {
     std::error_code problem;
@@ -312,11 +284,8 @@ Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std
     } else if (!std::filesystem::is_directory(folder, problem) || !std::filesystem::is_empty(folder, problem)) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} is there, and is no empty folder", folder.string())};
     }
-    for (const auto& [name, png] : task.pictures) {
-        TRY(write_file_atomic(folder / name, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600));
-    }
     const std::filesystem::path file = folder / "task.yaml";
-    TRY(write_file_atomic(file, task.yaml, 0600));
+    TRY(write_task(task, file));
     return file;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,24 @@ struct CompiledTask {
     int steps = 0;
 };
 
+/// Steps of a task, both included.
+struct StepRange {
+    int first = 1;
+    int last = 1;
+};
+struct CompileOptions {
+    std::string name;                          ///< the file's
+    std::string description = {};              ///< empty: the task's goal
+    std::optional<StepRange> steps = {};       ///< only these, however the task ended; unset: all of one that ended `done`
+    std::map<std::string, std::string> values = {}; ///< of variables: where a value stands in a text, the file has the variable
+};
+
 /// The last task of the recording; `reader` reads text from its pictures where the platform told nothing of a target.
-/// InvalidArgument when that did not end `done`; Unsupported for an action that task files cannot
-/// express; both name the step. `name` is the file's.
-Result<CompiledTask> compile_task(const Recording& recording, const std::string& name, Locator& reader);
+/// InvalidArgument when that did not end `done`, or nothing was done; Unsupported for an action that task files cannot
+/// express; both name the step.
+Result<CompiledTask> compile_task(const Recording& recording, CompileOptions options, Locator& reader);
+/// The pictures beside `file`, then the file itself, over what was there.
+Result<void> write_task(const CompiledTask& task, const std::filesystem::path& file);
 /// FOLDER/task.yaml and its pictures; the folder must be new or empty.
 Result<std::filesystem::path> write_compiled(const CompiledTask& task, const std::filesystem::path& folder);
 

@@ -212,4 +212,9 @@ Rect changed_area(const Image& before, const Image& after) {
     return right > left ? Rect{left, top, right - left, bottom - top} : Rect{};
 }
 
+bool is_no_more_than_caret(Size changed) {
+    constexpr Size kCaret{3, 48};
+    return changed.is_empty() || (changed.width_px <= kCaret.width_px && changed.height_px <= kCaret.height_px);
+}
+
 } // namespace handeye

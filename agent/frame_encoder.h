@@ -42,5 +42,7 @@ Image masked(const Image& frame, std::span<const Rect> boxes);
 /// The smallest rectangle that holds every pixel in which the two differ; empty when they are equal, all of `after` when
 /// their sizes or formats differ.
 Rect changed_area(const Image& before, const Image& after);
+/// True for nothing, and for what a blinking text cursor changes: no proof that something happened.
+bool is_no_more_than_caret(Size changed);
 
 } // namespace handeye

@@ -102,7 +102,7 @@ Result<ManualResult> perform_manually(const ManualAction& manual, const ManualCo
     Result<Plan> plan = resolve(out.action, {.picture = display.size, .target = display.size, .elements = elements});
     if (plan) {
         out.plan = *std::move(plan);
-        facts = facts_of(out.action, out.plan, with.clock.wall_now());
+        facts = facts_of(out.action, out.plan, elements, with.clock.wall_now());
         out.gate = decide(facts, with);
         TRY(store(with, manual, events::action_gated({}, out.gate)));
     }

@@ -7,6 +7,7 @@
 #include "actions/parse.h"
 #include "agent/glob.h"
 #include "agent/key_pattern.h"
+#include "agent/target_facts.h"
 #include "agent/text_pattern.h"
 #include "agent/url_host.h"
 
@@ -90,7 +91,20 @@ std::optional<std::string> opened_host(const Action& action) {
     return page == nullptr ? std::nullopt : std::optional(host_of(page->url));
 }
 
-Fit fit_text(const std::vector<TextPattern>& patterns, const Action& action) {
+Fit find_in(const std::vector<TextPattern>& patterns, const std::string& text) {
+    Fit fit = Fit::None;
+    for (const TextPattern& pattern : patterns) {
+        switch (pattern.find_in(text)) {
+        case TextPattern::Found::Yes: return Fit::All;
+        case TextPattern::Found::Unknown: fit = Fit::Unknown; break;
+        case TextPattern::Found::No: break;
+        }
+    }
+    return fit;
+}
+
+Fit fit_text(const std::vector<TextPattern>& patterns, const ActionFacts& facts) {
+    const Action& action = facts.action;
     std::string text;
     if (const auto* typed = std::get_if<TypeText>(&action)) {
         text = typed->text_utf8;
@@ -101,18 +115,15 @@ Fit fit_text(const std::vector<TextPattern>& patterns, const Action& action) {
     } else if (const auto* chord = std::get_if<KeyChord>(&action)) {
         text = typed_text(*chord);
     }
-    if (text.empty()) {
-        return Fit::None;
+    if (!text.empty()) {
+        return find_in(patterns, text);
     }
-    Fit fit = Fit::None;
-    for (const TextPattern& pattern : patterns) {
-        switch (pattern.find_in(text)) {
-        case TextPattern::Found::Yes: return Fit::All;
-        case TextPattern::Found::Unknown: fit = Fit::Unknown; break;
-        case TextPattern::Found::No: break;
-        }
+    const auto is_unclear = [&](const std::string& label) { return find_in(patterns, label) == Fit::Unknown; };
+    if (std::any_of(facts.labels.begin(), facts.labels.end(), is_unclear)) {
+        return Fit::Unknown;
     }
-    return fit;
+    const Fit fit = fit_of(facts.labels, [&](const std::string& label) { return !label.empty() && find_in(patterns, label) == Fit::All; });
+    return fit == Fit::None && !facts.called.empty() && find_in(patterns, facts.called) != Fit::None ? Fit::Some : fit;
 }
 
 Fit fit_keys(const std::vector<ChordPattern>& patterns, const Action& action) {
@@ -141,7 +152,7 @@ bool applies(const ReadyRule& ready, const ActionFacts& facts) {
     const auto app = opened_app(facts.action);
     const auto fits = [&](bool is_asked, auto&& fit) { return !is_asked || satisfies(fit(), rule.effect); };
     return fits(rule.region.has_value(), [&] { return fit_region(*rule.region, facts); }) &&
-           fits(!rule.text.empty(), [&] { return fit_text(ready.text, facts.action); }) &&
+           fits(!rule.text.empty(), [&] { return fit_text(ready.text, facts); }) &&
            fits(!rule.keys.empty(), [&] { return fit_keys(ready.keys, facts.action); }) &&
            fits(!rule.apps.empty(), [&] { return fit_windows(rule.apps, facts, app, [](const WindowInfo& w) { return w.app; }, true); }) &&
            fits(!rule.window_classes.empty(), [&] {
@@ -274,9 +285,16 @@ std::string_view risk_of(const Action& action) {
 
 Result<Action> action_from_json(std::string_view text_utf8) { return parse_action(text_utf8); }
 
-ActionFacts facts_of(const Action& action, const Plan& plan, WallTime now) {
+ActionFacts facts_of(const Action& action, const Plan& plan, const std::vector<Element>& elements, WallTime now) {
     ActionFacts facts;
     facts.action = action;
+    const auto* const click = std::get_if<Click>(&action);
+    const auto* const drag = std::get_if<Drag>(&action);
+    for (const CoordinateChain& chain : click != nullptr || drag != nullptr ? plan.points : std::vector<CoordinateChain>()) {
+        const Element* const element = innermost_at(elements, chain.target.point);
+        facts.labels.push_back(element == nullptr ? "" : element->label_utf8);
+    }
+    facts.called = click != nullptr ? click->element_info : drag != nullptr ? drag->element_info : "";
     for (const Op& op : plan.ops) {
         const auto* event = std::get_if<InputEvent>(&op);
         const auto* move = event == nullptr ? nullptr : std::get_if<PointerMove>(event);

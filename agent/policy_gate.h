@@ -23,12 +23,14 @@ struct ActionFacts {
     std::vector<Point> points;        ///< every place to which the pointer goes, in target pixels
     /// Under each point and, for what goes to the keyboard, with the focus; unset: not asked, or the platform does not know.
     std::optional<std::vector<WindowInfo>> windows;
+    std::vector<std::string> labels;  ///< under each end of a click or drag, as its program tells it; empty: nobody tells
+    std::string called;               ///< what the model calls it; it may be wrong or lie, so it allows nothing
     int minute_of_day = 0;            ///< local time
 };
 /// The action that a canonical JSON text stands for: what policy.explain is asked about.
 Result<Action> action_from_json(std::string_view text_utf8);
-/// Facts that need no screen: points from the plan, time from the clock.
-ActionFacts facts_of(const Action& action, const Plan& plan, WallTime now);
+/// Facts that need no further look at the screen: points from the plan, labels from its elements, time from the clock.
+ActionFacts facts_of(const Action& action, const Plan& plan, const std::vector<Element>& elements, WallTime now);
 /// True when the action sends keys to whatever has the focus.
 bool uses_keyboard(const Action& action);
 

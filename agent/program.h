@@ -56,6 +56,13 @@ struct Pursuit {
     std::function<Result<bool>()> is_reached;
 };
 
+/// What the model would do first towards a goal. Nothing was done.
+struct Suggestion {
+    Look look;               ///< the screen that it saw
+    std::optional<Point> at; ///< where, in target pixels; unset: its action has no place
+    std::string call;        ///< as the model wrote it
+};
+
 /// Of the session, lent to a program while it runs. One thread. An Error from any of these: the record could not be written, the
 /// program must end with it.
 class Hands {
@@ -72,6 +79,9 @@ public:
     virtual void wait(const SettleOptions& options) = 0;
     /// One question about what the model is shown; recorded, and its tokens count.
     virtual Result<Completion> ask_model(ChatRequest request) = 0; // an Error may be the model's, too
+    /// Asks the model for one action and does not perform it; recorded, and its tokens count. ParseFailed and what resolve() says for an
+    /// answer that is no action on this screen; an Error may be the platform's or the model's, too.
+    virtual Result<Suggestion> suggest(const std::string& goal_utf8) = 0;
     /// One question to a person; nullopt: nobody answered.
     virtual Result<std::optional<std::string>> ask_person(const std::string& question_utf8, const std::vector<std::string>& choices) = 0;
     /// Adds an event of the program's own to the record: docs/events.md, "Task files".
@@ -83,6 +93,8 @@ public:
     /// From now on what both allow, within both budgets, until restored; counts of rules go on. InvalidArgument as check_policy().
     virtual Result<void> narrow(const Policy& policy, const Budget& budget) = 0;
     virtual void restore() = 0;
+    /// Steps of the task so far: its own and the model's.
+    [[nodiscard]] virtual int steps() const = 0;
     virtual Platform& platform() = 0;
     virtual Clock& clock() = 0;
 };

@@ -47,6 +47,8 @@ void ProgramHands::wait(const SettleOptions& options) {
 
 Result<Completion> ProgramHands::ask_model(ChatRequest request) { return runner_.ask_aside(std::move(request)); }
 
+Result<Suggestion> ProgramHands::suggest(const std::string& goal_utf8) { return runner_.suggest(goal_utf8, TRY(look())); }
+
 Result<std::optional<std::string>> ProgramHands::ask_person(const std::string& question_utf8, const std::vector<std::string>& choices) {
     return with_.options.ask_text ? with_.options.ask_text(question_utf8, choices, stop_) : std::nullopt;
 }

@@ -21,12 +21,14 @@ public:
     Result<Look> look() override;
     void wait(const SettleOptions& options) override;
     Result<Completion> ask_model(ChatRequest request) override;
+    Result<Suggestion> suggest(const std::string& goal_utf8) override;
     Result<std::optional<std::string>> ask_person(const std::string& question_utf8, const std::vector<std::string>& choices) override;
     Result<void> tell(std::string type, std::string data_json, std::vector<Blob> blobs) override;
     Result<Blob> keep_picture(std::optional<Rect> area) override;
     Result<std::optional<TaskEnd>> over() override;
     Result<void> narrow(const Policy& policy, const Budget& budget) override;
     void restore() override { runner_.restore(); }
+    [[nodiscard]] int steps() const override { return runner_.steps(); }
     Platform& platform() override { return with_.platform; }
     Clock& clock() override { return with_.clock; }
 

@@ -12,8 +12,6 @@
 namespace handeye {
 namespace {
 
-constexpr int kCaretWidthPx = 3;
-constexpr int kCaretHeightPx = 48;
 constexpr Duration kRateWindow = std::chrono::minutes(1);
 
 bool presses_button(const Plan& plan) {
@@ -120,7 +118,7 @@ GateDecision StepRunner::decide_by_all(const ActionFacts& facts) {
 
 Result<void> StepRunner::decide(Step& step) {
     const Stopwatch watch(with_.clock, step.timings.gate);
-    ActionFacts facts = facts_of(step.parsed->action, step.plan, with_.clock.wall_now());
+    ActionFacts facts = facts_of(step.parsed->action, step.plan, elements_, with_.clock.wall_now());
     const bool is_typing = uses_keyboard(facts.action);
     if (std::any_of(gates_.begin(), gates_.end(), [](const PolicyGate& gate) { return gate.needs_windows(); })) {
         add_windows(facts, with_.platform);
@@ -310,7 +308,7 @@ StageResult StepRunner::verify(Step& step) {
         verified.changed = changed_area(step.seen.image, step.after->image);
         const bool is_open = verified.certainty == Certainty::Unverifiable || verified.certainty == Certainty::SuspectedNoop;
         const Size extent = verified.changed.size();
-        if (is_open && !extent.is_empty() && extent.width_px <= kCaretWidthPx && extent.height_px <= kCaretHeightPx) {
+        if (is_open && !extent.is_empty() && is_no_more_than_caret(extent)) {
             verified.certainty = Certainty::Unverifiable; // it blinks by itself, too
             verified.reason = "nothing but a text cursor changed";
         } else if (is_open && !extent.is_empty()) {

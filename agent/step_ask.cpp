@@ -20,6 +20,8 @@ std::string describe_secrets(const std::vector<std::string>& names) {
     return out;
 }
 
+} // namespace
+
 std::string describe_policy(const Policy& policy) {
     std::string out;
     for (const std::string& verb : policy.deny_verbs) {
@@ -31,8 +33,6 @@ std::string describe_policy(const Policy& policy) {
     }
     return out.empty() || allowed.empty() ? out + allowed : allowed + ". " + out;
 }
-
-} // namespace
 
 Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWatcher& watcher) {
     std::stop_source stop_answer;
@@ -56,26 +56,31 @@ Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWa
     return with_.model.generate(request, on_text, stop_answer.get_token());
 }
 
-StageResult StepRunner::ask(Step& step) {
-    for (const std::string& note : with_.options.take_notes ? with_.options.take_notes() : std::vector<std::string>()) {
-        goal_ += "\nNote: " + note;
-    }
+PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const {
     PromptInput input;
     input.prompt = with_.options.prompt;
     input.surface = with_.options.surface;
-    input.goal_utf8 = goal_;
-    input.screenshot = step.seen.image;
-    input.history = history_.steps();
-    input.memory = history_.memory();
+    input.goal_utf8 = goal_utf8;
+    input.screenshot = screenshot;
     input.policy_text = describe_policy(with_.options.policy);
     if (const std::string secrets = with_.options.secrets ? describe_secrets(with_.options.secrets->names()) : ""; !secrets.empty()) {
         input.policy_text += (input.policy_text.empty() ? "" : ". ") + secrets;
     }
-    for (const Element& element : elements_) {
+    for (const Element& element : elements) {
         if (element.mark > 0) {
             input.elements.push_back({element.mark, element.role, element.label_utf8, ""});
         }
     }
+    return input;
+}
+
+StageResult StepRunner::ask(Step& step) {
+    for (const std::string& note : with_.options.take_notes ? with_.options.take_notes() : std::vector<std::string>()) {
+        goal_ += "\nNote: " + note;
+    }
+    PromptInput input = prompt_input(goal_, step.seen.image, elements_);
+    input.history = history_.steps();
+    input.memory = history_.memory();
     const TimePoint begin = with_.clock.now();
     Result<RenderedPrompt> prompt = render_prompt(input, with_.options.render);
     if (!prompt) {
@@ -180,6 +185,16 @@ Result<Completion> StepRunner::ask_aside(ChatRequest request) {
         tokens_ += reply->usage.prompt_tokens + reply->usage.completion_tokens;
     }
     return reply;
+}
+
+Result<Suggestion> StepRunner::suggest(const std::string& goal_utf8, Look look) {
+    RenderedPrompt prompt = TRY(render_prompt(prompt_input(goal_utf8, look.shot.image, look.elements), with_.options.render));
+    prompt.request.sampling = with_.options.sampling;
+    const Completion reply = TRY(ask_aside(std::move(prompt.request)));
+    const ParsedReply parsed = TRY(parse_reply(reply.text_utf8, prompt.dialect, Sequence::LastOnly, is_whole(reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated));
+    const Plan plan = TRY(resolve(parsed.action, {prompt.picture, look.shot.image.size(), look.elements}));
+    const std::optional<Point> at = plan.points.empty() ? std::nullopt : std::optional(plan.points.front().target.point);
+    return Suggestion{std::move(look), at, parsed.call};
 }
 
 } // namespace handeye

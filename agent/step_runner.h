@@ -75,6 +75,8 @@ public:
     Result<StepEnd> run_proposed(const Propose& propose);
     /// A question of a program; the answer as it came.
     Result<Completion> ask_aside(ChatRequest request);
+    /// What the model would do first for this goal on this screen.
+    Result<Suggestion> suggest(const std::string& goal_utf8, Look look);
     Result<Blob> keep_picture(std::optional<Rect> area);
     /// Stopped, or out of a budget.
     StageResult check_limits();
@@ -107,6 +109,7 @@ private:
     StageResult wait_for_turn();
     StageResult observe(Step& step);
     StageResult ask(Step& step);
+    [[nodiscard]] PromptInput prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const;
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
     void hide_password(const Step& step, const Action& action);
     GateDecision decide_by_all(const ActionFacts& facts);

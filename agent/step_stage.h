@@ -26,6 +26,9 @@ private:
 
 inline StageResult go_on() { return std::optional<TaskEnd>(); }
 
+/// What a prompt says of the session's policy; empty: nothing is forbidden.
+std::string describe_policy(const Policy& policy);
+
 inline StageResult end(TaskOutcome outcome, std::string message) { return std::optional(TaskEnd{outcome, std::move(message)}); }
 
 } // namespace handeye

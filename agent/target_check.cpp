@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kCropWidthPx = 96;  // a button's label, or most of it
 constexpr int kCropHeightPx = 48;
-constexpr int kCaretWidthPx = 3;
-constexpr int kCaretHeightPx = 48;
 constexpr SettleOptions kHoverSettle{std::chrono::milliseconds(25), std::chrono::milliseconds(400)};
 constexpr Duration kHoverDeadline = std::chrono::milliseconds(1500);
 constexpr int kHoverRoundsMax = 4;  // the light that was seen first was not yet whole
@@ -46,8 +44,7 @@ bool is_same_there(const Image& before, const Image& after, const Rect& area) {
     if (before.size() != after.size()) {
         return false;
     }
-    const Size changed = changed_area(before.cropped(area).to_rgb(), after.cropped(area).to_rgb()).size();
-    return changed.is_empty() || (changed.width_px <= kCaretWidthPx && changed.height_px <= kCaretHeightPx);
+    return is_no_more_than_caret(changed_area(before.cropped(area).to_rgb(), after.cropped(area).to_rgb()).size());
 }
 
 Error TargetCheck::changed() {

@@ -5,6 +5,7 @@
 #include "agent/locate/locate.h"
 #include "agent/policy.h"
 #include "agent/program.h"
+#include "agent/recorder.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -43,7 +44,17 @@ public:
     /// Before run(); without it text is read as English.
     virtual void set_languages(std::string tesseract_names) = 0;
 
+    /// Before run(): targets that are not found may be looked for by the model, in so many steps.
+    virtual void allow_healing(int steps_max) = 0;
+
     // After run().
+    /// Writes the paths of goals that the model reached and that say `compile: on_success`, from the recording of the run, beside their task
+    /// files. One line for each: where it is kept, or why not.
+    [[nodiscard]] virtual std::vector<std::string> keep_paths(const Recording& recording) const = 0;
+    [[nodiscard]] virtual int healed_steps() const = 0;
+    /// For a person to look at and to take over: FOLDER/heal.diff and each changed file; the task files stay as they are. `folder` must be
+    /// there and empty. Returns the path of the diff.
+    [[nodiscard]] virtual Result<std::filesystem::path> write_healed(const std::filesystem::path& folder) const = 0;
     /// {"name","file","outcome","message","seconds","outputs","steps"}
     [[nodiscard]] virtual std::string result_json() const = 0;
     [[nodiscard]] virtual std::string result_junit() const = 0;

@@ -30,7 +30,7 @@ Result<json> explain(LiveSession& session, Platform& platform, const std::string
     const std::vector<Element> elements = TRY(platform.elements());
     const Plan plan = TRY(resolve(action, {display.size, display.size, elements}));
     const PolicyGate gate = TRY(PolicyGate::create(session.policy()));
-    ActionFacts facts = facts_of(action, plan, clock.wall_now());
+    ActionFacts facts = facts_of(action, plan, elements, clock.wall_now());
     if (gate.needs_windows()) {
         add_windows(facts, platform);
     }

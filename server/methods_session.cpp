@@ -70,7 +70,7 @@ std::optional<RpcError> check_launch(const json& target, const Policy& policy, C
         }
         names->push_back(line.get<std::string>());
         for (const std::string& name : *names) {
-            const GateDecision decision = gate->explain(facts_of(OpenApp{name}, {}, clock.wall_now()));
+            const GateDecision decision = gate->explain(facts_of(OpenApp{name}, {}, {}, clock.wall_now()));
             if (decision.gate != Gate::Allow) {
                 return RpcError{ErrorKind::PolicyDenied,
                                 fmt::format("the daemon's policy does not let \"{}\" be launched: {}{}", line.get<std::string>(), decision.reason,

@@ -4,6 +4,7 @@
 #include "agent/taskfile/check.h"
 #include "agent/taskfile/scalars.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/suggest.h"
 
 #include <algorithm>
@@ -84,6 +85,10 @@ private:
             if (const Node* const run = step.find("run"); run != nullptr) {
                 this->run(kept, *run, here);
             }
+            if (const fs::path path = goal_path(kept, step); !path.empty() && fs::is_regular_file(path, failed)) {
+                const Asked goal{kept, step.place};
+                this->file(fs::weakly_canonical(path, failed), shown_beside(kept, path.lexically_relative(kept.folder).string()), &goal, here);
+            }
         });
     }
 
@@ -161,6 +166,23 @@ LoadedFiles load(const fs::path& path) { return Loader().whole(path); }
 fs::path run_path(const Loaded& from, const Node& run) {
     const std::string name = text_of(run, "file");
     return name.empty() || has_reference(name) ? fs::path() : from.folder / name;
+}
+
+fs::path goal_path(const Loaded& from, const Node& step) {
+    constexpr std::size_t kWordsBytesMax = 40;
+    const Node* const goal = step.find("goal");
+    if (goal == nullptr || text_of(step, "compile") != "on_success") {
+        return {};
+    }
+    const std::string text = text_of(*goal, "text");
+    std::string words;
+    for (const char c : text) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (words.size() < kWordsBytesMax && (is_plain || (!words.empty() && words.back() != '-'))) {
+            words += is_plain ? c : '-';
+        }
+    }
+    return from.folder / (fs::path(from.shown).stem().string() + ".paths") / fmt::format("{}-{}", words, to_hex(sha256(text)).substr(0, 8)) / "task.yaml";
 }
 
 } // namespace handeye::taskfile

@@ -34,6 +34,10 @@ LoadedFiles load(const std::filesystem::path& path);
 /// The file that a `run` step names, for a path without references; empty otherwise.
 std::filesystem::path run_path(const Loaded& from, const Node& run);
 
+/// Where the path of a goal with `compile: on_success` is kept, beside the file: FILE.paths/WORDS-HASH/task.yaml, by the words of the goal as
+/// the file has them. Empty for a step that keeps none.
+std::filesystem::path goal_path(const Loaded& from, const Node& step);
+
 void lint(const LoadedFiles& loaded, std::vector<TaskFinding>& findings);
 TaskFileUse explain(const LoadedFiles& loaded);
 

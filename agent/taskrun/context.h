@@ -2,6 +2,7 @@
 // What every part of a running task file works with. Inside this folder only.
 #pragma once
 
+#include "agent/compile.h"
 #include "agent/locate/locate.h"
 #include "agent/program.h"
 #include "agent/taskfile/load.h"
@@ -9,6 +10,7 @@
 #include "agent/taskrun/values.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +20,7 @@
 namespace handeye::taskrun {
 
 using taskfile::Node;
+class Healer;
 
 /// A value, or why there is none.
 template <class T>
@@ -31,14 +34,25 @@ struct Frame {
     Values values;
 };
 
+/// A goal that was reached by the model and whose path is to be kept.
+struct ReachedGoal {
+    std::filesystem::path path; ///< of the file to write
+    std::string goal_utf8;
+    std::map<std::string, std::string> values; ///< of what the goal's words refer to
+    StepRange steps;
+};
+
 struct Context {
     Hands& hands;
     Locator& locator;
     const taskfile::LoadedFiles& files;
     std::vector<Frame> frames = {};  ///< the innermost last
     StepRecord* record = nullptr;    ///< of the step at work
+    bool wants_effect = false;       ///< of the step at work: the screen must change
     WallTime task_started{};
     WallTime step_started{};
+    std::vector<ReachedGoal> reached = {};
+    Healer* healer = nullptr;        ///< nullptr: what is not found stays so
     std::optional<Error> broken = {};///< the record could not be written: everything ends
 
     [[nodiscard]] Frame& frame() { return frames.back(); }

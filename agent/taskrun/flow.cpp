@@ -161,6 +161,7 @@ Outcome Flow::try_step(const Node& step, StepRecord& record) {
     Duration backoff = retry == nullptr ? Duration::zero() : duration_of(*retry, "backoff", Duration::zero());
     for (record.attempts = 1;; ++record.attempts) {
         context_.step_started = context_.hands.clock().wall_now();
+        context_.wants_effect = text_of(step, "effect") == "seen";
         record.steps.clear();
         record.note.clear();
         Outcome failure = do_once(step, record);
@@ -195,6 +196,9 @@ Outcome Flow::do_verb(const Node& step, StepRecord& record) {
     }
     if (name == "run") {
         return run_other_file(*call, record);
+    }
+    if (name == "goal") {
+        return run_goal(step, *call, record);
     }
     if (name == "for_each") {
         return run_for_each(step, *call, record);

@@ -28,6 +28,9 @@ private:
     Outcome do_verb(const Node& step, StepRecord& record);
     Outcome run_for_each(const Node& step, const Node& call, StepRecord& record);
     Outcome run_repeat(const Node& step, const Node& call, StepRecord& record);
+    Outcome run_goal(const Node& step, const Node& call, StepRecord& record);
+    /// Unset: there is no path for this goal, or it did not lead there, and the model is to try.
+    std::optional<Outcome> take_path(const Node& step, const std::map<std::string, std::string>& values, StepRecord& record);
     Outcome run_other_file(const Node& call, StepRecord& record);
     Outcome close_popups();
     Outcome tell(std::string_view what, const StepRecord& record);

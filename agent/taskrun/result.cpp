@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/taskrun/result.h"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -80,6 +82,16 @@ std::string_view failure_name(FailureKind kind) {
     return "failed";
 }
 
+std::string to_text(const Drift& drift, std::string_view rung) {
+    std::string out;
+    const auto add = [&](int by, std::string_view ahead, std::string_view back) {
+        out += by == 0 ? "" : fmt::format("{}{} px {}", out.empty() ? "" : " and ", std::abs(by), by > 0 ? ahead : back);
+    };
+    add(drift.right_px, "right", "left");
+    add(drift.down_px, "down", "up");
+    return drift.instead_of.empty() ? out : fmt::format("{}{}found by {} instead of {}", out, out.empty() ? "" : ", ", rung, drift.instead_of);
+}
+
 std::string title_of(const StepRecord& step) { return fmt::format("{}:{}: {}{}{}", step.file, step.line, step.verb, step.label.empty() ? "" : " ", step.label); }
 
 json to_json(const StepRecord& step) {
@@ -101,6 +113,12 @@ json to_json(const StepRecord& step) {
     }
     if (!step.rung.empty()) {
         out["found"] = {{"rung", step.rung}, {"score", step.score}, {"margin", step.margin}};
+    }
+    if (step.drift) {
+        out["drift"] = {{"right", step.drift->right_px}, {"down", step.drift->down_px}, {"text", to_text(*step.drift, step.rung)}};
+        if (!step.drift->instead_of.empty()) {
+            out["drift"]["instead_of"] = step.drift->instead_of;
+        }
     }
     if (step.point) {
         out["point"] = {{"x", step.point->x}, {"y", step.point->y}};

@@ -25,6 +25,16 @@ struct Failure {
     TaskOutcome outcome = TaskOutcome::Failed; ///< of Over
 };
 
+/// How a target differs from what was recorded of it.
+struct Drift {
+    int right_px = 0; ///< from where its middle was to where it is
+    int down_px = 0;
+    std::string instead_of; ///< the surer rung by which the file would have it found; empty: it was found by that
+    [[nodiscard]] bool is_none() const { return right_px == 0 && down_px == 0 && instead_of.empty(); }
+};
+/// "120 px right and 40 px up, found by text instead of structure"; empty for none.
+std::string to_text(const Drift& drift, std::string_view rung);
+
 struct StepRecord {
     std::string file;    ///< of the task file, as it was named
     int line = 1;
@@ -37,6 +47,7 @@ struct StepRecord {
     double score = 0;
     double margin = 0;
     std::optional<Point> point;
+    std::optional<Drift> drift; ///< unset: where it was is not known
     int attempts = 1;
     Duration took{};
     std::vector<StepRecord> steps; ///< within it

@@ -26,6 +26,8 @@ int number(const Node& scalar) {
     return value;
 }
 
+Rect rect_of(const Node& four) { return {number(four.items[0]), number(four.items[1]), number(four.items[2]), number(four.items[3])}; }
+
 Side side_of(const Node& near) {
     constexpr std::array<std::pair<std::string_view, Side>, 4> kSides{{{"left", Side::Left}, {"right", Side::Right}, {"above", Side::Above}, {"below", Side::Below}}};
     const std::string name = text_of(near, "side");
@@ -100,7 +102,7 @@ Image masked_out(const Image& picture, const Node& mask) {
     std::vector<Rect> areas;
     for (const Node& area : mask.items) {
         if (area.items.size() == 4) {
-            areas.push_back({number(area.items[0]), number(area.items[1]), number(area.items[2]), number(area.items[3])});
+            areas.push_back(rect_of(area));
         }
     }
     for (int y = 0; y < size.height_px; ++y) {
@@ -142,7 +144,7 @@ Attempt<Image> picture_of(const Node& map, Context& context) {
 
 Attempt<Rect> region_of(const Node& region, Context& context, const Look& look) {
     if (const Node* const area = region.find("area"); area != nullptr && area->items.size() == 4) {
-        return Rect{number(area->items[0]), number(area->items[1]), number(area->items[2]), number(area->items[3])};
+        return rect_of(*area);
     }
     Attempt<Neighbour> near = neighbour_of(*region.find("near"), context);
     if (auto* const failure = std::get_if<Failure>(&near)) {
@@ -176,6 +178,9 @@ Attempt<TargetQuery> query_of(const Node& target, Context& context, const Look& 
     }
     if (const Node* const at = target.find("at"); at != nullptr && at->items.size() == 2) {
         query.at = Point{number(at->items[0]), number(at->items[1])};
+    }
+    if (const Node* const was = target.find("was"); was != nullptr && was->items.size() == 4) {
+        query.was_at = rect_of(*was);
     }
     for (const Node& landmark : target.find("landmarks") != nullptr ? target.find("landmarks")->items : std::vector<Node>()) {
         Attempt<std::string> words = text(landmark, "text", context);
@@ -243,21 +248,46 @@ Outcome wait_for(const Node& target, Context& context) {
     return std::get<bool>(found) ? std::nullopt : Outcome(last);
 }
 
-void note_found(Context& context, const Found& found) {
-    context.record->rung = rung_name(found.best.rung);
-    context.record->score = found.best.score;
-    context.record->margin = found.margin;
-    context.record->point = found.point;
+Rung meant_rung(const Node& target) {
+    constexpr std::array<std::pair<std::string_view, Rung>, 5> kMeant{
+        {{"id", Rung::Structure}, {"role", Rung::Structure}, {"label", Rung::Structure}, {"template", Rung::Template}, {"text", Rung::Text}}};
+    for (const auto& [key, rung] : kMeant) {
+        if (target.find(key) != nullptr) {
+            return rung;
+        }
+    }
+    return target.find("landmarks") != nullptr ? Rung::Landmark : target.find("model") != nullptr ? Rung::Model : Rung::Coordinates;
 }
 
-std::string found_json(const Found& found) {
+void note_found(Context& context, const Node& target, const Found& found) {
+    StepRecord& record = *context.record;
+    record.rung = rung_name(found.best.rung);
+    record.score = found.best.score;
+    record.margin = found.margin;
+    record.point = found.point;
+    record.drift.reset();
+    if (const Node* const was = target.find("was"); was != nullptr && was->items.size() == 4) {
+        const Point then = rect_of(*was).center();
+        const Rung meant = meant_rung(target);
+        record.drift = Drift{found.point.x - then.x, found.point.y - then.y, found.best.rung > meant ? std::string(rung_name(meant)) : ""};
+    }
+}
+
+std::string found_json(const Found& found, const std::optional<Drift>& drift) {
     const Rect& box = found.best.box;
-    return dump_json({{"rung", rung_name(found.best.rung)},
-                      {"score", found.best.score},
-                      {"margin", found.margin},
-                      {"what", found.best.what_utf8},
-                      {"box", {{"x", box.x}, {"y", box.y}, {"width", box.width_px}, {"height", box.height_px}}},
-                      {"tried", found.tried}});
+    nlohmann::json out{{"rung", rung_name(found.best.rung)},
+                       {"score", found.best.score},
+                       {"margin", found.margin},
+                       {"what", found.best.what_utf8},
+                       {"box", {{"x", box.x}, {"y", box.y}, {"width", box.width_px}, {"height", box.height_px}}},
+                       {"tried", found.tried}};
+    if (drift) {
+        out["drift"] = {{"right", drift->right_px}, {"down", drift->down_px}};
+        if (!drift->instead_of.empty()) {
+            out["drift"]["instead_of"] = drift->instead_of;
+        }
+    }
+    return dump_json(out);
 }
 
 } // namespace handeye::taskrun

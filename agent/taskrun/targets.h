@@ -22,8 +22,10 @@ Attempt<Image> picture_of(const Node& map, Context& context);
 Attempt<Found> find_in(const Node& target, Context& context, const Look& look);
 /// Looks until it is found; `within` of the target.
 Outcome wait_for(const Node& target, Context& context);
-/// Notes in the record of the step how the target was found.
-void note_found(Context& context, const Found& found);
-std::string found_json(const Found& found);
+/// The rung that the file means: the surest of those that what it says of the target allows.
+Rung meant_rung(const Node& target);
+/// Notes in the record of the step how the target was found, and how far that is from what was recorded of it.
+void note_found(Context& context, const Node& target, const Found& found);
+std::string found_json(const Found& found, const std::optional<Drift>& drift);
 
 } // namespace handeye::taskrun

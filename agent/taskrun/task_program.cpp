@@ -5,6 +5,8 @@
 #include "agent/taskfile/names.h"
 #include "agent/taskfile/policy.h"
 #include "agent/taskrun/flow.h"
+#include "agent/taskrun/heal.h"
+#include "agent/taskrun/healed_files.h"
 #include "agent/taskrun/model_words.h"
 #include "base/json.h"
 
@@ -47,9 +49,9 @@ std::string findings_text(const std::vector<TaskFinding>& findings) {
     return out;
 }
 
-TaskEnd end_of(const taskrun::Outcome& failure) {
+TaskEnd end_of(const taskrun::Outcome& failure, int healed) {
     if (!failure) {
-        return {TaskOutcome::Done, "every step came true"};
+        return {TaskOutcome::Done, healed == 0 ? "every step came true" : fmt::format("every step came true, {} of them healed by the model", healed)};
     }
     switch (failure->kind) {
     case FailureKind::TargetNotFound:
@@ -100,6 +102,23 @@ public:
     }
     [[nodiscard]] const std::map<std::string, std::string>& secrets() const override { return secrets_; }
     void set_languages(std::string tesseract_names) override { languages_ = std::move(tesseract_names); }
+    void allow_healing(int steps_max) override {
+        healing_steps_max_ = steps_max;
+        needs_model_ = needs_model_ || steps_max > 0;
+    }
+    [[nodiscard]] std::vector<std::string> keep_paths(const Recording& recording) const override {
+        std::vector<std::string> out;
+        for (const taskrun::ReachedGoal& reached : reached_) {
+            const Result<void> kept = keep_path(recording, reached);
+            out.push_back(kept ? fmt::format("kept the path of \"{}\": {}", reached.goal_utf8, reached.path.string())
+                               : fmt::format("the path of \"{}\" is not kept: {}", reached.goal_utf8, kept.error().message));
+        }
+        return out;
+    }
+    [[nodiscard]] int healed_steps() const override { return healer_ ? static_cast<int>(healer_->healed().size()) : 0; }
+    [[nodiscard]] Result<std::filesystem::path> write_healed(const std::filesystem::path& folder) const override {
+        return healer_ ? taskrun::write_healed(*healer_, folder) : Error{ErrorCode::InvalidArgument, "nothing was healed"};
+    }
 
     [[nodiscard]] TaskFilePlatform platform() const override {
         TaskFilePlatform out;
@@ -129,8 +148,12 @@ public:
         if (needs_model_) {
             options.ask_model = [&hands](const Image& image, const std::string& description) { return taskrun::ask_where(hands, image, description); };
         }
-        const std::unique_ptr<Locator> locator = Locator::create(std::move(options));
-        taskrun::Context context{.hands = hands, .locator = *locator, .files = files_};
+        locator_ = Locator::create(std::move(options));
+        taskrun::Context context{.hands = hands, .locator = *locator_, .files = files_};
+        if (healing_steps_max_ > 0) {
+            healer_.emplace(healing_steps_max_, *locator_);
+            context.healer = &*healer_;
+        }
         context.task_started = started_;
         taskrun::Flow flow(context, [this](const taskfile::Loaded& file, const std::string& variable) { return secret_names_.at(file.shown + "\n" + variable); });
         taskrun::Outcome failure = check_size(hands);
@@ -138,10 +161,11 @@ public:
             failure = flow.run_file(root(), given_, records_, outputs_);
         }
         took_ = hands.clock().now() - begin;
+        reached_ = std::move(context.reached);
         if (context.broken) {
             return *context.broken;
         }
-        end_ = end_of(failure);
+        end_ = end_of(failure, healed_steps());
         return end_;
     }
 
@@ -170,6 +194,13 @@ private:
         secret_names_[file.shown + "\n" + variable] = name;
     }
 
+    Result<void> keep_path(const Recording& recording, const taskrun::ReachedGoal& reached) const {
+        const CompiledTask task = TRY(compile_task(recording, {.name = reached.path.parent_path().filename().string(), .description = reached.goal_utf8, .steps = reached.steps, .values = reached.values}, *locator_));
+        std::error_code problem;
+        std::filesystem::create_directories(reached.path.parent_path(), problem);
+        return write_task(task, reached.path);
+    }
+
     taskrun::Outcome check_size(Hands& hands) const {
         const std::optional<Size> wanted = platform().min_size;
         const Result<DisplayInfo> display = wanted ? hands.platform().display() : Result<DisplayInfo>(DisplayInfo{});
@@ -189,6 +220,10 @@ private:
     Budget budget_ = taskrun::program_budget();
     std::map<std::string, std::string> secrets_;      // name where it is typed, source
     std::map<std::string, std::string> secret_names_; // file and variable, name where it is typed
+    std::vector<taskrun::ReachedGoal> reached_;
+    int healing_steps_max_ = 0;
+    std::unique_ptr<Locator> locator_; // of the run
+    std::optional<taskrun::Healer> healer_;
     std::vector<taskrun::StepRecord> records_;
     json outputs_ = json::object();
     TaskEnd end_;

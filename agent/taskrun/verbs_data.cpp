@@ -60,7 +60,7 @@ Attempt<std::string> read_target(const Node& call, const Node& target, Context& 
         return *failure;
     }
     const auto& place = std::get<Found>(found);
-    note_found(context, place);
+    note_found(context, target, place);
     const std::string by = text_of(call, "by");
     if (by != "ocr") {
         for (const Element& element : look->elements) {

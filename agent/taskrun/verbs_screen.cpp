@@ -3,9 +3,11 @@
 #include "agent/taskrun/verbs.h"
 
 #include "actions/keys.h"
+#include "agent/frame_encoder.h"
 #include "agent/secrets.h"
 #include "agent/taskfile/names.h"
 #include "agent/taskrun/conditions.h"
+#include "agent/taskrun/heal.h"
 #include "agent/taskrun/targets.h"
 
 #include <algorithm>
@@ -24,6 +26,8 @@ constexpr int kNotchesAtOnce = 100;
 constexpr int kTriesMax = 6;        // of a target that changes under the eyes
 constexpr Duration kWindowWithin = std::chrono::seconds(5);
 constexpr Duration kReadBackWithin = std::chrono::seconds(1);
+constexpr double kSureScore = 0.85;                            // all of the words, or a picture at its own size
+constexpr Duration kEffectWithin = std::chrono::seconds(5);
 
 Target spot(Point at) { return Spot{Units::Pixels, double(at.x), double(at.y), std::nullopt}; }
 
@@ -58,8 +62,26 @@ Outcome outcome_of(const StepEnd& end, Context& context) {
     return std::nullopt;
 }
 
-Outcome act(Context& context, const Propose& propose) {
+/// What a program does on a click may come later than a still screen: this waits for it.
+Outcome wait_for_effect(const Image& before, Context& context) {
+    const Attempt<bool> seen = context.until(kEffectWithin, [&]() -> Attempt<bool> {
+        const Result<Look> look = context.hands.look();
+        return look && !is_no_more_than_caret(changed_area(before, look->shot.image).size());
+    });
+    if (const auto* const failure = std::get_if<Failure>(&seen)) {
+        return *failure;
+    }
+    context.record->note.clear();
+    return std::get<bool>(seen) ? std::nullopt : Outcome(fail(FailureKind::NoEffect, "the screen stayed as it was, and the file wants to see an effect"));
+}
+
+Outcome act(Context& context, const Propose& what) {
     StepEnd end;
+    Image before;
+    const Propose propose = [&](const Look& look) {
+        before = look.shot.image;
+        return what(look);
+    };
     for (int tries = 0; tries < kTriesMax; ++tries) {
         Result<StepEnd> done = context.hands.act(propose);
         if (!done) {
@@ -70,7 +92,9 @@ Outcome act(Context& context, const Propose& propose) {
             break;
         }
     }
-    return outcome_of(end, context);
+    Outcome failure = outcome_of(end, context);
+    const bool was_seen = end.result.certainty == Certainty::Confirmed;
+    return failure || was_seen || !context.wants_effect ? failure : wait_for_effect(before, context);
 }
 
 /// A Failure as `propose` hands it on: what is missing may come, anything else may not.
@@ -78,29 +102,67 @@ Error as_error(const Failure& failure) { return {failure.kind == FailureKind::Ta
 
 bool is_guess(Rung rung) { return rung == Rung::Model || rung == Rung::Landmark; }
 
+/// What cannot be undone is done to what is there beyond doubt.
+Result<void> check_sure(const Node& target, const Found& found) {
+    const Rung rung = found.best.rung;
+    const Rung meant = meant_rung(target);
+    if (is_guess(rung)) {
+        return Error{ErrorCode::PermissionDenied, fmt::format("the step is irreversible and its target was only guessed (by {}): name it by id, label, text or picture", rung_name(rung))};
+    }
+    if (rung > meant) {
+        return Error{ErrorCode::PermissionDenied, fmt::format("the step is irreversible and its target is not where the file means it: found by {}, not by {}\n{}", rung_name(rung), rung_name(meant),
+                                                              fmt::join(found.tried, "\n"))};
+    }
+    if (found.best.score < kSureScore) {
+        return Error{ErrorCode::PermissionDenied,
+                     fmt::format("the step is irreversible and its target, \"{}\", is not sure enough: {} {:.2f} of {:.2f}", found.best.what_utf8, rung_name(rung), found.best.score, kSureScore)};
+    }
+    return {};
+}
+
 Result<Found> found_for(const Node& step, const Node& target, Context& context, const Look& look) {
     Attempt<Found> found = find_in(target, context, look);
     if (const auto* const failure = std::get_if<Failure>(&found)) {
         return as_error(*failure);
     }
     auto& sure = std::get<Found>(found);
-    if (taskfile::is_set(step, "irreversible") && is_guess(sure.best.rung)) {
-        return Error{ErrorCode::PermissionDenied, fmt::format("the step is irreversible and its target was only guessed (by {}): name it by id, label, text or picture", rung_name(sure.best.rung))};
+    if (taskfile::is_set(step, "irreversible")) {
+        TRY(check_sure(target, sure));
     }
-    note_found(context, sure);
+    note_found(context, target, sure);
     return std::move(sure);
+}
+
+/// The same where the model sees the target that was not found.
+template <class Make>
+Outcome act_healed(const Node& step, const Node& target, const Failure& missing, Context& context, const Make& make) {
+    Attempt<Found> found = context.healer->find(step, target, missing, context);
+    if (auto* const failure = std::get_if<Failure>(&found)) {
+        return *std::move(failure);
+    }
+    const auto& there = std::get<Found>(found);
+    Outcome failure = act(context, [&](const Look& look) -> Result<Proposal> {
+        if (!context.healer->is_there(look)) {
+            return Error{ErrorCode::NotFound, "what the model pointed at is not there any more"};
+        }
+        note_found(context, target, there);
+        Action action = TRY(make(there.point, look));
+        return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(there, context.record->drift)};
+    });
+    return failure ? failure : context.healer->keep(context);
 }
 
 /// Waits for the target and does `make(point, look)` there.
 template <class Make>
 Outcome act_at(const Node& step, const Node& target, Context& context, const Make& make) {
     if (Outcome missing = wait_for(target, context)) {
-        return missing;
+        const bool may_heal = context.healer != nullptr && missing->kind == FailureKind::TargetNotFound;
+        return may_heal ? act_healed(step, target, *missing, context, make) : missing;
     }
     return act(context, [&](const Look& look) -> Result<Proposal> {
         const Found found = TRY(found_for(step, target, context, look));
         Action action = TRY(make(found.point, look));
-        return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(found)};
+        return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(found, context.record->drift)};
     });
 }
 
@@ -238,7 +300,7 @@ Outcome do_drag(const Node& step, const Node& call, Context& context) {
         const Found end = TRY(found_for(step, to, context, look));
         const Found start = TRY(found_for(step, from, context, look)); // the one that the record names
         Drag drag{spot(start.point), spot(end.point), words(call.find("hold_keys")), ""};
-        return Proposal{std::move(drag), fmt::format("drag {}", context.record->label), found_json(start)};
+        return Proposal{std::move(drag), fmt::format("drag {}", context.record->label), found_json(start, context.record->drift)};
     });
 }
 

@@ -4,6 +4,8 @@
 #include "apps/cli/command.h"
 #include "base/json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -48,10 +50,34 @@ void EventPrinter::print_file_step(const std::string& type, const nlohmann::json
         for (std::size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 1)) {
             why.insert(at + 1, "          ");
         }
+        why += (why.empty() ? "" : "\n          ") + count_drift(data);
         const std::string rung = data.contains("found") ? ", found by " + text_of(data["found"], "rung") : "";
         const char* const sign = status == "passed" ? "ok  " : status == "skipped" ? "--  " : data.value("optional", false) ? "opt " : "FAIL";
         print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title, data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));
     }
+}
+
+std::string EventPrinter::count_drift(const nlohmann::json& data) {
+    const auto drift = data.find("drift");
+    if (drift == data.end() || !drift->is_object()) {
+        return "";
+    }
+    const int off_px = static_cast<int>(std::lround(std::hypot(drift->value("right", 0), drift->value("down", 0))));
+    ++targets_;
+    targets_moved_ += off_px > 0 ? 1 : 0;
+    targets_found_otherwise_ += drift->contains("instead_of") ? 1 : 0;
+    farthest_px_ = std::max(farthest_px_, off_px);
+    const std::string text = text_of(*drift, "text");
+    return text.empty() ? "" : "drift: " + text;
+}
+
+void EventPrinter::print_drift() const {
+    if (targets_ == 0) {
+        return;
+    }
+    const std::string moved = targets_moved_ == 0 ? fmt::format("all {} targets are where they were", targets_)
+                                                  : fmt::format("{} of {} targets lie elsewhere, at most {} px away", targets_moved_, targets_, farthest_px_);
+    print(fmt::format("drift: {}{}", moved, targets_found_otherwise_ == 0 ? "" : fmt::format("; {} found in another way than meant", targets_found_otherwise_)));
 }
 
 void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std::int64_t t_mono_ns,
@@ -85,6 +111,8 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
     } else if (type == "loop.suspected") {
         print_progress("");
         print("this looks like a loop: " + text_of(data, "message"));
+    } else if (type == "task.finished") {
+        print_drift();
     } else if (type == "budget.exceeded") {
         print_progress("");
         print(fmt::format("the limit of {} is reached: {}", text_of(data, "budget"), short_number(data, "limit")));

@@ -19,11 +19,17 @@ public:
 
 private:
     void print_file_step(const std::string& type, const nlohmann::json& data);
+    std::string count_drift(const nlohmann::json& data);
+    void print_drift() const;
 
     std::string session_;
     bool json_;
     bool asks_itself_;
     int file_steps_ = 0;         ///< of a task file, that have ended
+    int targets_ = 0;            ///< whose recorded place is known,
+    int targets_moved_ = 0;
+    int targets_found_otherwise_ = 0;
+    int farthest_px_ = 0;
     bool is_fixed_step_ = false; ///< of a task file, and no goal
     std::string step_line_; ///< what is known of the step under way
 };

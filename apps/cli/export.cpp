@@ -82,7 +82,7 @@ Result<int> put(const std::string& text, const Options& options, const Context& 
 
 Result<int> write_task(const Recording& recording, const Options& options, const Context& context) {
     const std::unique_ptr<Locator> reader = Locator::create({.languages = options.languages});
-    const CompiledTask task = TRY(compile_task(recording, std::filesystem::path(options.file).stem().string(), *reader));
+    const CompiledTask task = TRY(compile_task(recording, {.name = std::filesystem::path(options.file).stem().string()}, *reader));
     const std::filesystem::path written = TRY(write_compiled(task, options.out));
     for (const std::string& step : task.left_out) {
         std::fprintf(stderr, "handeye: left out, it had no effect: %s\n", step.c_str());

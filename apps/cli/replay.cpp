@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye replay`: what was recorded as a task file, and that file carried out.
 #include "agent/compile.h"
+#include "agent/model_replay.h"
 #include "agent/task_program.h"
 #include "apps/cli/command.h"
 #include "apps/cli/run_here.h"
@@ -8,9 +9,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "engine/engine.h"
+
+#include <algorithm>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace handeye::cli {
 namespace {
@@ -50,16 +55,64 @@ private:
     std::filesystem::path path_;
 };
 
+nlohmann::json to_json(const ReplayedAnswer& answer) {
+    const auto point = [](const std::optional<Point>& at) { return at ? nlohmann::json{{"x", at->x}, {"y", at->y}} : nlohmann::json(); };
+    return {{"step", answer.step}, {"same", answer.is_same}, {"why", answer.why}, {"prompt_same", answer.is_prompt_same}, {"seconds", std::chrono::duration<double>(answer.took).count()},
+            {"then", {{"call", answer.call_then}, {"at", point(answer.at_then)}}}, {"now", {{"call", answer.call_now}, {"at", point(answer.at_now)}}}};
+}
+
+void print_answer(const ReplayedAnswer& answer) {
+    print_progress("");
+    const std::string call = answer.call_now.empty() ? "(no action)" : answer.call_now;
+    print(fmt::format("{} step {:>2}  {}  ({:.2f} s){}", answer.is_same ? "same   " : "CHANGED", answer.step, call, std::chrono::duration<double>(answer.took).count(),
+                      answer.is_prompt_same ? "" : "  [the prompt is another one]"));
+    if (!answer.is_same) {
+        print(fmt::format("                 {}; it was {}", answer.why, answer.call_then.empty() ? "no action" : answer.call_then));
+    }
+    print_progress("thinking ...");
+}
+
+/// 1 when an answer is another one now.
+Result<int> ask_model_again(const RunOptions& options, const Context& context) {
+    const Recording recording = TRY(Recording::open(options.goal));
+    EngineOptions engine;
+    engine.model_dir = TRY(find_model(options.model));
+    engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
+    const std::unique_ptr<ChatModel> model = TRY(open_engine(engine));
+    SystemClock clock;
+    ModelReplayOptions replay{.prompt = options.prompt, .render = {.override_dir = options.prompts_dir}, .on_answer = {}};
+    if (!context.json) {
+        replay.on_answer = print_answer;
+    }
+    const Result<std::vector<ReplayedAnswer>> answers = replay_model(recording, *model, clock, replay, context.stop);
+    print_progress("");
+    TRY(answers);
+    const auto changed = std::count_if(answers->begin(), answers->end(), [](const ReplayedAnswer& answer) { return !answer.is_same; });
+    if (context.json) {
+        nlohmann::json out{{"recording", options.goal}, {"model", model->info().name}, {"steps", answers->size()}, {"changed", changed}, {"answers", nlohmann::json::array()}};
+        for (const ReplayedAnswer& answer : *answers) {
+            out["answers"].push_back(to_json(answer));
+        }
+        print_json(out);
+    } else {
+        print(fmt::format("{} of {} answers are others now ({})", changed, answers->size(), model->info().name));
+    }
+    return changed == 0 ? 0 : 1;
+}
+
 Result<int> replay(const RunOptions& options, const Context& context) {
     const Recording recording = TRY(Recording::open(options.goal));
     const std::unique_ptr<Locator> reader = Locator::create({.languages = options.languages});
-    const CompiledTask task = TRY(compile_task(recording, name_of(options.goal), *reader));
+    const CompiledTask task = TRY(compile_task(recording, {.name = name_of(options.goal)}, *reader));
     const ScratchFolder scratch = TRY(ScratchFolder::make());
-    const std::filesystem::path file = TRY(write_compiled(task, scratch.path() / "task"));
+    const bool heals = !options.heal_dir.empty(); // then the file that the diff is about is kept beside it
+    const std::filesystem::path file = TRY(write_compiled(task, heals ? std::filesystem::path(options.heal_dir) / "task" : scratch.path() / "task"));
     tell_left_out(task);
     const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(file, {}));
     program->set_languages(options.languages);
-    return run_here(options, program.get(), context);
+    RunOptions run = options;
+    run.heal_dir = heals ? (std::filesystem::path(options.heal_dir) / "healed").string() : "";
+    return run_here(run, program.get(), context);
 }
 
 } // namespace
@@ -73,10 +126,17 @@ Runner declare_replay(CLI::App& app) {
     app.add_option("--result", options->result_file, "Write what became of each step there, as JSON");
     app.add_option("--junit", options->junit_file, "Write it as JUnit XML, for build servers");
     app.add_option("--languages", options->languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
-    app.footer("Targets are found by id, role and label, or by their picture, wherever they are now; no model is loaded.\n"
+    app.add_option("--model", options->model, "Checkpoint folder for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)");
+    add_heal_options(app, *options);
+    auto is_model_only = std::make_shared<bool>(false);
+    auto* const model_only = app.add_flag("--model-only", *is_model_only, "Do nothing: ask the model of today about each recorded screen, and say which of its actions are others (exit code 1)");
+    app.add_option("--prompt", options->prompt, "Prompt for --model-only (default: the one that the model was trained on)")->needs(model_only);
+    app.add_option("--prompts-dir", options->prompts_dir, "Folder whose prompt files win over the built-in ones, for --model-only")->needs(model_only);
+    app.footer("Targets are found by id, role and label, or by their picture, wherever they are now; without --heal no model is loaded.\n"
                "What cannot be found stops it, with what was looked for. Start the programs that the recording started: --launch.\n"
-               "Example: handeye replay run.handeye --headless 800x600 --launch \"my-form\"");
-    return [options](const Context& context) { return replay(*options, context); };
+               "Example: handeye replay run.handeye --headless 800x600 --launch \"my-form\"\n"
+               "Example: handeye replay run.handeye --model-only --model ~/models/GLM-4.1V-9B-Thinking");
+    return [options, is_model_only](const Context& context) { return *is_model_only ? ask_model_again(*options, context) : replay(*options, context); };
 }
 
 } // namespace handeye::cli

@@ -85,6 +85,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--result", options.result_file, "Write what became of each step there, as JSON")->group(files);
     app.add_option("--junit", options.junit_file, "Write it as JUnit XML, for build servers")->group(files);
     app.add_option("--languages", options.languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str()->group(files);
+    add_heal_options(app, options);
     const char* const limits = "Limits";
     app.add_option("--max-steps", options.max_steps, "Steps at most")->check(CLI::Range(1, 100000))->capture_default_str()->group(limits);
     app.add_option("--max-seconds", options.max_seconds, "Wall time at most; waiting for a person does not count")->check(CLI::Range(0.001, 1e7))->capture_default_str()->group(limits);
@@ -114,7 +115,7 @@ Runner declare_run(CLI::App& app) {
         if (names_task_file(options->goal)) {
             return run_file(*options, app, context);
         }
-        for (const char* const of_files : {"--var", "--result", "--junit"}) {
+        for (const char* const of_files : {"--var", "--result", "--junit", "--heal"}) {
             if (app.count(of_files) > 0) {
                 return Error{ErrorCode::InvalidArgument, fmt::format("{} is for task files (.yaml, .yml, .json)", of_files)};
             }

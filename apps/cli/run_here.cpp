@@ -121,6 +121,28 @@ void narrow_to(const TaskProgram& program, const RunOptions& options, SessionOpt
     session.policy = narrowed(session.policy, program.policy());
 }
 
+/// New or empty: what is in it then is of this run.
+Result<void> check_heal_dir(const std::string& folder) {
+    std::error_code problem;
+    if (folder.empty() || !std::filesystem::exists(folder, problem)) {
+        return {};
+    }
+    const bool is_empty_dir = std::filesystem::is_directory(folder, problem) && std::filesystem::is_empty(folder, problem);
+    return is_empty_dir ? Result<void>() : Error{ErrorCode::InvalidArgument, fmt::format("--heal {}: it is there, and is no empty folder", folder)};
+}
+
+Result<void> write_healed(const RunOptions& options, const TaskProgram& program, const Context& context) {
+    if (program.healed_steps() == 0) {
+        return {};
+    }
+    TRY(make_private_dir(options.heal_dir));
+    const std::filesystem::path diff = TRY(program.write_healed(options.heal_dir));
+    if (!context.json) {
+        print(fmt::format("healed {} step{}; nothing was changed in the task file. Look at it, then take it over: {}", program.healed_steps(), program.healed_steps() == 1 ? "" : "s", diff.string()));
+    }
+    return {};
+}
+
 Result<void> write_results(const RunOptions& options, const TaskProgram& program) {
     if (!options.result_file.empty()) {
         TRY(write_file_atomic(options.result_file, program.result_json() + "\n"));
@@ -157,6 +179,11 @@ Result<std::filesystem::path> recording_path(const RunOptions& options, const st
 }
 
 } // namespace
+
+void add_heal_options(CLI::App& app, RunOptions& options) {
+    app.add_option("--heal", options.heal_dir, "Let the model look for a target that is not found, and write what it changes in the task file to this new folder, as a diff")->type_name("DIR");
+    app.add_option("--heal-max", options.heal_max, "Steps that may be healed")->check(CLI::Range(1, 100))->capture_default_str();
+}
 
 Result<SessionOptions> to_session_options(const RunOptions& options, const std::string& session_id) {
     SessionOptions session;
@@ -211,6 +238,10 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
             return Error{ErrorCode::InvalidArgument, fmt::format("cannot write {}: there is no folder {}", path, folder.string())};
         }
     }
+    TRY(check_heal_dir(options.heal_dir));
+    if (program != nullptr && !options.heal_dir.empty()) {
+        program->allow_healing(options.heal_max);
+    }
     tell_of_rules_that_do_not_hold("this task");
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));
@@ -237,6 +268,11 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
     TRY(recorder->seal());
     if (program != nullptr) {
         TRY(write_results(options, *program));
+        TRY(write_healed(options, *program, context));
+        const Recording recorded = TRY(Recording::open(file));
+        for (const std::string& line : program->keep_paths(recorded)) {
+            std::fprintf(stderr, "handeye: %s\n", line.c_str());
+        }
     }
     print_end(context, report, file);
     const bool lacked_person = report.outcome == TaskOutcome::Denied && person->was_missed() && program->holds_without_approver();

@@ -39,7 +39,12 @@ struct RunOptions {
     std::string result_file;
     std::string junit_file;
     std::string languages = "eng";
+    std::string heal_dir;          ///< empty: nothing is healed
+    int heal_max = 1;
 };
+
+/// --heal and --heal-max.
+void add_heal_options(CLI::App& app, RunOptions& options);
 
 Result<SessionOptions> to_session_options(const RunOptions& options, const std::string& session_id);
 /// What the file says of its screen, where no option says otherwise.

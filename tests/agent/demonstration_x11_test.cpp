@@ -136,7 +136,7 @@ protected:
         EXPECT_TRUE(recording->verify_chain());
         EXPECT_TRUE(recording->is_sealed());
         const auto reader = Locator::create({.reader = HANDEYE_BINARY_DIR "/bin/handeye-reader"});
-        auto task = compile_task(*recording, "shown", *reader);
+        auto task = compile_task(*recording, {.name = "shown"}, *reader);
         EXPECT_TRUE(task) << task.error().message;
         return task ? *std::move(task) : CompiledTask();
     }

@@ -26,7 +26,7 @@ protected:
         const PolicyGate gate = *PolicyGate::create(*policy_from_json(policy));
         const Action action = *parse_action(R"({"verb":"type","text":"hello"})");
         const Plan plan = *resolve(action, {kScreen, kScreen, {}});
-        ActionFacts facts = facts_of(action, plan, clock_.wall_now());
+        ActionFacts facts = facts_of(action, plan, {}, clock_.wall_now());
         add_windows(facts, platform_);
         FocusGuard guard(std::move(facts), gate, others);
         platform_.show(1);

@@ -21,12 +21,12 @@ WindowInfo window(const std::string& name, const std::string& url = "") {
     return info;
 }
 
-ActionFacts facts(const std::string& action_json, std::optional<std::vector<WindowInfo>> windows = {}) {
+ActionFacts facts(const std::string& action_json, std::optional<std::vector<WindowInfo>> windows = {}, const std::vector<Element>& elements = {}) {
     const auto action = parse_action(action_json);
     EXPECT_TRUE(action) << action.error().message;
     const auto plan = resolve(*action, {kScreen, kScreen, {}});
     EXPECT_TRUE(plan) << plan.error().message;
-    ActionFacts out = facts_of(*action, *plan, WallTime{});
+    ActionFacts out = facts_of(*action, *plan, elements, WallTime{});
     out.windows = std::move(windows);
     return out;
 }
@@ -55,6 +55,26 @@ TEST(PolicyGate, EveryPointOfADragMustLieInAnAllowedRegion) {
     const std::string outside = one(R"("effect":"deny","region":{"x":0,"y":0,"width":400,"height":600,"outside":true})");
     EXPECT_EQ(decide(outside, to(300)), Gate::Allow);
     EXPECT_EQ(decide(outside, to(500)), Gate::Deny);
+}
+
+TEST(PolicyGate, AClickIsHeldAgainstTheTextOfWhatItClicks) {
+    const std::string money = one(R"("effect":"deny","text":["(?i)pay|send"])");
+    Element pay;
+    pay.mark = 1;
+    pay.role = "push button";
+    pay.label_utf8 = "Pay now";
+    pay.box = {80, 90, 60, 20};
+    EXPECT_EQ(decide(money, facts(kClick, {}, {pay})), Gate::Deny);
+    EXPECT_EQ(decide(money, facts(R"({"verb":"drag","x":10,"y":10,"to_x":100,"to_y":100,"units":"pixels"})", {}, {pay})), Gate::Deny);
+    EXPECT_EQ(decide(money, facts(R"({"verb":"hover","x":100,"y":100,"units":"pixels"})", {}, {pay})), Gate::Allow);
+    EXPECT_EQ(decide(money, facts("left_click(start_box='[100,100]', element_info='Send')")), Gate::Deny) << "as the model calls it, where no program tells";
+    pay.label_utf8 = "Cancel";
+    EXPECT_EQ(decide(money, facts(kClick, {}, {pay})), Gate::Allow);
+    EXPECT_EQ(decide(money, facts(kClick)), Gate::Allow) << "nobody tells what is clicked: other rules are for that";
+    const std::string only = one(R"("effect":"allow","text":["^Cancel$"])", "deny");
+    EXPECT_EQ(decide(only, facts(kClick, {}, {pay})), Gate::Allow);
+    EXPECT_EQ(decide(only, facts(kClick)), Gate::Deny);
+    EXPECT_EQ(decide(only, facts("left_click(start_box='[100,100]', element_info='Cancel')")), Gate::Deny) << "the model's word allows nothing";
 }
 
 TEST(PolicyGate, WindowsAreMatchedByClassTitleAndProgram) {

@@ -137,9 +137,58 @@ steps:
         self.assertIn("Save", self.last)
         self.assertEqual(self.received("renamed.json")["clicked"], [])
 
+        # The model of today would do the same on these screens; one that is asked for something else would not.
+        self.assertEqual(self.handeye("replay", "first.handeye", "--model-only", "--model", MODEL, "--json"), 0, self.last)
+        answers = json.loads(self.last.splitlines()[1])
+        self.assertEqual(answers["changed"], 0)
+        self.assertTrue(all(answer["same"] and answer["prompt_same"] for answer in answers["answers"]), answers)
+        prompts = self.folder / "prompts"
+        shutil.copytree(ROOT / "prompts" / "compact", prompts / "compact")
+        for template in (prompts / "compact").glob("*.md"):
+            template.write_text(template.read_text().replace("{{goal}}", "Click Cancel."))
+        self.assertEqual(self.handeye("replay", "first.handeye", "--model-only", "--model", MODEL, "--prompts-dir", prompts), 1, self.last)
+        self.assertIn("CHANGED", self.last)
+        self.assertIn("the prompt is another one", self.last)
+
         # As a file it can be read, checked and changed.
         self.assertEqual(self.handeye("export", "first.handeye", "--to", "task", "-o", "compiled/"), 0, self.last)
         self.assertEqual(self.handeye("task", "validate", "compiled/task.yaml"), 0, self.last)
+
+    def test_a_goal_keeps_the_path_on_which_it_was_reached(self):
+        file = self.folder / "kept.yaml"
+        file.write_text(f"""version: 1
+name: kept
+steps:
+  - wait_until: {{text: Save, within: 15s}}
+  - goal: "{GOAL}"
+    compile: on_success
+""")
+        tokens = []
+        for out, spec in (("one.json", None), ("two.json", None), ("three.json", {"title": "Other", "widgets": [["check", "Agree"], ["field", "Name"], ["button", "Cancel"], ["button", "Save"]]})):
+            code = self.handeye("run", file, "--headless", SCREEN, "--launch", self.launch(out, spec), "--model", MODEL, "--record", f"{out}.handeye", "--result", "result.json")
+            self.assertEqual(code, 0, self.last)
+            self.assertEqual("drift: " in self.last, out != "one.json", self.last)
+            self.assertEqual(self.received(out), self.WANT)
+            tokens.append(self.tokens(f"{out}.handeye"))
+        self.assertGreater(tokens[0], 0)
+        self.assertEqual(tokens[1:], [0, 0], "the second run is free")
+        kept = list((self.folder / "kept.paths").glob("*/task.yaml"))
+        self.assertEqual(len(kept), 1)
+        self.assertEqual(self.handeye("task", "validate", kept[0]), 0, self.last)
+
+    def test_a_renamed_button_is_healed_for_a_person_to_look_at(self):
+        self.assertEqual(self.handeye("run", GOAL, "--headless", SCREEN, "--launch", self.launch("first.json"), "--model", MODEL, "--record", "first.handeye"), 0, self.last)
+        renamed = {"title": "Contact", "widgets": [["field", "Name"], ["check", "Agree"], ["button", "Save it"], ["button", "Cancel"]]}
+        again = ("replay", "first.handeye", "--headless", SCREEN, "--launch", self.launch("renamed.json", renamed))
+        self.assertEqual(self.handeye(*again), 1, self.last)
+        self.assertEqual(self.handeye(*again, "--heal", "healing", "--model", MODEL), 0, self.last)
+        self.assertEqual(self.received("renamed.json")["clicked"], ["Save it"])
+        diff = (self.folder / "healing" / "healed" / "heal.diff").read_text()
+        self.assertIn('label: "Save it", exact: true', diff)
+        patched = subprocess.run(["patch", "-p1", "-i", "../healed/heal.diff"], cwd=self.folder / "healing" / "task", capture_output=True, text=True)
+        self.assertEqual(patched.returncode, 0, patched.stdout + patched.stderr)
+        self.assertEqual(self.handeye("run", "healing/task/task.yaml", "--headless", SCREEN, "--launch", self.launch("healed.json", renamed)), 0, self.last)
+        self.assertEqual(self.received("healed.json")["clicked"], ["Save it"])
 
     def events(self, recording):
         self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "-o", "events.jsonl"), 0, self.last)

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/target_words.h"
+
+#include "agent/report_model.h"
+#include "agent/text_pattern.h"
+#include "base/image_codec.h"
+#include "base/json.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+using report::field_of;
+using report::number_of;
+using report::text_of;
+
+constexpr Size kUnknownTarget{64, 32}; // of a picture where no element is known
+constexpr int kPictureSideMax = 400;
+constexpr std::size_t kLandmarksMax = 4;
+constexpr std::size_t kLandmarkBytesMin = 2;
+constexpr double kLandmarkConfidence = 0.6;
+
+Rect rect_of(const json& box) {
+    const auto side = [&](const char* key) { return static_cast<int>(std::clamp(number_of(box, key), -1e6, 1e6)); };
+    return {side("x"), side("y"), side("width"), side("height")};
+}
+
+bool is_unique(const ReadText& line, const std::vector<ReadText>& lines) {
+    return line.text_utf8.size() >= kLandmarkBytesMin && line.confidence >= kLandmarkConfidence &&
+           std::count_if(lines.begin(), lines.end(), [&](const ReadText& other) { return other.text_utf8 == line.text_utf8; }) == 1;
+}
+
+/// The nearest texts that are there once; empty for fewer than two.
+std::string landmarks(const std::vector<ReadText>& lines, Point at, const TargetWriter::Words& words) {
+    std::vector<const ReadText*> near;
+    for (const ReadText& line : lines) {
+        if (is_unique(line, lines)) {
+            near.push_back(&line);
+        }
+    }
+    const auto distance = [at](const ReadText* line) { return std::hypot(at.x - line->box.center().x, at.y - line->box.center().y); };
+    std::sort(near.begin(), near.end(), [&](const ReadText* a, const ReadText* b) { return distance(a) < distance(b); });
+    near.resize(std::min(near.size(), kLandmarksMax));
+    std::string out;
+    for (const ReadText* const line : near) {
+        out += fmt::format("{}{{text: {}, right: {}, down: {}}}", out.empty() ? "" : ", ", words(line->text_utf8), at.x - line->box.center().x, at.y - line->box.center().y);
+    }
+    return near.size() < 2 ? "" : "[" + out + "]";
+}
+
+bool fits_picture(const Rect& box) { return !box.size().is_empty() && box.width_px <= kPictureSideMax && box.height_px <= kPictureSideMax; }
+
+Rect around(Point at) { return {at.x - kUnknownTarget.width_px / 2, at.y - kUnknownTarget.height_px / 2, kUnknownTarget.width_px, kUnknownTarget.height_px}; }
+
+} // namespace
+
+bool says_irreversible(const std::string& label_utf8) {
+    static const Result<TextPattern> kPattern = TextPattern::compile(
+        "(?i)\\b(delete|remove|erase|discard|overwrite|format|send|publish|post|pay|buy|purchase|order|transfer|sign|löschen|entfernen|verwerfen|senden|bezahlen|kaufen|bestellen|"
+        "überweisen|supprimer|effacer|envoyer|payer|acheter|commander|eliminar|borrar|enviar|pagar|comprar|elimina|invia|paga|acquista|excluir|apagar)\\b");
+    return kPattern && kPattern->find_in(label_utf8) == TextPattern::Found::Yes;
+}
+
+std::string task_file_text(const std::string& text) {
+    std::string escaped;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        escaped += text.compare(i, 2, "${") == 0 ? "$$" : std::string(1, text[i]);
+    }
+    return dump_json(json(escaped));
+}
+
+SeenTarget seen_target(const json& point, const json& element) {
+    const auto whole = [](const json& object, const char* key, double fallback) { return static_cast<int>(std::clamp(number_of(object, key, fallback), -1e6, 1e6)); };
+    SeenTarget out;
+    out.at = {whole(point, "x", 0), whole(point, "y", 0)};
+    out.id = text_of(element, "id");
+    out.role = text_of(element, "role");
+    out.label_utf8 = text_of(element, "label");
+    out.box = rect_of(field_of(element, "box"));
+    out.index = whole(element, "index", 1);
+    out.of = whole(element, "of", 0);
+    return out;
+}
+
+Result<std::string> TargetWriter::write(const SeenTarget& target, const std::string& picture_name) {
+    std::string out;
+    const auto add = [&](const std::string& key_and_value) { out += (out.empty() ? "" : ", ") + key_and_value; };
+    const auto add_word = [&](const char* key, const std::string& value) {
+        if (!value.empty()) {
+            add(fmt::format("{}: {}", key, words_(value)));
+        }
+    };
+    add_word("id", target.id);
+    add_word("role", target.role);
+    add_word("label", target.label_utf8);
+    if (!target.label_utf8.empty()) {
+        add("exact: true"); // one that is called otherwise now is another one
+    }
+    if (target.of > 1 && !out.empty()) {
+        add(fmt::format("index: {}", target.index));
+    }
+    if (target.id.empty() && target.label_utf8.empty()) {
+        add(TRY(by_its_looks(target, picture_name)));
+    }
+    const bool has_box = !target.box.size().is_empty();
+    const Rect was = has_box ? target.box : around(target.at);
+    add(fmt::format("was: [{}, {}, {}, {}]", was.x, was.y, was.width_px, was.height_px));
+    return "{" + out + "}";
+}
+
+/// Where nothing was told of the target: the words on it, else its picture and what is around it.
+Result<std::string> TargetWriter::by_its_looks(const SeenTarget& target, const std::string& picture_name) {
+    const Image frame = TRY(target.picture());
+    const std::vector<ReadText> lines = TRY(reader_.read_lines({frame, {}}, std::nullopt));
+    for (const ReadText& line : lines) {
+        if (line.box.contains(target.at) && is_unique(line, lines)) {
+            return fmt::format("text: {}, exact: true", words_(line.text_utf8));
+        }
+    }
+    TRY(keep_picture(frame, target, picture_name));
+    const std::string near = landmarks(lines, target.at, words_);
+    return fmt::format("template: {}{}{}", task_file_text(picture_name), near.empty() ? "" : ", landmarks: ", near);
+}
+
+Result<void> TargetWriter::keep_picture(const Image& frame, const SeenTarget& target, const std::string& name) {
+    const Image part = frame.cropped(fits_picture(target.box) ? target.box : around(target.at));
+    if (part.is_empty()) {
+        return Error{ErrorCode::OutOfBounds, fmt::format("({}, {}) lies outside its picture", target.at.x, target.at.y)};
+    }
+    pictures_[name] = TRY(encode_png(part, 6));
+    return {};
+}
+
+} // namespace handeye
