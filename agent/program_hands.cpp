@@ -27,16 +27,7 @@ Result<TaskEnd> ProgramHands::pursue(const Pursuit& pursuit) {
     return end;
 }
 
-Result<Look> ProgramHands::look() {
-    Look out;
-    out.shot = TRY(with_.platform.capture());
-    if (Result<std::vector<Element>> elements = with_.platform.elements()) {
-        out.elements = *std::move(elements);
-    } else {
-        log::debug("session", "elements could not be read: " + elements.error().message);
-    }
-    return out;
-}
+Result<Look> ProgramHands::look() { return runner_.look(); }
 
 void ProgramHands::wait(const SettleOptions& options) {
     if (const Result<Settled> settled = with_.platform.settle(options, runner_.halt()); !settled) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the screen shows, what is known of it, and what of that is written down.
 #include "agent/step_stage.h"
+#include "base/log.h"
 
 #include <algorithm>
 #include <utility>
@@ -42,6 +43,19 @@ Result<Screenshot> StepRunner::capture(Duration& time, std::vector<Element>& ele
         withheld = "where passwords are shown is unknown: " + found.error().message; // stored unmasked is worse than not stored
     }
     return shot;
+}
+
+Result<Look> StepRunner::look() {
+    Look out;
+    out.shot = TRY(with_.platform.capture());
+    Result<std::vector<Element>> found = with_.platform.elements();
+    last_image_ = found ? out.shot.image : Image();
+    if (found) {
+        out.elements = last_elements_ = *std::move(found);
+    } else {
+        log::debug("session", "elements could not be read: " + found.error().message);
+    }
+    return out;
 }
 
 Result<void> StepRunner::record_frame(const Screenshot& shot, const std::vector<Element>& elements, const std::string& withheld,

@@ -77,6 +77,8 @@ public:
     Result<Completion> ask_aside(ChatRequest request);
     /// What the model would do first for this goal on this screen.
     Result<Suggestion> suggest(const std::string& goal_utf8, Look look);
+    /// The screen and its elements now; the step that follows on the same picture does not ask for them again.
+    Result<Look> look();
     Result<Blob> keep_picture(std::optional<Rect> area);
     /// Stopped, or out of a budget.
     StageResult check_limits();
