@@ -24,8 +24,19 @@ constexpr const char* kEnding = ".handeye";
 
 std::filesystem::path keep_name(const std::filesystem::path& path) { return path.string() + ".keep"; }
 
+// A file may claim any time; what a count of nanoseconds cannot hold would come out as another age.
 WallTime changed_at(const struct stat& about) {
-    return WallTime(std::chrono::seconds(about.st_mtim.tv_sec) + std::chrono::nanoseconds(about.st_mtim.tv_nsec));
+    constexpr std::int64_t kYear2200 = 7'258'118'400;
+    const std::int64_t seconds = std::clamp<std::int64_t>(about.st_mtim.tv_sec, 0, kYear2200);
+    return WallTime(std::chrono::seconds(seconds) + std::chrono::nanoseconds(about.st_mtim.tv_nsec));
+}
+
+/// What lies at the mark's name. A link is the claim of whoever deletes the recording: it comes into being at once or not at all, so
+/// that of two who want to keep and to delete one is the first.
+enum class Mark { None, Kept, Claimed };
+Mark mark_of(const std::filesystem::path& path) {
+    struct stat about {};
+    return ::lstat(keep_name(path).c_str(), &about) != 0 ? Mark::None : S_ISLNK(about.st_mode) ? Mark::Claimed : Mark::Kept;
 }
 
 // nullopt: gone meanwhile, or no file.
@@ -41,7 +52,7 @@ std::optional<RecordingEntry> entry_of(const std::filesystem::path& path) {
         entry.changed = std::max(entry.changed, changed_at(log));
     }
     entry.is_open = RecordingLock::is_taken(path);
-    entry.is_kept = ::lstat(keep_name(path).c_str(), &log) == 0;
+    entry.is_kept = mark_of(path) == Mark::Kept;
     entry.is_named_by_person = !is_session_id(entry.session);
     return entry;
 }
@@ -50,10 +61,22 @@ bool is_newer(const RecordingEntry& a, const RecordingEntry& b) {
     return a.changed != b.changed ? a.changed > b.changed : a.session > b.session;
 }
 
-Result<void> remove_file(const std::filesystem::path& path) {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
-        return Error{errno == EACCES || errno == EPERM || errno == EROFS ? ErrorCode::PermissionDenied : ErrorCode::IoFailed,
-                     fmt::format("cannot delete {}: {}", path.string(), std::strerror(errno))};
+Error cannot(std::string_view what, const std::filesystem::path& path) {
+    const int number = errno;
+    return {number == EACCES || number == EPERM || number == EROFS ? ErrorCode::PermissionDenied : ErrorCode::IoFailed,
+            fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(number))};
+}
+
+Result<void> remove_file(const std::filesystem::path& path) { return ::unlink(path.c_str()) != 0 && errno != ENOENT ? Result<void>(cannot("delete", path)) : Result<void>(); }
+
+/// The file with what was made of it: its log, and the page that `handeye report` writes beside it. The file itself goes last: what is
+/// half deleted can be deleted again.
+Result<void> remove_parts(const std::filesystem::path& path) {
+    if (is_session_id(path.stem().string())) { // a page beside a file that a person named is the person's
+        TRY(remove_file(std::filesystem::path(path).replace_extension(".html")));
+    }
+    for (const char* ending : {"-wal", "-shm", "-journal", ""}) {
+        TRY(remove_file(path.string() + ending));
     }
     return {};
 }
@@ -160,13 +183,17 @@ Result<void> delete_recording(const std::filesystem::path& path) {
         return Error{ErrorCode::NotFound, fmt::format("{} is not a file", path.string())};
     }
     const RecordingLock lock = TRY(RecordingLock::take(path));
-    if (std::filesystem::exists(std::filesystem::symlink_status(keep_name(path), problem))) {
-        return Error{ErrorCode::PermissionDenied, fmt::format("{} is marked to keep", path.string())};
+    if (::symlink("deleting", keep_name(path).c_str()) != 0) {
+        if (errno != EEXIST) {
+            return cannot("claim", path);
+        }
+        if (mark_of(path) == Mark::Kept) { // else a claim of one that died: the lock is ours
+            return Error{ErrorCode::PermissionDenied, fmt::format("{} is marked to keep", path.string())};
+        }
     }
-    for (const char* ending : {"-wal", "-shm", "-journal", ""}) { // the file itself last: what is half deleted can be deleted again
-        TRY(remove_file(path.string() + ending));
-    }
-    return {};
+    const Result<void> removed = remove_parts(path);
+    const Result<void> unclaimed = remove_file(keep_name(path));
+    return removed ? unclaimed : removed;
 }
 
 Result<void> keep_recording(const std::filesystem::path& path, Keeping keeping) {
@@ -176,11 +203,22 @@ Result<void> keep_recording(const std::filesystem::path& path, Keeping keeping) 
     }
     const std::filesystem::path name = keep_name(path);
     if (keeping == Keeping::Free) {
-        return remove_file(name);
+        return mark_of(path) == Mark::Kept ? remove_file(name) : Result<void>();
+    }
+    if (mark_of(path) == Mark::Claimed) {
+        const RecordingLock ours = TRY(RecordingLock::take(path)); // Overloaded while it is being deleted; else its deleter died
+        TRY(remove_file(name));
     }
     const FileDescriptor mark(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!mark.is_open() && errno != EEXIST) {
-        return Error{errno == EACCES ? ErrorCode::PermissionDenied : ErrorCode::IoFailed, fmt::format("cannot create {}: {}", name.string(), std::strerror(errno))};
+        return cannot("create", name);
+    }
+    if (mark_of(path) != Mark::Kept) {
+        return Error{ErrorCode::Overloaded, fmt::format("{} is being deleted", path.string())};
+    }
+    if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path, problem))) { // it went before the mark was there
+        TRY(remove_file(name));
+        return Error{ErrorCode::NotFound, fmt::format("{} is not a file", path.string())};
     }
     return {};
 }

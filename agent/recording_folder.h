@@ -23,7 +23,7 @@ struct RecordingEntry {
     std::filesystem::path path;
     std::string session;            ///< the file's stem
     std::uint64_t size_bytes = 0;   ///< with its log
-    WallTime changed{};             ///< when something was last added
+    WallTime changed{};             ///< when something was last added; 1970 to 2200, whatever the file claims
     bool is_open = false;           ///< a recorder has it
     bool is_kept = false;           ///< marked with keep_recording()
     bool is_named_by_person = false; ///< the stem is no session's id
@@ -67,12 +67,13 @@ struct PrunePlan {
 /// Decides, and touches nothing.
 PrunePlan plan_prune(std::vector<RecordingEntry> entries, const PruneRules& rules, WallTime now);
 
-/// The file with its log; readers that have it open may go on. Overloaded while a recorder has it, PermissionDenied when it is marked
+/// The file with its log, and a session's report beside it (ID.html); readers that have it open may go on. Overloaded while a recorder has it, PermissionDenied when it is marked
 /// to keep. After a failure or a crash half-way it can be deleted again.
 Result<void> delete_recording(const std::filesystem::path& path);
 
 enum class Keeping { Kept, Free };
-/// The mark is a file beside it, `ID.handeye.keep`, so that a sealed recording stays as it is. NotFound without the recording.
+/// The mark is a file beside it, `ID.handeye.keep`, so that a sealed recording stays as it is. NotFound without the recording,
+/// Overloaded while somebody deletes it: what this says is kept is not deleted afterwards.
 Result<void> keep_recording(const std::filesystem::path& path, Keeping keeping);
 
 } // namespace handeye

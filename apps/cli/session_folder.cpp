@@ -3,6 +3,7 @@
 
 #include "agent/recording_folder.h"
 #include "base/file.h"
+#include "base/printable.h"
 
 #include <map>
 #include <memory>
@@ -73,6 +74,15 @@ std::string short_goal(const std::string& goal_utf8) {
     return goal_utf8.substr(0, end) + (end < goal_utf8.size() ? "..." : "");
 }
 
+// A name or a goal with a line feed in it would look like another row.
+std::string one_line(const std::string& text) {
+    std::string out;
+    for (const char c : printable(text)) {
+        out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : std::string(1, c);
+    }
+    return out;
+}
+
 std::string outcome_text(const json& row) {
     if (row["open"].get<bool>()) {
         return "open";
@@ -100,7 +110,7 @@ Result<int> list(const Options& options, const Context& context) {
         }
         rows.push_back(row_of(entry));
         if (!context.json) {
-            print(line_of(rows.back()));
+            print(one_line(line_of(rows.back())));
         }
     }
     const std::uint64_t total = total_bytes(entries);
@@ -182,16 +192,20 @@ CLI::App* add_prune(CLI::App& sessions, Options& options) {
     constexpr std::uint64_t kAgeMax = 100ULL * 366 * 86'400;
     constexpr std::uint64_t kBytesMax = 1ULL << 60U; // "-5" would be read as a large number
     constexpr std::size_t kCountMax = 1U << 30U;
+    // Put before the conversions, which would read "-1d" as a very large number.
+    const CLI::Validator not_negative([](std::string& text) { return text.starts_with('-') ? fmt::format("{} is negative: what may stay is counted from 0", text) : std::string(); }, "", "NOT_NEGATIVE");
     CLI::App* const prune = sessions.add_subcommand("prune", "Delete old recordings; never one that is open, marked to keep, or named by you");
     prune->add_option("--older-than", options.age_s_max, "Delete those that nothing was added to for so long: 12h, 30d, 8w")
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "AGE"))
+        ->transform(not_negative)
         ->check(CLI::Range(std::uint64_t{0}, kAgeMax))
         ->type_name("AGE");
     prune->add_option("--max-size", options.bytes_max, "Then the oldest, until the folder has no more than this: 500MB, 20GB (of 1024)")
         ->transform(CLI::AsSizeValue(false))
+        ->transform(not_negative)
         ->check(CLI::Range(std::uint64_t{0}, kBytesMax))
         ->type_name("SIZE");
-    prune->add_option("--max-count", options.count_max, "Then the oldest, until no more than so many are left")->check(CLI::Range(std::size_t{0}, kCountMax))->type_name("N");
+    prune->add_option("--max-count", options.count_max, "Then the oldest, until no more than so many are left")->transform(not_negative)->check(CLI::Range(std::size_t{0}, kCountMax))->type_name("N");
     prune->add_flag("--dry-run", options.is_dry_run, "Say what would go, and delete nothing");
     prune->footer("Try it:      handeye sessions prune --older-than 30d --max-size 20GB --dry-run\n"
                   "Exit codes:  0 done, 1 what is left is still too much and may not go, 2 bad use, 3 and 5 something could not be deleted.\n"

@@ -63,6 +63,11 @@ TEST(PrunePlan, OldOnesGoByAgeOldestFirst) {
     EXPECT_EQ(plan.victims[0].reason, PruneReason::Age);
 }
 
+TEST(PrunePlan, WhatIsFromTheFutureIsNotOldAndTheLastToMakeRoom) {
+    EXPECT_EQ(victims(plan_prune({entry('1', -1), entry('2', -36'500), entry('3', 1)}, {.age_max = Duration::zero()}, kNow)), "3");
+    EXPECT_EQ(victims(plan_prune({entry('1', -1), entry('2', -36'500), entry('3', 1)}, {.count_max = 1}, kNow)), "31");
+}
+
 TEST(PrunePlan, NothingGoesWithoutARule) { EXPECT_EQ(victims(plan_prune({entry('1', 5000)}, {}, kNow)), ""); }
 
 TEST(PrunePlan, TheOldestGoUntilCountAndSizeAreKept) {
@@ -168,6 +173,46 @@ TEST(RecordingFolder, ALinkIsNotFollowed) {
     std::filesystem::create_symlink(dir.path() / "mine.handeye", dir.path() / (id('1') + ".handeye"));
     EXPECT_EQ(delete_recording(dir.path() / (id('1') + ".handeye")).error().code, ErrorCode::NotFound);
     EXPECT_TRUE(Recording::open(dir.path() / "mine.handeye"));
+}
+
+// Of two who keep and delete at one time one is the first: what keep said stays.
+TEST(RecordingFolder, WhatIsSaidToBeKeptIsNotDeletedByWhoCameAtOnce) {
+    const TempDir dir;
+    const auto path = dir.path() / (id('1') + ".handeye");
+    std::jthread deleting([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            (void)delete_recording(path);
+        }
+    });
+    int kept = 0;
+    int lost = 0;
+    while (kept < 200 || lost < 20) {
+        ASSERT_TRUE(write_file_atomic(path, "a recording"));
+        const auto said = keep_recording(path, Keeping::Kept);
+        if (!said) {
+            EXPECT_TRUE(said.error().code == ErrorCode::NotFound || said.error().code == ErrorCode::Overloaded) << said.error().message;
+            ++lost;
+            continue;
+        }
+        ++kept;
+        EXPECT_EQ(delete_recording(path).error().code == ErrorCode::NotFound, false); // its deleters come and go, the file does not
+        ASSERT_TRUE(std::filesystem::is_regular_file(path)) << kept;
+        ASSERT_TRUE(keep_recording(path, Keeping::Free));
+    }
+}
+
+TEST(RecordingFolder, AClaimOfADeleterThatDiedHoldsNothingUp) {
+    const TempDir dir;
+    const auto path = dir.path() / (id('1') + ".handeye");
+    record(path, {});
+    std::filesystem::create_symlink("deleting", path.string() + ".keep");
+    EXPECT_FALSE(list_recordings(dir.path())->front().is_kept);
+    ASSERT_TRUE(keep_recording(path, Keeping::Kept));
+    EXPECT_TRUE(list_recordings(dir.path())->front().is_kept);
+    ASSERT_TRUE(keep_recording(path, Keeping::Free));
+    std::filesystem::create_symlink("deleting", path.string() + ".keep");
+    ASSERT_TRUE(delete_recording(path));
+    EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
 }
 
 // A recorder that opens while the file is being deleted has either the old file or none of it: never one without its name.

@@ -76,6 +76,40 @@ class SessionFolder(unittest.TestCase):
             self.run_it("prune", *words, code=2)
         self.assertEqual(len(self.names()), 3)
 
+    def test_a_negative_age_is_called_so(self):
+        for option, value in (("--older-than", "-1d"), ("--max-size", "-1GB"), ("--max-count", "-1")):
+            told = self.run_it("prune", option, value, code=2).stderr
+            self.assertIn(f"{value} is negative", told)
+            self.assertNotIn("18446744073709551615", told)
+        for option, value in (("--max-size", "9223372036854775808"), ("--max-count", "9223372036854775808"), ("--max-size", "8EB")):
+            self.run_it("prune", option, value, code=2)
+        self.assertEqual(len(self.names()), 3)
+
+    def test_a_name_cannot_forge_a_row(self):
+        forged = "x.handeye\n" + session("Z") + "  2026-11-21T10:44:40.123Z     1.0 KiB  done               1 steps  harmless"
+        for name in (forged, "tab\tbed", "red\x1b[31m"):
+            shutil.copyfile(SAMPLE, self.folder / f"{name}.handeye")
+            (self.folder / f"broken {name}.handeye").write_text("junk")
+        lines = self.run_it("list").stdout.splitlines()
+        self.assertEqual(len(lines), 3 + 6 + 1)
+        self.assertFalse(any(line.startswith(session("Z")) for line in lines))
+        self.assertEqual(sum("\\n" + session("Z") in line for line in lines), 2)
+        self.assertNotIn("\x1b", "".join(lines))
+
+    def test_a_recording_goes_with_its_report_and_a_persons_page_stays(self):
+        mine = self.put("mine", 400)
+        for name in (session("A"), "mine", "other"):
+            (self.folder / f"{name}.html").write_text("<html>")
+        self.run_it("prune", "--older-than", "30d")
+        self.assertEqual(self.names(), sorted([f"{session('B')}.handeye", f"{session('C')}.handeye", "mine.handeye", "mine.html", "other.html"]))
+        self.assertTrue(mine.exists())
+
+    def test_what_is_from_the_future_is_never_old(self):
+        for letter, years in (("D", 1), ("E", 300), ("F", 2000)):
+            self.put(session(letter), -366 * years)
+        self.run_it("prune", "--older-than", "0h")
+        self.assertEqual([name[:26] for name in self.names()], [session(letter) for letter in "DEF"])
+
     def test_a_dry_run_deletes_nothing_and_names_what_would_go(self):
         plan = self.ask("prune", "--older-than", "30d", "--max-count", "1", "--dry-run")
         self.assertEqual([(row["session"], row["reason"]) for row in plan["deleted"]], [(session("A"), "age"), (session("B"), "count")])
