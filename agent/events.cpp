@@ -229,8 +229,9 @@ SessionEvent engine_finished(At at, const Result<Completion>& reply, Duration wa
     return out;
 }
 
-SessionEvent model_asked(At at, const ChatRequest& request) {
+SessionEvent model_asked(At at, const std::string& prompt, const ChatRequest& request) {
     json data = at_json(at);
+    data["prompt"] = prompt;
     const Blob text = text_blob(prompt_text(request));
     data["text"] = blob_json(text);
     data["sampling"] = sampling_json(request.sampling);

@@ -51,7 +51,7 @@ SessionEvent prompt_built(At at, const RenderedPrompt& prompt, const std::string
 SessionEvent engine_finished(At at, const Result<Completion>& reply, Duration wall);
 /// `found_json`: of a step that was known beforehand, how its target was found; empty: nothing was looked for.
 SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json = {});
-SessionEvent model_asked(At at, const ChatRequest& request);
+SessionEvent model_asked(At at, const std::string& prompt, const ChatRequest& request);
 SessionEvent action_not_recognised(At at, const std::string& why);
 SessionEvent action_gated(At at, const GateDecision& decision);
 SessionEvent approval_requested(const ApprovalRequest& request);

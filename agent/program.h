@@ -8,6 +8,7 @@
 #include "agent/step_sink.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/image.h"
 #include "engine/chat.h"
 #include "platforms/platform.h"
 
@@ -63,6 +64,14 @@ struct Suggestion {
     std::string call;        ///< as the model wrote it
 };
 
+/// A question to the model beside its steps.
+struct ModelQuestion {
+    std::string prompt;     ///< a file of prompts/questions: "whether", "value", "where"
+    std::string words_utf8; ///< what is asked
+    Image picture;
+    SamplingOptions sampling = {};
+};
+
 /// Of the session, lent to a program while it runs. One thread. An Error from any of these: the record could not be written, the
 /// program must end with it.
 class Hands {
@@ -77,8 +86,8 @@ public:
     virtual Result<Look> look() = 0;
     /// Waits for the screen to be still, or for `deadline`; sooner when the task is over.
     virtual void wait(const SettleOptions& options) = 0;
-    /// One question about what the model is shown; recorded, and its tokens count.
-    virtual Result<Completion> ask_model(ChatRequest request) = 0; // an Error may be the model's, too
+    /// Recorded with the prompt's name, and its tokens count.
+    virtual Result<Completion> ask_model(const ModelQuestion& question) = 0; // an Error may be the model's, too
     /// Asks the model for one action and does not perform it; recorded, and its tokens count. ParseFailed and what resolve() says for an
     /// answer that is no action on this screen; an Error may be the platform's or the model's, too.
     virtual Result<Suggestion> suggest(const std::string& goal_utf8) = 0;
@@ -88,7 +97,7 @@ public:
     virtual Result<void> tell(std::string type, std::string data_json, std::vector<Blob> blobs = {}) = 0;
     /// The picture of now, secrets painted over; to be stored with an event. An Error is the platform's.
     virtual Result<Blob> keep_picture(std::optional<Rect> area) = 0;
-    /// Set once the task is over: stopped, or a limit.
+    /// Set once the task is over: stopped, or a limit. Waits first while the task is paused or somebody else has the target.
     virtual Result<std::optional<TaskEnd>> over() = 0;
     /// From now on what both allow, within both budgets, until restored; counts of rules go on. InvalidArgument as check_policy().
     virtual Result<void> narrow(const Policy& policy, const Budget& budget) = 0;

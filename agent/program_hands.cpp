@@ -36,12 +36,15 @@ void ProgramHands::wait(const SettleOptions& options) {
     }
 }
 
-Result<Completion> ProgramHands::ask_model(ChatRequest request) { return runner_.ask_aside(std::move(request)); }
+Result<Completion> ProgramHands::ask_model(const ModelQuestion& question) { return runner_.ask_aside(question); }
 
 Result<Suggestion> ProgramHands::suggest(const std::string& goal_utf8) { return runner_.suggest(goal_utf8, TRY(look())); }
 
 Result<std::optional<std::string>> ProgramHands::ask_person(const std::string& question_utf8, const std::vector<std::string>& choices) {
-    return with_.options.ask_text ? with_.options.ask_text(question_utf8, choices, stop_) : std::nullopt;
+    const TimePoint begin = with_.clock.now();
+    std::optional<std::string> answer = with_.options.ask_text ? with_.options.ask_text(question_utf8, choices, stop_) : std::nullopt;
+    runner_.leave_out(with_.clock.now() - begin);
+    return answer;
 }
 
 Result<void> ProgramHands::tell(std::string type, std::string data_json, std::vector<Blob> blobs) {
@@ -56,8 +59,10 @@ Result<void> ProgramHands::tell(std::string type, std::string data_json, std::ve
 Result<Blob> ProgramHands::keep_picture(std::optional<Rect> area) { return runner_.keep_picture(area); }
 
 Result<std::optional<TaskEnd>> ProgramHands::over() {
-    if (!over_) {
-        over_ = TRY(runner_.check_limits());
+    for (const auto gate : {&StepRunner::wait_for_turn, &StepRunner::check_limits}) {
+        if (!over_) {
+            over_ = TRY((runner_.*gate)());
+        }
     }
     return over_;
 }

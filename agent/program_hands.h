@@ -20,7 +20,7 @@ public:
     Result<TaskEnd> pursue(const Pursuit& pursuit) override;
     Result<Look> look() override;
     void wait(const SettleOptions& options) override;
-    Result<Completion> ask_model(ChatRequest request) override;
+    Result<Completion> ask_model(const ModelQuestion& question) override;
     Result<Suggestion> suggest(const std::string& goal_utf8) override;
     Result<std::optional<std::string>> ask_person(const std::string& question_utf8, const std::vector<std::string>& choices) override;
     Result<void> tell(std::string type, std::string data_json, std::vector<Blob> blobs) override;

@@ -48,9 +48,7 @@ StageResult StepRunner::wait_for_turn() {
             broken = told.error();
         }
     });
-    for (Allowance& allowance : allowances_) {
-        allowance.start += with_.clock.now() - begin;
-    }
+    leave_out(with_.clock.now() - begin);
     if (broken) {
         return *broken;
     }

@@ -173,8 +173,14 @@ void StepRunner::hide_password(const Step& step, const Action& action) {
     }
 }
 
-Result<Completion> StepRunner::ask_aside(ChatRequest request) {
-    TRY(with_.log.emit(events::model_asked(at_, request)));
+Result<Completion> StepRunner::ask_aside(const ModelQuestion& question) {
+    ChatRequest request = TRY(render_question(question.prompt, question.words_utf8, question.picture, with_.options.render));
+    request.sampling = question.sampling;
+    return ask_beside("questions/" + question.prompt, std::move(request));
+}
+
+Result<Completion> StepRunner::ask_beside(const std::string& prompt_name, ChatRequest request) {
+    TRY(with_.log.emit(events::model_asked(at_, prompt_name, request)));
     request.thinking_budget = with_.options.thinking_budget;
     request.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(tokens_left(), 1, with_.options.max_new_tokens));
     const TimePoint begin = with_.clock.now();
@@ -190,7 +196,7 @@ Result<Completion> StepRunner::ask_aside(ChatRequest request) {
 Result<Suggestion> StepRunner::suggest(const std::string& goal_utf8, Look look) {
     RenderedPrompt prompt = TRY(render_prompt(prompt_input(goal_utf8, look.shot.image, look.elements), with_.options.render));
     prompt.request.sampling = with_.options.sampling;
-    const Completion reply = TRY(ask_aside(std::move(prompt.request)));
+    const Completion reply = TRY(ask_beside(with_.options.prompt, std::move(prompt.request)));
     const ParsedReply parsed = TRY(parse_reply(reply.text_utf8, prompt.dialect, Sequence::LastOnly, is_whole(reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated));
     const Plan plan = TRY(resolve(parsed.action, {prompt.picture, look.shot.image.size(), look.elements}));
     const std::optional<Point> at = plan.points.empty() ? std::nullopt : std::optional(plan.points.front().target.point);

@@ -54,6 +54,12 @@ void StepRunner::narrow(PolicyGate gate, const Budget& budget) {
     allowances_.push_back({budget, at_.step, tokens_, with_.clock.now()});
 }
 
+void StepRunner::leave_out(Duration waited) {
+    for (Allowance& allowance : allowances_) {
+        allowance.start += waited;
+    }
+}
+
 void StepRunner::restore() {
     gates_.pop_back();
     allowances_.pop_back();

@@ -74,12 +74,16 @@ public:
     /// One step that is known beforehand.
     Result<StepEnd> run_proposed(const Propose& propose);
     /// A question of a program; the answer as it came.
-    Result<Completion> ask_aside(ChatRequest request);
+    Result<Completion> ask_aside(const ModelQuestion& question);
     /// What the model would do first for this goal on this screen.
     Result<Suggestion> suggest(const std::string& goal_utf8, Look look);
     /// The screen and its elements now; the step that follows on the same picture does not ask for them again.
     Result<Look> look();
     Result<Blob> keep_picture(std::optional<Rect> area);
+    /// Waits while somebody else has the target, or the task is paused; that time counts for no budget.
+    StageResult wait_for_turn();
+    /// Time that no budget counts: a person was waited for.
+    void leave_out(Duration waited);
     /// Stopped, or out of a budget.
     StageResult check_limits();
     void narrow(PolicyGate gate, const Budget& budget);
@@ -108,10 +112,10 @@ private:
     Result<std::optional<TaskEnd>> run_step(const Pursuit& pursuit);
     Result<Step> begin_step();
     Result<void> take_proposal(Step& step, const Propose& propose, StepEnd& end);
-    StageResult wait_for_turn();
     StageResult observe(Step& step);
     StageResult ask(Step& step);
     [[nodiscard]] PromptInput prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const;
+    Result<Completion> ask_beside(const std::string& prompt_name, ChatRequest request);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
     void hide_password(const Step& step, const Action& action);
     GateDecision decide_by_all(const ActionFacts& facts);

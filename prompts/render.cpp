@@ -18,6 +18,7 @@
 namespace handeye {
 namespace {
 
+constexpr const char* kQuestions = "questions"; // the folder of prompts that are not those of a step
 constexpr std::size_t kTemplateBytesMax = 256U << 10U;
 constexpr std::size_t kHistoryImagesMax = 4;
 constexpr std::size_t kWebHistoryMax = 15;
@@ -250,11 +251,11 @@ struct Source {
 };
 
 /// The file in the override folder, else the embedded one.
-Result<Source> find_template(const PromptInput& input, const std::filesystem::path& override_dir) {
-    if (!is_plain_name(input.prompt)) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("'{}' is not a prompt's name", input.prompt.substr(0, 80))};
+Result<Source> find_template(const std::string& prompt, std::string_view which, const std::filesystem::path& override_dir) {
+    if (!is_plain_name(prompt) || !is_plain_name(which)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("'{}' is not a prompt's name", prompt.substr(0, 80))};
     }
-    const std::string path = fmt::format("{}/{}.md", input.prompt, surface_name(input.surface));
+    const std::string path = fmt::format("{}/{}.md", prompt, which);
     if (!override_dir.empty()) {
         const std::filesystem::path file = override_dir / path;
         Result<std::string> text = read_file(file, kTemplateBytesMax);
@@ -268,10 +269,19 @@ Result<Source> find_template(const PromptInput& input, const std::filesystem::pa
     const auto templates = embedded_templates();
     const auto found = std::ranges::find(templates, path, &EmbeddedTemplate::path);
     if (found == templates.end()) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("there is no prompt '{}' for {}; there are: {}", input.prompt,
-                                                             surface_name(input.surface), fmt::join(prompt_names(), ", "))};
+        return Error{ErrorCode::InvalidArgument, fmt::format("there is no prompt '{}' for {}; there are: {}", prompt, which, fmt::join(prompt_names(), ", "))};
     }
     return Source{"prompts/" + path, std::string(found->source)};
+}
+
+Result<ChatRequest> render_template(const PromptInput& input, std::string_view which, const RenderOptions& options) {
+    const Source source = TRY(find_template(input.prompt, which, options.override_dir));
+    const std::vector<TemplateNode> nodes = TRY(parse_template(source.text, source.file));
+    Message message;
+    message.parts = TRY(Renderer(input, source.file).render(nodes));
+    ChatRequest request;
+    request.messages.push_back(std::move(message));
+    return request;
 }
 
 } // namespace
@@ -289,11 +299,19 @@ std::vector<std::string> prompt_names() {
     std::vector<std::string> names;
     for (const EmbeddedTemplate& entry : embedded_templates()) {
         const std::string name(entry.path.substr(0, entry.path.find('/')));
-        if (std::ranges::find(names, name) == names.end()) {
+        if (name != kQuestions && std::ranges::find(names, name) == names.end()) {
             names.push_back(name);
         }
     }
     return names;
+}
+
+Result<ChatRequest> render_question(const std::string& name, const std::string& words_utf8, const Image& picture, const RenderOptions& options) {
+    PromptInput input;
+    input.prompt = kQuestions;
+    input.goal_utf8 = words_utf8;
+    input.screenshot = picture;
+    return render_template(input, name, options);
 }
 
 Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptions& options) {
@@ -304,12 +322,8 @@ Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptio
     if (input.screenshot.is_empty()) {
         return Error{ErrorCode::InvalidArgument, "a prompt needs the current screenshot"};
     }
-    const Source source = TRY(find_template(input, options.override_dir));
-    const std::vector<TemplateNode> nodes = TRY(parse_template(source.text, source.file));
     RenderedPrompt rendered;
-    Message message;
-    message.parts = TRY(Renderer(input, source.file).render(nodes));
-    rendered.request.messages.push_back(std::move(message));
+    rendered.request = TRY(render_template(input, surface_name(input.surface), options));
     rendered.dialect = dialect_of(input.surface);
     rendered.picture = input.screenshot.size();
     return rendered;

@@ -68,7 +68,11 @@ struct RenderOptions {
 /// unknown field (with file and line).
 Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptions& options = {});
 
-/// The prompts that are embedded, for `--help` and errors.
+/// A question about one picture beside the steps of a task: prompts/questions/<name>.md, where {{goal}} stands for `words_utf8`. Errors
+/// as render_prompt().
+Result<ChatRequest> render_question(const std::string& name, const std::string& words_utf8, const Image& picture, const RenderOptions& options = {});
+
+/// The prompts that are embedded, for `--help` and errors; without the questions.
 std::vector<std::string> prompt_names();
 
 } // namespace handeye

@@ -17,17 +17,8 @@ constexpr double kVoteTemperature = 0.8;
 constexpr std::string_view kBoxOpen = "<|begin_of_box|>";
 constexpr std::string_view kBoxClose = "<|end_of_box|>";
 
-ChatRequest question(const Image& image, std::string text) {
-    ChatRequest request;
-    Message message;
-    message.parts.emplace_back(ImagePart{image});
-    message.parts.emplace_back(TextPart{std::move(text)});
-    request.messages.push_back(std::move(message));
-    return request;
-}
-
-Attempt<std::string> answer_of(Context& context, ChatRequest request) {
-    Result<Completion> reply = context.hands.ask_model(std::move(request));
+Attempt<std::string> answer_of(Context& context, const ModelQuestion& question) {
+    const Result<Completion> reply = context.hands.ask_model(question);
     return reply ? Attempt<std::string>(visible_answer(reply->text_utf8)) : fail(FailureKind::Failed, "the model did not answer: " + reply.error().message);
 }
 
@@ -95,12 +86,12 @@ Attempt<bool> ask_whether(const std::string& claim_utf8, int vote, const Node* r
     if (auto* const failure = std::get_if<Failure>(&seen)) {
         return *failure;
     }
-    ChatRequest request = question(std::get<Image>(seen), fmt::format("Is the following true of this screenshot? Answer with yes or no.\n{}", claim_utf8));
+    ModelQuestion question{"whether", claim_utf8, std::get<Image>(seen)};
     if (vote > 0) {
-        request.sampling.temperature = kVoteTemperature;
-        request.sampling.seed = static_cast<std::uint64_t>(vote);
+        question.sampling.temperature = kVoteTemperature;
+        question.sampling.seed = static_cast<std::uint64_t>(vote);
     }
-    Attempt<std::string> answer = answer_of(context, std::move(request));
+    Attempt<std::string> answer = answer_of(context, question);
     if (auto* const failure = std::get_if<Failure>(&answer)) {
         return *failure;
     }
@@ -117,12 +108,11 @@ Attempt<std::string> ask_for(const std::string& question_utf8, Context& context)
     if (auto* const failure = std::get_if<Failure>(&seen)) {
         return *failure;
     }
-    return answer_of(context, question(std::get<Image>(seen), fmt::format("{}\nAnswer with the value alone, as it is written on the screen.", question_utf8)));
+    return answer_of(context, {"value", question_utf8, std::get<Image>(seen)});
 }
 
 Result<Rect> ask_where(Hands& hands, const Image& image, const std::string& description_utf8) {
-    const Completion reply = TRY(hands.ask_model(question(
-        image, fmt::format("Where in this screenshot is: {}\nAnswer with its box as [[xmin,ymin,xmax,ymax]], each value 0 to 999, or with none if it is not there.", description_utf8))));
+    const Completion reply = TRY(hands.ask_model({"where", description_utf8, image}));
     const std::string answer = visible_answer(reply.text_utf8);
     const auto box = box_in(answer);
     if (!box) {
