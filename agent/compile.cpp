@@ -124,7 +124,7 @@ private:
 
     Result<void> add_action(const report::StepRecord& step, const json& action) {
         const std::string verb = text_of(action, "verb");
-        constexpr std::array<std::string_view, 5> kAtTarget{"click", "double_click", "right_click", "middle_click", "hover"};
+        constexpr std::array<std::string_view, 6> kAtTarget{"click", "double_click", "triple_click", "right_click", "middle_click", "hover"};
         if (std::find(kAtTarget.begin(), kAtTarget.end(), verb) != kAtTarget.end()) {
             std::string at = TRY(target(step, 0));
             at.insert(at.size() - 1, held(action));

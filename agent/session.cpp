@@ -33,8 +33,10 @@ Result<void> check_options(const SessionOptions& options) {
 class AgentSession final : public Session {
 public:
     AgentSession(SessionOptions options, Platform& platform, ChatModel& model, Clock& clock, StepSink& sink)
-        : options_(std::move(options)), platform_(platform), model_(model), clock_(clock),
-          log_(sink, clock, *options_.redactor) {}
+        : options_(std::move(options)), is_models_prompt_(options_.prompt.empty()), platform_(platform), model_(model), clock_(clock),
+          log_(sink, clock, *options_.redactor) {
+        take_prompt(options_);
+    }
 
     ~AgentSession() override {
         if (!is_opened_) {
@@ -52,6 +54,7 @@ public:
         changed.budget = budget;
         changed.policy = policy;
         changed.surface = surface;
+        take_prompt(changed);
         TRY(check_options(changed));
         options_ = std::move(changed);
         return {};
@@ -77,6 +80,9 @@ public:
     }
 
 private:
+    void take_prompt(SessionOptions& options) const {
+        options.prompt = is_models_prompt_ ? model_.info().prompt : options.prompt;
+    }
     StepRunner::Borrowed borrowed() { return {options_, platform_, model_, clock_, log_, *options_.redactor}; }
 
     template <class Work>
@@ -112,6 +118,7 @@ private:
     }
 
     SessionOptions options_;
+    const bool is_models_prompt_; ///< no other one was asked for
     Platform& platform_;
     ChatModel& model_;
     Clock& clock_;
@@ -127,9 +134,6 @@ Result<std::unique_ptr<Session>> Session::create(SessionOptions options, Platfor
     TRY(check_options(options));
     if (options.session_id.empty()) {
         options.session_id = TRY(make_ulid(clock.wall_now()));
-    }
-    if (options.prompt.empty()) {
-        options.prompt = model.info().prompt;
     }
     if (!options.redactor) {
         options.redactor = std::make_shared<Redactor>();

@@ -26,6 +26,8 @@ struct TaskFinding {
 };
 /// "FILE:LINE:COL: message", warnings with their rule at the end.
 std::string to_text(const TaskFinding& finding);
+/// One a line.
+std::string to_text(const std::vector<TaskFinding>& findings);
 
 /// The union of everything that a file, and the files it runs, may do.
 struct TaskFileUse {

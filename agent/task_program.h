@@ -6,6 +6,7 @@
 #include "agent/policy.h"
 #include "agent/program.h"
 #include "agent/recorder.h"
+#include "agent/task_bundle.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -31,6 +32,10 @@ public:
     /// Reads, checks and fills in. InvalidArgument with "FILE:LINE:COL: message" lines for what `handeye task validate` would say;
     /// as Values for the variables. `vars` are texts as a command line gives them.
     static Result<std::unique_ptr<TaskProgram>> load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars);
+    /// The same of what another program handed over. What machine_ties() would find is a mistake, too; files of this machine it may
+    /// read below `files_root` only (empty: none).
+    static Result<std::unique_ptr<TaskProgram>> load(std::shared_ptr<const TaskBundle> bundle, const std::map<std::string, std::string>& vars,
+                                                     const std::filesystem::path& files_root);
 
     [[nodiscard]] virtual const std::string& name() const = 0;
     [[nodiscard]] virtual TaskFilePlatform platform() const = 0;
@@ -39,7 +44,8 @@ public:
     [[nodiscard]] virtual const Policy& policy() const = 0;
     [[nodiscard]] virtual Budget budget() const = 0;
     [[nodiscard]] virtual bool holds_without_approver() const = 0;
-    /// Secrets of the file and those it runs: what each is called where it is typed, and "env:NAME", "file:PATH" or "store:NAME".
+    /// Secrets of the file and those it runs: what each is called where it is typed, and "env:NAME", "file:PATH" or "store:NAME". One of
+    /// the store is called as it is there.
     [[nodiscard]] virtual const std::map<std::string, std::string>& secrets() const = 0;
     /// Before run(); without it text is read as English.
     virtual void set_languages(std::string tesseract_names) = 0;

@@ -148,7 +148,7 @@ public:
         const Field* const only = shape.shorthand.empty() ? nullptr : shape.find(shape.shorthand);
         const bool may_stand = only != nullptr && node.kind != Node::Kind::Null;
         if (!may_stand) {
-            tell(node.place, fmt::format("{} must be a map{}, not {}", key, only == nullptr ? "" : fmt::format(" or its {} alone", shape.shorthand), kind_name(node.kind)));
+            tell(node.place, fmt::format("{} must be a map{}, not {}", key, only == nullptr ? "" : fmt::format(" or its {} alone", shape.shorthand), kind_name(node.kind)), hidden_by(shape));
             return Node{.kind = Node::Kind::Map, .place = node.place};
         }
         Node out{.kind = Node::Kind::Map, .place = node.place};
@@ -157,10 +157,14 @@ public:
     }
 
 private:
-    void tell(Place place, std::string message) {
+    void tell(Place place, std::string message, Mistake::Hides hides = Mistake::Hides::Nothing) {
         if (mistakes_.size() < kMistakesMax) {
-            mistakes_.push_back({place, std::move(message)});
+            mistakes_.push_back({place, std::move(message), hides});
         }
+    }
+    /// What an object that was not understood may have been meant to define.
+    static Mistake::Hides hidden_by(const Shape& shape) {
+        return &shape == &shape_of(ShapeId::File) ? Mistake::Hides::Everything : Mistake::Hides::Outputs;
     }
 
     Node fields_of(const Node& node, const Shape& shape, const std::string& key) {
@@ -172,7 +176,7 @@ private:
                 std::transform(shape.fields.begin(), shape.fields.end(), std::back_inserter(names), [](const Field& row) { return row.name; });
                 // What looks like no key is not shown: the file may be none of ours, and messages go to logs.
                 const std::string shown = is_name(entry.key) ? fmt::format("\"{}\"", entry.key) : "of this form";
-                tell(entry.place, fmt::format("there is no key {} in {}; {}", shown, key, suggestion(is_name(entry.key) ? entry.key : "", "keys", names)));
+                tell(entry.place, fmt::format("there is no key {} in {}; {}", shown, key, suggestion(is_name(entry.key) ? entry.key : "", "keys", names)), hidden_by(shape));
                 continue;
             }
             if (!field->beside.empty() && !has_one_of(node, field->beside)) {
@@ -216,13 +220,13 @@ private:
             if (std::find(shape.exactly_one_of.begin(), shape.exactly_one_of.end(), entry.key) != shape.exactly_one_of.end()) {
                 found.push_back(entry.key);
                 if (found.size() == 2) {
-                    tell(entry.place, fmt::format("{} is either {} or {}, not both", key, found[0], found[1]));
+                    tell(entry.place, fmt::format("{} is either {} or {}, not both", key, found[0], found[1]), hidden_by(shape));
                 }
             }
         }
         const bool is_misspelt = std::any_of(node.entries.begin(), node.entries.end(), [&](const Entry& entry) { return shape.find(entry.key) == nullptr; });
         if (found.empty() && !is_misspelt) { // a misspelt verb has been told already
-            tell(node.place, fmt::format("{} needs one of {}", key, fmt::join(shape.exactly_one_of, ", ")));
+            tell(node.place, fmt::format("{} needs one of {}", key, fmt::join(shape.exactly_one_of, ", ")), hidden_by(shape));
         }
     }
 
@@ -252,7 +256,7 @@ private:
         Node out{.kind = Node::Kind::List, .place = node.place};
         const bool needs_maps = type.kind == Kind::Object && shape_of(type.shape).shorthand.empty();
         if (is_lone && needs_maps && node.kind != Node::Kind::Map) {
-            tell(node.place, fmt::format("{} must be a list of maps, not {}", key, kind_name(node.kind)));
+            tell(node.place, fmt::format("{} must be a list of maps, not {}", key, kind_name(node.kind)), Mistake::Hides::Outputs);
             return out;
         }
         if (is_lone) {
@@ -289,14 +293,15 @@ private:
         case Kind::Chord: break;
         }
         if (node.kind != Node::Kind::Scalar) {
-            tell(node.place, fmt::format("{} must be one value, not {}", key, kind_name(node.kind)));
+            tell(node.place, fmt::format("{} must be one value, not {}", key, kind_name(node.kind)), type.kind == Kind::Name ? Mistake::Hides::Outputs : Mistake::Hides::Nothing);
             return node;
         }
         return scalar(node, type, key);
     }
     Node scalar(const Node& node, const ValueType& type, const std::string& key) {
         if (const auto mistake = scalar_mistake(node, type)) {
-            tell(node.place, mistake->starts_with(':') ? key + *mistake : fmt::format("{} {}", key, *mistake));
+            const auto hides = type.kind == Kind::Name ? Mistake::Hides::Outputs : Mistake::Hides::Nothing;
+            tell(node.place, mistake->starts_with(':') ? key + *mistake : fmt::format("{} {}", key, *mistake), hides);
         }
         return node;
     }
@@ -304,12 +309,12 @@ private:
     Node names(const Node& node, const ValueType& type, const std::string& key) {
         Node out{.kind = Node::Kind::Map, .place = node.place};
         if (node.kind != Node::Kind::Map) {
-            tell(node.place, fmt::format("{} must be a map of names, not {}", key, kind_name(node.kind)));
+            tell(node.place, fmt::format("{} must be a map of names, not {}", key, kind_name(node.kind)), Mistake::Hides::Everything);
             return out;
         }
         for (const Entry& entry : node.entries) {
             if (!is_name(entry.key)) {
-                tell(entry.place, fmt::format("\"{}\" is no name: letters, digits, _ and -, a letter first, at most {}", entry.key.substr(0, 40), kNameBytesMax));
+                tell(entry.place, fmt::format("\"{}\" is no name: letters, digits, _ and -, a letter first, at most {}", entry.key.substr(0, 40), kNameBytesMax), Mistake::Hides::Everything);
             }
             out.entries.push_back({entry.key, entry.place, object(entry.value, type.shape, entry.key)});
         }

@@ -106,6 +106,7 @@ Shape step_shape() {
         {"focus", object(ShapeId::Focus), "bring a window to the front"},
         {"click", object(ShapeId::Click), "click a target"},
         {"double_click", object(ShapeId::Click), "click it twice"},
+        {"triple_click", object(ShapeId::Click), "click it three times: a line of text"},
         {"right_click", object(ShapeId::Click), "open its context menu"},
         {"middle_click", object(ShapeId::Click), "click it with the middle button"},
         {"hover", object(ShapeId::Hover), "move the pointer there"},
@@ -138,7 +139,7 @@ Shape step_shape() {
         {"done_when", object(ShapeId::Condition), "what proves that the goal is reached", false, "goal"},
         {"budget", object(ShapeId::Budget), "how much the goal may take", false, "goal"},
         {"compile", choice({"on_success", "never"}), "keep a successful path; later runs try it before the model", false, "goal"},
-    }, "", {"launch", "open_url", "focus", "click", "double_click", "right_click", "middle_click", "hover", "drag", "type", "key", "scroll", "wait_until",
+    }, "", {"launch", "open_url", "focus", "click", "double_click", "triple_click", "right_click", "middle_click", "hover", "drag", "type", "key", "scroll", "wait_until",
             "sleep", "extract", "assert", "capture", "run", "goal", "ask", "set", "for_each", "repeat", "group"}};
 }
 

@@ -5,6 +5,7 @@
 #include "agent/taskfile/scalars.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/image_codec.h"
 #include "base/suggest.h"
 
 #include <algorithm>
@@ -16,17 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_reference(const std::string& text) {
-    const auto pieces = parse_text(text);
-    return !pieces || std::any_of(pieces->begin(), pieces->end(), [](const TextPiece& piece) { return piece.is_reference; });
+fs::path canonical_of(const fs::path& path, bool is_bundled) {
+    std::error_code failed;
+    const fs::path canonical = is_bundled ? path.lexically_normal() : fs::weakly_canonical(path, failed);
+    return failed ? path : canonical;
 }
 
 class Loader {
 public:
+    explicit Loader(std::shared_ptr<const TaskBundle> bundle) { out_.bundle = std::move(bundle); }
+
     LoadedFiles whole(const fs::path& path) {
-        std::error_code failed;
-        const fs::path canonical = fs::weakly_canonical(path, failed);
-        file(failed ? path : canonical, path.string(), nullptr, {});
+        file(canonical_of(path, out_.bundle != nullptr), path.string(), nullptr, {});
         return std::move(out_);
     }
 
@@ -60,12 +62,7 @@ private:
             tell_of_file(shown, asked, fmt::format("{}: files that run files are followed {} deep and up to {} of them", shown, kRunDepthMax, kFilesMax));
             return;
         }
-        std::error_code failed;
-        if (!fs::is_regular_file(canonical, failed)) {
-            tell_of_file(shown, asked, fs::exists(canonical, failed) ? fmt::format("{} is no ordinary file", shown) : fmt::format("there is no file {}", shown));
-            return;
-        }
-        const auto text = read_file(canonical, kFileBytesMax);
+        const auto text = read(canonical, shown);
         if (!text) {
             tell_of_file(shown, asked, text.error().message);
             return;
@@ -85,11 +82,37 @@ private:
             if (const Node* const run = step.find("run"); run != nullptr) {
                 this->run(kept, *run, here);
             }
-            if (const fs::path path = goal_path(kept, step); !path.empty() && fs::is_regular_file(path, failed)) {
-                const Asked goal{kept, step.place};
-                this->file(fs::weakly_canonical(path, failed), shown_beside(kept, path.lexically_relative(kept.folder).string()), &goal, here);
+            if (const std::string path = goal_path(step, kept); !path.empty()) {
+                goal(kept, step, path, here);
             }
         });
+    }
+
+    /// The path that was kept of it, where there is one.
+    void goal(const Loaded& from, const Node& step, const std::string& name, const std::vector<fs::path>& above) {
+        std::error_code failed;
+        const fs::path path = out_.resolve(from, name);
+        const bool is_there = out_.bundle != nullptr ? out_.bundle->texts.contains(path.generic_string()) : fs::is_regular_file(path, failed);
+        if (is_there) {
+            const Asked asked{from, step.place};
+            file(path, shown_beside(from, name), &asked, above);
+        }
+    }
+
+    [[nodiscard]] Result<std::string> read(const fs::path& canonical, const std::string& shown) const {
+        const Error none{ErrorCode::NotFound, fmt::format("there is no file {}", shown)};
+        if (out_.bundle != nullptr) {
+            const auto found = out_.bundle->texts.find(canonical.generic_string());
+            const bool fits = found == out_.bundle->texts.end() || found->second.size() <= kFileBytesMax;
+            return found == out_.bundle->texts.end() ? Result<std::string>(none)
+                   : fits                            ? Result<std::string>(found->second)
+                                                     : Error{ErrorCode::LimitExceeded, fmt::format("{} has {} bytes, the limit is {}", shown, found->second.size(), kFileBytesMax)};
+        }
+        std::error_code failed;
+        if (!fs::is_regular_file(canonical, failed)) {
+            return fs::exists(canonical, failed) ? Error{ErrorCode::InvalidArgument, fmt::format("{} is no ordinary file", shown)} : none;
+        }
+        return read_file(canonical, kFileBytesMax);
     }
 
     static std::vector<Mistake> understand(const std::string& text, Loaded& loaded) {
@@ -99,18 +122,17 @@ private:
         }
         std::vector<Mistake> mistakes;
         loaded.tree = checked(reading.tree, ShapeId::File, mistakes);
-        if (mistakes.empty()) { // names are looked at in what is otherwise sound
-            loaded.read = check_names(loaded.tree, mistakes);
-        }
+        loaded.read = check_names(loaded.tree, mistakes);
         return mistakes;
     }
 
     void pictures(const Loaded& loaded) {
-        for_each_object(loaded.tree, ShapeId::File, [&](const Node& node, ShapeId shape) {
-            const Node* const picture = shape_of(shape).find("template") != nullptr ? node.find("template") : nullptr;
+        for_each_picture(loaded.tree, [&](const Node& picture) {
             std::error_code failed;
-            if (picture != nullptr && !has_reference(picture->scalar) && !fs::is_regular_file(loaded.folder / picture->scalar, failed)) {
-                tell(loaded.shown, picture->place, fmt::format("there is no picture {} beside this file", picture->scalar));
+            const fs::path path = loaded.folder / picture.scalar;
+            const bool is_there = out_.bundle != nullptr ? out_.bundle->pictures.contains(path.lexically_normal().generic_string()) : fs::is_regular_file(path, failed);
+            if (!is_there && !has_reference(picture.scalar)) {
+                tell(loaded.shown, picture.place, fmt::format("there is no picture {} beside this file", picture.scalar));
             }
         });
     }
@@ -121,8 +143,7 @@ private:
         if (name == nullptr || path.empty()) {
             return;
         }
-        std::error_code failed;
-        const fs::path canonical = fs::weakly_canonical(path, failed);
+        const fs::path canonical = canonical_of(path, out_.bundle != nullptr);
         const Asked asked{from, name->place};
         file(canonical, shown_beside(from, name->scalar), &asked, above);
         if (const auto found = out_.files.find(canonical); found != out_.files.end()) {
@@ -161,14 +182,33 @@ private:
 
 } // namespace
 
-LoadedFiles load(const fs::path& path) { return Loader().whole(path); }
+LoadedFiles load(const fs::path& path) { return Loader(nullptr).whole(path); }
+LoadedFiles load(std::shared_ptr<const TaskBundle> bundle) {
+    const fs::path file = bundle->file;
+    return Loader(std::move(bundle)).whole(file);
+}
+
+bool has_reference(const std::string& text) {
+    const auto pieces = parse_text(text);
+    return !pieces || std::any_of(pieces->begin(), pieces->end(), [](const TextPiece& piece) { return piece.is_reference; });
+}
+
+fs::path LoadedFiles::resolve(const Loaded& from, const std::string& name) const { return canonical_of(from.folder / name, bundle != nullptr); }
+
+Result<Image> LoadedFiles::picture(const Loaded& from, const std::string& name) const {
+    if (bundle == nullptr) {
+        return read_image(from.folder / name);
+    }
+    const auto found = bundle->pictures.find(resolve(from, name).generic_string());
+    return found == bundle->pictures.end() ? Result<Image>(Error{ErrorCode::NotFound, "no such picture was handed over with the task file"}) : found->second;
+}
 
 fs::path run_path(const Loaded& from, const Node& run) {
     const std::string name = text_of(run, "file");
     return name.empty() || has_reference(name) ? fs::path() : from.folder / name;
 }
 
-fs::path goal_path(const Loaded& from, const Node& step) {
+std::string goal_path(const Node& step, const Loaded& from) {
     constexpr std::size_t kWordsBytesMax = 40;
     const Node* const goal = step.find("goal");
     if (goal == nullptr || text_of(step, "compile") != "on_success") {
@@ -182,7 +222,7 @@ fs::path goal_path(const Loaded& from, const Node& step) {
             words += is_plain ? c : '-';
         }
     }
-    return from.folder / (fs::path(from.shown).stem().string() + ".paths") / fmt::format("{}-{}", words, to_hex(sha256(text)).substr(0, 8)) / "task.yaml";
+    return fmt::format("{}.paths/{}-{}/task.yaml", fs::path(from.shown).stem().string(), words, to_hex(sha256(text)).substr(0, 8));
 }
 
 } // namespace handeye::taskfile

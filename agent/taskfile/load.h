@@ -2,6 +2,7 @@
 // A task file with the task files it runs, each in normal form.
 #pragma once
 
+#include "agent/task_bundle.h"
 #include "agent/task_file.h"
 #include "agent/taskfile/grammar.h"
 #include "agent/taskfile/names.h"
@@ -9,6 +10,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,20 +25,34 @@ struct Loaded {
     Node tree;         ///< normal form
     NamesRead read;
 };
-/// The first is the file itself. By canonical path.
+/// The first is the file itself. By canonical path; of a bundle, by name.
 struct LoadedFiles {
     std::vector<std::filesystem::path> order;
     std::map<std::filesystem::path, Loaded> files;
     std::vector<TaskFinding> findings;
+    std::shared_ptr<const TaskBundle> bundle = {}; ///< that they came in; empty: from the disk
+
+    /// What `name` in `from` stands for in `files`.
+    [[nodiscard]] std::filesystem::path resolve(const Loaded& from, const std::string& name) const;
+    /// The picture that `name` in `from` stands for: NotFound when none such was handed over, and what reading it says.
+    [[nodiscard]] Result<Image> picture(const Loaded& from, const std::string& name) const;
 };
 LoadedFiles load(const std::filesystem::path& path);
+LoadedFiles load(std::shared_ptr<const TaskBundle> bundle);
+
+/// Whether a task may look into files of the machine on which it runs.
+enum class MachineFiles { Refused, Allowed };
+std::vector<TaskFinding> machine_ties(const LoadedFiles& loaded, MachineFiles machine_files);
+
+/// Whether a text holds ${references}; a broken one counts as such.
+bool has_reference(const std::string& text);
 
 /// The file that a `run` step names, for a path without references; empty otherwise.
 std::filesystem::path run_path(const Loaded& from, const Node& run);
 
-/// Where the path of a goal with `compile: on_success` is kept, beside the file: FILE.paths/WORDS-HASH/task.yaml, by the words of the goal as
-/// the file has them. Empty for a step that keeps none.
-std::filesystem::path goal_path(const Loaded& from, const Node& step);
+/// Where the path of a goal with `compile: on_success` is kept, beside the file `from`: FILE.paths/WORDS-HASH/task.yaml, by the words of the
+/// goal as the file has them. Empty for a step that keeps none.
+std::string goal_path(const Node& step, const Loaded& from);
 
 void lint(const LoadedFiles& loaded, std::vector<TaskFinding>& findings);
 TaskFileUse explain(const LoadedFiles& loaded);
@@ -84,6 +100,16 @@ void for_each_object(const Node& node, ShapeId shape, const Visit& visit) {
             for_each_object(entry.value, field->type.shape, visit);
         }
     }
+}
+
+/// Calls `visit` for each name of a picture.
+template <class Visit>
+void for_each_picture(const Node& file, const Visit& visit) {
+    for_each_object(file, ShapeId::File, [&](const Node& node, ShapeId shape) {
+        if (const Node* const picture = shape_of(shape).find("template") != nullptr ? node.find("template") : nullptr) {
+            visit(*picture);
+        }
+    });
 }
 
 } // namespace handeye::taskfile

@@ -38,11 +38,15 @@ void collect_outputs(const Node& steps, Names& out) {
 
 class Walk {
 public:
-    Walk(const Node& file, std::vector<Mistake>& mistakes) : file_(file), mistakes_(mistakes) {}
+    Walk(const Node& file, std::vector<Mistake>& mistakes) : file_(file), mistakes_(mistakes), known_(mistakes.size()) {
+        for (const Mistake& mistake : mistakes) {
+            hidden_ = std::max(hidden_, mistake.hides);
+        }
+    }
 
     NamesRead whole() {
         variables();
-        if (const Node* const policy = file_.find("policy"); policy != nullptr && verbs_exist(*policy)) {
+        if (const Node* const policy = file_.find("policy"); policy != nullptr && verbs_exist(*policy) && known_ == 0) {
             if (const auto made = policy_of(*policy); !made) {
                 tell(policy->place, made.error().message);
             }
@@ -67,8 +71,16 @@ public:
 
 private:
     void tell(Place place, std::string message) {
-        if (mistakes_.size() < kMistakesMax) {
+        const auto known_end = mistakes_.begin() + static_cast<std::ptrdiff_t>(known_);
+        const bool is_known = std::any_of(mistakes_.begin(), known_end, [&](const Mistake& mistake) { return mistake.place == place; });
+        if (!is_known && mistakes_.size() < kMistakesMax) {
             mistakes_.push_back({place, std::move(message)});
+        }
+    }
+    /// Of a name that nothing defines: it may be in what was not understood.
+    void tell_undefined(Place place, Mistake::Hides unless_hidden, std::string message) {
+        if (hidden_ < unless_hidden) {
+            tell(place, std::move(message));
         }
     }
 
@@ -174,7 +186,7 @@ private:
         }
         const bool is_loop = verb == "for_each" || verb == "repeat" || verb == "group";
         if (is_loop && step.find("steps") == nullptr) {
-            tell(step.place, fmt::format("{} needs \"steps\"", verb));
+            tell_undefined(step.place, Mistake::Hides::Outputs, fmt::format("{} needs \"steps\"", verb));
         }
         for (const Entry& entry : step.entries) {
             if (entry.key != "steps") {
@@ -316,7 +328,7 @@ private:
         if (head != "vars" && head != "outputs" && head != "steps") {
             Names heads{"vars", "outputs", "steps"};
             heads.insert(items_.begin(), items_.end());
-            tell(place, fmt::format("there is no \"{}\"; {}", head.substr(0, 60), suggestion(head, "names here", views(heads))));
+            tell_undefined(place, Mistake::Hides::Outputs, fmt::format("there is no \"{}\"; {}", head.substr(0, 60), suggestion(head, "names here", views(heads))));
             return;
         }
         if (path.size() < 2) {
@@ -336,7 +348,7 @@ private:
         if (vars_.find(name) == vars_.end()) {
             Names all = vars_;
             all.insert(secrets_.begin(), secrets_.end());
-            tell(place, fmt::format("there is no variable \"{}\"; {}", name, suggestion(name, "variables", views(all))));
+            tell_undefined(place, Mistake::Hides::Everything, fmt::format("there is no variable \"{}\"; {}", name, suggestion(name, "variables", views(all))));
         }
     }
     void output_named(Place place, const std::string& name) {
@@ -348,12 +360,12 @@ private:
             tell(place, fmt::format("outputs.{} is read before the step that sets it", name));
             return;
         }
-        tell(place, fmt::format("nothing sets outputs.{}; {}", name, suggestion(name, "outputs", views(all_outputs_))));
+        tell_undefined(place, Mistake::Hides::Outputs, fmt::format("nothing sets outputs.{}; {}", name, suggestion(name, "outputs", views(all_outputs_))));
     }
     void step_named(Place place, const std::vector<std::string>& path) {
         constexpr std::array<std::string_view, 4> kProperties{"ok", "skipped", "attempts", "error"};
         if (done_ids_.find(path[1]) == done_ids_.end()) {
-            tell(place, fmt::format("no step \"{}\" comes before this; {}", path[1], suggestion(path[1], "steps with an id", views(done_ids_))));
+            tell_undefined(place, Mistake::Hides::Outputs, fmt::format("no step \"{}\" comes before this; {}", path[1], suggestion(path[1], "steps with an id", views(done_ids_))));
         } else if (path.size() != 3 || std::find(kProperties.begin(), kProperties.end(), path[2]) == kProperties.end()) {
             tell(place, fmt::format("of a step there are {}: steps.{}.ok", fmt::join(kProperties, ", "), path[1]));
         }
@@ -361,6 +373,8 @@ private:
 
     const Node& file_;
     std::vector<Mistake>& mistakes_;
+    const std::size_t known_; ///< of them those of before
+    Mistake::Hides hidden_ = Mistake::Hides::Nothing;
     Names vars_, secrets_, outputs_, all_outputs_, ids_, done_ids_, items_;
     NamesRead read_;
 };
@@ -368,31 +382,5 @@ private:
 } // namespace
 
 NamesRead check_names(const Node& file, std::vector<Mistake>& mistakes) { return Walk(file, mistakes).whole(); }
-
-Place place_in(const Node& scalar, std::size_t offset) {
-    const bool is_one_line = scalar.scalar.find('\n') == std::string::npos && scalar.scalar.find('\\') == std::string::npos;
-    if (!is_one_line) {
-        return scalar.place;
-    }
-    const std::string_view before = std::string_view(scalar.scalar).substr(0, offset);
-    const auto characters = std::count_if(before.begin(), before.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
-    return {scalar.place.line, scalar.place.column + static_cast<int>(characters) + (scalar.is_quoted ? 1 : 0)};
-}
-
-std::string text_of(const Node& map, std::string_view key) {
-    const Node* const found = map.find(key);
-    return found != nullptr && found->kind == Node::Kind::Scalar ? found->scalar : std::string();
-}
-
-bool is_set(const Node& map, std::string_view key) { return text_of(map, key) == "true"; }
-
-std::string_view verb_of(const Node& step) {
-    for (const std::string_view verb : step_verbs()) {
-        if (step.find(verb) != nullptr) {
-            return verb;
-        }
-    }
-    return {};
-}
 
 } // namespace handeye::taskfile

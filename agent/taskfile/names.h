@@ -17,7 +17,7 @@ struct NamesRead {
     std::set<std::string, std::less<>> vars;
     std::set<std::string, std::less<>> outputs;
 };
-/// `file` is the normal form of a whole file (check.h).
+/// `file` is the normal form of a whole file (check.h), `mistakes` what was wrong in it: nothing is told that follows from one of these.
 NamesRead check_names(const Node& file, std::vector<Mistake>& mistakes);
 
 /// Where in the file a mistake `offset` bytes into a scalar is: exact on one line without escapes.

@@ -16,6 +16,14 @@ std::string to_text(const TaskFinding& finding) {
     return finding.severity == TaskFinding::Severity::Error ? place + finding.message : fmt::format("{}warning: {} [{}]", place, finding.message, finding.rule);
 }
 
+std::string to_text(const std::vector<TaskFinding>& findings) {
+    std::string out;
+    for (const TaskFinding& finding : findings) {
+        out += (out.empty() ? "" : "\n") + to_text(finding);
+    }
+    return out;
+}
+
 bool TaskFileCheck::is_valid() const {
     return std::none_of(findings.begin(), findings.end(), [](const TaskFinding& finding) { return finding.severity == TaskFinding::Severity::Error; });
 }

@@ -45,10 +45,11 @@ constexpr std::size_t kDepthMax = 40;
 constexpr std::size_t kKeysMax = 1000; ///< of one map
 constexpr std::size_t kScalarBytesMax = 64 << 10;
 
-/// An error at a place in the file.
+/// An error at a place in the file. Of what the file means to define it may hide a part: what then looks undefined may be meant there.
 struct Mistake {
     Place place;
     std::string message;
+    enum class Hides { Nothing, Outputs, Everything } hides = Hides::Nothing;
 };
 /// The one document in `text`, or the first mistake in it: not UTF-8, no YAML, an anchor, alias or tag, a key twice or that is
 /// no text, more than one document, a bound passed. `tree` is then a Null.

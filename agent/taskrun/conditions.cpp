@@ -6,12 +6,11 @@
 #include "agent/taskrun/model_words.h"
 #include "agent/taskrun/targets.h"
 #include "agent/text_pattern.h"
-#include "base/file.h"
+#include "base/json.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -73,28 +72,22 @@ Attempt<bool> has_window(const std::string& title, Context& context) {
 }
 
 // The clock of files ticks in its own steps: what is as old as the start is new.
-bool is_newer(const std::filesystem::path& path, WallTime since) {
-    std::error_code failed;
-    const auto written = std::filesystem::last_write_time(path, failed);
-    constexpr auto kFileClockTick = std::chrono::milliseconds(20);
-    return !failed && std::chrono::file_clock::to_sys(written) + kFileClockTick >= since;
-}
+constexpr auto kFileClockTick = std::chrono::milliseconds(20);
 
 Attempt<bool> file_is_so(const Node& condition, const std::string& named, Context& context) {
-    const std::filesystem::path path = file_path(named);
-    std::error_code failed;
-    if (!std::filesystem::is_regular_file(path, failed)) {
-        return false;
+    const Result<std::optional<WallTime>> written = context.disk.written(named);
+    if (!written) {
+        return fail(written.error());
     }
     const std::string since = text_of(condition, "newer_than");
-    if (!since.empty() && !is_newer(path, since == "task" ? context.task_started : context.step_started)) {
+    if (!*written || (!since.empty() && **written + kFileClockTick < (since == "task" ? context.task_started : context.step_started))) {
         return false;
     }
     const Node* const pattern = condition.find("contains");
     if (pattern == nullptr) {
         return true;
     }
-    const Result<std::string> content = read_file(path, kFileBytesMax);
+    const Result<std::string> content = context.disk.read(named, kFileBytesMax);
     const Result<TextPattern> compiled = context.values().pattern(pattern->scalar);
     if (!content || !compiled) {
         return fail(content ? compiled.error() : content.error());
@@ -140,34 +133,63 @@ Attempt<bool> model_says(const Node& condition, const std::string& claim, Contex
     return yes >= least;
 }
 
-} // namespace
+constexpr std::size_t kShownBytesMax = 200; // of one value
 
-std::filesystem::path file_path(const std::string& named) {
-    const char* const home = std::getenv("HOME");
-    return named.starts_with("~/") && home != nullptr ? std::filesystem::path(home) / named.substr(2) : std::filesystem::path(named);
+std::string cut(std::string text) {
+    if (text.size() > kShownBytesMax) {
+        std::size_t end = kShownBytesMax;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) {
+            --end;
+        }
+        text = text.substr(0, end) + "...";
+    }
+    return text;
 }
 
-std::string describe(const Node& condition) {
+/// The text as it reads now; as it stands in the file where a reference has no value.
+std::string now(const Node& scalar, const Values& values) { return cut(values.text(scalar.scalar).value_or(scalar.scalar)); }
+
+/// ` (outputs.total = 0)`: what the names of an expression stand for.
+std::string names_now(const std::string& expression, const Values& values) {
+    const auto parsed = taskfile::parse_expression(expression);
+    std::vector<std::string> parts;
+    for (const taskfile::Expression* const name : parsed ? taskfile::names_in(*parsed) : std::vector<const taskfile::Expression*>()) {
+        const std::string path = fmt::format("{}", fmt::join(name->path, "."));
+        const Result<nlohmann::json> value = values.value(path);
+        const std::string part = fmt::format("{} = {}", path, value ? cut(dump_json(*value)) : "nothing");
+        if (std::find(parts.begin(), parts.end(), part) == parts.end()) {
+            parts.push_back(part);
+        }
+    }
+    return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
+}
+
+} // namespace
+
+std::string describe(const Node& condition, const Values& values) {
     for (const taskfile::Entry& entry : condition.entries) {
-        constexpr std::array<std::string_view, 7> kWords{"text", "template", "window", "file", "clipboard", "expr", "model"};
+        constexpr std::array<std::string_view, 6> kWords{"text", "template", "window", "file", "clipboard", "model"};
         if (std::find(kWords.begin(), kWords.end(), entry.key) != kWords.end()) {
             const Node* const contains = condition.find("contains");
-            return fmt::format("{} \"{}\"{}", entry.key, entry.value.scalar, contains != nullptr ? fmt::format(" that contains \"{}\"", contains->scalar) : "");
+            return fmt::format("{} \"{}\"{}", entry.key, now(entry.value, values), contains != nullptr ? fmt::format(" that contains \"{}\"", now(*contains, values)) : "");
+        }
+        if (entry.key == "expr") {
+            return fmt::format("expr \"{}\"{}", entry.value.scalar, names_now(entry.value.scalar, values));
         }
         if (entry.key == "not") {
-            return "not " + describe(entry.value);
+            return "not " + describe(entry.value, values);
         }
         if (entry.key == "all" || entry.key == "any") {
             std::string out;
             for (const Node& item : entry.value.items) {
-                out += fmt::format("{}{}", out.empty() ? "" : entry.key == "all" ? " and " : " or ", describe(item));
+                out += fmt::format("{}{}", out.empty() ? "" : entry.key == "all" ? " and " : " or ", describe(item, values));
             }
             return out;
         }
         if (entry.key == "element") {
             std::string out;
             for (const taskfile::Entry& part : entry.value.entries) {
-                out += part.value.kind == Node::Kind::Scalar ? fmt::format("{}{} \"{}\"", out.empty() ? "" : " ", part.key, part.value.scalar) : "";
+                out += part.value.kind == Node::Kind::Scalar ? fmt::format("{}{} \"{}\"", out.empty() ? "" : " ", part.key, now(part.value, values)) : "";
             }
             return out;
         }
@@ -217,7 +239,7 @@ Outcome wait_until(const Node& condition, Context& context, Duration within, Fai
     if (std::get<bool>(now)) {
         return std::nullopt;
     }
-    return fail(kind, fmt::format("{} was not so within {:.3g} s", describe(condition), std::chrono::duration<double>(within).count()));
+    return fail(kind, fmt::format("{} was not so within {:.3g} s", describe(condition, context.values()), std::chrono::duration<double>(within).count()));
 }
 
 } // namespace handeye::taskrun

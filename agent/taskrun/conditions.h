@@ -12,9 +12,7 @@ namespace handeye::taskrun {
 Attempt<bool> holds(const Node& condition, Context& context);
 /// Looks until it holds. A Failure of `kind` when it does not in time, with what was waited for.
 Outcome wait_until(const Node& condition, Context& context, Duration within, FailureKind kind);
-/// The condition in a few words: `text "Save"`.
-std::string describe(const Node& condition);
-/// A file that the task file names: from the folder in which the program was started; "~/" is the home folder.
-std::filesystem::path file_path(const std::string& named);
+/// The condition in a few words, with the values that its references stand for now: `text "Save"`. No secret has a value here.
+std::string describe(const Node& condition, const Values& values);
 
 } // namespace handeye::taskrun

@@ -6,6 +6,7 @@
 #include "agent/locate/locate.h"
 #include "agent/program.h"
 #include "agent/taskfile/load.h"
+#include "agent/taskrun/disk_view.h"
 #include "agent/taskrun/result.h"
 #include "agent/taskrun/values.h"
 
@@ -46,6 +47,7 @@ struct Context {
     Hands& hands;
     Locator& locator;
     const taskfile::LoadedFiles& files;
+    DiskView disk = DiskView();
     std::vector<Frame> frames = {};  ///< the innermost last
     StepRecord* record = nullptr;    ///< of the step at work
     bool wants_effect = false;       ///< of the step at work: the screen must change
@@ -74,15 +76,17 @@ struct Context {
     /// Looks again and again; `within` from now. True: done.
     template <class Look>
     Attempt<bool> until(Duration within, const Look& is_so) {
-        const TimePoint deadline = hands.clock().now() + within;
+        TimePoint deadline = hands.clock().now() + within;
         for (;;) {
             Attempt<bool> now = is_so();
             if (std::holds_alternative<Failure>(now) || std::get<bool>(now)) {
                 return now;
             }
+            const TimePoint before = hands.clock().now();
             if (Outcome over = check_over()) {
                 return *std::move(over);
             }
+            deadline += hands.clock().now() - before; // while a person had the target, or the task was paused, nothing was waited for
             const Duration left = deadline - hands.clock().now();
             if (left <= Duration::zero()) {
                 return false;

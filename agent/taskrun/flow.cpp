@@ -109,6 +109,7 @@ Outcome Flow::run_step(const Node& step, std::vector<StepRecord>& records) {
     StepRecord record;
     record.file = context_.frame().file.shown;
     record.line = step.place.line;
+    record.round = std::exchange(round_, 0); // steps within it are of its own rounds
     record.verb = taskfile::verb_of(step);
     record.label = label_of(step, record.verb);
     record.id = text_of(step, "id");
@@ -118,6 +119,10 @@ Outcome Flow::run_step(const Node& step, std::vector<StepRecord>& records) {
     Outcome failure = try_step(step, record);
     record.took = context_.hands.clock().now() - begin;
     context_.record = outer;
+    round_ = record.round;
+    if (failure && failure->place.empty()) {
+        failure->place = fmt::format("{}:{}", record.file, record.line);
+    }
     finish_record(step, record, failure);
     if (Outcome broken = context_.broken ? std::nullopt : tell("taskfile.step_finished", record)) {
         failure = std::move(broken);
@@ -149,7 +154,7 @@ Outcome Flow::try_step(const Node& step, StepRecord& record) {
         }
         if (!std::get<bool>(is_so)) {
             record.status = StepRecord::Status::Skipped;
-            record.note = "not " + describe(*when);
+            record.note = "not " + describe(*when, context_.values());
             return std::nullopt;
         }
     }
@@ -225,6 +230,7 @@ Outcome Flow::run_for_each(const Node& step, const Node& call, StepRecord& recor
     const std::string name = call.find("as") == nullptr ? "item" : text_of(call, "as");
     Outcome failure;
     for (auto item = list->begin(); item != list->end() && !failure; ++item) {
+        ++round_;
         context_.values().set_item(name, *item);
         failure = run_steps(*step.find("steps"), record.steps);
     }
@@ -239,6 +245,7 @@ Outcome Flow::run_repeat(const Node& step, const Node& call, StepRecord& record)
     };
     const std::int64_t most = integer_of(call, "max", 1);
     for (std::int64_t i = 0; i < most; ++i) {
+        round_ = static_cast<int>(i) + 1;
         Attempt<bool> goes_on = is_so("while", true);
         if (const auto* const failure = std::get_if<Failure>(&goes_on)) {
             return *failure;
@@ -258,7 +265,7 @@ Outcome Flow::run_repeat(const Node& step, const Node& call, StepRecord& record)
         }
     }
     const Node* const until = call.find("until");
-    return until == nullptr ? std::nullopt : Outcome(fail(FailureKind::Timeout, fmt::format("{} was not so after {} rounds", describe(*until), most)));
+    return until == nullptr ? std::nullopt : Outcome(fail(FailureKind::Timeout, fmt::format("{} was not so after {} rounds", describe(*until, context_.values()), most)));
 }
 
 Outcome Flow::run_other_file(const Node& call, StepRecord& record) {
@@ -266,9 +273,7 @@ Outcome Flow::run_other_file(const Node& call, StepRecord& record) {
     if (!name) {
         return fail(name.error());
     }
-    std::error_code problem;
-    const std::filesystem::path path = std::filesystem::weakly_canonical(context_.frame().file.folder / *name, problem);
-    const auto found = context_.files.files.find(path);
+    const auto found = context_.files.files.find(context_.files.resolve(context_.frame().file, *name));
     if (found == context_.files.files.end()) {
         return fail(FailureKind::Refused, fmt::format("{} was not known before the task began, and so was not checked: name it without references", *name));
     }

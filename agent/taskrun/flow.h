@@ -41,6 +41,7 @@ private:
     SecretName secret_name_;
     std::map<const Node*, int> popups_closed_;
     bool is_closing_popup_ = false;
+    int round_ = 0; ///< of the loop right around the next step; 0: none
 };
 
 } // namespace handeye::taskrun

@@ -61,7 +61,7 @@ Given given_of(const taskfile::Loaded& path, const std::map<std::string, std::st
 } // namespace
 
 Outcome Flow::run_goal(const Node& step, const Node& call, StepRecord& record) {
-    const std::filesystem::path path = taskfile::goal_path(context_.frame().file, step);
+    const std::string path = taskfile::goal_path(step, context_.frame().file);
     if (path.empty()) {
         return do_goal(step, call, context_);
     }
@@ -78,15 +78,16 @@ Outcome Flow::run_goal(const Node& step, const Node& call, StepRecord& record) {
     const int before = context_.hands.steps();
     Outcome failure = do_goal(step, call, context_);
     record.note = tried.empty() ? record.note : fmt::format("{}; {}", tried, record.note);
-    if (!failure && context_.hands.steps() > before) {
-        context_.reached.push_back({path, *goal, *values, {before + 1, context_.hands.steps()}});
+    const bool can_keep = context_.files.bundle == nullptr; // what was handed over has no folder here
+    if (!failure && can_keep && context_.hands.steps() > before) {
+        context_.reached.push_back({context_.frame().file.folder / path, *goal, *values, {before + 1, context_.hands.steps()}});
     }
     return failure;
 }
 
 std::optional<Outcome> Flow::take_path(const Node& step, const std::map<std::string, std::string>& values, StepRecord& record) {
-    std::error_code problem;
-    const auto found = context_.files.files.find(std::filesystem::weakly_canonical(taskfile::goal_path(context_.frame().file, step), problem));
+    const taskfile::Loaded& file = context_.frame().file;
+    const auto found = context_.files.files.find(context_.files.resolve(file, taskfile::goal_path(step, file)));
     if (found == context_.files.files.end()) {
         return std::nullopt;
     }

@@ -43,15 +43,16 @@ struct Cases {
     int count = 0, failures = 0, skipped = 0;
 };
 
-void add_cases(const std::vector<StepRecord>& steps, const JUnitSuite& suite, Cases& out) {
+void add_cases(const std::vector<StepRecord>& steps, const std::string& rounds_around, const JUnitSuite& suite, Cases& out) {
     for (const StepRecord& step : steps) {
         const bool is_failed = step.status == StepRecord::Status::Failed;
+        const std::string rounds = step.round == 0 ? rounds_around : fmt::format("{}{}{}", rounds_around, rounds_around.empty() ? "" : ".", step.round);
         if (!step.steps.empty()) {
-            add_cases(step.steps, suite, out);
+            add_cases(step.steps, rounds, suite, out);
             continue;
         }
         ++out.count;
-        out.text += fmt::format("    <testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.3f}\"", xml(title_of(step)), xml(suite.name), xml(step.file), step.line,
+        out.text += fmt::format("    <testcase name=\"{}\" classname=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.3f}\"", xml(title_of(step, rounds)), xml(suite.name), xml(step.file), step.line,
                                 seconds(step.took));
         if (step.status == StepRecord::Status::Skipped || (is_failed && step.is_optional)) {
             ++out.skipped;
@@ -92,12 +93,17 @@ std::string to_text(const Drift& drift, std::string_view rung) {
     return drift.instead_of.empty() ? out : fmt::format("{}{}found by {} instead of {}", out, out.empty() ? "" : ", ", rung, drift.instead_of);
 }
 
-std::string title_of(const StepRecord& step) { return fmt::format("{}:{}: {}{}{}", step.file, step.line, step.verb, step.label.empty() ? "" : " ", step.label); }
+std::string title_of(const StepRecord& step, const std::string& rounds) {
+    return fmt::format("{}:{}: {}{}{}{}", step.file, step.line, step.verb, step.label.empty() ? "" : " ", step.label, rounds.empty() ? "" : fmt::format(" [{}]", rounds));
+}
 
 json to_json(const StepRecord& step) {
     json out{{"file", step.file}, {"line", step.line}, {"verb", step.verb}, {"label", step.label}, {"status", status_name(step.status)}, {"seconds", seconds(step.took)}};
     if (!step.id.empty()) {
         out["id"] = step.id;
+    }
+    if (step.round > 0) {
+        out["round"] = step.round;
     }
     if (step.attempts > 1) {
         out["attempts"] = step.attempts;
@@ -106,7 +112,7 @@ json to_json(const StepRecord& step) {
         out["optional"] = true;
     }
     if (step.failure) {
-        out["failure"] = {{"kind", failure_name(step.failure->kind)}, {"message", step.failure->message}};
+        out["failure"] = {{"kind", failure_name(step.failure->kind)}, {"message", step.failure->message}, {"place", step.failure->place}};
     }
     if (!step.note.empty()) {
         out["note"] = step.note;
@@ -131,7 +137,7 @@ json to_json(const StepRecord& step) {
 
 std::string to_junit(const JUnitSuite& suite, const std::vector<StepRecord>& steps) {
     Cases cases;
-    add_cases(steps, suite, cases);
+    add_cases(steps, "", suite, cases);
     return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
                        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" errors=\"0\" time=\"{:.3f}\" timestamp=\"{}\">\n"
                        "    <properties>\n      <property name=\"outcome\" value=\"{}\"/>\n      <property name=\"message\" value=\"{}\"/>\n    </properties>\n{}"

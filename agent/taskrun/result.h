@@ -23,6 +23,7 @@ struct Failure {
     FailureKind kind = FailureKind::Failed;
     std::string message;
     TaskOutcome outcome = TaskOutcome::Failed; ///< of Over
+    std::string place = {};                    ///< FILE:LINE of the innermost step that fell short; empty: it is still being carried out
 };
 
 /// How a target differs from what was recorded of it.
@@ -38,6 +39,7 @@ std::string to_text(const Drift& drift, std::string_view rung);
 struct StepRecord {
     std::string file;    ///< of the task file, as it was named
     int line = 1;
+    int round = 0;       ///< of the loop right around it, from 1; 0: there is none
     std::string id, label, verb;
     enum class Status { Passed, Failed, Skipped } status = Status::Passed;
     bool is_optional = false;
@@ -53,8 +55,8 @@ struct StepRecord {
     std::vector<StepRecord> steps; ///< within it
 };
 
-/// `FILE:LINE: verb label`.
-std::string title_of(const StepRecord& step);
+/// `FILE:LINE: verb label`, and at the end ` [ROUND]` of a step within loops, the outermost first: ` [2.1]`.
+std::string title_of(const StepRecord& step, const std::string& rounds = "");
 nlohmann::json to_json(const StepRecord& step);
 
 struct JUnitSuite {

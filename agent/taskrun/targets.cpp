@@ -3,7 +3,6 @@
 
 #include "agent/taskfile/names.h"
 #include "agent/taskfile/scalars.h"
-#include "base/image_codec.h"
 #include "base/json.h"
 
 #include <array>
@@ -134,7 +133,7 @@ Attempt<Image> picture_of(const Node& map, Context& context) {
     if (auto* const failure = std::get_if<Failure>(&name)) {
         return *failure;
     }
-    Result<Image> picture = read_image(context.frame().file.folder / std::get<std::string>(name));
+    Result<Image> picture = context.files.picture(context.frame().file, std::get<std::string>(name));
     if (!picture) {
         return fail(picture.error().with_context(std::get<std::string>(name)));
     }

@@ -8,6 +8,7 @@
 #include "agent/taskrun/heal.h"
 #include "agent/taskrun/healed_files.h"
 #include "agent/taskrun/model_words.h"
+#include "base/hash.h"
 #include "base/json.h"
 
 #include <charconv>
@@ -41,44 +42,36 @@ std::vector<std::string> words(const Node* list) {
     return out;
 }
 
-std::string findings_text(const std::vector<TaskFinding>& findings) {
-    std::string out;
-    for (const TaskFinding& finding : findings) {
-        out += (out.empty() ? "" : "\n") + to_text(finding);
-    }
-    return out;
-}
-
 TaskEnd end_of(const taskrun::Outcome& failure, int healed) {
     if (!failure) {
         return {TaskOutcome::Done, healed == 0 ? "every step came true" : fmt::format("every step came true, {} of them healed by the model", healed)};
     }
+    const std::string message = failure->place.empty() ? failure->message : fmt::format("{}: {}", failure->place, failure->message);
     switch (failure->kind) {
     case FailureKind::TargetNotFound:
     case FailureKind::NoEffect:
     case FailureKind::AssertFailed:
-    case FailureKind::Timeout: return {TaskOutcome::FellShort, failure->message};
-    case FailureKind::Refused: return {TaskOutcome::Denied, failure->message};
-    case FailureKind::NeedsPerson: return {TaskOutcome::NeedsPerson, failure->message};
-    case FailureKind::Failed: return {TaskOutcome::Failed, failure->message};
+    case FailureKind::Timeout: return {TaskOutcome::FellShort, message};
+    case FailureKind::Refused: return {TaskOutcome::Denied, message};
+    case FailureKind::NeedsPerson: return {TaskOutcome::NeedsPerson, message};
+    case FailureKind::Failed: return {TaskOutcome::Failed, message};
     case FailureKind::Over: return {failure->outcome, failure->message};
     }
-    return {TaskOutcome::Failed, failure->message};
+    return {TaskOutcome::Failed, message};
 }
 
 class LoadedProgram final : public TaskProgram {
 public:
-    LoadedProgram(taskfile::LoadedFiles files, taskrun::Given given) : files_(std::move(files)), given_(std::move(given)) {}
+    LoadedProgram(taskfile::LoadedFiles files, taskrun::Given given, std::filesystem::path files_root)
+        : files_(std::move(files)), given_(std::move(given)), files_root_(std::move(files_root)) {}
 
     Result<void> prepare() {
         for (const std::filesystem::path& path : files_.order) {
             const taskfile::Loaded& file = files_.files.at(path);
             needs_model_ = needs_model_ || asks_model(file.tree);
-            for (const taskfile::Entry& entry : file.tree.find("vars") != nullptr ? file.tree.find("vars")->entries : std::vector<taskfile::Entry>()) {
-                if (text_of(entry.value, "type") == "secret") {
-                    name_secret(file, entry.key, text_of(entry.value, "from"));
-                }
-            }
+        }
+        for (const bool is_of_store : {true, false}) { // first those whose names are given
+            name_secrets(is_of_store);
         }
         name_ = text_of(root().tree, "name");
         model_ = text_of(root().tree, "model");
@@ -149,7 +142,7 @@ public:
             options.ask_model = [&hands](const Image& image, const std::string& description) { return taskrun::ask_where(hands, image, description); };
         }
         locator_ = Locator::create(std::move(options));
-        taskrun::Context context{.hands = hands, .locator = *locator_, .files = files_};
+        taskrun::Context context{.hands = hands, .locator = *locator_, .files = files_, .disk = taskrun::DiskView(files_root_)};
         if (healing_steps_max_ > 0) {
             healer_.emplace(healing_steps_max_, *locator_);
             context.healer = &*healer_;
@@ -166,6 +159,7 @@ public:
             return *context.broken;
         }
         end_ = end_of(failure, healed_steps());
+        TRY(tell_result(hands));
         return end_;
     }
 
@@ -184,11 +178,33 @@ public:
 private:
     [[nodiscard]] const taskfile::Loaded& root() const { return files_.files.at(files_.order.front()); }
 
+    Result<void> tell_result(Hands& hands) const {
+        const std::string text = result_json();
+        auto bytes = std::make_shared<const std::vector<std::uint8_t>>(text.begin(), text.end());
+        const Blob document{to_hex(sha256(text)), "application/json", bytes};
+        const json data{{"name", name_}, {"file", root().shown}, {"outcome", task_outcome_name(end_.outcome)}, {"message", end_.message},
+                        {"result", {{"sha256", document.sha256_hex}, {"media_type", document.media_type}, {"bytes", bytes->size()}}}};
+        return hands.tell("taskfile.finished", dump_json(data), {document});
+    }
+
+    void name_secrets(bool is_of_store) {
+        for (const std::filesystem::path& path : files_.order) {
+            const taskfile::Loaded& file = files_.files.at(path);
+            for (const taskfile::Entry& entry : file.tree.find("vars") != nullptr ? file.tree.find("vars")->entries : std::vector<taskfile::Entry>()) {
+                const std::string from = text_of(entry.value, "from");
+                if (text_of(entry.value, "type") == "secret" && from.starts_with(kStore) == is_of_store) {
+                    name_secret(file, entry.key, from);
+                }
+            }
+        }
+    }
+
     // One name for one source, though two files may call it differently or two sources the same.
     void name_secret(const taskfile::Loaded& file, const std::string& variable, const std::string& from) {
-        std::string name = variable;
+        const std::string wanted = from.starts_with(kStore) ? from.substr(kStore.size()) : variable;
+        std::string name = wanted;
         for (int i = 2; secrets_.contains(name) && secrets_.at(name) != from; ++i) {
-            name = fmt::format("{}.{}", variable, i);
+            name = fmt::format("{}.{}", wanted, i);
         }
         secrets_[name] = from;
         secret_names_[file.shown + "\n" + variable] = name;
@@ -212,8 +228,10 @@ private:
                                                           : display.error().message);
     }
 
+    static constexpr std::string_view kStore = "store:";
     const taskfile::LoadedFiles files_;
     const taskrun::Given given_;
+    const std::filesystem::path files_root_; ///< empty: the whole machine
     std::string name_, model_, languages_ = "eng";
     bool needs_model_ = false;
     Policy policy_;
@@ -231,16 +249,31 @@ private:
     Duration took_{};
 };
 
+Result<std::unique_ptr<TaskProgram>> prepared(taskfile::LoadedFiles files, const std::map<std::string, std::string>& vars, const std::filesystem::path& files_root) {
+    if (!files.findings.empty()) {
+        return Error{ErrorCode::InvalidArgument, to_text(files.findings)};
+    }
+    auto program = std::make_unique<LoadedProgram>(std::move(files), taskrun::Given(vars.begin(), vars.end()), files_root);
+    TRY(program->prepare());
+    return std::unique_ptr<TaskProgram>(std::move(program));
+}
+
 } // namespace
 
 Result<std::unique_ptr<TaskProgram>> TaskProgram::load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars) {
-    taskfile::LoadedFiles files = taskfile::load(path);
-    if (!files.findings.empty()) {
-        return Error{ErrorCode::InvalidArgument, findings_text(files.findings)};
+    return prepared(taskfile::load(path), vars, {});
+}
+
+Result<std::unique_ptr<TaskProgram>> TaskProgram::load(std::shared_ptr<const TaskBundle> bundle, const std::map<std::string, std::string>& vars,
+                                                       const std::filesystem::path& files_root) {
+    taskfile::LoadedFiles files = taskfile::load(std::move(bundle));
+    if (files.findings.empty()) {
+        for (TaskFinding& tie : taskfile::machine_ties(files, files_root.empty() ? taskfile::MachineFiles::Refused : taskfile::MachineFiles::Allowed)) {
+            tie.message = "a daemon does not carry this out for you: " + tie.message;
+            files.findings.push_back(std::move(tie));
+        }
     }
-    auto program = std::make_unique<LoadedProgram>(std::move(files), taskrun::Given(vars.begin(), vars.end()));
-    TRY(program->prepare());
-    return std::unique_ptr<TaskProgram>(std::move(program));
+    return prepared(std::move(files), vars, files_root);
 }
 
 } // namespace handeye

@@ -19,6 +19,7 @@ Outcome do_open_url(const Node& step, const Node& call, Context& context);
 Outcome do_focus(const Node& step, const Node& call, Context& context);
 Outcome do_click(const Node& step, const Node& call, Context& context);
 Outcome do_double_click(const Node& step, const Node& call, Context& context);
+Outcome do_triple_click(const Node& step, const Node& call, Context& context);
 Outcome do_right_click(const Node& step, const Node& call, Context& context);
 Outcome do_middle_click(const Node& step, const Node& call, Context& context);
 Outcome do_hover(const Node& step, const Node& call, Context& context);

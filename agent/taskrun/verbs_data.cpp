@@ -9,7 +9,6 @@
 #include "agent/taskrun/targets.h"
 #include "agent/taskrun/verbs.h"
 #include "agent/text_pattern.h"
-#include "base/file.h"
 #include "base/json.h"
 
 #include <array>
@@ -47,6 +46,25 @@ Attempt<std::string> read_area(const Rect& area, const Look& look, Context& cont
     return lines ? Attempt<std::string>(joined(*lines)) : fail(lines.error());
 }
 
+/// Of several elements in one place (a pane and the text that fills it) the one that was found: of its role, and rather one that holds
+/// something. nullptr: it is no element, or one that is secret.
+const Element* element_of(const Found& found, const std::vector<Element>& elements) {
+    const Element* best = nullptr;
+    int best_rank = -1;
+    for (const Element& element : elements) {
+        if (element.box != found.best.box || element.is_secret) {
+            continue;
+        }
+        const bool is_its_role = found.best.what_utf8 == element.role || found.best.what_utf8.starts_with(element.role + " ");
+        const int rank = (is_its_role ? 2 : 0) + (element.value_utf8.empty() ? 0 : 1);
+        if (rank > best_rank) {
+            best = &element;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
 Attempt<std::string> read_target(const Node& call, const Node& target, Context& context) {
     if (Outcome missing = wait_for(target, context)) {
         return *std::move(missing);
@@ -63,10 +81,8 @@ Attempt<std::string> read_target(const Node& call, const Node& target, Context& 
     note_found(context, target, place);
     const std::string by = text_of(call, "by");
     if (by != "ocr") {
-        for (const Element& element : look->elements) {
-            if (element.box == place.best.box && !element.is_secret) {
-                return element.value_utf8.empty() ? element.label_utf8 : element.value_utf8;
-            }
+        if (const Element* const element = element_of(place, look->elements)) {
+            return element->value_utf8.empty() ? element->label_utf8 : element->value_utf8;
         }
         if (by == "accessibility") {
             return fail(FailureKind::TargetNotFound, "the platform does not tell what this target holds");
@@ -106,7 +122,7 @@ Attempt<std::string> source_text(const Node& call, Context& context) {
     if (!is_file) {
         return ask_for(*words, context);
     }
-    Result<std::string> content = read_file(file_path(*words), kFileBytesMax);
+    Result<std::string> content = context.disk.read(*words, kFileBytesMax);
     return content ? Attempt<std::string>(*std::move(content)) : fail(content.error());
 }
 
@@ -288,8 +304,8 @@ Outcome do_set(const Node&, const Node& call, Context& context) {
 }
 
 Verb find_verb(std::string_view name) {
-    constexpr std::array<std::pair<std::string_view, Verb>, 20> kVerbs{{{"launch", do_launch}, {"open_url", do_open_url}, {"focus", do_focus}, {"click", do_click},
-        {"double_click", do_double_click}, {"right_click", do_right_click}, {"middle_click", do_middle_click}, {"hover", do_hover}, {"drag", do_drag}, {"type", do_type},
+    constexpr std::array<std::pair<std::string_view, Verb>, 21> kVerbs{{{"launch", do_launch}, {"open_url", do_open_url}, {"focus", do_focus}, {"click", do_click},
+        {"double_click", do_double_click}, {"triple_click", do_triple_click}, {"right_click", do_right_click}, {"middle_click", do_middle_click}, {"hover", do_hover}, {"drag", do_drag}, {"type", do_type},
         {"key", do_key}, {"scroll", do_scroll}, {"wait_until", do_wait_until}, {"sleep", do_sleep}, {"extract", do_extract}, {"assert", do_assert}, {"capture", do_capture},
         {"goal", do_goal}, {"ask", do_ask}, {"set", do_set}}};
     for (const auto& [verb, does] : kVerbs) {

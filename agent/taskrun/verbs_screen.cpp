@@ -281,6 +281,7 @@ Outcome do_focus(const Node&, const Node& call, Context& context) {
 
 Outcome do_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Left, 1); }
 Outcome do_double_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Left, 2); }
+Outcome do_triple_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Left, 3); }
 Outcome do_right_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Right, 1); }
 Outcome do_middle_click(const Node& step, const Node& call, Context& context) { return click(step, call, context, MouseButton::Middle, 1); }
 

@@ -94,7 +94,7 @@ TEST_F(Healing, WhatIsSwitchedOffIsNotTheTarget) {
 }
 
 TEST_F(Healing, WhatMayNotBeUndoneIsNotGuessed) {
-    platform_.show(5); // "Delete" is where Save was
+    platform_.show(6); // "Delete" is where Save was
     model_.add(say(kAtSave));
     const TaskReport report = run(kRenamed);
     EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
@@ -131,7 +131,7 @@ protected:
         const std::string file = "steps:\n  - goal: \"" + goal + "\"\n    compile: on_success\n" + after;
         const auto loaded = taskfile::load(write("task.yaml", "version: 1\nname: test\n" + file));
         const auto& root = loaded.files.at(loaded.order.front());
-        const auto kept = taskfile::goal_path(root, root.tree.find("steps")->items.front());
+        const auto kept = folder_ / taskfile::goal_path(root.tree.find("steps")->items.front(), root);
         std::filesystem::create_directories(kept.parent_path());
         std::ofstream(kept) << "version: 1\nname: path\n" << path;
         return file;

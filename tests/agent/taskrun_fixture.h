@@ -48,6 +48,17 @@ inline Element entry(const std::string& label, Rect box, const std::string& valu
     return out;
 }
 
+inline Element pane(const std::string& label, Rect box) {
+    Element out = button(label, box, 3);
+    out.role = "scroll pane";
+    return out;
+}
+inline Element text_area(const std::string& label, Rect box, const std::string& value) {
+    Element out = entry(label, box, value);
+    out.role = "text";
+    return out;
+}
+
 inline Element switched_off(Element element) {
     element.is_enabled = false;
     return element;
@@ -107,7 +118,8 @@ protected:
                                     Scene{solid_frame(kScreen, 9, 9, 9), {button("Accept", kSave), button("Cookies", {200, 40, 80, 30})}},
                                     Scene{solid_frame(kScreen, 8, 8, 8), {switched_off(button("Save", kSave))}},
                                     Scene{solid_frame(kScreen, 7, 7, 7), {button("Save", kSave), button("Save", {200, 40, 80, 30}), button("Monday", {200, 10, 80, 20})}},
-                                    Scene{solid_frame(kScreen, 6, 6, 6), {button("Delete", kSave)}}}};
+                                    Scene{solid_frame(kScreen, 6, 6, 6), {pane("Notes pane", kName), text_area("Notes", kName, "what stands there")}},
+                                    Scene{solid_frame(kScreen, 5, 5, 5), {button("Delete", kSave)}}}};
     ScriptedModel model_;
     MemorySink sink_;
     SessionOptions options_{.session_id = "01TEST"};

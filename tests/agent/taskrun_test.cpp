@@ -23,7 +23,7 @@ TEST_F(TaskRun, ClicksWhatIsNamedAndWaitsForWhatFollows) {
 TEST_F(TaskRun, GoesTheWayOfTheModelsSteps) {
     run("steps:\n  - click: Save\n");
     const std::vector<std::string> want{"session.opened", "task.started", "taskfile.step_started", "task.step_started", "observation.captured", "action.proposed", "action.gated",
-                                        "action.executed", "observation.captured", "action.verified", "task.step_finished", "taskfile.step_finished", "task.finished", "session.closed"};
+                                        "action.executed", "observation.captured", "action.verified", "task.step_finished", "taskfile.step_finished", "taskfile.finished", "task.finished", "session.closed"};
     EXPECT_EQ(sink_.types(), want);
     const json proposed = json::parse(sink_.of_type("action.proposed").front().data_json);
     EXPECT_EQ(proposed["found"]["rung"], "structure");
@@ -102,7 +102,7 @@ TEST_F(TaskRun, AValueCannotNameASecret) {
 TEST_F(TaskRun, AssertionsAreLookedAtAgainUntilTheirTime) {
     EXPECT_EQ(run("steps:\n  - assert: {text: Saved, within: 3s, message: nothing was saved}\n").outcome, TaskOutcome::FellShort);
     EXPECT_EQ(result_["steps"][0]["failure"]["kind"], "assert_failed");
-    EXPECT_EQ(result_["message"].get<std::string>().rfind("nothing was saved", 0), 0U);
+    EXPECT_NE(result_["message"].get<std::string>().find("task.yaml:4: nothing was saved"), std::string::npos) << result_["message"];
     platform_.show(1);
     EXPECT_EQ(run("steps:\n  - assert: {text: Saved}\n").outcome, TaskOutcome::Done);
 }
@@ -273,6 +273,51 @@ TEST_F(TaskRun, KeepsPicturesByName) {
     EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
     ASSERT_EQ(sink_.of_type("taskfile.captured").size(), 1U);
     EXPECT_EQ(sink_.of_type("taskfile.captured").front().blobs.size(), 1U);
+}
+
+TEST_F(TaskRun, AFailedAssertionShowsWhatItsReferencesStandForAndWhereItStands) {
+    const TaskReport report = run("vars: {who: string}\nsteps:\n  - assert: {text: \"${vars.who} is here\", within: 1s}\n", {{"who", "Ada"}});
+    EXPECT_NE(report.message.find("task.yaml:5: text \"Ada is here\" was not so"), std::string::npos) << report.message;
+    EXPECT_TRUE(result_["steps"][0]["failure"]["place"].get<std::string>().ends_with("task.yaml:5")) << result_;
+}
+
+TEST_F(TaskRun, AFailedExpressionShowsItsNames) {
+    const TaskReport report = run("steps:\n  - set: {as: total, expr: 2 - 2}\n  - assert: {expr: outputs.total > 0 or outputs.total == 7, within: 1s, message: empty}\n");
+    EXPECT_NE(report.message.find("task.yaml:5: empty (expr \"outputs.total > 0 or outputs.total == 7\" (outputs.total = 0"), std::string::npos) << report.message;
+    EXPECT_EQ(report.message.find("outputs.total = 0", report.message.find("outputs.total = 0") + 1), std::string::npos) << report.message; // said once
+}
+
+TEST_F(TaskRun, StepsOfLoopsAreNumbered) {
+    run("steps:\n  - for_each: {in: [a, b], as: row}\n    steps:\n      - repeat: 2\n        steps:\n          - group: inner\n            steps:\n              - sleep: 1ms\n      - hover: Save\n  - hover: Save\n");
+    for (const std::string name : {"sleep [1.1]", "sleep [1.2]", "sleep [2.1]", "sleep [2.2]", "hover Save [1]", "hover Save [2]", "task.yaml:12: hover Save\""}) {
+        EXPECT_NE(junit_.find(name), std::string::npos) << name << junit_;
+    }
+    EXPECT_EQ(result_["steps"][0]["steps"][2]["round"], 2) << result_;
+}
+
+TEST_F(TaskRun, ReadsTheElementOfTheRoleAndNotThePaneAroundIt) {
+    platform_.show(5);
+    run("steps:\n  - extract: {as: text, target: {role: text}}\n  - assert: {expr: \"outputs.text == 'what stands there'\", within: 1s}\n");
+    EXPECT_EQ(result_["outputs"]["text"], "what stands there") << result_;
+}
+
+TEST_F(TaskRun, ClicksThreeTimes) {
+    const TaskReport report = run("steps:\n  - triple_click: {label: Name}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(json::parse(sink_.of_type("action.proposed").front().data_json)["verb"], "triple_click");
+    EXPECT_EQ(std::count_if(platform_.events().begin(), platform_.events().end(), [](const InputEvent& event) { return std::holds_alternative<PointerButton>(event); }), 6);
+}
+
+TEST_F(TaskRun, TheRecordNamesThePromptOfAQuestionAndAFolderOverridesIt) {
+    options_.render.override_dir = folder_;
+    std::filesystem::create_directories(folder_ / "questions");
+    std::ofstream(folder_ / "questions" / "whether.md") << "{{image:current}}\nSag ja oder nein: {{goal}}\n";
+    model_.add("yes");
+    run("steps:\n  - assert: {model: all is well}\n");
+    const SessionEvent asked = sink_.of_type("model.asked").front();
+    EXPECT_EQ(json::parse(asked.data_json)["prompt"], "questions/whether");
+    const auto& bytes = *asked.blobs.front().bytes;
+    EXPECT_NE(std::string(bytes.begin(), bytes.end()).find("Sag ja oder nein: all is well"), std::string::npos);
 }
 
 TEST_F(TaskRun, TellsBuildServersByJUnit) {
