@@ -23,7 +23,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 27> kCommands{{
+constexpr std::array<CommandRow, 28> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -32,6 +32,7 @@ constexpr std::array<CommandRow, 27> kCommands{{
     {"task", "Check and explain task files; follow, pause, step or cancel tasks", declare_task, kDaemon},
     {"tasks", "All tasks of open sessions", declare_tasks, kDaemon},
     {"approve", "What waits for a person's yes or no", declare_approve, kDaemon},
+    {"answer", "What task files ask people, and the answers", declare_answer, kDaemon},
     {"lease", "Who may act in a session", declare_lease, kDaemon},
     {"policy", "What a session allows, and what it says to an action", declare_policy, kDaemon},
     {"events", "A session's log, as it is or as it grows", declare_events, kDaemon},

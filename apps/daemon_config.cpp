@@ -244,6 +244,15 @@ const std::map<std::string, Take>& table() {
              options.threads = static_cast<int>(TRY(number_at(at, 0, kThreadsMax)));
              return {};
          }},
+        {"tasks.files_root", [](const At& at, DaemonOptions& options) -> Result<void> {
+             const std::filesystem::path path = TRY(text_at(at));
+             std::error_code problem;
+             if (!path.is_absolute() || !std::filesystem::is_directory(path, problem)) {
+                 return at.error(fmt::format("tasks.files_root is \"{}\", it must be the full path of a folder", path.string()));
+             }
+             options.task_files_root = path;
+             return {};
+         }},
         {"tls.cert", text_into(&DaemonOptions::tls_cert)},
         {"tls.key", text_into(&DaemonOptions::tls_key)},
         {"tls.client_ca", text_into(&DaemonOptions::tls_client_ca)},
@@ -293,7 +302,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

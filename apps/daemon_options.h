@@ -73,6 +73,7 @@ struct DaemonOptions {
     bool skips_checksums = false;            ///< do not compare model files with the sums beside them
     DaemonLimits limits;
     RecordingSettings recordings;
+    std::filesystem::path task_files_root; ///< whose files task files may read; empty: none
     log::Level log_level = log::Level::Warn;
     log::Format log_format = log::Format::Text;
     std::filesystem::path log_file;    ///< empty: stderr

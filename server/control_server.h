@@ -82,6 +82,7 @@ struct ControlServices {
     /// Called from the sessions' threads; must not block. May be empty.
     std::function<void(const ApprovalNotice& notice)> on_approval;
     std::shared_ptr<const SecretStore> secrets; ///< empty: none
+    std::filesystem::path task_files_root; ///< whose files task files may read; empty: none
     /// Pictures that clients send; from any thread. Cancelled once `stop` is requested. Empty: they are refused.
     std::function<Result<Image>(std::span<const std::uint8_t> bytes, const std::stop_token& stop)> decode_picture;
 };

@@ -13,6 +13,7 @@ namespace handeye {
 namespace {
 
 constexpr std::size_t kInferencesMax = 64;  // that wait
+constexpr std::size_t kTaskFilesMax = 32;   // that wait to be read
 constexpr std::size_t kInputsMax = 64;      // that wait, of one session
 constexpr std::size_t kPicturesMax = 64;
 
@@ -48,7 +49,8 @@ Core::Core(ControlServerOptions options_in, ControlServices services_in)
            .on_ended = [this](const std::string& session) { loop.post([this, session] { forget(session); }); },
            .on_approval = [this](const ApprovalRecord& record) { tell_of(record); },
            .on_kill_switch = [this] { stop_at_once("hot key"); },
-           .make_room = [this] { return recordings.make_room(); }}) {}
+           .make_room = [this] { return recordings.make_room(); }}),
+      file_reader(kTaskFilesMax) {}
 
 // On a session's thread. The action itself may hold what a person typed: only its verb goes out.
 void Core::tell_of(const ApprovalRecord& record) const {

@@ -74,9 +74,11 @@ struct Core {
     std::map<std::string, std::unique_ptr<Worker>> eyes;  ///< by session: what streams see
     Worker inference;        ///< engine.infer
     Librarian librarian;     ///< recording.*
+    Librarian exporter;      ///< recording.export, which may take long: nobody's reads wait for it
     RecordingKeeper recordings; ///< any thread
     Worker stopper;          ///< lets go of keys while the I/O thread goes on
     SessionHub hub;          ///< any thread
+    Worker file_reader;      ///< task.run_file: reads and checks what is handed over, and starts it; ends before the hub
     ConsoleDoor* console = nullptr; ///< the I/O thread's; set before it runs, ends after it
 
     /// Made when first asked for; ends with the session.

@@ -36,6 +36,7 @@ constexpr std::array kRows{
     ErrorKindRow{K::NoSuchApproval, "no_such_approval", -32022, E::NotFound, false, "No approval has this id."},
     ErrorKindRow{K::ApprovalStale, "approval_stale", -32020, E::Cancelled, false, "The approval is decided, has expired, or its picture has changed."},
     ErrorKindRow{K::ApprovalDenied, "approval_denied", -32021, E::PermissionDenied, false, "A person said no."},
+    ErrorKindRow{K::NoSuchQuestion, "no_such_question", -32026, E::NotFound, false, "No question that waits has this id."},
     ErrorKindRow{K::InvalidArgument, "invalid_argument", -32602, E::InvalidArgument, false, "Something in the request is out of contract."},
     ErrorKindRow{K::ParseFailed, "parse_failed", -32030, E::ParseFailed, false, "Text or bytes do not follow their format."},
     ErrorKindRow{K::OutOfBounds, "out_of_bounds", -32031, E::OutOfBounds, false, "A coordinate, offset or size lies outside its limit."},

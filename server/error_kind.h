@@ -19,7 +19,7 @@ enum class ErrorKind {
     NoSuchSession, NoSuchTask, NoSuchSubscription, SessionClosed, TaskRunning, RequestKeyReused, StopLatched,
     EngineMissing, ShuttingDown, NoSuchStream, OutcomeUnknown,
     // Authority.
-    LeaseHeld, PolicyDenied, NoSuchApproval, ApprovalStale, ApprovalDenied,
+    LeaseHeld, PolicyDenied, NoSuchApproval, ApprovalStale, ApprovalDenied, NoSuchQuestion,
     // The program's own errors, one for each ErrorCode.
     InvalidArgument, ParseFailed, OutOfBounds, LimitExceeded, NotFound, Unsupported, PermissionDenied, Unavailable,
     Overloaded, Cancelled, DeadlineExceeded, IoFailed, OutOfMemory, EngineLost, Internal,

@@ -25,7 +25,7 @@ std::shared_ptr<const SecretStore> store_of(const LiveSession::Parts& parts) {
 LiveSession::LiveSession(Parts parts)
     : parts_(std::move(parts)), control_(std::make_shared<ControlState>(*parts_.clock, parts_.settings.control)),
       grants_(std::make_shared<SecretGrants>(store_of(parts_))), redactor_(std::make_shared<Redactor>(*store_of(parts_))),
-      approvals_(parts_.id, *parts_.clock, parts_.on_approval), policy_(parts_.settings.policy) {}
+      approvals_(parts_.id, *parts_.clock, parts_.on_approval), questions_(*parts_.clock), policy_(parts_.settings.policy) {}
 
 void LiveSession::start(std::function<void(Result<SessionStatus>)> on_opened) {
     std::thread started([self = shared_from_this(), on_opened = std::move(on_opened)] { self->run(on_opened); });
@@ -78,7 +78,9 @@ RpcResult<TaskStatus> LiveSession::run_task(TaskSpec spec) {
         tasks_.pop_front();
     }
     spec.policy = narrowed(policy_, std::move(spec.policy));
-    tasks_.push_back({{*id, parts_.id, TaskState::Queued, spec.goal_utf8, std::nullopt}, std::move(spec)});
+    const bool is_file = spec.program != nullptr;
+    TaskStatus status{*id, parts_.id, TaskState::Queued, spec.goal_utf8, std::nullopt};
+    tasks_.push_back({std::move(status), std::move(spec), is_file});
     pending_task_ = current_task_ = *id;
     task_stop_ = std::stop_source();
     task_notes_.clear(); // what the last one did not get to read

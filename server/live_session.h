@@ -11,6 +11,7 @@
 #include "server/answer_progress.h"
 #include "server/approvals.h"
 #include "server/model_gate.h"
+#include "server/questions.h"
 #include "server/rpc.h"
 #include "server/session_log.h"
 #include "server/session_values.h"
@@ -71,9 +72,13 @@ public:
     /// The picture now. `done` is called on the session's thread. TaskRunning while a task has the platform.
     std::optional<RpcError> capture(std::function<void(Result<Screenshot>)> done);
 
-    // Who may act: live_session_control.cpp. What people add: live_session_notes.cpp. The thread: live_session_thread.cpp.
+    // Who may act: live_session_control.cpp. What people add: live_session_notes.cpp. Task files: live_session_files.cpp. The thread:
+    // live_session_thread.cpp.
     [[nodiscard]] ControlState& control() { return *control_; }
     [[nodiscard]] Approvals& approvals() { return approvals_; }
+    [[nodiscard]] Questions& questions() { return questions_; }
+    /// Of a task file: TaskRunning until it has finished; InvalidParams for a goal, NotFound when it is not kept (any more).
+    [[nodiscard]] RpcResult<FileResult> file_result(const std::string& task_id) const;
     /// Of the newest task, or of this one.
     RpcResult<TaskStatus> pause_task(const std::string& task_id);
     RpcResult<TaskStatus> resume_task(const std::string& task_id);
@@ -127,6 +132,8 @@ private:
     struct Task {
         TaskStatus status;
         TaskSpec spec;
+        bool is_file = false;
+        std::optional<FileResult> result = {};
     };
     struct Waiter {
         std::uint64_t number = 0;
@@ -140,7 +147,10 @@ private:
     void serve();
     void do_task(const std::string& task_id);
     Result<TaskReport> run_agent(const TaskSpec& spec, const std::string& task_id, const std::stop_token& stop);
-    Result<void> open_agent(const TaskSpec& spec, ChatModel& model);
+    Result<TaskReport> run_file(TaskProgram& program, const std::string& task_id, const std::stop_token& stop);
+    Result<void> open_agent(const TaskSpec& spec, const ModelInfo& model);
+    ApprovalAnswer ask_approval(const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token& stop);
+    std::optional<std::string> ask_question(const std::string& question_utf8, const std::vector<std::string>& choices, const std::stop_token& stop);
     void finish_task(const std::string& task_id, Result<TaskReport> report);
     void do_capture(const Capture& done);
     void shut();
@@ -159,6 +169,8 @@ private:
     const std::shared_ptr<SecretGrants> grants_;
     const std::shared_ptr<Redactor> redactor_;
     Approvals approvals_;
+    Questions questions_;
+    bool is_person_missed_ = false; ///< nobody answered in time, in this task; the session's thread only
     std::atomic<std::uint64_t> last_seq_ = 0;
     std::unique_ptr<GatedModel> model_; // the session's thread only, as agent_
     std::unique_ptr<Session> agent_;    // from the first task on

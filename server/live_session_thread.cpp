@@ -131,24 +131,29 @@ bool LiveSession::is_busy() const {
 
 Result<TaskReport> LiveSession::run_agent(const TaskSpec& spec, const std::string& task_id, const std::stop_token& stop) {
     TRY(parts_.make_room());
-    if (parts_.gate->status().state == ModelState::Loading) {
-        set_task_state(task_id, TaskState::WaitingForEngine);
-        TRY(log_->append("task.state", R"({"state":"waiting_for_engine"})"));
+    ModelInfo model = parts_.gate->status().info.value_or(ModelInfo{.name = "none"});
+    if (!spec.program || spec.program->needs_model()) {
+        if (parts_.gate->status().state == ModelState::Loading) {
+            set_task_state(task_id, TaskState::WaitingForEngine);
+            TRY(log_->append("task.state", R"({"state":"waiting_for_engine"})"));
+        }
+        const ChatModel* const ready = TRY(parts_.gate->wait_ready(stop));
+        model = ready->info();
     }
-    ChatModel* const model = TRY(parts_.gate->wait_ready(stop));
     set_task_state(task_id, TaskState::Running);
-    TRY(open_agent(spec, *model));
+    TRY(open_agent(spec, model));
     TRY(grants_->set(spec.secrets.value_or(parts_.settings.secrets)));
-    Result<TaskReport> report = agent_->run_task(spec.goal_utf8, stop);
+    Result<TaskReport> report = spec.program ? run_file(*spec.program, task_id, stop) : agent_->run_task(spec.goal_utf8, stop);
     TRY(grants_->set(parts_.settings.secrets)); // for a person's own hands again
     return report;
 }
 
-Result<void> LiveSession::open_agent(const TaskSpec& spec, ChatModel& model) {
+Result<void> LiveSession::open_agent(const TaskSpec& spec, const ModelInfo& model) {
     if (agent_) {
+        model_->set_info(model);
         return agent_->configure(spec.budget, spec.policy, spec.surface);
     }
-    model_ = std::make_unique<GatedModel>(*parts_.gate, model.info(), [this](std::string_view text) { hear_progress(text); });
+    model_ = std::make_unique<GatedModel>(*parts_.gate, model, [this](std::string_view text) { hear_progress(text); });
     SessionOptions options = parts_.defaults;
     options.session_id = parts_.id;
     options.surface = spec.surface;
@@ -157,8 +162,9 @@ Result<void> LiveSession::open_agent(const TaskSpec& spec, ChatModel& model) {
     options.control = control_;
     options.approval_ttl = parts_.settings.approval_ttl;
     options.ask = [this](const ApprovalRequest& request, const std::function<void()>& announce, const std::stop_token& stop) {
-        return approvals_.ask(request, announce, stop);
+        return ask_approval(request, announce, stop);
     };
+    options.ask_text = [this](const std::string& question, const std::vector<std::string>& choices, const std::stop_token& stop) { return ask_question(question, choices, stop); };
     options.secrets = grants_;
     options.redactor = redactor_;
     options.on_state = [this](std::string_view state) { hear_state(state); };
@@ -188,6 +194,7 @@ void LiveSession::finish_task(const std::string& task_id, Result<TaskReport> rep
         if (Task* const task = find_task(task_id); task != nullptr) {
             task->status.state = TaskState::Finished;
             task->status.report = std::move(done);
+            task->spec.program.reset(); // with its files and pictures
         }
         log_->begin_task("");
         if (current_task_ == task_id) { // else the next one is there already

@@ -32,7 +32,7 @@ struct Tool {
     bool is_read_only;
 };
 // The order is part of the contract: clients keep prompts in caches.
-constexpr std::array<Tool, 9> kTools{{
+constexpr std::array<Tool, 10> kTools{{
     {"session_open", "session.create", "Opens a screen to work on and gives its session handle.",
      R"({"type":"object","properties":{"platform":{"type":"string","description":"x11, ..."},"target":{"type":"object","description":"display, window, region, headless, launch"}},"required":["platform"]})", false},
     {"session_close", "session.close", "Stops what runs in a session, lets go of all keys, seals its recording.",
@@ -45,6 +45,8 @@ constexpr std::array<Tool, 9> kTools{{
      R"({"type":"object","properties":{"session":{"type":"string"},"text":{"type":"string"},"secret":{"type":"boolean","description":"keep it out of the log"}},"required":["session","text"]})", false},
     {"run_task", "task.run", "Lets handeye's own model carry out a goal; gives a task handle at once.",
      R"({"type":"object","properties":{"session":{"type":"string"},"goal":{"type":"string"},"budget":{"type":"object","description":"max_steps, max_seconds, max_tokens"},"request_key":{"type":"string","description":"makes a repetition harmless"}},"required":["session","goal"]})", false},
+    {"run_task_file", "task.run_file", "Carries out a task file (steps written down beforehand, in YAML) and checks it first; gives a task handle at once.",
+     R"({"type":"object","properties":{"session":{"type":"string"},"file":{"type":"string","description":"its name in files"},"files":{"type":"object","description":"text of each file by its name"},"vars":{"type":"object","description":"values of its variables"},"request_key":{"type":"string","description":"makes a repetition harmless"}},"required":["session","file","files"]})", false},
     {"task_status", "task.wait", "How a task stands; waits up to timeout_ms for its end.",
      R"({"type":"object","properties":{"task":{"type":"string"},"timeout_ms":{"type":"integer","minimum":0,"maximum":600000}},"required":["task"]})", true},
     {"recordings", "recording.list", "The recordings of earlier sessions, newest first.", R"({"type":"object","properties":{}})", true},
@@ -92,7 +94,10 @@ json tool_list(bool is_modern) {
 // A picture as a picture; everything else as JSON, for people and for programs.
 json tool_result(const Tool& tool, const Outcome& outcome) {
     if (outcome.error) {
-        const json text{{"kind", error_kind_row(outcome.error->kind).name}, {"message", outcome.error->message}};
+        // The way out that the message names is a method of the control API: no tool takes the target from anybody.
+        const bool is_held = outcome.error->kind == ErrorKind::LeaseHeld;
+        const std::string message = is_held ? outcome.error->message.substr(0, outcome.error->message.find(';')) + "; wait until it is free: task_status says when a task has ended" : outcome.error->message;
+        const json text{{"kind", error_kind_row(outcome.error->kind).name}, {"message", message}};
         return {{"content", {{{"type", "text"}, {"text", dump_json(text)}}}}, {"isError", true}};
     }
     json result = json::parse(outcome.result_json, nullptr, false);

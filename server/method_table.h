@@ -56,6 +56,9 @@ void input_release_all(const Call& call);
 void input_type(const Call& call);
 // methods_metrics.cpp
 void metrics_snapshot(const Call& call);
+// methods_question.cpp
+void question_answer(const Call& call);
+void question_list(const Call& call);
 // methods_recording.cpp
 void events_replay(const Call& call);
 void recording_blob(const Call& call);
@@ -92,5 +95,8 @@ void task_list(const Call& call);
 void task_run(const Call& call);
 void task_step(const Call& call);
 void task_wait(const Call& call);
+// methods_task_file.cpp
+void task_result(const Call& call);
+void task_run_file(const Call& call);
 
 } // namespace handeye

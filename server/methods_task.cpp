@@ -4,6 +4,7 @@
 #include "server/core.h"
 #include "server/method_table.h"
 #include "server/peer.h"
+#include "server/task_request.h"
 
 #include <array>
 #include <atomic>
@@ -36,18 +37,6 @@ json task_json(const TaskStatus& status) {
     return out;
 }
 
-Budget budget_from(const json& params, Budget budget) {
-    const json given = params.value("budget", json::object());
-    budget.steps_max = given.value("max_steps", budget.steps_max);
-    budget.tokens_max = given.value("max_tokens", budget.tokens_max);
-    budget.actions_per_minute_max = given.value("max_actions_per_minute", budget.actions_per_minute_max);
-    budget.same_action_max = given.value("max_same_action", budget.same_action_max);
-    if (const auto seconds = given.find("max_seconds"); seconds != given.end()) {
-        budget.wall_max = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds->get<double>()));
-    }
-    return budget;
-}
-
 Surface surface_from(const json& params, Surface fallback) {
     const std::string name = params.value("surface", std::string(surface_name(fallback)));
     for (const Surface surface : {Surface::Mobile, Surface::Desktop, Surface::Web}) {
@@ -76,14 +65,58 @@ void reply_with(const Reply& reply, const LiveSession& session, const std::strin
 
 } // namespace
 
+Budget budget_from(const json& params, Budget budget, Widen widen) {
+    const json given = params.value("budget", json::object());
+    const auto take = [&](const char* key, auto& value) {
+        const auto wanted = given.value(key, value);
+        value = widen == Widen::Yes || (value == 0 && wanted > 0) ? wanted : std::min(value, wanted); // 0: no limit, of those that have none
+    };
+    take("max_steps", budget.steps_max);
+    take("max_tokens", budget.tokens_max);
+    take("max_actions_per_minute", budget.actions_per_minute_max);
+    take("max_same_action", budget.same_action_max);
+    if (const auto seconds = given.find("max_seconds"); seconds != given.end()) {
+        const auto wanted = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds->get<double>()));
+        budget.wall_max = widen == Widen::Yes ? wanted : std::min(budget.wall_max, wanted);
+    }
+    return budget;
+}
+
+std::optional<RpcError> missing_model(const Core& core) {
+    const ModelGate::Status model = core.gate.status();
+    switch (model.state) {
+    case ModelState::Missing: return RpcError{ErrorKind::EngineMissing, "no model is loaded: start the daemon with --model DIR", ""};
+    case ModelState::Failed: return RpcError{ErrorKind::EngineMissing, "the model could not be loaded: " + model.detail, ""};
+    case ModelState::Loading:
+    case ModelState::Ready: break;
+    }
+    return std::nullopt;
+}
+
+RpcResult<TaskSpec> spec_from(const Call& call, std::string_view method) {
+    const json& params = call.params;
+    json body = params;
+    body.erase("request_key");
+    // A request can narrow what the session allows, never widen it: the session puts its own policy around this one.
+    auto policy = policy_from_json(dump_json(params.value("policy", json::object())));
+    if (!policy) {
+        return RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"};
+    }
+    policy->origin = method;
+    TaskSpec spec{.policy = *std::move(policy),
+                  .surface = surface_from(params, call.core.services.session_defaults.surface),
+                  .request_key = call.peer.own_key(params.value("request_key", "")),
+                  .body = fmt::format("{}\n{}", method, dump_json(body))}; // keys are sorted: one form for one meaning
+    if (const auto secrets = params.find("secrets"); secrets != params.end()) {
+        spec.secrets = secrets->get<std::vector<std::string>>();
+    }
+    return spec;
+}
+
 void task_run(const Call& call) {
     const json& params = call.params;
-    if (call.core.gate.status().state == ModelState::Missing) {
-        call.reply.fail(RpcError{ErrorKind::EngineMissing, "no model is loaded: start the daemon with --model DIR", ""});
-        return;
-    }
-    if (const auto model = call.core.gate.status(); model.state == ModelState::Failed) {
-        call.reply.fail(RpcError{ErrorKind::EngineMissing, "the model could not be loaded: " + model.detail, ""});
+    if (const auto missing = missing_model(call.core); missing) {
+        call.reply.fail(*missing);
         return;
     }
     const SessionOptions& defaults = call.core.services.session_defaults;
@@ -92,24 +125,14 @@ void task_run(const Call& call) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, fmt::format("goal has {} bytes, the limit is {}", goal.size(), defaults.render.goal_bytes_max), "goal"});
         return;
     }
-    json body = params;
-    body.erase("request_key");
-    // A request can narrow what the session allows, never widen it: the session puts its own policy around this one.
-    auto policy = policy_from_json(dump_json(params.value("policy", json::object())));
-    if (!policy) {
-        call.reply.fail(RpcError{ErrorKind::InvalidParams, policy.error().message, "policy"});
+    auto asked = spec_from(call, "task.run");
+    if (const auto* const wrong = std::get_if<RpcError>(&asked); wrong != nullptr) {
+        call.reply.fail(*wrong);
         return;
     }
-    policy->origin = "task.run";
-    TaskSpec spec{.goal_utf8 = goal,
-                  .budget = budget_from(params, defaults.budget),
-                  .policy = *policy,
-                  .surface = surface_from(params, defaults.surface),
-                  .request_key = call.peer.own_key(params.value("request_key", "")),
-                  .body = dump_json(body)}; // keys are sorted: one form for one meaning
-    if (const auto secrets = params.find("secrets"); secrets != params.end()) {
-        spec.secrets = secrets->get<std::vector<std::string>>();
-    }
+    TaskSpec spec = std::get<TaskSpec>(std::move(asked));
+    spec.goal_utf8 = goal;
+    spec.budget = budget_from(params, defaults.budget, Widen::Yes);
     const auto started = call.core.hub.run_task(params.at("session").get<std::string>(), std::move(spec));
     if (const auto* const error = std::get_if<RpcError>(&started); error != nullptr) {
         call.reply.fail(*error);

@@ -63,20 +63,22 @@ private:
     std::uint64_t next_turn_ = 1;
 };
 
-/// The gate as a session sees it. Borrows the gate and the model's info.
+/// The gate as a session sees it. Borrows the gate.
 class GatedModel final : public ChatModel {
 public:
     using OnProgress = std::function<void(std::string_view text_utf8)>;
     /// `on_progress` hears "" when an answer begins and then each piece of it; must not block.
-    GatedModel(ModelGate& gate, const ModelInfo& info, OnProgress on_progress)
-        : gate_(gate), info_(info), on_progress_(std::move(on_progress)) {}
+    GatedModel(ModelGate& gate, ModelInfo info, OnProgress on_progress)
+        : gate_(gate), info_(std::move(info)), on_progress_(std::move(on_progress)) {}
+    /// Between two tasks: a session may have begun without a model.
+    void set_info(ModelInfo info) { info_ = std::move(info); }
 
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override;
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
 private:
     ModelGate& gate_;
-    const ModelInfo& info_;
+    ModelInfo info_;
     OnProgress on_progress_;
 };
 

@@ -22,6 +22,7 @@ std::string_view task_state_name(TaskState state) {
     case TaskState::Running: return "running";
     case TaskState::Paused: return "paused";
     case TaskState::WaitingForApproval: return "waiting_for_approval";
+    case TaskState::WaitingForAnswer: return "waiting_for_answer";
     case TaskState::Human: return "human";
     case TaskState::Script: return "script";
     case TaskState::Finished: return "finished";

@@ -4,10 +4,12 @@
 
 #include "agent/control_state.h"
 #include "agent/session.h"
+#include "agent/task_program.h"
 #include "base/clock.h"
 #include "base/geometry.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +19,7 @@ namespace handeye {
 
 enum class SessionState { Opening, Idle, Busy, Closing, Closed, Failed };
 std::string_view session_state_name(SessionState state);
-enum class TaskState { Queued, WaitingForEngine, Running, Paused, WaitingForApproval, Human, Script, Finished };
+enum class TaskState { Queued, WaitingForEngine, Running, Paused, WaitingForApproval, WaitingForAnswer, Human, Script, Finished };
 std::string_view task_state_name(TaskState state);
 
 /// What a client may set when it opens a session.
@@ -35,6 +37,7 @@ struct TaskSpec {
     Policy policy;
     Surface surface = Surface::Desktop;
     std::optional<std::vector<std::string>> secrets; ///< of the session's; unset: all of them
+    std::shared_ptr<TaskProgram> program; ///< a task file; empty: the goal is the model's
     std::string request_key; ///< empty: none
     std::string body;        ///< what the key stands for: the request in one canonical form
 };
@@ -45,6 +48,12 @@ struct TaskStatus {
     TaskState state = TaskState::Queued;
     std::string goal_utf8;
     std::optional<TaskReport> report; ///< once finished
+};
+
+/// What became of a task file's steps, as `handeye run --result` and `--junit` write it.
+struct FileResult {
+    std::string json_text;
+    std::string junit;
 };
 
 struct SessionStatus {

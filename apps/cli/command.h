@@ -47,6 +47,7 @@ Runner declare_doctor(CLI::App& app);
 Runner declare_engine(CLI::App& app);
 Runner declare_events(CLI::App& app);
 Runner declare_export(CLI::App& app);
+Runner declare_answer(CLI::App& app);
 Runner declare_lease(CLI::App& app);
 Runner declare_mcp(CLI::App& app);
 Runner declare_models(CLI::App& app);

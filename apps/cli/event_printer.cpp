@@ -23,6 +23,12 @@ std::string text_of(const nlohmann::json& data, const char* key) {
     return found->is_string() ? found->get<std::string>() : dump_json(*found);
 }
 
+/// Whether steps of this verb hold others.
+bool holds_steps(const std::string& verb) { return verb == "for_each" || verb == "repeat" || verb == "group" || verb == "run"; }
+
+/// The step of a task file, as its events name it.
+std::string place_of(const nlohmann::json& data) { return fmt::format("{}:{}:{}", text_of(data, "file"), text_of(data, "line"), text_of(data, "verb")); }
+
 /// 50, not 50.0.
 std::string short_number(const nlohmann::json& data, const char* key) {
     const auto found = data.find(key);
@@ -32,18 +38,31 @@ std::string short_number(const nlohmann::json& data, const char* key) {
 } // namespace
 
 void EventPrinter::print_file_step(const std::string& type, const nlohmann::json& data) {
-    const std::string title = fmt::format("{:>4}  {} {}", file_steps_ + 1, text_of(data, "verb"), text_of(data, "label"));
+    const auto title = [&](int number) { return fmt::format("{:>4}  {} {}", number, text_of(data, "verb"), text_of(data, "label")); };
     if (type == "taskfile.step_started") {
+        begun_.push_back({++file_steps_, place_of(data)});
         is_fixed_step_ = text_of(data, "verb") != "goal";
-        print_progress(title + " ...");
+        if (holds_steps(text_of(data, "verb"))) { // its own line comes before theirs
+            print_progress("");
+            print("    " + title(file_steps_));
+        } else {
+            print_progress(title(file_steps_) + " ...");
+        }
     } else if (type == "taskfile.output") {
         print_progress("");
         print(fmt::format("      {} = {}", text_of(data, "name"), text_of(data, "value")));
     } else if (type == "taskfile.step_finished") {
         is_fixed_step_ = false;
-        ++file_steps_;
         print_progress("");
         const std::string status = text_of(data, "status");
+        const bool has_begun = !begun_.empty() && begun_.back().place == place_of(data); // one whose `when` is not so has not
+        const int number = has_begun ? begun_.back().number : ++file_steps_;
+        if (has_begun) {
+            begun_.pop_back();
+        }
+        if (has_begun && status == "passed" && holds_steps(text_of(data, "verb"))) {
+            return; // told when it began, and by what lies within it
+        }
         const auto failure = data.find("failure");
         const std::string place = fmt::format("{}:{}: ", std::filesystem::path(text_of(data, "file")).filename().string(), text_of(data, "line"));
         std::string why = failure != data.end() ? place + text_of(*failure, "message") : text_of(data, "note");
@@ -53,7 +72,7 @@ void EventPrinter::print_file_step(const std::string& type, const nlohmann::json
         why += (why.empty() ? "" : "\n          ") + count_drift(data);
         const std::string rung = data.contains("found") ? ", found by " + text_of(data["found"], "rung") : "";
         const char* const sign = status == "passed" ? "ok  " : status == "skipped" ? "--  " : data.value("optional", false) ? "opt " : "FAIL";
-        print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title, data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));
+        print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title(number), data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));
     }
 }
 
@@ -104,6 +123,16 @@ void EventPrinter::print_event(std::uint64_t seq, const std::string& t_wall, std
     } else if (type == "approval.requested") {
         print_progress("");
         print(fmt::format("waiting for a person: {}; handeye approve {} yes, or no", text_of(data, "reason"), text_of(data, "approval")));
+    } else if (type == "question.asked") {
+        print_progress("");
+        std::string choices;
+        for (const nlohmann::json& choice : data.value("choices", nlohmann::json::array())) {
+            choices += (choices.empty() ? " [" : ", ") + (choice.is_string() ? choice.get<std::string>() : "");
+        }
+        print(fmt::format("the task asks: {}{}{}; handeye answer {} TEXT", text_of(data, "text"), choices, choices.empty() ? "" : "]", text_of(data, "question")));
+    } else if (type == "question.settled") {
+        print_progress("");
+        print(text_of(data, "state") == "answered" ? "answered by " + text_of(data, "by") : "nobody answered in time");
     } else if (type == "approval.expired") {
         print_progress("");
         const std::string why = text_of(data, "why");

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -25,7 +26,12 @@ private:
     std::string session_;
     bool json_;
     bool asks_itself_;
-    int file_steps_ = 0;         ///< of a task file, that have ended
+    int file_steps_ = 0;         ///< of a task file, that have begun or been left out
+    struct Begun {
+        int number = 0;
+        std::string place; ///< in the file
+    };
+    std::vector<Begun> begun_;   ///< those under way, the innermost last
     int targets_ = 0;            ///< whose recorded place is known,
     int targets_moved_ = 0;
     int targets_found_otherwise_ = 0;

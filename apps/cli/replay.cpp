@@ -123,8 +123,8 @@ Runner declare_replay(CLI::App& app) {
     add_target_options(app, options->target);
     add_secret_option(app, options->secrets);
     app.add_option("--record", options->record, "Recording of the replay (default: a new file in the state folder)");
-    app.add_option("--result", options->result_file, "Write what became of each step there, as JSON");
-    app.add_option("--junit", options->junit_file, "Write it as JUnit XML, for build servers");
+    app.add_option("--result", options->results.json, "Write what became of each step there, as JSON");
+    app.add_option("--junit", options->results.junit, "Write it as JUnit XML, for build servers");
     app.add_option("--languages", options->languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
     app.add_option("--model", options->model, "Checkpoint folder for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)");
     add_heal_options(app, *options);

@@ -54,16 +54,57 @@ Result<std::map<std::string, std::string>> variables_of(const std::vector<std::s
     return out;
 }
 
-Result<int> run_file(RunOptions& options, const CLI::App& app, const Context& context) {
-    for (const char* const of_goals : {"--surface", "--daemon"}) {
-        if (app.count(of_goals) > 0) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("{} is for goals in words; a task file runs in this program{}", of_goals, of_goals == std::string_view("--daemon") ? " today" : "")};
+/// An option that only this program can follow; empty: there is none. InvalidArgument beside --daemon.
+Result<std::string> local_option(const RunOptions& options, const CLI::App& app) {
+    const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
+    const bool has_own_secret = std::any_of(options.secrets.begin(), options.secrets.end(), [](const std::string& text) { return text.find('=') != std::string::npos; });
+    const std::string found = has_own_secret ? "--secret NAME=..." : local != kLocalOptions.end() ? *local : "";
+    if (!found.empty() && !options.daemon.text.empty()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own", found)};
+    }
+    return found;
+}
+
+// nullopt: the file runs in this program, since it is tied to this machine or no daemon listens.
+Result<std::optional<int>> run_file_in_daemon(const RunOptions& options, const TaskProgram& program, const std::map<std::string, std::string>& vars, const Context& context) {
+    TaskBundleFiles parts = TRY(find_task_bundle(options.goal));
+    const bool is_named = !options.daemon.text.empty(); // then the daemon says what it does not do
+    if (!is_named && !parts.ties.empty()) {
+        if (is_daemon_there(options.daemon, context)) {
+            fmt::print(stderr, "this runs here and not in the daemon, because of what the file names: {}\n", to_text(parts.ties.front()));
         }
+        return std::optional<int>();
+    }
+    RemoteTask task{.daemon = options.daemon,
+                    .target = options.target,
+                    .goal = program.name(),
+                    .file = RemoteFile{std::move(parts), vars, options.languages, options.results},
+                    .secrets = options.secrets,
+                    .session = TRY(to_session_options(options, "")),
+                    .has_own_steps_max = options.max_steps != RunOptions().max_steps};
+    for (const auto& [name, source] : program.secrets()) {
+        if (std::find(task.secrets.begin(), task.secrets.end(), name) == task.secrets.end()) {
+            task.secrets.push_back(name);
+        }
+    }
+    return run_in_daemon(task, context);
+}
+
+Result<int> run_file(RunOptions& options, const CLI::App& app, const Context& context) {
+    if (app.count("--surface") > 0) {
+        return Error{ErrorCode::InvalidArgument, "--surface is for goals in words"};
     }
     const std::map<std::string, std::string> vars = TRY(variables_of(options.vars));
     const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(options.goal, vars));
+    TRY(check(options.results));
+    const std::string local = TRY(local_option(options, app));
     program->set_languages(options.languages);
     TRY(take_over(program->platform(), app, options));
+    if (local.empty()) {
+        if (const std::optional<int> code = TRY(run_file_in_daemon(options, *program, vars, context))) {
+            return *code;
+        }
+    }
     return run_here(options, program.get(), context);
 }
 
@@ -82,8 +123,8 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
     const char* const files = "Task files";
     app.add_option("--var", options.vars, "NAME=VALUE: a variable of the file (repeatable)")->allow_extra_args(false)->group(files);
-    app.add_option("--result", options.result_file, "Write what became of each step there, as JSON")->group(files);
-    app.add_option("--junit", options.junit_file, "Write it as JUnit XML, for build servers")->group(files);
+    app.add_option("--result", options.results.json, "Write what became of each step there, as JSON")->group(files);
+    app.add_option("--junit", options.results.junit, "Write it as JUnit XML, for build servers")->group(files);
     app.add_option("--languages", options.languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str()->group(files);
     add_heal_options(app, options);
     const char* const limits = "Limits";
@@ -107,7 +148,8 @@ Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
-               "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE.\n"
+               "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE;\n"
+               "or the task file names files, a model, a locale or secrets of this machine (docs/task-files.md).\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "Example: handeye run fill_form.yaml --var who=Ada --headless 800x600 --junit result.xml\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
@@ -125,14 +167,8 @@ Runner declare_run(CLI::App& app) {
             return Error{ErrorCode::InvalidArgument, fmt::format("{} is there as a {}, so it is no goal in words; a recording is done again by `handeye replay`, a task file ends in .yaml, .yml or .json",
                                                                  options->goal, std::filesystem::is_directory(options->goal, problem) ? "folder" : "file")};
         }
-        const auto local = std::find_if(kLocalOptions.begin(), kLocalOptions.end(), [&app](const char* name) { return app.count(name) > 0; });
-        const bool has_own_secret = std::any_of(options->secrets.begin(), options->secrets.end(), [](const std::string& text) { return text.find('=') != std::string::npos; });
-        const bool is_local = local != kLocalOptions.end() || has_own_secret;
-        if (is_local && !options->daemon.text.empty()) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own",
-                                                                        has_own_secret ? "--secret NAME=..." : *local)};
-        }
-        if (!is_local) {
+        const std::string local = TRY(local_option(*options, app));
+        if (local.empty()) {
             const RemoteTask task{.daemon = options->daemon,
                                   .target = options->target,
                                   .goal = options->goal,

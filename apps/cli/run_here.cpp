@@ -143,16 +143,6 @@ Result<void> write_healed(const RunOptions& options, const TaskProgram& program,
     return {};
 }
 
-Result<void> write_results(const RunOptions& options, const TaskProgram& program) {
-    if (!options.result_file.empty()) {
-        TRY(write_file_atomic(options.result_file, program.result_json() + "\n"));
-    }
-    if (!options.junit_file.empty()) {
-        TRY(write_file_atomic(options.junit_file, program.result_junit()));
-    }
-    return {};
-}
-
 void print_end(const Context& context, const TaskReport& report, const std::filesystem::path& recording) {
     if (context.json) {
         return; // task.finished was the last line
@@ -231,13 +221,7 @@ Result<void> take_over(const TaskFilePlatform& wanted, const CLI::App& app, RunO
 }
 
 Result<int> run_here(const RunOptions& options, TaskProgram* program, const Context& context) {
-    for (const std::string& path : {options.result_file, options.junit_file}) { // before anything is done
-        std::error_code problem;
-        const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-        if (!folder.empty() && !std::filesystem::is_directory(folder, problem)) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("cannot write {}: there is no folder {}", path, folder.string())};
-        }
-    }
+    TRY(check(options.results));
     TRY(check_heal_dir(options.heal_dir));
     if (program != nullptr && !options.heal_dir.empty()) {
         program->allow_healing(options.heal_max);
@@ -267,7 +251,7 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
     const TaskReport report = program != nullptr ? TRY(session->run_program(program->name(), *program, context.stop)) : TRY(session->run_task(options.goal, context.stop));
     TRY(recorder->seal());
     if (program != nullptr) {
-        TRY(write_results(options, *program));
+        TRY(write(options.results, program->result_json(), program->result_junit()));
         TRY(write_healed(options, *program, context));
         const Recording recorded = TRY(Recording::open(file));
         for (const std::string& line : program->keep_paths(recorded)) {

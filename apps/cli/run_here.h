@@ -6,6 +6,7 @@
 #include "agent/task_program.h"
 #include "apps/cli/command.h"
 #include "apps/cli/daemon_call.h"
+#include "apps/cli/result_files.h"
 
 #include <cstdint>
 #include <string>
@@ -36,8 +37,7 @@ struct RunOptions {
     std::vector<std::string> deny;
     std::vector<std::string> secrets;
     std::vector<std::string> vars; ///< of a task file, and what follows
-    std::string result_file;
-    std::string junit_file;
+    ResultFiles results;
     std::string languages = "eng";
     std::string heal_dir;          ///< empty: nothing is healed
     int heal_max = 1;

@@ -4,8 +4,10 @@
 #include "agent/step.h"
 #include "apps/cli/daemon_call.h"
 #include "apps/cli/event_printer.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/net/json_rpc.h"
+#include "server/picture.h"
 
 #include <array>
 
@@ -20,6 +22,8 @@ using nlohmann::json;
 constexpr Duration kCallDeadline = std::chrono::seconds(30);
 constexpr Duration kOpenDeadline = std::chrono::seconds(60); ///< session.create may start programs on the target
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
+constexpr std::size_t kPictureBytesMax = 8U << 20U;
+constexpr std::size_t kRequestBytesMax = (1U << 20U) - 4096; ///< of a daemon that was told nothing else, with room for the rest of the request
 constexpr Duration kForever = std::chrono::hours(24 * 365);
 
 constexpr std::array<TaskOutcome, 11> kOutcomes{
@@ -47,28 +51,32 @@ public:
         if (const json info = TRY(call("connection.info", json::object())); info.value("stop_latched", false)) { // before a screen opens
             return Error{ErrorCode::Cancelled, "the daemon was stopped, and starts no task until `handeye reset-stop`"};
         }
+        const json params = TRY(task_params(task)); // files are read before a screen opens
         session_ = TRY(field(call("session.create",
                                   {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}, {"secrets", task.secrets}},
                                   kOpenDeadline),
                              "session"));
-        const Result<TaskOutcome> outcome = carry_out(task);
+        const Result<TaskOutcome> outcome = carry_out(task, params);
         if (has_left_) {
             return outcome.error();
         }
         const Result<json> ended = call("task.wait", {{"task", task_}, {"timeout_ms", 5000}}); // task.finished comes a moment before
         const Result<json> session = call("session.get", {{"session", session_}});
+        const Result<void> written = task.file && outcome ? write_results(task.file->results) : Result<void>();
         const Result<json> closed = call("session.close", {{"session", session_}}); // also when the task could not be started
         if (!outcome) {
             return outcome.error();
         }
         TRY(closed);
+        TRY(written);
         if (!context_.json && ended && session) {
             const std::string recording = session->value("recording", "");
-            print(fmt::format("{}: {} ({} steps, {:.1f} s, in the daemon)", task_outcome_name(*outcome), ended->value("message", ""),
+            const std::string message = ended->value("message", "");
+            print(fmt::format("{}: {} ({} steps, {:.1f} s, in the daemon)", task_outcome_name(*outcome), message.substr(0, message.find('\n')), // the rest stands at its step
                               ended->value("steps", 0), ended->value("wall_ms", 0.0) / 1e3));
             print(fmt::format("recording: {}\nreport:    handeye report {}", recording, recording));
         }
-        return task_exit_code(*outcome);
+        return ended ? ended->value("exit_code", task_exit_code(*outcome)) : task_exit_code(*outcome);
     }
 
 private:
@@ -87,25 +95,50 @@ private:
         return (*result)[name].get<std::string>();
     }
 
-    json task_params(const RemoteTask& task) const {
+    static Result<json> task_params(const RemoteTask& task) {
         const SessionOptions& options = task.session;
-        json params{{"session", session_},
-                    {"goal", task.goal},
-                    {"surface", surface_name(options.surface)},
-                    {"budget",
-                     {{"max_steps", options.budget.steps_max},
-                      {"max_seconds", std::chrono::duration<double>(options.budget.wall_max).count()},
-                      {"max_tokens", options.budget.tokens_max}}}};
+        json params = task.file ? TRY(file_params(*task.file)) : json{{"goal", task.goal}};
+        params["surface"] = surface_name(options.surface);
+        params["budget"] = {{"max_steps", options.budget.steps_max},
+                            {"max_seconds", std::chrono::duration<double>(options.budget.wall_max).count()},
+                            {"max_tokens", options.budget.tokens_max}};
+        if (!task.has_own_steps_max) {
+            params["budget"].erase("max_steps");
+        }
         if (!options.policy.allow_verbs.empty() || !options.policy.deny_verbs.empty()) {
             params["policy"] = {{"allow_verbs", options.policy.allow_verbs}, {"deny_verbs", options.policy.deny_verbs}};
         }
         return params;
     }
 
-    Result<TaskOutcome> carry_out(const RemoteTask& task) {
+    static Result<json> file_params(const RemoteFile& file) {
+        json params{{"file", file.parts.file}, {"files", json::object()}, {"vars", file.vars}, {"languages", file.languages}};
+        for (const auto& [name, path] : file.parts.texts) {
+            params["files"][name] = TRY(read_file(path, kBundleTextBytesMax));
+        }
+        for (const auto& [name, path] : file.parts.pictures) {
+            const std::string bytes = TRY(read_file(path, kPictureBytesMax));
+            params["pictures"][name] = to_base64({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+        }
+        if (const std::size_t bytes = dump_json(params).size(); bytes > kRequestBytesMax) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("the task file with its files and pictures has {} bytes, a daemon takes {}: --in-process does without it", bytes, kRequestBytesMax)};
+        }
+        return params;
+    }
+
+    Result<void> write_results(const ResultFiles& files) {
+        if (files.json.empty() && files.junit.empty()) {
+            return {};
+        }
+        const json result = TRY(call("task.result", {{"task", task_}}));
+        return write(files, dump_json(result.value("result", json::object())), result.value("junit", ""));
+    }
+
+    Result<TaskOutcome> carry_out(const RemoteTask& task, json params) {
         EventPrinter printer(session_, context_.json);
         TRY(call("events.subscribe", {{"sessions", {session_}}, {"from_seq", 1}}));
-        task_ = TRY(field(call("task.run", task_params(task)), "task"));
+        params["session"] = session_;
+        task_ = TRY(field(call(task.file ? "task.run_file" : "task.run", params), "task"));
         if (!context_.json) {
             fmt::print(stderr, "session {}, task {}: both stay in the daemon should this program be killed or its terminal go; Ctrl-C stops the task, `handeye sessions close {}` ends both\n",
                        session_, task_, session_);
@@ -158,6 +191,8 @@ private:
 };
 
 } // namespace
+
+bool is_daemon_there(const DaemonAddress& daemon, const Context& context) { return connect_socket(daemon, context.stop).has_value(); }
 
 Result<std::optional<int>> run_in_daemon(const RemoteTask& task, const Context& context) {
     Result<std::unique_ptr<WebSocketClient>> socket = connect_socket(task.daemon, context.stop);

@@ -61,7 +61,7 @@ export function icon(name) {
 
 const badgeKinds = {
   ok: ["confirmed", "done", "allow", "approve", "approved", "ready", "said", "connected"],
-  warn: ["unverifiable", "suspected_noop", "partial", "no_action", "paused", "ask", "waiting_for_approval", "human", "take_over",
+  warn: ["unverifiable", "suspected_noop", "partial", "no_action", "paused", "ask", "waiting_for_approval", "waiting_for_answer", "human", "take_over",
          "unconfirmed", "fell_short", "needs_person", "expired", "loading", "waiting_for_engine", "budget_exceeded"],
   bad: ["refused", "denied", "deny", "failed", "stuck", "stopped", "parse_failures", "infeasible", "missing", "closed by the daemon"],
 };

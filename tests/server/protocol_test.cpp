@@ -139,7 +139,7 @@ TEST(ProtocolPage, NamesEveryMethodErrorAndCloseCode) {
 // Every keyword in the file is one that the checker knows, so none is decoration.
 void expect_known_keywords(const json& schema, const std::string& where) {
     const std::set<std::string> known{"type", "enum", "required", "properties", "items", "minimum", "maximum", "minLength",
-                                      "maxLength", "minItems", "maxItems", "description"};
+                                      "maxLength", "minItems", "maxItems", "additionalProperties", "description"};
     for (const auto& [key, value] : schema.items()) {
         EXPECT_TRUE(known.contains(key)) << where << "." << key;
         if (key == "properties") {

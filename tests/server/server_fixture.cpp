@@ -83,6 +83,7 @@ void ServerTest::start(bool with_model) {
     ControlServices services;
     services.clock = &clock;
     services.secrets = secrets;
+    services.task_files_root = task_files_root;
     services.decode_picture = decode_picture ? decode_picture : [](std::span<const std::uint8_t> bytes, const std::stop_token&) { return decode_image(bytes); };
     services.session_defaults.settle = {.quiet = std::chrono::milliseconds(1), .deadline = std::chrono::milliseconds(5)};
     services.open_platform = [this](const std::string& name, const std::string&, std::stop_token) -> Result<std::unique_ptr<Platform>> {

@@ -74,6 +74,7 @@ protected:
     ControlServerOptions options;
     HoldableModel model;
     std::shared_ptr<const SecretStore> secrets;
+    std::filesystem::path task_files_root;
     decltype(ControlServices::decode_picture) decode_picture; ///< empty: in this process
     /// What each new platform can show.
     std::vector<fakes::Scene> scenes{{.frame = fakes::solid_frame({320, 240}, 200, 10, 10)}, {.frame = fakes::solid_frame({320, 240}, 10, 200, 10)}};
