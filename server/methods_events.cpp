@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // events.*: following sessions.
+#include "base/suggest.h"
 #include "server/core.h"
 #include "server/method_table.h"
 #include "server/peer.h"
+#include "server/schema.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,8 +13,34 @@ namespace handeye {
 
 using nlohmann::json;
 
+namespace {
+
+// A misspelt type would be a subscription that says nothing.
+std::optional<RpcError> check_types(const json& params, const char* field) {
+    const json& events = protocol_schema().at("events");
+    for (const auto& name : params.value(field, std::set<std::string>())) {
+        if (events.contains(name)) {
+            continue;
+        }
+        std::vector<std::string_view> known;
+        for (const auto& [type, row] : events.items()) {
+            known.push_back(type);
+        }
+        return RpcError{ErrorKind::InvalidParams, fmt::format("{}: there is no event \"{}\"; {}", field, name.substr(0, 60), suggestion(name, "events", known)), field};
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
 void events_subscribe(const Call& call) {
     const json& params = call.params;
+    for (const char* const field : {"types", "coalesce"}) {
+        if (const auto wrong = check_types(params, field); wrong) {
+            call.reply.fail(*wrong);
+            return;
+        }
+    }
     SubscribeRequest request;
     request.sessions = params.value("sessions", std::vector<std::string>());
     request.types = params.value("types", std::set<std::string>());

@@ -41,7 +41,7 @@ std::optional<std::filesystem::path> find_or_fail(const Call& call) {
 }
 
 // Reads take a thread of their own: the I/O thread never waits for the disk.
-void work(const Call& call, std::function<Result<json>()> job) {
+void work(const Call& call, Librarian& librarian, std::function<Result<json>()> job) {
     const auto run = [job = std::move(job), reply = call.reply] {
         const Result<json> done = job();
         if (done) {
@@ -50,7 +50,7 @@ void work(const Call& call, std::function<Result<json>()> job) {
             reply.fail(done.error());
         }
     };
-    if (!call.core.librarian.submit({call.peer.token_sha256(), &call.peer}, call.reply, run)) {
+    if (!librarian.submit({call.peer.token_sha256(), &call.peer}, call.reply, run)) {
         call.reply.fail(RpcError{ErrorKind::Overloaded, "too many reads of recordings wait", ""});
     }
 }
@@ -58,7 +58,7 @@ void work(const Call& call, std::function<Result<json>()> job) {
 // What changes nothing is not done for a client that has gone.
 void read(const Call& call, std::function<Result<json>()> job) {
     call.reply.set_cancelling(OnCancel::AnswerAtOnce, OnHangUp::IsCancelled);
-    work(call, std::move(job));
+    work(call, call.core.librarian, std::move(job));
 }
 
 // As a subscription sends it.
@@ -232,7 +232,8 @@ void recording_export(const Call& call) {
     if (!path) {
         return;
     }
-    read(call, [path = *path, format = call.params.at("format").get<std::string>()]() -> Result<json> {
+    call.reply.set_cancelling(OnCancel::AnswerAtOnce, OnHangUp::IsCancelled);
+    work(call, call.core.exporter, [path = *path, format = call.params.at("format").get<std::string>()]() -> Result<json> {
         const Recording recording = TRY(Recording::open(path));
         if (format == "jsonl") {
             return export_jsonl(recording, path.stem().string());
@@ -254,7 +255,7 @@ void recording_delete(const Call& call) {
         call.reply.fail(RpcError{ErrorKind::TaskRunning, "the session is open: close it first", "session"});
         return;
     }
-    work(call, [path = *path]() -> Result<json> {
+    work(call, call.core.librarian, [path = *path]() -> Result<json> {
         TRY(delete_recording(path));
         return json{{"session", path.stem().string()}};
     });

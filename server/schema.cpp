@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/schema.h"
 
+#include "base/suggest.h"
+
 #include "base/json.h"
 
 #include <algorithm>
@@ -66,6 +68,21 @@ std::optional<RpcError> check_number(const json& schema, const json& value, std:
     return std::nullopt;
 }
 
+// Where an unknown name would silently mean less than was asked for.
+std::optional<RpcError> check_names(const json& schema, const json& value, std::string_view path) {
+    const json& known = schema.at("properties");
+    for (const auto& [name, inner] : value.items()) {
+        if (!known.contains(name)) {
+            std::vector<std::string_view> names;
+            for (const auto& [word, ignored] : known.items()) {
+                names.push_back(word);
+            }
+            return RpcError{ErrorKind::InvalidParams, fmt::format("there is no \"{}\" in {}; {}", name.substr(0, 60), path, suggestion(name, "names", names)), fmt::format("{}.{}", path, name.substr(0, 60))};
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<RpcError> check_object(const json& schema, const json& value, std::string_view path) {
     const std::string prefix = path.empty() ? "" : fmt::format("{}.", path);
     if (const auto required = schema.find("required"); required != schema.end()) {
@@ -73,6 +90,11 @@ std::optional<RpcError> check_object(const json& schema, const json& value, std:
             if (!value.contains(name.get_ref<const std::string&>())) {
                 return fault(prefix + name.get<std::string>(), "is missing");
             }
+        }
+    }
+    if (schema.contains("additionalProperties")) { // false is its only use
+        if (auto found = check_names(schema, value, path); found) {
+            return found;
         }
     }
     if (const auto properties = schema.find("properties"); properties != schema.end()) {

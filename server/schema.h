@@ -20,7 +20,7 @@ const nlohmann::json& protocol_schema();
 std::optional<RpcError> check_params(std::string_view method, const nlohmann::json& params);
 
 /// The part of JSON Schema that the protocol file uses: type, enum, required, properties, items, minimum, maximum,
-/// minLength, maxLength, minItems, maxItems. `path` is the field's name in the error.
+/// minLength, maxLength, minItems, maxItems, additionalProperties (false). `path` is the field's name in the error.
 std::optional<RpcError> check_value(const nlohmann::json& schema, const nlohmann::json& value, std::string_view path);
 
 } // namespace handeye

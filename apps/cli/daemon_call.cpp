@@ -24,6 +24,12 @@ std::string given_or(const std::string& given, const char* variable) {
     return set != nullptr ? set : given;
 }
 
+/// Whether nothing but a daemon that does not run keeps us from connecting: no certificate is looked at there.
+bool is_plain(const DaemonAddress& daemon) {
+    const Result<Endpoint> endpoint = daemon.text.empty() ? Result<Endpoint>(Endpoint{.unix_path = runtime_dir()}) : parse_endpoint(daemon.text);
+    return endpoint && (!endpoint->unix_path.empty() || (!endpoint->is_tls && is_loopback(*endpoint)));
+}
+
 TimePoint deadline() { return SystemClock().now() + kCallDeadline; }
 
 } // namespace
@@ -90,8 +96,12 @@ Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonA
 }
 
 Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const DaemonAddress& daemon, const std::string& client, const Context& context) {
-    std::unique_ptr<WebSocketClient> socket = TRY(connect_socket(daemon, context.stop).with_context("is handeyed running?"));
-    auto rpc = std::make_unique<JsonRpcClient>(std::move(socket));
+    Result<std::unique_ptr<WebSocketClient>> socket = connect_socket(daemon, context.stop);
+    if (!socket) { // where a certificate is looked at the cause may be that
+        const bool is_absent = socket.error().code == ErrorCode::Unavailable && is_plain(daemon);
+        return is_absent ? Error{socket.error().code, socket.error().message + "; is handeyed running?"} : socket.error();
+    }
+    auto rpc = std::make_unique<JsonRpcClient>(std::move(*socket));
     TRY(enter(*rpc, client, daemon, context));
     return rpc;
 }

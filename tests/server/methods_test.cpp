@@ -221,6 +221,27 @@ TEST_F(Figures, TheSnapshotCountsWhatHappened) {
     EXPECT_EQ(metric(*client, "handeye_stop_latched"), 1);
 }
 
+TEST_F(Subscriptions, AMisspeltEventIsNamed) {
+    start();
+    const auto client = connect();
+    for (const char* const field : {"types", "coalesce"}) {
+        const Reply refused = call(*client, "events.subscribe", {{field, {"task.started", "task.finishd"}}});
+        EXPECT_EQ(refused.kind, "invalid_params") << field;
+        EXPECT_EQ(refused.field, field);
+        EXPECT_NE(refused.message.find("there is no event \"task.finishd\"; did you mean \"task.finished\"?"), std::string::npos) << refused.message;
+    }
+    EXPECT_EQ(call(*client, "events.subscribe", {{"types", {"task.started", "question.asked"}}}).kind, "");
+}
+
+TEST_F(Deadlines, AMisspeltBudgetIsNamed) {
+    start();
+    const auto client = connect();
+    const Reply refused = call(*client, "task.run", {{"session", create_session(*client)}, {"goal", "g"}, {"budget", {{"max_step", 3}}}});
+    EXPECT_EQ(refused.kind, "invalid_params");
+    EXPECT_EQ(refused.field, "budget.max_step");
+    EXPECT_NE(refused.message.find("did you mean \"max_steps\"?"), std::string::npos) << refused.message;
+}
+
 TEST_F(Subscriptions, AWindowHoldsBackWhatIsNotAcknowledged) {
     start();
     const auto client = connect();
