@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/control_load.h"
 
+#include "apps/cli/bench_daemon.h"
 #include "base/file.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace handeye {
@@ -35,78 +31,6 @@ constexpr int kUnreadBytesMin = 50'000; ///< a quarter of what a Unix socket hol
 using SteadyTime = std::chrono::steady_clock::time_point;
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 double ms_between(SteadyTime from, SteadyTime to) { return std::chrono::duration<double, std::milli>(to - from).count(); }
-
-/// A daemon of our own, killed at the end; its folder goes with it.
-class BenchDaemon {
-public:
-    static Result<std::unique_ptr<BenchDaemon>> start() {
-        auto made = std::unique_ptr<BenchDaemon>(new BenchDaemon);
-        std::string name = (std::filesystem::temp_directory_path() / "handeye-bench-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) {
-            return Error{ErrorCode::IoFailed, fmt::format("no folder for the bench: {}", std::strerror(errno))};
-        }
-        made->folder_ = name;
-        TRY(write_file_atomic(made->folder_ / "config.yaml",
-                              fmt::format("listen: \"unix:{}\"\nsessions_dir: {}\nmodel: {}\nlimits: {{connections: 20000}}\n", made->socket().string(),
-                                          (made->folder_ / "sessions").string(), (made->folder_ / "no-model").string()), 0600));
-        std::error_code problem;
-        const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path() / "handeyed";
-        if (!std::filesystem::exists(program, problem)) {
-            return Error{ErrorCode::NotFound, fmt::format("{} is not there", program.string())};
-        }
-        const std::string config = (made->folder_ / "config.yaml").string();
-        std::array<std::string, 3> words{program.string(), "--config", config};
-        std::array<char*, 4> argv{words[0].data(), words[1].data(), words[2].data(), nullptr};
-        made->pid_ = ::fork();
-        if (made->pid_ == 0) {
-            const int null = ::open("/dev/null", O_RDWR);
-            ::dup2(null, STDERR_FILENO);
-            ::execv(argv[0], argv.data());
-            ::_exit(127);
-        }
-        return made;
-    }
-    ~BenchDaemon() {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-    BenchDaemon(const BenchDaemon&) = delete;
-    BenchDaemon& operator=(const BenchDaemon&) = delete;
-
-    [[nodiscard]] std::filesystem::path socket() const { return folder_ / "run" / "d.sock"; }
-    [[nodiscard]] double resident_mib() const {
-        std::ifstream status(fmt::format("/proc/{}/status", pid_));
-        for (std::string line; std::getline(status, line);) {
-            if (line.starts_with("VmRSS:")) {
-                return std::atof(line.c_str() + 6) / 1024;
-            }
-        }
-        return 0;
-    }
-    [[nodiscard]] double cpu_seconds() const {
-        std::ifstream stat(fmt::format("/proc/{}/stat", pid_));
-        std::string text;
-        std::getline(stat, text);
-        std::istringstream words(text.substr(std::min(text.size(), text.rfind(')') + 1)));
-        std::string skipped;
-        for (int field = 3; field < 14; ++field) {
-            words >> skipped;
-        }
-        double user = 0;
-        double system = 0;
-        words >> user >> system;
-        return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-    }
-
-private:
-    BenchDaemon() = default;
-    std::filesystem::path folder_;
-    pid_t pid_ = -1;
-};
 
 std::string text_frame(const std::string& text) {
     std::string out = "\x81";
