@@ -29,16 +29,6 @@ constexpr SettleOptions kCatchUp{Duration::zero(), std::chrono::milliseconds(300
 constexpr std::size_t kPicturesMax = 6;  // of the newest screens
 constexpr std::size_t kScreensMax = 500; // while something is going on; they tell where a text went
 
-std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
-    std::vector<Rect> boxes;
-    for (const Element& element : elements) {
-        if (element.is_secret) {
-            boxes.push_back(element.box);
-        }
-    }
-    return boxes;
-}
-
 /// From the display's frame to the target's; what lies outside of that is resolve()'s to refuse.
 struct ToTarget {
     Point origin;

@@ -15,6 +15,8 @@ bool is_same_picture(const Image& a, const Image& b) {
     return !a.is_empty() && a.size() == b.size() && a.format() == b.format() && std::ranges::equal(a.bytes(), b.bytes());
 }
 
+} // namespace
+
 std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
     std::vector<Rect> boxes;
     for (const Element& element : elements) {
@@ -24,8 +26,6 @@ std::vector<Rect> secret_boxes(const std::vector<Element>& elements) {
     }
     return boxes;
 }
-
-} // namespace
 
 Result<Screenshot> StepRunner::capture(Duration& time, std::vector<Element>& elements, std::string& withheld) {
     const Stopwatch watch(with_.clock, time);

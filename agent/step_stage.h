@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace handeye {
 
@@ -23,6 +24,9 @@ private:
     Duration& total_;
     TimePoint start_;
 };
+
+/// Where passwords are shown, in the target's frame: what is painted over before anything is written.
+std::vector<Rect> secret_boxes(const std::vector<Element>& elements);
 
 inline StageResult go_on() { return std::optional<TaskEnd>(); }
 
