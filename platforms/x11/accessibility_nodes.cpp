@@ -180,7 +180,10 @@ bool AccessibilityWalk::may_show_children(const AccessibleNode& node) {
         const bool is_open = has_state(node.states, State::Expanded) || (is_of_menu(node.role) && has_popup(of.pid));
         return !is_leaf(node.role) || is_open || (node.name.empty() && can_act_on(node.role));
     }
-    const bool opens_window = of.is_gtk3 && (node.role == kRoleMenu || node.role == kRoleComboBox);
+    if (!of.is_gtk3) { // a page may have a password field in anything: in a label, in a button
+        return true;
+    }
+    const bool opens_window = node.role == kRoleMenu || node.role == kRoleComboBox;
     return !is_leaf(node.role) && (!opens_window || has_popup(of.pid)); // most of what there is is in menus that are closed
 }
 

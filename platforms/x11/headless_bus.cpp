@@ -79,6 +79,7 @@ Result<std::unique_ptr<HeadlessBus>> HeadlessBus::start(const std::filesystem::p
     return bus;
 }
 
-Environment HeadlessBus::environment() const { return {{"AT_SPI_BUS_ADDRESS", address_}, {"DBUS_SESSION_BUS_ADDRESS", address_}}; }
+// Chromium looks for the bus only where a variable, or the session's settings, say that somebody reads.
+Environment HeadlessBus::environment() const { return {{"ACCESSIBILITY_ENABLED", "1"}, {"AT_SPI_BUS_ADDRESS", address_}, {"DBUS_SESSION_BUS_ADDRESS", address_}}; }
 
 } // namespace handeye::x11
