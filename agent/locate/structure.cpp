@@ -16,6 +16,7 @@ constexpr double kRoleAlone = 0.90;   // nothing but its kind was said
 constexpr double kIdUnknown = 0.90;   // an id was said, and the element tells none
 constexpr double kWrongKind = 0.60;   // the words fit, the role or the id does not: the best miss
 constexpr std::size_t kMatchesMax = 500;
+constexpr int kOthersListedMax = 6;
 
 struct Scored {
     std::size_t index;
@@ -86,6 +87,21 @@ void settle_equals(const std::vector<Element>& elements, std::vector<Scored>& al
     all = std::move(fitting);
 }
 
+/// What stands there instead, when a thing is called otherwise now; empty: nothing of that role does.
+std::string others_of_its_role(const Look& look) {
+    std::string names;
+    int n_listed = 0;
+    for (const Element& element : look.seen.elements) {
+        const bool is_other = !look.query.role.empty() && is_role(look.query.role, element.role) && !element.label_utf8.empty() &&
+                              look.area.contains(visible(element, look.seen).center());
+        if (is_other && n_listed++ < kOthersListedMax) {
+            names += (names.empty() ? "" : ", ") + in_quotes(element.label_utf8);
+        }
+    }
+    const std::string more = n_listed > kOthersListedMax ? fmt::format(" and {} more", n_listed - kOthersListedMax) : "";
+    return names.empty() ? "" : "of this role there are " + names + more;
+}
+
 } // namespace
 
 Rect visible(const Element& element, const LookedAt& seen) {
@@ -121,6 +137,8 @@ Result<Matches> match_structure(const Look& look) {
     }
     if (n_hidden > 0) {
         matches.note = fmt::format("{} such out of sight", n_hidden);
+    } else if (matches.all.empty() || matches.all.front().score < limits_of(Rung::Structure).score_min) {
+        matches.note = others_of_its_role(look);
     }
     return matches;
 }
