@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/compile.h"
 
+#include "agent/program.h"
 #include "agent/redactor.h"
 #include "agent/report_model.h"
 #include "agent/target_words.h"
@@ -94,6 +95,9 @@ private:
         }
         const std::string certainty = text_of(step.verified, "certainty", text_of(step.executed, "certainty"));
         const json& proposed = step.proposals.back();
+        if (text_of(field_of(proposed, "found"), "rung") == kAsideRung) {
+            return {};
+        }
         const bool gives_focus = verb_of(step) == "click" && (next_verb == "type" || next_verb == "key" || takes_text(element_of(step)));
         const bool gave_focus = certainty == "suspected_noop" && next_verb == "type" && gives_focus;
         if (certainty != "confirmed" && certainty != "unverifiable" && !gave_focus) {

@@ -31,6 +31,9 @@ struct Look {
     std::vector<Element> elements;
 };
 
+/// The "rung" of a step that no target was found for: it only moved the pointer out of the way, and is no part of the task.
+inline constexpr const char* kAsideRung = "aside";
+
 /// What one step would do, in target pixels, and for the record why.
 struct Proposal {
     Action action;

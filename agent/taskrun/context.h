@@ -53,6 +53,7 @@ struct Context {
     bool wants_effect = false;       ///< of the step at work: the screen must change
     WallTime task_started{};
     WallTime step_started{};
+    bool pointer_is_placed = false;  ///< the step before put it where it is on purpose
     std::vector<ReachedGoal> reached = {};
     Healer* healer = nullptr;        ///< nullptr: what is not found stays so
     std::optional<Error> broken = {};///< the record could not be written: everything ends

@@ -123,6 +123,7 @@ Outcome Flow::run_step(const Node& step, std::vector<StepRecord>& records) {
     if (failure && failure->place.empty()) {
         failure->place = fmt::format("{}:{}", record.file, record.line);
     }
+    context_.pointer_is_placed = record.verb == "hover";
     finish_record(step, record, failure);
     if (Outcome broken = context_.broken ? std::nullopt : tell("taskfile.step_finished", record)) {
         failure = std::move(broken);

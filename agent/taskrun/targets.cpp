@@ -116,6 +116,21 @@ Image masked_out(const Image& picture, const Node& mask) {
     return Image::from_pixels(size, PixelFormat::Rgba, std::move(pixels)).value_or(picture);
 }
 
+/// A tip below the pointer may lie over the target: away with both. What the rules refuse is not done.
+Outcome move_pointer_aside(Context& context) {
+    const Result<StepEnd> done = context.hands.act([](const Look& look) -> Result<Proposal> {
+        const Size size = look.shot.image.size();
+        return Proposal{Hover{Spot{Units::Pixels, size.width_px - 1.0, size.height_px - 1.0, std::nullopt}, ""}, "move the pointer aside", dump_json({{"rung", kAsideRung}})};
+    });
+    if (!done) {
+        return context.give_up(done.error());
+    }
+    if (context.record->note.empty()) {
+        context.record->note = "the pointer was moved aside: something below it may have hidden the target";
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Duration duration_of(const Node& map, std::string_view key, Duration otherwise) {
@@ -227,8 +242,17 @@ Attempt<Found> find_in(const Node& target, Context& context, const Look& look) {
 }
 
 Outcome wait_for(const Node& target, Context& context) {
+    const Duration within = duration_of(target, "within", kTargetWithin);
+    const TimePoint half = context.hands.clock().now() + within / 2;
+    bool may_move = !context.pointer_is_placed;
     Failure last = fail(FailureKind::TargetNotFound, "nothing was looked at");
-    const Attempt<bool> found = context.until(duration_of(target, "within", kTargetWithin), [&]() -> Attempt<bool> {
+    const Attempt<bool> found = context.until(within, [&]() -> Attempt<bool> {
+        if (may_move && context.hands.clock().now() >= half) {
+            may_move = false;
+            if (Outcome broken = move_pointer_aside(context)) {
+                return *std::move(broken);
+            }
+        }
         const Result<Look> look = context.hands.look();
         if (!look) {
             return fail(FailureKind::Failed, "the screen could not be read: " + look.error().message);

@@ -11,6 +11,7 @@
 #include "tests/fakes/scripted_model.h"
 #include "tests/fakes/sim_clock.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -80,6 +81,12 @@ protected:
     std::filesystem::path write(const std::string& name, const std::string& text) {
         std::ofstream(folder_ / name) << text;
         return folder_ / name;
+    }
+
+    /// A pointer that may have hidden the target was moved aside; nothing was pressed.
+    [[nodiscard]] bool has_only_moved() const {
+        const auto& events = platform_.events();
+        return std::all_of(events.begin(), events.end(), [](const InputEvent& event) { return std::holds_alternative<PointerMove>(event); });
     }
 
     TaskReport run(const std::string& body, const std::map<std::string, std::string>& vars = {}) {
