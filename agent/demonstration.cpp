@@ -47,6 +47,13 @@ struct ToTarget {
     void operator()(Other& /*has no place*/) const {}
 };
 
+bool is_paste(const KeyChord& chord) {
+    const auto& held = chord.modifiers;
+    const bool has_ctrl = std::find(held.begin(), held.end(), "ctrl") != held.end(), has_shift = std::find(held.begin(), held.end(), "shift") != held.end();
+    const std::string& key = chord.keys.back();
+    return (has_ctrl && (key == "v" || key == "V")) || (has_shift && (key == "Insert" || key == "insert"));
+}
+
 class Demonstration {
 public:
     Demonstration(const DemonstrationOptions& options, Platform& platform, Clock& clock, StepSink& sink, std::stop_token stop)
@@ -63,17 +70,10 @@ public:
         if (options_.on_ready) {
             options_.on_ready();
         }
-        while (!is_over_ && !stop_.stop_requested()) {
-            TRY(take_turn());
-        }
-        for (const PersonInput& input : mailbox_->take()) {
-            TRY(hear(input)); // made before the end; unless the chord was the end
-        }
-        TRY(end(reader_.finish(), std::nullopt));
-        TaskReport report{TaskOutcome::Done, "shown by a person", {}, at_.step, 0, clock_.now() - start_};
-        TRY(log_.emit(events::task_finished(1, report)));
-        TRY(log_.emit(events::session_closed(1)));
-        report_.steps = at_.step;
+        const Result<void> watched = watch();
+        const TaskOutcome outcome = watched ? TaskOutcome::Done : TaskOutcome::Failed;
+        const Result<void> closed = close({outcome, watched ? "shown by a person" : watched.error().message, {}, report_.steps, 0, clock_.now() - start_});
+        report_.cut_short = !watched ? std::optional(watched.error()) : !closed ? std::optional(closed.error()) : std::nullopt;
         return report_;
     }
 
@@ -98,7 +98,26 @@ private:
         return log_.emit(events::task_started(1, options_.title_utf8));
     }
 
+    Result<void> watch() {
+        while (!is_over_ && !stop_.stop_requested()) {
+            TRY(take_turn());
+        }
+        for (const PersonInput& input : mailbox_->take()) {
+            TRY(hear(input)); // made before the end; unless the chord was the end
+        }
+        return end(reader_.finish(), std::nullopt);
+    }
+
+    Result<void> close(const TaskReport& report) {
+        TRY(log_.emit(events::task_finished(1, report)));
+        TRY(log_.emit(events::session_closed(1)));
+        return {};
+    }
+
     Result<void> take_turn() {
+        if (mailbox_->has_overflowed()) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("more than {} events came in the time of one look at the screen", PersonMailbox::kWaitingMax)};
+        }
         const Halt halt(stop_, mailbox_->token());
         const std::vector<PersonInput> inputs = mailbox_->take();
         for (const PersonInput& input : inputs) {
@@ -238,6 +257,7 @@ private:
         if (auto* const text = std::get_if<TypeText>(&gesture.action)) {
             TRY(next ? Result<void>() : look()); // where the last of it went
             begun_.typed.over = next.value_or(clock_.now());
+            begun_.typed.ended = gesture.ended;
             const Size size = begun_.before.shot.image.size();
             const Rect& window = begun_.typed.window;
             if (!window.size().is_empty() && window.intersected({0, 0, size.width_px, size.height_px}).size().is_empty()) {
@@ -311,10 +331,20 @@ private:
             TRY(log_.emit(events::action_verified(at_, verified)));
         }
         TRY(log_.emit(events::task_step_finished(at_, step, "", 0)));
+        report_.steps = at_.step;
+        note(gesture.action);
         if (options_.on_step) {
             options_.on_step(at_.step, history_summary(gesture.action));
         }
         return {};
+    }
+
+    /// The clipboard is no part of the screen, and may hold a password: what it held is not recorded.
+    void note(const Action& action) {
+        const auto* const chord = std::get_if<KeyChord>(&action);
+        if (chord != nullptr && is_paste(*chord)) {
+            report_.notes.push_back(fmt::format("step {} pastes: what the clipboard held was not recorded, and may be another text then", at_.step));
+        }
     }
 
     /// Once the screen is still; what a person does meanwhile is another step's.

@@ -9,6 +9,7 @@
 #include "platforms/platform.h"
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -31,11 +32,14 @@ struct DemonstrationReport {
     int steps = 0;
     std::vector<std::string> secrets;  ///< names that stand for what was typed: "password_1"; "text_1" where the field was unknown
     std::vector<std::string> left_out; ///< what was done and cannot be recorded, one line each
+    std::vector<std::string> notes;    ///< what a replay depends on beside the screen, one line each
+    std::optional<Error> cut_short;    ///< why it ended though nobody said so: the display is gone, the disk is full
 };
 
 /// Records until `stop`, or until the person presses the stop chord. What was typed into a password field, or may have been,
 /// never reaches the sink: a reference stands for it. Unsupported where a person's input cannot be followed; InvalidArgument for a
-/// chord that is none; an Error of the sink or of a screen that is gone. Everything recorded until then stays.
+/// chord that is none; an Error of the sink or of the screen before there was anything to record. Later ones cut it short: what was
+/// recorded until then stays, and the task ends `failed`.
 Result<DemonstrationReport> record_demonstration(const DemonstrationOptions& options, Platform& platform, Clock& clock, StepSink& sink, std::stop_token stop);
 
 } // namespace handeye

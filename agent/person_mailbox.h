@@ -4,6 +4,7 @@
 
 #include "platforms/person_input.h"
 
+#include <cstddef>
 #include <mutex>
 #include <stop_token>
 #include <utility>
@@ -14,9 +15,15 @@ namespace handeye {
 /// Filled by a thread of the platform; whoever waits for the screen is woken.
 class PersonMailbox {
 public:
+    static constexpr std::size_t kWaitingMax = 100'000; ///< more than hands make in an hour: some 16 MiB
+
+    /// What is too much is dropped, and has_overflowed() says so for good.
     void put(const PersonInput& input) {
         const std::lock_guard lock(mutex_);
-        waiting_.push_back(input);
+        has_overflowed_ = has_overflowed_ || waiting_.size() >= kWaitingMax;
+        if (!has_overflowed_) {
+            waiting_.push_back(input);
+        }
         wake_.request_stop();
     }
     std::vector<PersonInput> take() {
@@ -32,9 +39,15 @@ public:
         return wake_.get_token();
     }
 
+    [[nodiscard]] bool has_overflowed() {
+        const std::lock_guard lock(mutex_);
+        return has_overflowed_;
+    }
+
 private:
-    std::mutex mutex_; // guards both
+    std::mutex mutex_; // guards all
     std::vector<PersonInput> waiting_;
+    bool has_overflowed_ = false;
     std::stop_source wake_;
 };
 

@@ -11,7 +11,7 @@
 namespace handeye {
 namespace {
 
-/// The screens that were seen while this text may have been going anywhere: the one before, and all until it was over.
+/// The screens that were seen while this text may have been going anywhere: the one before, and all until its program had read it.
 std::vector<const SeenScreen*> screens_of(const Typed& typed, const std::deque<SeenScreen>& screens) {
     std::vector<const SeenScreen*> out;
     for (const SeenScreen& screen : screens) {
@@ -20,6 +20,9 @@ std::vector<const SeenScreen*> screens_of(const Typed& typed, const std::deque<S
         }
         if (screen.begun <= typed.over) {
             out.push_back(&screen);
+        }
+        if (typed.ended && screen.begun >= *typed.ended && screen.is_caught_up) {
+            break;
         }
     }
     return out;

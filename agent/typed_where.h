@@ -33,6 +33,7 @@ struct Typed {
     std::optional<Element> clicked; ///< what that was on, where it was a click, by the screen before it
     Rect window;                    ///< with the focus, in the target's frame; empty: unknown
     std::uint64_t window_id = 0;    ///< of that window; 0: unknown
+    std::optional<TimePoint> ended; ///< its last key: what happens after the first look since then has nothing to do with it
 };
 
 enum class Privacy {

@@ -2,6 +2,7 @@
 // `handeye record`: a person shows a task once; what they did is a recording like an agent's.
 #include "agent/demonstration.h"
 #include "agent/recorder.h"
+#include "agent/recording_folder.h"
 #include "apps/cli/command.h"
 #include "apps/secret_files.h"
 #include "base/clock.h"
@@ -78,10 +79,14 @@ void tell_start(const RecordOptions& options, const DisplayInfo& display, const 
 
 void tell_end(const DemonstrationReport& report, const std::filesystem::path& file, const Context& context) {
     if (context.json) {
-        print_json({{"path", file.string()}, {"steps", report.steps}, {"secrets", report.secrets}, {"left_out", report.left_out}});
+        const nlohmann::json path = report.steps > 0 ? nlohmann::json(file.string()) : nlohmann::json();
+        print_json({{"path", path}, {"steps", report.steps}, {"secrets", report.secrets}, {"left_out", report.left_out}, {"notes", report.notes}, {"is_whole", !report.cut_short}});
         return;
     }
-    print(fmt::format("{}: {} step{}", file.string(), report.steps, report.steps == 1 ? "" : "s"));
+    print(report.steps == 0 ? "nothing was recorded, and no file is left" : fmt::format("{}: {} step{}", file.string(), report.steps, report.steps == 1 ? "" : "s"));
+    for (const std::string& line : report.notes) {
+        print("mind: " + line);
+    }
     for (const std::string& line : report.left_out) {
         print("left out: " + line);
     }
@@ -94,8 +99,19 @@ void tell_end(const DemonstrationReport& report, const std::filesystem::path& fi
     if (report.steps == 0) {
         return;
     }
+    if (report.cut_short) {
+        print(fmt::format("look at it:    handeye report {}", file.string()));
+        return;
+    }
     const std::string folder = file.stem().string();
     print(fmt::format("look at it:    handeye report {0}\ndo it again:   handeye replay {0}{1}\nas a task file: handeye export {0} --to task -o {2}/", file.string(), secrets, folder));
+}
+
+/// Who lists recordings finds none in which nothing was done.
+Result<void> take_away(std::unique_ptr<Recorder> recorder) {
+    const std::filesystem::path file = recorder->path();
+    recorder.reset();
+    return delete_recording(file);
 }
 
 Result<int> record(const RecordOptions& options, const Context& context) {
@@ -111,12 +127,19 @@ Result<int> record(const RecordOptions& options, const Context& context) {
     const int terminal = terminal_of(TRY(platform->windows()));
     demonstration.is_own_window = [terminal](const WindowInfo& window) { return terminal != 0 && window.pid == terminal; };
     demonstration.on_step = [](int step, const std::string& summary) { fmt::print(stderr, "{:>4}  {}\n", step, printable(summary)); };
-    const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, demonstration.session_id));
+    std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, demonstration.session_id));
     const DisplayInfo display = TRY(platform->display());
     demonstration.on_ready = [&] { tell_start(options, display, file); };
     const DemonstrationReport report = TRY(record_demonstration(demonstration, *platform, clock, *recorder, context.stop));
-    TRY(recorder->seal());
+    Result<void> sealed = recorder->seal();
+    if (report.steps == 0) {
+        TRY(take_away(std::move(recorder)));
+    }
     tell_end(report, file, context);
+    if (report.cut_short) {
+        return report.cut_short->with_context("the recording was cut short");
+    }
+    TRY(std::move(sealed));
     return report.steps > 0 ? 0 : 1;
 }
 

@@ -249,6 +249,21 @@ TEST(TypedWhere, AWindowThatTookTheKeyboardMeanwhileMakesItASecret) {
     EXPECT_NE(privacy_of(nowhere, {before}), Privacy::Plain);
 }
 
+TEST(TypedWhere, WhatComesUpAfterItsLastKeyWasReadIsAnotherStory) {
+    Typed early = typed();
+    early.ended = at(1300);
+    const SeenScreen read = screen({field("Name", true), field("Password", false, true)}, 1350, 1390);
+    SeenScreen other = screen({field("Name", true), field("Password", false, true)}, 1700, 1740);
+    other.focused_window = 8;
+    EXPECT_EQ(privacy_of(early, {read, other}), Privacy::Plain);
+    EXPECT_EQ(privacy_of(early, {other}), Privacy::Password); // nobody looked in between
+    SeenScreen hurried = read;
+    hurried.is_caught_up = false;
+    EXPECT_EQ(privacy_of(early, {hurried, other}), Privacy::Password);
+    early.ended = at(1380); // the key came while that was read
+    EXPECT_EQ(privacy_of(early, {read, other}), Privacy::Password);
+}
+
 TEST(TypedWhere, TheSameFieldHasTheSameName) {
     const auto name = [](bool is_focused) { return field_of_password(typed(), {screen({field("Password", is_focused, true)}, 100, 140, 990)}); };
     EXPECT_EQ(name(true), name(false));
