@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A second client plays the person at a real GTK window; what it did is recorded, compiled into a task file, and done again on a
 // fresh window with another place, font and order. What went into password fields is in no byte of it.
-#include "agent/compile.h"
-#include "agent/demonstration.h"
-#include "agent/recorder.h"
-#include "agent/secret_platform.h"
-#include "agent/session.h"
-#include "agent/task_program.h"
-#include "base/hash.h"
 #include "base/image_codec.h"
-#include "platforms/x11/connection.h"
-#include "tests/fakes/scripted_model.h"
-#include "tests/platforms/x11_fixture.h"
-
-#include <algorithm>
-#include <atomic>
-#include <fstream>
-#include <iterator>
-#include <thread>
+#include "tests/agent/demonstration_fixture.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace handeye::x11 {
 namespace {
@@ -29,149 +13,6 @@ using nlohmann::json;
 
 const std::string kCanary = "ZEBRA47CANARY";
 const std::string kFilled = "name=Ada L\u00f6we\npassword=" + kCanary + "\nagree=1\nclicked=Save\n";
-
-class Demonstration : public X11Test {
-protected:
-    void SetUp() override { start_display(true, {800, 600}); }
-    void TearDown() override {
-        stop_.request_stop();
-        if (recording_.joinable()) {
-            recording_.join();
-        }
-    }
-
-    [[nodiscard]] std::filesystem::path out() const { return folder() / "out"; }
-    [[nodiscard]] std::filesystem::path file() const { return folder() / "shown.handeye"; }
-
-    void show_login(const std::string& font, const std::string& x, const std::string& y, const std::string& order) {
-        apps_.clear();
-        std::filesystem::remove(out());
-        start_app("login_app", {out().string(), font, x, y, order}, Accessible::Yes);
-        hand_ = open();
-        wait_for_window(*hand_, "handeye login");
-        ASSERT_TRUE(wait_for([&] { return !box_of("Save").size().is_empty() && !box_of("Password").size().is_empty(); }));
-        ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(250)}, {})); // as --launch does
-    }
-
-    void record(DemonstrationOptions::UnknownText unknown = DemonstrationOptions::UnknownText::IsSecret) {
-        options_.session_id = *make_ulid(clock_.wall_now());
-        options_.title_utf8 = "log in";
-        options_.unknown_text = unknown;
-        is_ready_ = false;
-        options_.on_ready = [this] { is_ready_ = true; };
-        options_.on_step = [this](int step, const std::string&) { steps_ = step; };
-        auto recorder = Recorder::open(file(), options_.session_id);
-        ASSERT_TRUE(recorder) << recorder.error().message;
-        recorder_ = *std::move(recorder);
-        eyes_ = open();
-        recording_ = std::thread([this] { report_ = record_demonstration(options_, *eyes_, clock_, *recorder_, stop_.get_token()); });
-        ASSERT_TRUE(wait_for([&] { return is_ready_.load(); }));
-    }
-
-    void end_recording() {
-        press_chord(*hand_, {"Control_L", "Alt_L", "Escape"});
-        recording_.join();
-        ASSERT_TRUE(report_) << report_.error().message;
-        ASSERT_TRUE(recorder_->seal());
-        recorder_.reset();
-    }
-
-    Rect box_of(const std::string& label) {
-        const auto elements = hand_->elements();
-        if (!elements) {
-            return {};
-        }
-        const auto found = std::find_if(elements->begin(), elements->end(), [&](const Element& element) { return element.label_utf8 == label && (element.mark > 0 || element.is_secret); });
-        return found == elements->end() ? Rect() : found->box;
-    }
-
-    /// As a person does: the next thing only once the screen has answered.
-    void click_and_see(const std::string& label) {
-        const int before = steps_;
-        click(*hand_, box_of(label).center());
-        ASSERT_TRUE(wait_for([&] { return steps_ > before; })) << label;
-    }
-    void type(const std::string& text) {
-        const auto typed = hand_->type_text(text, {});
-        ASSERT_TRUE(typed) << typed.error().message;
-        ASSERT_EQ(typed->reason, "");
-    }
-
-    [[nodiscard]] bool is_in_a_file(const std::string& text) const {
-        bool found = false;
-        for (const auto& entry : std::filesystem::directory_iterator(folder())) {
-            if (entry.path().filename().string().starts_with("shown")) {
-                std::ifstream in(entry.path(), std::ios::binary);
-                const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-                found = found || bytes.find(text) != std::string::npos;
-            }
-        }
-        return found;
-    }
-
-    std::vector<json> actions() {
-        std::vector<json> found;
-        for (const json& proposed : events_of("action.proposed")) {
-            found.push_back(proposed["action"]);
-        }
-        return found;
-    }
-    std::vector<json> events_of(const std::string& type) {
-        std::vector<json> found;
-        const auto recording = Recording::open(file());
-        EXPECT_TRUE(recording) << recording.error().message;
-        const auto events = recording->events(1, 10'000);
-        EXPECT_TRUE(events) << events.error().message;
-        for (const StoredEvent& event : *events) {
-            if (event.type == type) {
-                found.push_back(json::parse(event.data_json));
-            }
-        }
-        return found;
-    }
-
-    CompiledTask compiled() {
-        const auto recording = Recording::open(file());
-        EXPECT_TRUE(recording) << recording.error().message;
-        EXPECT_TRUE(recording->verify_chain());
-        EXPECT_TRUE(recording->is_sealed());
-        const auto reader = Locator::create({.reader = HANDEYE_BINARY_DIR "/bin/handeye-reader"});
-        auto task = compile_task(*recording, {.name = "shown"}, *reader);
-        EXPECT_TRUE(task) << task.error().message;
-        return task ? *std::move(task) : CompiledTask();
-    }
-
-    TaskReport do_again(const CompiledTask& task) {
-        auto store = std::make_shared<SecretStore>();
-        EXPECT_TRUE(store->add({"password_1", kCanary, {}, true}));
-        const auto grants = std::make_shared<SecretGrants>(store);
-        EXPECT_TRUE(grants->set({"password_1"}));
-        const auto written = write_compiled(task, folder() / "task");
-        EXPECT_TRUE(written) << written.error().message;
-        auto program = TaskProgram::load(*written, {});
-        EXPECT_TRUE(program) << program.error().message << "\n" << task.yaml;
-        SecretPlatform platform(open(), grants);
-        fakes::ScriptedModel model; // asked nothing
-        auto recorder = Recorder::open(folder() / "again.handeye", *make_ulid(clock_.wall_now()));
-        SessionOptions options;
-        options.secrets = grants;
-        auto session = Session::create(options, platform, model, clock_, **recorder);
-        EXPECT_TRUE(session) << session.error().message;
-        auto report = (*session)->run_program("again", **program, {});
-        EXPECT_TRUE(report) << report.error().message;
-        return report ? *report : TaskReport();
-    }
-
-    std::unique_ptr<Platform> hand_;
-    std::unique_ptr<Platform> eyes_;
-    std::unique_ptr<Recorder> recorder_;
-    DemonstrationOptions options_;
-    Result<DemonstrationReport> report_ = DemonstrationReport();
-    std::atomic<bool> is_ready_ = false;
-    std::atomic<int> steps_ = 0;
-    std::stop_source stop_;
-    std::thread recording_;
-};
 
 TEST_F(Demonstration, IsDoneAgainOnAWindowWithAnotherPlaceFontAndOrder) {
     show_login("13", "40", "30", "straight");
@@ -195,7 +36,7 @@ TEST_F(Demonstration, IsDoneAgainOnAWindowWithAnotherPlaceFontAndOrder) {
     const CompiledTask task = compiled();
     EXPECT_NE(task.yaml.find("\"${vars.password_1}\""), std::string::npos) << task.yaml;
     show_login("22", "260", "200", "reversed");
-    const TaskReport report = do_again(task);
+    const TaskReport report = do_again(task, kCanary);
     EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message << "\n" << task.yaml;
     EXPECT_EQ(content(out()), kFilled);
 }
@@ -324,7 +165,6 @@ TEST_F(Demonstration, ATerminalTellsNothingSoItsTextIsASecretUnlessAskedFor) {
         hand_ = open();
         wait_for_window(*hand_, "handeye terminal");
         ASSERT_TRUE(wait_for([&] { return hand_->focused_window() && hand_->focused_window()->title_utf8 == "handeye terminal"; }));
-        steps_ = 0;
         record(unknown);
         type(kCanary);
         end_recording();
@@ -349,103 +189,6 @@ TEST_F(Demonstration, AWindowThatTakesTheKeyboardMeanwhileIsNoPartOfTheField) {
     ASSERT_EQ(done.size(), 2U);
     EXPECT_EQ(done[0]["text"], "user");
     EXPECT_TRUE(done[1]["text"].get<std::string>().starts_with("{{secret:"));
-}
-
-/// Another desktop's looks, for programs that start from here on.
-class ForeignLooks {
-public:
-    explicit ForeignLooks(const std::filesystem::path& folder) {
-        for (const char* const version : {"gtk-3.0", "gtk-4.0"}) {
-            std::filesystem::create_directories(folder / version);
-            std::ofstream(folder / version / "settings.ini") << "[Settings]\ngtk-font-name=DejaVu Sans 15\n";
-        }
-        ::setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
-        ::setenv("GTK_THEME", "Adwaita:dark", 1);
-    }
-    ~ForeignLooks() {
-        ::unsetenv("GTK_THEME");
-        ::unsetenv("XDG_CONFIG_HOME");
-    }
-    ForeignLooks(const ForeignLooks&) = delete;
-    ForeignLooks& operator=(const ForeignLooks&) = delete;
-};
-
-class DemonstrationOfReal : public Demonstration {
-protected:
-    void show(const std::string& program, const std::vector<std::string>& arguments, const std::string& title, const std::string& button) {
-        apps_.clear();
-        start_app(program, arguments, Accessible::Yes);
-        hand_ = open();
-        window_ = wait_for_window(*hand_, title).id;
-        ASSERT_TRUE(wait_for([&] { return !box_of(button).size().is_empty(); })) << button;
-        button_ = box_of(button);
-        ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(250)}, {}));
-    }
-    void move_window(Point to) {
-        auto other = Connection::open(display_->address());
-        ASSERT_TRUE(other);
-        XMoveWindow((*other)->get(), window_, to.x, to.y);
-        ASSERT_TRUE((*other)->sync("test"));
-        ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(250)}, {}));
-    }
-    void wait_and_click(const std::string& label) {
-        ASSERT_TRUE(wait_for([&] { return !box_of(label).size().is_empty(); })) << label;
-        click_and_see(label);
-    }
-
-    std::uint64_t window_ = 0;
-    Rect button_; ///< where it was at first
-};
-
-TEST_F(DemonstrationOfReal, MousepadWritesTheSameFileInTheDarkWithALargerFont) {
-    const std::filesystem::path text = folder() / "letter.txt";
-    std::ofstream(text) << "Old words.";
-    show("mousepad", {"--disable-server", text.string()}, "Mousepad", "Edit");
-    record();
-    wait_and_click("Edit");
-    wait_and_click("Select All");
-    type("Gr\u00fc\u00dfe, 12 \u20ac");
-    press_chord(*hand_, {"Control_L", "s"});
-    ASSERT_TRUE(wait_for([&] { return content(text).starts_with("Gr\u00fc\u00dfe, 12 \u20ac"); })) << content(text);
-    end_recording();
-    const std::string written = content(text);
-    const CompiledTask task = compiled();
-    const Rect edit = button_;
-
-    std::ofstream(text) << "Other words, and more of them.";
-    const ForeignLooks dark(folder() / "config");
-    show("mousepad", {"--disable-server", text.string()}, "Mousepad", "Edit");
-    move_window({130, 90});
-    EXPECT_GT(button_.width_px, edit.width_px); // the looks took effect
-    const TaskReport report = do_again(task);
-    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message << "\n" << task.yaml;
-    EXPECT_EQ(content(text), written);
-}
-
-TEST_F(DemonstrationOfReal, ACalculatorsResultIsTheSameInTheDarkWithALargerFont) {
-    if (std::getenv("HANDEYE_FULL") == nullptr) {
-        GTEST_SKIP() << "in the full count";
-    }
-    const auto shows = [&](const std::string& value) {
-        const auto elements = hand_->elements();
-        return elements && std::any_of(elements->begin(), elements->end(), [&](const Element& e) { return e.role == "text" && e.value_utf8 == value; });
-    };
-    show("gnome-calculator", {}, "Calculator", "7");
-    record();
-    for (const char* const button : {"7", "\u00d7", "8", "="}) {
-        wait_and_click(button);
-    }
-    ASSERT_TRUE(wait_for([&] { return shows("56"); }));
-    end_recording();
-    const CompiledTask task = compiled();
-
-    const ForeignLooks dark(folder() / "config");
-    show("gnome-calculator", {}, "Calculator", "7");
-    move_window({200, 60});
-    EXPECT_FALSE(shows("56"));
-    const TaskReport report = do_again(task);
-    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message << "\n" << task.yaml;
-    EXPECT_TRUE(wait_for([&] { return shows("56"); }));
 }
 
 } // namespace
