@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/report_html.h"
 
+#include "base/hash.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -20,13 +22,6 @@ constexpr std::array<StageStyle, 8> kStages{{
     {"verify", "check", "s-verify"},
     {"record", "record", "s-record"},
 }};
-
-double stage_ms(const json& timings, std::string_view key) {
-    if (key == "decide") {
-        return number_of(timings, "parse") + number_of(timings, "gate") + number_of(timings, "resolve");
-    }
-    return number_of(timings, std::string(key).c_str());
-}
 
 // Length of the UTF-8 character that starts here; 0 when none does.
 std::size_t character_length(std::string_view text) {
@@ -48,6 +43,15 @@ std::size_t character_length(std::string_view text) {
         return 3;
     }
     return first >= 0xF0 && first < 0xF5 && follows(3) ? 4 : 0;
+}
+
+// What turns the direction of writing for all that follows, as something to see; null: it is none of them.
+const char* direction_mark(std::string_view character) {
+    constexpr std::array<std::pair<std::string_view, const char*>, 9> kMarks{{{"\xE2\x80\xAA", "‹U+202A›"}, {"\xE2\x80\xAB", "‹U+202B›"}, {"\xE2\x80\xAC", "‹U+202C›"},
+                                                                            {"\xE2\x80\xAD", "‹U+202D›"}, {"\xE2\x80\xAE", "‹U+202E›"}, {"\xE2\x81\xA6", "‹U+2066›"},
+                                                                            {"\xE2\x81\xA7", "‹U+2067›"}, {"\xE2\x81\xA8", "‹U+2068›"}, {"\xE2\x81\xA9", "‹U+2069›"}}};
+    const auto* const found = std::find_if(kMarks.begin(), kMarks.end(), [&](const auto& mark) { return mark.first == character; });
+    return found == kMarks.end() ? nullptr : found->second;
 }
 
 struct Place {
@@ -107,6 +111,8 @@ std::string escape(std::string_view text) {
         const char c = text.front();
         if (length == 0 || (length == 1 && ((c >= 0 && c < ' ' && c != '\n' && c != '\t' && c != '\r') || c == 0x7F))) {
             out += "\xEF\xBF\xBD";
+        } else if (const char* const mark = direction_mark(text.substr(0, length))) {
+            out += mark;
         } else if (c == '&') {
             out += "&amp;";
         } else if (c == '<') {
@@ -195,6 +201,13 @@ std::string_view result_kind(std::string_view result) {
     return result == "refused" || result == "denied" || result == "no_action" ? "bad" : "plain";
 }
 
+double stage_ms(const json& timings, std::string_view key) {
+    if (key == "decide") {
+        return number_of(timings, "parse") + number_of(timings, "gate") + number_of(timings, "resolve");
+    }
+    return number_of(timings, std::string(key).c_str());
+}
+
 std::span<const StageStyle> stage_styles() { return kStages; }
 
 double sum_of(const json& timings_ms) {
@@ -216,6 +229,21 @@ std::string stage_bar(const json& timings_ms, double scale_ms, std::string_view 
         x += width;
     }
     return out + "</svg>";
+}
+
+std::string page_html(const PageParts& parts) {
+    const std::string style = std::string(style_sheet()) + parts.sheet;
+    const std::string script(page_script());
+    std::string out = fmt::format("{}<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">"
+                                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"referrer\" content=\"no-referrer\"><title>{}</title><style>",
+                                  kPageStart, base64(sha256(script)), base64(sha256(style)), escape(shorten(parts.title, 80)));
+    out += style + "</style></head><body>" + parts.body + parts.stores;
+    return out + "<script>" + script + "</script></body></html>\n";
+}
+
+PictureSize picture_size(const json& observation) {
+    const json& size = field_of(observation, "size");
+    return {std::clamp(number_of(size, "width"), 1.0, 1e5), std::clamp(number_of(size, "height"), 1.0, 1e5)};
 }
 
 std::string action_overlay(const StepRecord& step, double width, double height) {

@@ -33,18 +33,37 @@ struct StageStyle {
     const char* css;
 };
 std::span<const StageStyle> stage_styles();
+double stage_ms(const json& timings_ms, std::string_view key);
 /// A bar of the stages' times; `scale_ms` is its full width.
 std::string stage_bar(const json& timings_ms, double scale_ms, std::string_view css);
 double sum_of(const json& timings_ms);
 
+/// Of a captured screen, in pixels; within bounds whatever the recording says.
+struct PictureSize {
+    double width = 1;
+    double height = 1;
+};
+PictureSize picture_size(const json& observation);
 /// What is drawn over the screen the model saw: where it pointed, its box, where the pointer landed.
 std::string action_overlay(const StepRecord& step, double width, double height);
 /// A frame around what changed.
 std::string change_overlay(const StepRecord& step, double width);
 
+/// A whole page.
+struct PageParts {
+    std::string title;
+    std::string sheet;   ///< more of the style sheet
+    std::string body;
+    std::string stores;  ///< inert text from which the script takes pictures
+};
+/// Its content security policy names style sheet and script by their hashes: nothing that a recording holds can run, load or restyle.
+std::string page_html(const PageParts& parts);
+/// What each page begins with: by it a report is known as one.
+constexpr std::string_view kPageStart = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"generator\" content=\"handeye report\">";
+
 /// The page's style sheet, light and dark, screen and paper.
 std::string_view style_sheet();
-/// What puts the steps of a long report in place as they come into sight.
+/// Slides pictures over one another, and puts the steps of a long report in place as they come into sight.
 std::string_view page_script();
 
 } // namespace handeye::report

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace handeye::report {
 namespace {
 
 constexpr std::size_t kPageEvents = 256;
-constexpr int kStepsMax = 100'000; // a forged number must not make us allocate
+constexpr int kStepsMax = 100'000; // of a session; neither a forged number nor their count may make us allocate without end
 
 TaskRecord& task_of(SessionRecord& session, const json& data) {
     const int index = static_cast<int>(std::clamp(number_of(data, "task"), 0.0, 1e6));
@@ -77,26 +79,47 @@ void add(SessionRecord& session, const StoredEvent& event) {
     }
 }
 
+// A person's steps were not timed by the loop; how long their input took is known.
+void time_shown_steps(SessionRecord& session) {
+    for (TaskRecord& task : session.tasks) {
+        for (StepRecord& step : task.steps) {
+            if (text_of(step.executed, "route") == "person" && step.finished.is_object()) {
+                step.finished["timings_ms"] = {{"execute", number_of(step.executed, "input_ms")}};
+            }
+        }
+    }
+}
+
+void read_events(const Recording& recording, SessionRecord& out) {
+    for (;;) {
+        const Result<std::vector<StoredEvent>> page = recording.events(out.events + 1, kPageEvents);
+        if (!page) {
+            out.damage = page.error().message;
+            return;
+        }
+        if (page->empty()) {
+            return;
+        }
+        for (const StoredEvent& event : *page) {
+            add(out, event);
+        }
+        out.events = page->back().seq;
+        if (count_steps(out) > kStepsMax || out.tasks.size() > kStepsMax) {
+            out.damage = fmt::format("it holds more than {} steps; the rest is not read", kStepsMax);
+            return;
+        }
+    }
+}
+
 } // namespace
 
 SessionRecord collect(const Recording& recording) {
     SessionRecord out;
     out.session_id = recording.session_id();
     out.is_sealed = recording.is_sealed();
-    for (;;) {
-        const Result<std::vector<StoredEvent>> page = recording.events(out.events + 1, kPageEvents);
-        if (!page) {
-            out.damage = page.error().message;
-            return out;
-        }
-        if (page->empty()) {
-            return out;
-        }
-        for (const StoredEvent& event : *page) {
-            add(out, event);
-        }
-        out.events = page->back().seq;
-    }
+    read_events(recording, out);
+    time_shown_steps(out);
+    return out;
 }
 
 std::size_t count_steps(const SessionRecord& session) {

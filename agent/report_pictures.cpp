@@ -22,6 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr std::array<PictureForm, 10> kForms{{{100, 0}, {100, 80}, {100, 50}, {75, 60}, {75, 40}, {60, 45}, {60, 30}, {50, 30}, {40, 30}, {30, 25}}};
 constexpr std::size_t kSamples = 24;
 constexpr double kMargin = 0.92; // samples are no promise
+constexpr int kRefusedMax = 32;
 constexpr std::size_t kRuleBytes = 96; // of a class around its picture
 
 Result<Bytes> written(const Bytes& recorded, PictureForm form) {
@@ -82,7 +83,7 @@ PictureForm choose(const Recording& recording, const std::vector<std::string>& n
 
 } // namespace
 
-Pictures::Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, Limits limits) : store_(store) {
+Pictures::Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, Limits limits) : store_(store), prefix_(limits.prefix) {
     std::vector<std::string> names = frames_of(session);
     const std::size_t most = std::min(names.size(), static_cast<std::size_t>(std::max(0, limits.count_max)));
     left_out_ = static_cast<int>(names.size() - most);
@@ -93,11 +94,18 @@ Pictures::Pictures(const Recording& recording, const SessionRecord& session, Pic
 
 void Pictures::add(const Recording& recording, const std::vector<std::string>& names, std::size_t bytes_max) {
     const std::size_t at_once = std::max(1U, std::thread::hardware_concurrency());
+    int refused = 0; // in a row
     for (std::size_t first = 0; first < names.size(); first += at_once) {
+        if (refused >= kRefusedMax) { // it is full: what is left need not be read
+            left_out_ += static_cast<int>(names.size() - first);
+            return;
+        }
         std::vector<std::pair<std::string, std::future<Result<Bytes>>>> batch;
         for (const std::string& name : std::span(names).subspan(first, std::min(at_once, names.size() - first))) {
             Result<Bytes> recorded = recording.blob(name); // also refuses what is no hash: only then does the name go into the page
-            if (recorded) {
+            if (!recorded) {
+                ++left_out_;
+            } else {
                 batch.emplace_back(name, std::async(form_.quality == 0 ? std::launch::deferred : std::launch::async, [bytes = *std::move(recorded), form = form_] { return written(bytes, form); }));
             }
         }
@@ -105,9 +113,11 @@ void Pictures::add(const Recording& recording, const std::vector<std::string>& n
             const Result<Bytes> bytes = picture.get();
             if (!bytes || text_.size() + bytes_in_sheet(bytes->size()) > bytes_max) {
                 ++left_out_;
+                ++refused;
                 continue;
             }
-            std::string id = fmt::format("f{}", names_.size());
+            refused = 0;
+            std::string id = fmt::format("{}{}", prefix_, names_.size());
             text_ += store_ == PictureStore::StyleSheet ? fmt::format(".{}{{background-image:url(data:{};base64,{})}}\n", id, media_type(*bytes), base64(*bytes))
                                                         : fmt::format("<script type=\"text/plain\" id=\"{}\" data-type=\"{}\">{}</script>\n", id, media_type(*bytes), base64(*bytes));
             names_.emplace(name, std::move(id));

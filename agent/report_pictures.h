@@ -27,6 +27,7 @@ public:
     struct Limits {
         std::size_t bytes_max = 0; ///< of the finished text
         int count_max = 0;
+        char prefix = 'f'; ///< of the pictures' names: pages of two recordings have two
     };
     /// Reads the frames of all steps and writes those that fit.
     Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, Limits limits);
@@ -44,6 +45,7 @@ private:
     void add(const Recording& recording, const std::vector<std::string>& names, std::size_t bytes_max);
 
     PictureStore store_;
+    char prefix_ = 'f';
     PictureForm form_;
     std::map<std::string, std::string> names_; ///< in the page, by hash
     std::string text_;

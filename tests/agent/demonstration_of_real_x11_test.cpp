@@ -270,7 +270,7 @@ TEST_F(DemonstrationOfReal, ATipThatHidesTheTargetIsNoObstacle) {
     const auto again = Recording::open(folder() / "again-1.handeye");
     ASSERT_TRUE(again) << again.error().message;
     const auto reader = Locator::create({.reader = HANDEYE_BINARY_DIR "/bin/handeye-reader"});
-    const auto compiled_again = compile_task(*again, "shown", *reader);
+    const auto compiled_again = compile_task(*again, {.name = "shown"}, *reader);
     ASSERT_TRUE(compiled_again) << compiled_again.error().message;
     EXPECT_EQ(compiled_again->steps, task.steps) << "moving the pointer aside is no step of the task";
 }

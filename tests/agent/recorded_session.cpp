@@ -21,7 +21,7 @@ const cv::Scalar kInk(32, 36, 40), kSoft(110, 118, 128), kPaper(252, 252, 252), 
 
 class DrawnScreen final : public Platform {
 public:
-    DrawnScreen(Clock& clock, Size size) : clock_(clock), size_(size), canvas_(size.height_px, size.width_px, CV_8UC3), photo_(200, 300, CV_8UC3) {
+    DrawnScreen(Clock& clock, Size size, bool is_still) : clock_(clock), size_(size), is_still_(is_still), canvas_(size.height_px, size.width_px, CV_8UC3), photo_(200, 300, CV_8UC3) {
         cv::randu(photo_, 0, 255); // the same each time: OpenCV's generator starts from a fixed seed
         cv::GaussianBlur(photo_, photo_, {}, 6);
         cv::normalize(photo_, photo_, 0, 255, cv::NORM_MINMAX);
@@ -40,7 +40,7 @@ public:
         if (const auto* move = std::get_if<PointerMove>(&event)) {
             pointer_ = move->to;
         } else if (const auto* button = std::get_if<PointerButton>(&event); button != nullptr && button->edge == Edge::Release) {
-            ++clicks_, has_changed_ = true;
+            clicks_ += is_still_ ? 0 : 1, has_changed_ = !is_still_;
         }
         return {};
     }
@@ -102,6 +102,7 @@ private:
 
     Clock& clock_;
     Size size_;
+    bool is_still_;
     cv::Mat canvas_;
     cv::Mat photo_;
     std::vector<std::string> names_{"Ada Lovelace", "Grace Hopper", "Konrad Zuse", "Emmy Noether", "Alan Turing", "Radia Perlman", "Edsger Dijkstra"};
@@ -133,7 +134,7 @@ private:
 
 std::string answer(const RecordedSession& wanted, int step) {
     const std::string memory = fmt::format("\nMemory:\n[{{\"opened\": {}}}]", step);
-    const std::string call = step == wanted.steps ? "DONE()" : fmt::format("left_click(start_box='[{},{}]', element_info='line {}')", 100 + step * 37 % 400, 150 + step * 53 % 700, step);
+    const std::string call = step == wanted.steps ? "DONE()" : step == wanted.odd_step ? "left_click(start_box='[900,80]', element_info='Delete all')" : fmt::format("left_click(start_box='[{},{}]', element_info='line {}')", 100 + step * 37 % 400, 150 + step * 53 % 700, step);
     const std::string body = fmt::format("{} Line {} comes next.\n<|begin_of_box|>{}<|end_of_box|>{}", wanted.thought, step, call, memory);
     const bool has_tags = wanted.prompt != "glm-4.5v";
     return fmt::format("<think>{} So far {} lines are open; the fourth row is the one that is marked, and a click opens it.</think>{}{}{}", wanted.thought, step - 1, has_tags ? "<answer>" : "\n", body,
@@ -144,7 +145,7 @@ std::string answer(const RecordedSession& wanted, int step) {
 
 void record_session(const std::filesystem::path& file, const RecordedSession& wanted) {
     fakes::SimClock clock;
-    DrawnScreen screen(clock, wanted.size);
+    DrawnScreen screen(clock, wanted.size, wanted.is_still);
     fakes::ScriptedModel model;
     model.set_prompt(wanted.prompt);
     model.set_time(clock, std::chrono::milliseconds(840));

@@ -15,6 +15,8 @@ struct RecordedSession {
     int steps = 6;                  ///< the last one says DONE()
     Size size{1280, 800};
     bool refuses_second = false;    ///< a person denies step 2 and clicks elsewhere; the agent then goes on
+    int odd_step = 0;               ///< this one clicks elsewhere, and on something else; 0: none does
+    bool is_still = false;          ///< the screen never changes
     std::string thought = "The next line of the list has to be opened.";
     std::string goal = "Go through the list and open every line of it.";
 };

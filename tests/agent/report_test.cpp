@@ -3,6 +3,7 @@
 #include "agent/bench_step.h"
 #include "agent/report.h"
 #include "agent/report_html.h"
+#include "agent/report_words.h"
 #include "agent/session.h"
 #include "base/hash.h"
 #include "tests/agent/recorded_session.h"
@@ -79,8 +80,11 @@ TEST_F(ReportTest, TellsTheStoryOfATask) {
     EXPECT_TRUE(holds(html, "Save the form."));
     EXPECT_TRUE(holds(html, "left_click Save"));
     EXPECT_TRUE(holds(html, "confirmed"));
-    EXPECT_TRUE(holds(html, "picture fed (160 × 120)"));
-    EXPECT_TRUE(holds(html, "<td>80, 60</td>"));
+    EXPECT_TRUE(holds(html, "<b>model</b>500, 500 ‰"));
+    EXPECT_TRUE(holds(html, "<b>picture fed</b>80, 60<br>of 160 × 120"));
+    EXPECT_TRUE(holds(html, "<b>sent to the device</b>80, 60"));
+    EXPECT_TRUE(holds(html, "<b>pointer landed</b>80, 60, on the spot"));
+    EXPECT_EQ(count(html, "type=\"range\""), 1U); // of the one step after which the screen was another
     EXPECT_TRUE(holds(html, "<circle cx=\"80.0\" cy=\"60.0\""));
     EXPECT_TRUE(holds(html, "attempt 2"));
 }
@@ -90,7 +94,8 @@ TEST_F(ReportTest, EscapesWhateverTheRecordingHolds) {
                          say("Over.", "DONE()")});
     const std::string html = render(record(model, kHostile));
     const std::string body = std::regex_replace(html, std::regex("data:image/png;base64,[A-Za-z0-9+/=]*"), "PICTURE");
-    EXPECT_FALSE(holds(body, "<script"));
+    EXPECT_EQ(count(body, "<script"), 1U); // ours, at the end
+    EXPECT_TRUE(body.ends_with("</script></body></html>\n"));
     EXPECT_FALSE(holds(body, "<img"));
     EXPECT_FALSE(holds(body, "<b "));
     EXPECT_FALSE(std::regex_search(body, std::regex("<[^>]*\\son[a-z]+=")));
@@ -128,7 +133,7 @@ TEST_F(ReportTest, ShowsTwoHundredStepsAndEachPictureOnce) {
     EXPECT_LT(html.size(), 3U << 20U);
 }
 
-TEST_F(ReportTest, RunsOneScriptOfItsOwnInALongReportAndNoneInAShortOne) {
+TEST_F(ReportTest, RunsOneScriptOfItsOwnAndNothingElse) {
     ScriptedModel model({say(kHostile, "left_click(start_box='[500,500]', element_info='</script><script>alert(3)</script>')"), "</script><!--<script>"});
     for (int i = 0; i < 200; ++i) {
         model.add(say(kHostile, "left_click(start_box='[" + std::to_string(i * 4) + ",500]', element_info='</script>')"));
@@ -141,7 +146,7 @@ TEST_F(ReportTest, RunsOneScriptOfItsOwnInALongReportAndNoneInAShortOne) {
     EXPECT_TRUE(holds(html, "default-src 'none'"));
     EXPECT_EQ(count(html, "<script>"), 1U);
     EXPECT_EQ(count(html, "<script"), count(html, "</script>"));
-    EXPECT_EQ(count(html, "<script type=\"text/plain\""), 130U + 8U); // inert: steps and pictures
+    EXPECT_EQ(count(html, "<script type=\"text/plain\""), 130U + 130U + 4U + 8U); // inert: steps, their drawings, lines of the timeline, pictures
     EXPECT_EQ(count(html, "<!--"), 0U);
     EXPECT_FALSE(holds(html, "<img"));
     EXPECT_FALSE(std::regex_search(html.substr(0, begin), std::regex("<[^>]*\\son[a-z]+=")));
@@ -160,7 +165,33 @@ TEST_F(ReportTest, MakesPicturesSmallerAndThenLeavesThemOutToStayWithinItsBytes)
     EXPECT_EQ(count(smaller, "data:image/webp"), 8U);
     const std::string fewer = render_report_html(*recording, {.bytes_max = 200'000}).value();
     EXPECT_LE(fewer.size(), 200'000U);
-    EXPECT_TRUE(holds(fewer, "pictures are left out"));
+    EXPECT_TRUE(holds(fewer, "Left out: "));
+}
+
+TEST_F(ReportTest, LeavesStepsOutThatDoNotFitAndSaysSo) {
+    tests::record_session(dir_.path() / "b.handeye", {.steps = 60, .size = {640, 400}});
+    const auto recording = Recording::open(dir_.path() / "b.handeye");
+    const std::string html = render_report_html(*recording, {.bytes_max = 300'000}).value();
+    EXPECT_LE(html.size(), 300'000U);
+    EXPECT_TRUE(holds(html, "Left out at the end: "));
+    EXPECT_TRUE(holds(html, "id=\"t1s1\""));
+}
+
+TEST_F(ReportTest, ShowsWhatTurnsTheDirectionOfWriting) {
+    EXPECT_EQ(report::escape("a\u202Eb\u2066c\u2028d"), "a‹U+202E›b‹U+2066›c\u2028d");
+    EXPECT_EQ(report::escape(std::string_view("a\0b\x1b\x7f", 5)), "a\uFFFDb\uFFFD\uFFFD");
+    EXPECT_EQ(report::escape("\u05D0\u200F"), "\u05D0\u200F"); // a word written from right to left, and its mark
+}
+
+TEST_F(ReportTest, CountsInThePluralAndTheSingular) {
+    EXPECT_EQ(report::counted(0, "step"), "0 steps");
+    EXPECT_EQ(report::counted(1, "step"), "1 step");
+    EXPECT_EQ(report::counted(1234, "picture"), "1\u2009234 pictures");
+    ScriptedModel model({say("Over.", "DONE()")});
+    const std::string html = render(record(model, "Go."));
+    const std::string body = html.substr(html.find("<body>"), html.find("<script>") - html.find("<body>"));
+    std::smatch wrong;
+    EXPECT_FALSE(std::regex_search(body, wrong, std::regex("[^0-9.]1 [a-z]+s[^a-z]"))) << wrong[0];
 }
 
 TEST_F(ReportTest, TellsOfAPromptWhatIsNewInIt) {
