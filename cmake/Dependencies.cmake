@@ -19,7 +19,7 @@ pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(tesseract REQUIRED IMPORTED_TARGET tesseract lept)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 
-# Debian's opencv4.pc pulls in every module and 130 packages; three of them are what we use.
+# Debian's opencv4.pc pulls in every module and 130 packages; these few are what we use.
 find_path(HANDEYE_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
 add_library(handeye_opencv INTERFACE)
 target_include_directories(handeye_opencv SYSTEM INTERFACE ${HANDEYE_OPENCV_INCLUDE})
@@ -27,6 +27,8 @@ foreach(part core imgproc imgcodecs)
   find_library(HANDEYE_OPENCV_${part} opencv_${part} REQUIRED)
   target_link_libraries(handeye_opencv INTERFACE ${HANDEYE_OPENCV_${part}})
 endforeach()
+find_library(HANDEYE_OPENCV_videoio opencv_videoio REQUIRED) # brings FFmpeg: for handeye::video alone
+pkg_check_modules(pangocairo REQUIRED IMPORTED_TARGET pangocairo)
 
 if(HANDEYE_X11)
   pkg_check_modules(x11 REQUIRED IMPORTED_TARGET x11 xext xtst xrandr xdamage xi xfixes xres)
