@@ -32,10 +32,10 @@ std::size_t other_bytes(const SessionRecord& session, std::size_t page_bytes_max
     return std::min(kPage + kStep * count_steps(session), page_bytes_max / 2);
 }
 
-// For pictures. A browser holds the text of a long page several times over while it reads it: with 24 MB of pictures 1,000 steps stay
+// For pictures. A browser holds the text of a long page several times over while it reads it: with 29 MB of pictures 1,000 steps stay
 // within 300 MB however they are scrolled.
 std::size_t picture_bytes(const SessionRecord& session, const ReportOptions& options, bool is_long) {
-    constexpr std::size_t kLongMax = 24'000'000;
+    constexpr std::size_t kLongMax = 29'000'000;
     const std::size_t room = options.bytes_max - other_bytes(session, options.bytes_max);
     return is_long ? std::min(room, kLongMax) : room;
 }
@@ -179,6 +179,10 @@ private:
         }
         std::string out = R"(<nav class="nav" aria-label="Timeline"><h2>Timeline</h2>)" + legend_html() + "<ol>";
         for (std::size_t first = 0; first < steps.size(); first += kNavGroup) {
+            if (out.size() > options_.bytes_max / 4) {
+                out += fmt::format("<li class=\"more\">and {}</li>", counted(static_cast<double>(steps.size() - first), "step"));
+                break;
+            }
             std::string lines;
             const std::size_t end = std::min(first + kNavGroup, steps.size());
             for (std::size_t at = first; at < end; ++at) {

@@ -147,9 +147,10 @@ Chain chain_of(const StepRecord& step) {
         out.drawing += row_html(step, point, &point == &points.front(), &point == &points.back());
     }
     const json& model = field_of(points.front(), "model");
+    const json& landed = field_of(step.executed, "landed");
     const std::optional<Spot> aim = spot_of(field_of(points.front(), "target"));
-    out.summary = fmt::format("Where it was: {:g}, {:g} {} → {} on the screen → {}", coordinate(model, "x"), coordinate(model, "y"), text_of(model, "units") == "pixels" ? "px" : "‰", spot_words(aim),
-                              points.size() == 1 ? "landed " + landed_words(spot_of(field_of(step.executed, "landed")), aim) : "the next place");
+    out.summary = fmt::format("Where it was: {:g}, {:g} {} → {} on the screen", coordinate(model, "x"), coordinate(model, "y"), text_of(model, "units") == "pixels" ? "px" : "‰", spot_words(aim));
+    out.summary += points.size() > 1 ? " → the next place" : landed.is_object() ? " → landed " + landed_words(spot_of(landed), aim) : "";
     return out;
 }
 

@@ -98,7 +98,7 @@ private:
         const std::string result = result_of(*step);
         const double ms = sum_of(timings_of(*step));
         std::string out = fmt::format(R"(<div class="side"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header><div class="pictures">)", step->index,
-                                      escape(step_title(*step, run.chooser)), badge(result_kind(result), human(result)), ms > 0 ? format_ms(ms) : "");
+                                      escape(step_title(*step, run.chooser)), badge(result_kind(result), result_words(*step, run.chooser)), ms > 0 ? format_ms(ms) : "");
         out += before_figure(*step, run.pictures, run.chooser);
         if (has_after && step->after.is_object()) {
             out += figure(step->after, run.pictures, "after", "Afterwards", change_overlay(*step, picture_size(step->before).width));

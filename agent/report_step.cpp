@@ -122,13 +122,14 @@ StepPage::Article StepPage::article(const TaskRecord& task, const StepRecord& st
     Article article;
     std::string& out = article.html;
     out = fmt::format(R"(<article class="step"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header>)", step.index,
-                                  escape(step_title(step, options_.chooser)), badge(result_kind(result), human(result)), ms > 0 ? format_ms(ms) : "");
+                                  escape(step_title(step, options_.chooser)), badge(result_kind(result), result_words(step, options_.chooser)), ms > 0 ? format_ms(ms) : "");
     if (const std::string thought = text_of(proposal_of(step), "thought"); !thought.empty()) {
         out += fmt::format(R"(<p class="thought">{}</p>)", escape(shorten(thought, 1200)));
     }
     out += notes_html(step) + pictures_html(step);
     out += (ms > 0 ? stage_bar(timings_of(step), ms, "stages") : "") + times_html(step);
-    if (const Chain chain = chain_of(step); options_.is_long && !chain.summary.empty()) {
+    // A person points at once at what is there: there is no way to draw.
+    if (const Chain chain = options_.chooser == Chooser::Model ? chain_of(step) : Chain(); options_.is_long && !chain.summary.empty()) {
         out += fmt::format("<details data-from=\"c-{}\"><summary>{}</summary></details>", anchor(task, step), escape(chain.summary));
         article.folded = chain.drawing;
     } else if (!chain.summary.empty()) {
@@ -186,10 +187,12 @@ std::string StepPage::effect_html(const StepRecord& step) const {
     };
     row("call", text_of(proposal, "call"));
     row("found", found_words(field_of(proposal, "found")));
-    row("on it", element_words(step));
+    const json& points = field_of(step.executed, "points");
+    const std::string element = element_words(step);
+    row("on it", options_.chooser == Chooser::Model || !points.is_array() || points.empty() ? element : element + (element.empty() ? "at " : ", at ") + place_words(points.front()));
     row("policy", text_of(step.gated, "rule"));
     row("sent", step.executed.is_object() && options_.chooser == Chooser::Model ? sent_words(step) : "");
-    row("effect", text_of(step.verified, "reason"));
+    row("effect", options_.chooser == Chooser::Model ? text_of(step.verified, "reason") : "");
     row("told to the model", text_of(step.finished, "observation"));
     return rows.empty() ? "" : "<table class=\"facts-table\"><caption>Action</caption>" + rows + "</table>";
 }

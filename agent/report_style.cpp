@@ -50,7 +50,7 @@ h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:
 .task{font-size:1.05rem;margin:0 0 .8rem}
 .step{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.2rem 1.2rem;margin-bottom:1.2rem}
 .slot{min-height:20rem}.slot:empty{min-height:46rem;contain:strict}
-.nav .group:empty{contain:strict}
+.nav .group:empty{contain:strict}.nav .more{padding:.4rem;color:var(--soft);font-size:.87rem}
 section:target>.step{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
 .step>header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem .7rem}
 .step .no{color:var(--soft);font-variant-numeric:tabular-nums;font-weight:600}

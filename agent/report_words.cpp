@@ -45,17 +45,16 @@ std::string joined_keys(const json& keys) {
     return out;
 }
 
-std::string place_words(const json& point) {
-    const json& at = field_of(point, "target");
-    return at.is_object() ? fmt::format("{:.0f}, {:.0f}", number_of(at, "x"), number_of(at, "y")) : "";
-}
-
 // Of a demonstration, whose proposals were never spoken by a model: from the action itself and what it fell on.
 std::string shown_title(const StepRecord& step) {
     const json& proposal = proposal_of(step);
     const json& action = field_of(proposal, "action");
     std::string object = text_of(action, "text");
-    object = object.empty() ? "" : "“" + object + "”";
+    if (object.starts_with("{{secret:") && object.ends_with("}}")) {
+        object = "the secret " + object.substr(9, object.size() - 11);
+    } else if (!object.empty()) {
+        object = "“" + object + "”";
+    }
     if (object.empty()) {
         object = joined_keys(field_of(action, "keys"));
     }
@@ -66,13 +65,18 @@ std::string shown_title(const StepRecord& step) {
     const std::string element = element_words(step);
     const bool has_place = points.is_array() && !points.empty();
     if (object.empty() && has_place) {
-        object = element.empty() ? "at " + place_words(points.front()) : element;
+        object = element.empty() ? (points.size() > 1 ? "from " : "at ") + place_words(points.front()) : element;
         object += points.size() > 1 ? " to " + place_words(points.back()) : "";
     }
     return done_words(text_of(proposal, "verb")) + (object.empty() ? "" : " " + object);
 }
 
 } // namespace
+
+std::string place_words(const json& point) {
+    const json& at = field_of(point, "target");
+    return at.is_object() ? fmt::format("{:.0f}, {:.0f}", number_of(at, "x"), number_of(at, "y")) : "";
+}
 
 Chooser chooser_of(const SessionRecord& session) { return text_of(field_of(session.opened, "model"), "name") == "person" ? Chooser::Person : Chooser::Model; }
 
@@ -91,6 +95,14 @@ const json& proposal_of(const StepRecord& step) {
 const json& timings_of(const StepRecord& step) { return field_of(step.finished, "timings_ms"); }
 
 std::string result_of(const StepRecord& step) { return text_of(step.finished, "result", "unfinished"); }
+
+std::string result_words(const StepRecord& step, Chooser chooser) {
+    const std::string result = result_of(step);
+    if (chooser == Chooser::Person && (result == "confirmed" || result == "unverifiable")) {
+        return result == "confirmed" ? "the screen changed" : "no change seen";
+    }
+    return human(result);
+}
 
 std::string element_words(const StepRecord& step) {
     const json& points = field_of(step.executed, "points");

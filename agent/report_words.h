@@ -22,8 +22,12 @@ std::string human(std::string word);
 const json& proposal_of(const StepRecord& step);
 const json& timings_of(const StepRecord& step);
 std::string result_of(const StepRecord& step);
+/// That for people: of a person's step only what was seen of it is known.
+std::string result_words(const StepRecord& step, Chooser chooser);
 /// What the step's first place fell on: "“Save” (push button)"; empty: nothing was known to be there.
 std::string element_words(const StepRecord& step);
+/// "500, 312" of a place of an action; empty: it is not known.
+std::string place_words(const json& point);
 /// One line: what was done, and to what.
 std::string step_title(const StepRecord& step, Chooser chooser);
 /// "2026-11-21 10:44:40 UTC" of "2026-11-21T10:44:40.123Z".
