@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/kernels/thread_pool.h"
+#include "engine/quant/weight_matrix.h"
 #include "engine/tensor/tensor.h"
 
 #include <cstdint>
@@ -36,8 +37,9 @@ struct AttentionInput {
     bool causal = false;              ///< row i sees the first n_keys - rows + i + 1 keys; else all
 };
 
-/// y = x w^T + bias. x (m, k), w (n, k) in F32, F16 or BF16, bias empty or (n), y (m, n). Into::Add adds to y.
-void matmul(ThreadPool& pool, ConstMatrix x, const TensorView& w, std::span<const float> bias, Matrix y,
+/// y = x w^T + bias. x (m, k), w (n, k) in any format, bias empty or (n), y (m, n). Into::Add adds to y.
+/// Packed weights are decoded a few rows at a time, into memory that stays in the cache.
+void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y,
             Into into = Into::Overwrite);
 /// y = x / rms(x) * weight, by rows. y may be x.
 void rms_norm(ThreadPool& pool, ConstMatrix x, std::span<const float> weight, float eps, Matrix y);
@@ -56,10 +58,10 @@ void rope_half_split(ThreadPool& pool, Matrix x, int n_heads, const RopeTable& t
 /// y (rows, n_heads * head_dim) = softmax(q k^T * scale) v
 void attention(ThreadPool& pool, const AttentionInput& input, Matrix y);
 /// Row `row` of w (n, k) as floats.
-void copy_row(const TensorView& w, std::int64_t row, std::span<float> out);
+void copy_row(const WeightMatrix& w, std::int64_t row, std::span<float> out);
 
 namespace reference {
-void matmul(ConstMatrix x, const TensorView& w, std::span<const float> bias, Matrix y, Into into = Into::Overwrite);
+void matmul(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y, Into into = Into::Overwrite);
 void rms_norm(ConstMatrix x, std::span<const float> weight, float eps, Matrix y);
 void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y);
 void attention(const AttentionInput& input, Matrix y);

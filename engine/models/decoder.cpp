@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "engine/kernels/ops.h"
+#include "engine/models/router.h"
 
 #include <cmath>
 #include <cstring>
@@ -53,8 +54,9 @@ Matrix attention_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool&
     kernels::matmul(pool, x, w.q, w.q_bias, q);
     kernels::matmul(pool, x, w.k, w.k_bias, k);
     kernels::matmul(pool, x, w.v, w.v_bias, v);
-    kernels::rope_interleaved(pool, q, c.heads, rope);
-    kernels::rope_interleaved(pool, k, c.kv_heads, rope);
+    const auto rotate = c.rope_pairs == RopePairs::Interleaved ? kernels::rope_interleaved : kernels::rope_half_split;
+    rotate(pool, q, c.heads, rope);
+    rotate(pool, k, c.kv_heads, rope);
     const std::int64_t head_stride = step.kv.capacity * c.head_dim;
     const std::int64_t layer_offset = layer * c.kv_heads * head_stride;
     store_rows(c, k, step.kv.k + layer_offset, step.kv, step.past);
@@ -78,14 +80,47 @@ Matrix attention_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool&
     return out;
 }
 
+// y (+)= down(silu(gate(x)) * up(x)); x and y (rows, hidden)
+void run_mlp(const Mlp& w, ThreadPool& pool, DecoderScratch& s, ConstMatrix x, Matrix y, kernels::Into into) {
+    const Matrix gate = s.gate.matrix(x.rows, w.gate.rows);
+    const Matrix up = s.up.matrix(x.rows, w.up.rows);
+    kernels::matmul(pool, x, w.gate, {}, gate);
+    kernels::matmul(pool, x, w.up, {}, up);
+    kernels::silu_mul(pool, gate, up, gate);
+    kernels::matmul(pool, gate, w.down, {}, y, into);
+}
+
 // x (rows, hidden) -> (rows, hidden)
 Matrix mlp_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool& pool, DecoderScratch& s, ConstMatrix x) {
-    const Matrix gate_up = s.gate_up.matrix(x.rows, 2 * std::int64_t{c.ffn});
-    kernels::matmul(pool, x, w.gate_up, {}, gate_up);
-    const Matrix activated = s.activated.matrix(x.rows, c.ffn);
-    kernels::silu_mul(pool, gate_up.cols_from(0, c.ffn), gate_up.cols_from(c.ffn, c.ffn), activated);
     const Matrix out = s.projected.matrix(x.rows, c.hidden);
-    kernels::matmul(pool, activated, w.down, {}, out);
+    run_mlp(w.mlp, pool, s, x, out, kernels::Into::Overwrite);
+    if (!w.router) {
+        return out;
+    }
+    const Matrix scores = s.scores.matrix(x.rows, c.experts.count);
+    kernels::matmul(pool, x, w.router, {}, scores);
+    const std::vector<ExpertRows> chosen = route(c.experts, w.router_bias, scores);
+    for (std::size_t expert = 0; expert < chosen.size(); ++expert) {
+        const ExpertRows& rows = chosen[expert];
+        if (rows.empty()) {
+            continue;
+        }
+        const auto count = static_cast<std::int64_t>(rows.size());
+        const Matrix in = s.gathered.matrix(count, c.hidden);
+        for (std::int64_t i = 0; i < count; ++i) {
+            std::memcpy(in.row(i), x.row(rows[static_cast<std::size_t>(i)].row),
+                        static_cast<std::size_t>(c.hidden) * sizeof(float));
+        }
+        const Matrix result = s.expert_out.matrix(count, c.hidden);
+        run_mlp(w.experts[expert], pool, s, in, result, kernels::Into::Overwrite);
+        for (std::int64_t i = 0; i < count; ++i) {
+            const RoutedRow& routed = rows[static_cast<std::size_t>(i)];
+            float* to = out.row(routed.row);
+            for (std::int64_t k = 0; k < c.hidden; ++k) {
+                to[k] += routed.weight * result.row(i)[k];
+            }
+        }
+    }
     return out;
 }
 
@@ -112,15 +147,19 @@ Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& s
             return Finished::Stopped;
         }
         const DecoderLayer& w = decoder.layers[static_cast<std::size_t>(i)];
-        // h = x + RMS(attention(RMS(x)))
+        // h = x + attention(RMS(x)), the attention's output normed too where the family does
         kernels::rms_norm(pool, x, w.input_norm, c.rms_eps, normed);
         const Matrix attended = attention_part(c, w, pool, s, step, i, rope, normed);
-        kernels::rms_norm(pool, attended, w.post_attention_norm, c.rms_eps, attended);
+        if (!w.post_attention_norm.empty()) {
+            kernels::rms_norm(pool, attended, w.post_attention_norm, c.rms_eps, attended);
+        }
         kernels::add(pool, attended, x);
-        // x' = h + RMS(mlp(RMS(h)))
+        // x' = h + mlp(RMS(h)), its output likewise
         kernels::rms_norm(pool, x, w.pre_mlp_norm, c.rms_eps, normed);
         const Matrix out = mlp_part(c, w, pool, s, normed);
-        kernels::rms_norm(pool, out, w.post_mlp_norm, c.rms_eps, out);
+        if (!w.post_mlp_norm.empty()) {
+            kernels::rms_norm(pool, out, w.post_mlp_norm, c.rms_eps, out);
+        }
         kernels::add(pool, out, x);
         if (tap) {
             tap(fmt::format("hidden_{}", i), x);

@@ -25,7 +25,7 @@ struct KvView {
 
 /// Memory of one forward pass, kept between passes. One thread at a time.
 struct DecoderScratch {
-    Scratch normed, q, k, v, attended, projected, gate_up, activated, cos, sin, last;
+    Scratch normed, q, k, v, attended, projected, gate, up, cos, sin, last, scores, gathered, expert_out;
 };
 
 struct DecoderStep {

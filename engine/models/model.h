@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/quant/weight_matrix.h"
 #include "engine/tensor/tensor.h"
 #include "engine/weights/checkpoint.h"
 
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +20,20 @@
 namespace handeye {
 
 using TokenId = std::int32_t;
+
+/// Which dimensions of a head rotate together.
+enum class RopePairs { Interleaved, HalfSplit }; // (2j, 2j+1), (j, j + rotary/2)
+
+/// A mixture of experts in place of the MLP. No experts: none.
+struct ExpertsConfig {
+    int count = 0;
+    int used = 0;              ///< per token
+    int ffn = 0;               ///< inner width of one
+    int shared = 0;            ///< inner width of the shared one
+    int first_layer = 0;       ///< layers before it have a plain MLP
+    bool normalised = true;    ///< the chosen weights sum to 1
+    float scale = 1;           ///< of their sum
+};
 
 /// The text decoder's numbers.
 struct DecoderConfig {
@@ -31,27 +47,37 @@ struct DecoderConfig {
     int context_max = 0;
     float rms_eps = 1e-5F;
     double rope_theta = 10000;
-    int rotary_dims = 0;                ///< of head_dim, pairs (2j, 2j+1)
+    int rotary_dims = 0;                ///< of head_dim
+    RopePairs rope_pairs = RopePairs::Interleaved;
     std::array<int, 3> rope_sections{}; ///< frequencies that follow the T, H and W position; sum = rotary_dims / 2
+    ExpertsConfig experts;
+};
+
+/// y = down(silu(gate(x)) * up(x))
+struct Mlp {
+    WeightMatrix gate, up; ///< (ffn, hidden)
+    WeightMatrix down;     ///< (hidden, ffn)
 };
 
 struct DecoderLayer {
     std::vector<float> input_norm;          ///< (hidden)
-    std::vector<float> post_attention_norm; ///< (hidden), on the attention's output
+    std::vector<float> post_attention_norm; ///< (hidden), on the attention's output; empty: none
     std::vector<float> pre_mlp_norm;        ///< (hidden)
-    std::vector<float> post_mlp_norm;       ///< (hidden)
-    TensorView q, k, v, o;                  ///< (heads*head_dim, hidden), (kv_heads*head_dim, hidden) twice, (hidden, heads*head_dim)
-    std::vector<float> q_bias, k_bias, v_bias;
-    TensorView gate_up;                     ///< (2*ffn, hidden), gate first
-    TensorView down;                        ///< (hidden, ffn)
+    std::vector<float> post_mlp_norm;       ///< (hidden), on the MLP's output; empty: none
+    WeightMatrix q, k, v, o;                ///< (heads*head_dim, hidden), (kv_heads*head_dim, hidden) twice, (hidden, heads*head_dim)
+    std::vector<float> q_bias, k_bias, v_bias; ///< empty: none
+    Mlp mlp;                                ///< or the shared expert
+    WeightMatrix router;                    ///< (experts, hidden); none: a plain MLP
+    std::vector<float> router_bias;         ///< (experts), for choosing only
+    std::vector<Mlp> experts;
 };
 
 struct Decoder {
     DecoderConfig config;
-    TensorView embed;        ///< (vocabulary, hidden)
+    WeightMatrix embed;      ///< (vocabulary, hidden)
     std::vector<DecoderLayer> layers;
     std::vector<float> norm; ///< (hidden)
-    TensorView head;         ///< (vocabulary, hidden)
+    WeightMatrix head;       ///< (vocabulary, hidden)
 };
 
 /// The vision tower's numbers.
@@ -74,26 +100,24 @@ struct VisionConfig {
 
 struct VisionBlock {
     std::vector<float> norm1, norm2; ///< (hidden)
-    TensorView qkv;                  ///< (3*hidden, hidden)
-    TensorView proj;                 ///< (hidden, hidden)
-    TensorView gate, up;             ///< (mlp, hidden)
-    TensorView down;                 ///< (hidden, mlp)
+    WeightMatrix qkv;                ///< (3*hidden, hidden)
+    WeightMatrix proj;               ///< (hidden, hidden)
+    Mlp mlp;
 };
 
 struct VisionTower {
     VisionConfig config;
-    TensorView patch_embed;               ///< (hidden, 3, temporal, patch, patch)
+    WeightMatrix patch_embed;             ///< (hidden, 3*temporal*patch*patch), as patch rows are
     std::vector<float> patch_bias;        ///< (hidden)
     std::vector<float> post_conv_norm;    ///< (hidden)
     std::vector<float> position_table;    ///< (grid_side^2, hidden)
     std::vector<VisionBlock> blocks;
     std::vector<float> post_norm;         ///< (hidden)
-    TensorView downsample;                ///< (out_hidden, hidden, merge, merge)
+    WeightMatrix downsample;              ///< (out_hidden, hidden*merge*merge), inner order (channel, dy, dx)
     std::vector<float> downsample_bias;   ///< (out_hidden)
-    TensorView merger_proj;               ///< (out_hidden, out_hidden)
+    WeightMatrix merger_proj;             ///< (out_hidden, out_hidden)
     std::vector<float> merger_norm, merger_norm_bias;
-    TensorView merger_gate, merger_up;    ///< (merger_mlp, out_hidden)
-    TensorView merger_down;               ///< (out_hidden, merger_mlp)
+    Mlp merger;
 };
 
 /// Token ids that the prompt's expansion looks for.
@@ -108,10 +132,12 @@ struct ImageTokens {
 
 struct Model {
     std::string family;
-    std::string weight_format; ///< dtype of the embedding: "bf16", "f16", "f32"
+    std::string weight_format; ///< what most of the decoder's weights are in: "bf16", "q4_k", "gptq-4bit"
     std::string default_prompt; ///< which prompts/<name>/ speaks to the family
     Checkpoint weights;        ///< owns what the views point to
+    std::vector<std::string> unused_tensors; ///< of the checkpoint; each is a thing that the graph does not compute
     Decoder decoder;
+    std::shared_ptr<const GgufFile> gguf; ///< whose metadata hold tokenizer and template; null: they are files of their own
     std::optional<VisionTower> vision;
     ImageTokens image_tokens;
     std::vector<TokenId> stop_ids;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/models/family.h"
 #include "engine/models/model.h"
 
 #include <filesystem>
@@ -10,20 +11,14 @@
 #include <span>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
-
 namespace handeye {
-
-struct Family {
-    std::string_view model_type; ///< of config.json
-    Result<Model> (*open)(const nlohmann::json& config, Checkpoint weights);
-};
 
 /// Every family that this build can open.
 std::span<const Family> families();
 
 using OnProgress = std::function<void(std::string_view stage, double share)>;
-/// Reads config.json and generation_config.json, maps the weights, checks every tensor.
-Result<Model> open_model(const std::filesystem::path& dir, const OnProgress& on_progress = {});
+/// A folder with config.json, or a GGUF model (model_files.h). Maps the weights and checks every tensor; tensors of the files
+/// that the model does not use are named in a warning.
+Result<Model> open_model(const std::filesystem::path& path, const OnProgress& on_progress = {});
 
 } // namespace handeye

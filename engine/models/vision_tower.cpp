@@ -118,10 +118,10 @@ void mlp_part(VisionPass& p, const VisionBlock& w, Matrix x) {
     kernels::rms_norm(p.pool, x, w.norm2, c.rms_eps, normed);
     const Matrix gate = p.gate_memory.matrix(x.rows, c.mlp);
     const Matrix up = p.up_memory.matrix(x.rows, c.mlp);
-    kernels::matmul(p.pool, normed, w.gate, {}, gate);
-    kernels::matmul(p.pool, normed, w.up, {}, up);
+    kernels::matmul(p.pool, normed, w.mlp.gate, {}, gate);
+    kernels::matmul(p.pool, normed, w.mlp.up, {}, up);
     kernels::silu_mul(p.pool, gate, up, gate);
-    kernels::matmul(p.pool, gate, w.down, {}, x, kernels::Into::Add);
+    kernels::matmul(p.pool, gate, w.mlp.down, {}, x, kernels::Into::Add);
 }
 
 // x (patches, hidden) -> (patches / merge^2, out_hidden): the strided convolution as one product per block of patches.
@@ -150,11 +150,11 @@ std::vector<float> merge(VisionPass& p, ConstMatrix x) {
     kernels::gelu_erf(p.pool, y);
     const Matrix gate = p.gate_memory.matrix(x.rows, c.merger_mlp);
     const Matrix up = p.up_memory.matrix(x.rows, c.merger_mlp);
-    kernels::matmul(p.pool, y, w.merger_gate, {}, gate);
-    kernels::matmul(p.pool, y, w.merger_up, {}, up);
+    kernels::matmul(p.pool, y, w.merger.gate, {}, gate);
+    kernels::matmul(p.pool, y, w.merger.up, {}, up);
     kernels::silu_mul(p.pool, gate, up, gate);
     std::vector<float> out(static_cast<std::size_t>(x.rows * c.out_hidden));
-    kernels::matmul(p.pool, gate, w.merger_down, {}, {out.data(), x.rows, c.out_hidden, c.out_hidden});
+    kernels::matmul(p.pool, gate, w.merger.down, {}, {out.data(), x.rows, c.out_hidden, c.out_hidden});
     return out;
 }
 

@@ -7,7 +7,9 @@
 #include "engine/models/vision_tower.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,18 +26,71 @@ constexpr std::int64_t kContextDefault = 32768;  // four half-size screens, one 
 constexpr std::size_t kImagesKept = 8;
 constexpr std::size_t kTemplateBytesMax = 256U << 10U;
 
-Result<ChatTemplate> read_template(const fs::path& dir) {
+Result<json> read_tokenizer_config(const fs::path& dir) {
+    json config = TRY(read_json(dir / "tokenizer_config.json", JsonLimits{.bytes_max = 16U << 20U}));
+    if (!config.is_object()) {
+        return Error{ErrorCode::ParseFailed, "tokenizer_config.json is not an object"};
+    }
+    return config;
+}
+
+Result<ChatTemplate> read_template(const fs::path& dir, const Model& model) {
+    if (model.gguf != nullptr) {
+        const auto source = model.gguf->metadata().text("tokenizer.chat_template");
+        if (!source) {
+            return Error{ErrorCode::NotFound, "gguf: tokenizer.chat_template is missing"};
+        }
+        return ChatTemplate::parse(std::string(*source)).with_context("tokenizer.chat_template");
+    }
     std::error_code ignored;
     if (fs::exists(dir / "chat_template.jinja", ignored)) {
         const std::string source = TRY(read_file(dir / "chat_template.jinja", kTemplateBytesMax));
         return ChatTemplate::parse(source).with_context("chat_template.jinja");
     }
-    const json config = TRY(read_json(dir / "tokenizer_config.json", JsonLimits{.bytes_max = 16U << 20U}));
-    if (!config.is_object() || !config.contains("chat_template") || !config["chat_template"].is_string()) {
+    const json config = TRY(read_tokenizer_config(dir));
+    if (!config.contains("chat_template") || !config["chat_template"].is_string()) {
         return Error{ErrorCode::NotFound,
                      fmt::format("{} has no chat_template.jinja and tokenizer_config.json no chat_template", dir.string())};
     }
     return ChatTemplate::parse(config["chat_template"].get_ref<const std::string&>()).with_context("tokenizer_config.json");
+}
+
+// tokenizer.model holds the ordinary tokens only; those added to them are in tokenizer_config.json, by id.
+Result<Tokenizer> read_ranks(const fs::path& dir) {
+    const json config = TRY(read_tokenizer_config(dir));
+    const auto decoder = config.find("added_tokens_decoder");
+    std::map<TokenId, std::string> by_id;
+    if (decoder != config.end() && decoder->is_object()) {
+        for (const auto& [id, token] : decoder->items()) {
+            TokenId number = -1;
+            const bool is_number = std::from_chars(id.data(), id.data() + id.size(), number).ptr == id.data() + id.size();
+            if (!is_number || !token.is_object() || !token.contains("content") || !token["content"].is_string()) {
+                return Error{ErrorCode::ParseFailed, fmt::format("tokenizer_config.json: added_tokens_decoder has {}", dump_json(token))};
+            }
+            by_id.emplace(number, token["content"].get<std::string>());
+        }
+    }
+    std::vector<std::string> added;
+    for (const auto& [id, text] : by_id) {
+        added.push_back(text);
+    }
+    Tokenizer tokenizer = TRY(Tokenizer::from_tiktoken_file(dir / "tokenizer.model", added));
+    for (const auto& [id, text] : by_id) {
+        if (tokenizer.added_token(text) != id) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("tokenizer_config.json gives {} the id {}, tokenizer.model leaves it {}",
+                                                                 dump_json(json(text)), id, tokenizer.added_token(text).value_or(-1))};
+        }
+    }
+    return tokenizer;
+}
+
+Result<Tokenizer> read_tokenizer(const fs::path& dir, const Model& model) {
+    std::error_code ignored;
+    if (model.gguf != nullptr) {
+        return Tokenizer::from_gguf(model.gguf->metadata());
+    }
+    const bool has_ranks = !fs::exists(dir / "tokenizer.json", ignored) && fs::exists(dir / "tokenizer.model", ignored);
+    return has_ranks ? read_ranks(dir) : Tokenizer::from_json_file(dir / "tokenizer.json");
 }
 
 Result<PreprocessConfig> read_preprocess(const fs::path& path, const PreprocessConfig& defaults, const VisionConfig& vision) {
@@ -76,6 +131,10 @@ Result<void> check_tokens(const Tokenizer& tokenizer, Model& model) {
     TRY(check_token(tokenizer, "<|end_of_image|>", ids.image_end));
     TRY(check_token(tokenizer, "<|begin_of_video|>", ids.video_start));
     TRY(check_token(tokenizer, "<|end_of_video|>", ids.video_end));
+    return {};
+}
+
+Result<void> check_vocabulary(const Tokenizer& tokenizer, const Model& model) {
     const int rows = model.decoder.config.vocabulary;
     if (tokenizer.vocabulary_size() > rows) {
         return Error{ErrorCode::InvalidArgument, fmt::format("tokenizer.json has ids up to {}, the model {} rows",
@@ -94,24 +153,26 @@ EngineCore::EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_templ
 
 Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& options) {
     std::error_code ignored;
-    if (!fs::is_directory(options.model_dir, ignored)) {
-        return Error{ErrorCode::NotFound, fmt::format("there is no model folder {}", options.model_dir.string())};
+    if (!fs::exists(options.model_dir, ignored)) {
+        return Error{ErrorCode::NotFound, fmt::format("there is no model {}", options.model_dir.string())};
     }
     if (options.threads < 0 || options.context_tokens < 0) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} threads and {} context tokens: neither may be negative",
                                                              options.threads, options.context_tokens)};
     }
+    const fs::path dir = fs::is_directory(options.model_dir, ignored) ? options.model_dir : options.model_dir.parent_path();
     Model model = TRY(open_model(options.model_dir, options.on_progress));
-    Tokenizer tokenizer = TRY(Tokenizer::from_json_file(options.model_dir / "tokenizer.json"));
-    ChatTemplate chat_template = TRY(read_template(options.model_dir));
-    TRY(check_tokens(tokenizer, model));
-    PreprocessConfig video_defaults;
-    video_defaults.max_volume = 47'040'000;
-    const VisionConfig vision = model.vision->config;
-    const PreprocessConfig image =
-        TRY(read_preprocess(options.model_dir / "preprocessor_config.json", PreprocessConfig{}, vision));
-    const PreprocessConfig video =
-        TRY(read_preprocess(options.model_dir / "video_preprocessor_config.json", video_defaults, vision));
+    Tokenizer tokenizer = TRY(read_tokenizer(dir, model));
+    ChatTemplate chat_template = TRY(read_template(dir, model));
+    PreprocessConfig image;
+    PreprocessConfig video;
+    video.max_volume = 47'040'000;
+    if (model.vision) {
+        TRY(check_tokens(tokenizer, model));
+        image = TRY(read_preprocess(dir / "preprocessor_config.json", image, model.vision->config));
+        video = TRY(read_preprocess(dir / "video_preprocessor_config.json", video, model.vision->config));
+    }
+    TRY(check_vocabulary(tokenizer, model));
     const std::int64_t limit = model.decoder.config.context_max;
     if (options.context_tokens > limit) {
         return Error{ErrorCode::LimitExceeded, fmt::format("a context of {} tokens was asked for, the model has {}",

@@ -93,6 +93,9 @@ Result<std::vector<PromptImage>> describe_media(const PromptContext& context, co
     std::size_t videos = 0;
     for (const Message& message : request.messages) {
         for (const Part& part : message.parts) {
+            if (context.tokens.image < 0 && !std::holds_alternative<TextPart>(part)) {
+                return Error{ErrorCode::Unsupported, "this model reads text only; the request has a picture"};
+            }
             if (const auto* image = std::get_if<ImagePart>(&part)) {
                 media.push_back(TRY(describe_image(*image, context.image_config)
                                         .with_context(fmt::format("image {}", media.size() + 1))));

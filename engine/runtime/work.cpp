@@ -2,12 +2,18 @@
 #include "engine/runtime/work.h"
 
 namespace handeye {
+namespace {
+
+double mlp_bytes(const Mlp& w) { return w.gate.size_bytes() + w.up.size_bytes() + w.down.size_bytes(); }
+
+} // namespace
 
 double decoder_flop(const DecoderConfig& c, double rows, double past) {
     const double hidden = c.hidden;
     const double q = double{1} * c.heads * c.head_dim;
     const double kv = double{1} * c.kv_heads * c.head_dim;
-    const double products = 2 * rows * hidden * (2 * q + 2 * kv + 3.0 * c.ffn);
+    const double mlp = c.experts.count > 0 ? 3.0 * (c.experts.shared + double{1} * c.experts.used * c.experts.ffn) : 3.0 * c.ffn;
+    const double products = 2 * rows * hidden * (2 * q + 2 * kv + mlp);
     const double keys = rows * past + rows * (rows + 1) / 2; // seen by all rows together
     const double attention = 4 * q * keys;
     return c.layers * (products + attention) + 2 * hidden * c.vocabulary;
@@ -26,13 +32,17 @@ double vision_flop(const VisionConfig& c, VisionGrid grid) {
 }
 
 double decode_bytes(const Decoder& decoder, double past) {
-    double bytes = static_cast<double>(decoder.head.size_bytes());
+    const DecoderConfig& c = decoder.config;
+    double bytes = decoder.head.size_bytes();
     for (const DecoderLayer& layer : decoder.layers) {
-        for (const TensorView* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate_up, &layer.down}) {
-            bytes += static_cast<double>(w->size_bytes());
+        for (const WeightMatrix* w : {&layer.q, &layer.k, &layer.v, &layer.o}) {
+            bytes += w->size_bytes();
+        }
+        bytes += mlp_bytes(layer.mlp) + (layer.router ? layer.router.size_bytes() : 0);
+        for (std::size_t i = 0; i < layer.experts.size() && i < static_cast<std::size_t>(c.experts.used); ++i) {
+            bytes += mlp_bytes(layer.experts[i]); // all are alike
         }
     }
-    const DecoderConfig& c = decoder.config;
     return bytes + 2.0 * c.layers * c.kv_heads * c.head_dim * past * sizeof(float);
 }
 

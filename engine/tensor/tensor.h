@@ -22,11 +22,21 @@ using Shape = std::vector<std::int64_t>;
 /// "[2, 3]"
 std::string shape_text(const Shape& shape);
 
+/// Numbers that are stored in blocks with scales of their own ("Q4_K"). engine/quant/blocks.h lists all.
+struct BlockFormat {
+    std::string_view name;
+    std::uint32_t gguf_type = 0; ///< the id in GGUF files
+    std::int64_t elements = 1;   ///< of one block
+    std::int64_t bytes = 1;      ///< of one block
+    void (*decode)(const std::byte* block, float* out) = nullptr;
+};
+
 /// Row-major elements, last index fastest. Valid as long as the container that it came from.
 struct TensorView {
     const std::byte* data = nullptr;
     DType dtype = DType::F32;
     Shape shape;
+    const BlockFormat* blocks = nullptr; ///< set: the elements of each row are in such blocks, and `dtype` means nothing
 
     [[nodiscard]] std::int64_t count() const {
         std::int64_t n = 1;
@@ -35,7 +45,16 @@ struct TensorView {
         }
         return n;
     }
-    [[nodiscard]] std::size_t size_bytes() const { return static_cast<std::size_t>(count()) * dtype_size(dtype); }
+    [[nodiscard]] std::size_t size_bytes() const {
+        return blocks != nullptr ? static_cast<std::size_t>(count() / blocks->elements * blocks->bytes)
+                                 : static_cast<std::size_t>(count()) * dtype_size(dtype);
+    }
+    /// Whether the elements are F32, F16 or BF16.
+    [[nodiscard]] bool is_plain() const {
+        return blocks == nullptr && (dtype == DType::F32 || dtype == DType::F16 || dtype == DType::BF16);
+    }
+    /// "BF16", or the name of the blocks.
+    [[nodiscard]] std::string_view type_name() const { return blocks != nullptr ? blocks->name : dtype_name(dtype); }
     /// The elements, when they are T; the caller has checked the dtype.
     template <class T>
     [[nodiscard]] std::span<const T> as() const {
@@ -45,7 +64,7 @@ struct TensorView {
 
 /// The value of IEEE half-precision bits.
 float half_as_float(std::uint16_t bits);
-/// One element as float; `view` is F32, F16 or BF16.
+/// One element as float; `view.is_plain()`.
 float element_as_float(const TensorView& view, std::int64_t index);
 
 /// A float matrix somewhere in memory; `stride` counts floats from one row to the next.

@@ -16,6 +16,7 @@
 namespace handeye {
 
 using TokenId = std::int32_t;
+class GgufMetadata;
 
 /// Whether added tokens ("<|user|>") inside a text become their single ids or stay ordinary text.
 enum class AddedTokens { Recognised, AsText };
@@ -29,6 +30,10 @@ public:
     /// From a tiktoken-style file: lines of "base64 rank"; `added` get the ids after the last rank, in order.
     /// The split pattern is the GLM family's, and a piece that is a token is not merged (ignore_merges).
     static Result<Tokenizer> from_tiktoken_file(const std::filesystem::path& path, const std::vector<std::string>& added);
+
+    /// From the metadata of a GGUF file: token texts with their types, and merges. Refuses other vocabularies and split patterns
+    /// than the GLM family's by name.
+    static Result<Tokenizer> from_gguf(const GgufMetadata& metadata);
 
     /// Adds nothing in front. Any bytes are accepted; bytes that are not UTF-8 encode as their byte tokens.
     [[nodiscard]] std::vector<TokenId> encode(std::string_view text, AddedTokens added) const;

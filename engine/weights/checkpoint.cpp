@@ -82,6 +82,19 @@ Result<Checkpoint> Checkpoint::open(const fs::path& dir,
     return checkpoint;
 }
 
+Result<Checkpoint> Checkpoint::of_gguf(const std::vector<std::shared_ptr<const GgufFile>>& files) {
+    Checkpoint checkpoint;
+    for (const auto& file : files) {
+        for (const auto& [name, view] : file->tensors()) {
+            if (!checkpoint.names_.emplace(name, view).second) {
+                return Error{ErrorCode::ParseFailed, fmt::format("{} is in two of the GGUF files", name)};
+            }
+        }
+        checkpoint.files_.push_back(file);
+    }
+    return checkpoint;
+}
+
 const TensorView* Checkpoint::find(std::string_view name) const {
     const auto found = names_.find(name);
     return found == names_.end() ? nullptr : &found->second;
@@ -96,9 +109,9 @@ Result<TensorView> Checkpoint::weight(std::string_view name, const Shape& shape)
         return Error{ErrorCode::InvalidArgument, fmt::format("{} has the shape {}, the config asks for {}", name,
                                                              shape_text(view->shape), shape_text(shape))};
     }
-    if (view->dtype != DType::F32 && view->dtype != DType::F16 && view->dtype != DType::BF16) {
+    if (!view->is_plain()) {
         return Error{ErrorCode::Unsupported, fmt::format("{} is {}; only F32, F16 and BF16 are read here", name,
-                                                         dtype_name(view->dtype))};
+                                                         view->type_name())};
     }
     return *view;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// All tensors of a checkpoint folder by name: model.safetensors, or the shards that model.safetensors.index.json lists.
+// All tensors of a checkpoint by name: model.safetensors, the shards that model.safetensors.index.json lists, or GGUF files.
 #pragma once
 
 #include "base/result.h"
 #include "engine/tensor/tensor.h"
+#include "engine/weights/gguf.h"
 #include "engine/weights/safetensors.h"
 
 #include <cstdint>
@@ -25,6 +26,9 @@ public:
     static Result<Checkpoint> open(const std::filesystem::path& dir,
                                    const std::function<void(std::size_t done, std::size_t all)>& on_shard = {});
 
+    /// All tensors of GGUF files: the parts of a split model, and its vision tower. A name in two of them is ParseFailed.
+    static Result<Checkpoint> of_gguf(const std::vector<std::shared_ptr<const GgufFile>>& files);
+
     /// Null when there is no such tensor.
     [[nodiscard]] const TensorView* find(std::string_view name) const;
     /// The tensor, which must have this shape and be F32, F16 or BF16; its data may be unaligned.
@@ -35,10 +39,11 @@ public:
     [[nodiscard]] std::int64_t parameters() const;
     [[nodiscard]] std::int64_t size_bytes() const;
     [[nodiscard]] std::size_t tensor_count() const { return names_.size(); }
+    [[nodiscard]] const TensorMap& tensors() const { return names_; }
 
 private:
-    std::vector<std::shared_ptr<const SafetensorsFile>> files_;
-    std::map<std::string, TensorView, std::less<>> names_;
+    std::vector<std::shared_ptr<const void>> files_; // SafetensorsFile or GgufFile
+    TensorMap names_;
 };
 
 } // namespace handeye

@@ -170,9 +170,10 @@ fs::path checksum_cache() {
     return home != nullptr && *home == '/' ? fs::path(home) / ".cache/handeye/checksums" : fs::path();
 }
 
-Result<ChecksumReport> verify_checksums(const fs::path& dir, const fs::path& cache,
+Result<ChecksumReport> verify_checksums(const fs::path& model, const fs::path& cache,
                                         const std::function<void(std::string_view stage, double share)>& on_progress) {
     std::error_code ignored;
+    const fs::path dir = fs::is_regular_file(model, ignored) ? model.parent_path() : model;
     const Sums sums = fs::exists(dir / "SHA256SUMS", ignored) ? TRY(read_sums_file(dir / "SHA256SUMS")) : hub_sums(dir);
     Known known = read_cache(cache);
     ChecksumReport report{.files = static_cast<int>(sums.size())};

@@ -15,12 +15,12 @@ struct ChecksumReport {
     int computed = 0; ///< of those, read anew; the others were known from an earlier load
 };
 
-/// Sums come from `SHA256SUMS` in the folder (as sha256sum writes it; every *.safetensors must be listed), else from what the hub's
+/// `model` is a folder, or one file whose folder is meant. Sums come from `SHA256SUMS` in the folder (as sha256sum writes it; every *.safetensors must be listed), else from what the hub's
 /// downloader left: .cache/huggingface/download/NAME.metadata, or a link to a blob that is named by its sum.
 /// ParseFailed for a wrong sum names the file, the expected and the found one; NotFound for a listed file that is missing.
 /// `cache`: remembers the sums of files by device, inode, size and times, so that the next load reads nothing; it is only a
 /// shortcut: when it cannot be read or written, sums are computed. Empty: none.
-Result<ChecksumReport> verify_checksums(const std::filesystem::path& dir, const std::filesystem::path& cache,
+Result<ChecksumReport> verify_checksums(const std::filesystem::path& model, const std::filesystem::path& cache,
                                         const std::function<void(std::string_view stage, double share)>& on_progress = {});
 
 /// $XDG_CACHE_HOME/handeye/checksums

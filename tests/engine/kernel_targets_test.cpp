@@ -56,7 +56,7 @@ TEST_P(InstructionSet, MultipliesAsPlainLoops) {
         for (std::uint16_t& b : brain) {
             b = static_cast<std::uint16_t>((bits_() & 0x807FU) | 0x3F00U); // 0.5 to 1, either sign
         }
-        const TensorView w{reinterpret_cast<const std::byte*>(brain.data()), DType::BF16, {kCols, kDepth}};
+        const WeightMatrix w = matrix_of({reinterpret_cast<const std::byte*>(brain.data()), DType::BF16, {kCols, kDepth}}, kDepth);
         std::vector<float> x = floats(rows * kDepth);
         std::vector<float> got(static_cast<std::size_t>(rows * kCols));
         std::vector<float> want = got;

@@ -77,8 +77,8 @@ TEST_P(Matmul, EqualsPlainLoops) {
     for (const Into into : {Into::Overwrite, Into::Add}) {
         std::vector<float> got = numbers.floats(std::int64_t{m} * n);
         std::vector<float> want = got;
-        kernels::matmul(pool, view(x, m, k), w.view, bias, view(got, m, n), into);
-        kernels::reference::matmul(view(x, m, k), w.view, bias, view(want, m, n), into);
+        kernels::matmul(pool, view(x, m, k), matrix_of(w.view, k), bias, view(got, m, n), into);
+        kernels::reference::matmul(view(x, m, k), matrix_of(w.view, k), bias, view(want, m, n), into);
         expect_close(got, want, tolerance(k, 1.0F));
     }
 }
@@ -98,8 +98,8 @@ TEST(Matmul, ReadsAndWritesRowsWithAStride) {
     std::vector<float> got(10 * 50, 7.0F);
     std::vector<float> want = got;
     const Matrix part{x.data() + 8, 10, 24, 40};
-    kernels::matmul(pool, part, w.view, {}, {got.data() + 3, 10, 20, 50});
-    kernels::reference::matmul(part, w.view, {}, {want.data() + 3, 10, 20, 50});
+    kernels::matmul(pool, part, matrix_of(w.view, part.cols), {}, {got.data() + 3, 10, 20, 50});
+    kernels::reference::matmul(part, matrix_of(w.view, part.cols), {}, {want.data() + 3, 10, 20, 50});
     expect_close(got, want, tolerance(24, 1.0F)); // what lies between the rows is untouched
 }
 
@@ -109,11 +109,11 @@ TEST(Matmul, DoesNotDependOnTheNumberOfThreads) {
     std::vector<float> x = numbers.floats(37 * 700);
     std::vector<float> first(37 * 300);
     ThreadPool one(1);
-    kernels::matmul(one, view(x, 37, 700), w.view, {}, view(first, 37, 300));
+    kernels::matmul(one, view(x, 37, 700), matrix_of(w.view, 700), {}, view(first, 37, 300));
     for (const int threads : {2, 3, 5}) {
         ThreadPool pool(threads);
         std::vector<float> again(37 * 300);
-        kernels::matmul(pool, view(x, 37, 700), w.view, {}, view(again, 37, 300));
+        kernels::matmul(pool, view(x, 37, 700), matrix_of(w.view, 700), {}, view(again, 37, 300));
         EXPECT_EQ(again, first) << threads;
     }
 }

@@ -152,7 +152,7 @@ std::vector<BadConfig> bad_configs() {
         {"UnknownFamily", [](json& c) { c["model_type"] = "glm9x"; }, unsupported, "glm9x"},
         {"NoFamily", [](json& c) { c.erase("model_type"); }, invalid, "model_type"},
         {"FamilyIsAList", [](json& c) { c["model_type"] = json::array(); }, invalid, "model_type"},
-        {"Quantised", [](json& c) { c["quantization_config"] = {{"quant_method", "awq"}}; }, unsupported, "quantised"},
+        {"UnknownRopePairs", text("rope_pairs", "spiral"), unsupported, "rope_pairs"},
         {"UnknownActivation", text("hidden_act", "relu6"), unsupported, "relu6"},
         {"UnknownVisionActivation", vision("hidden_act", "gelu_new"), unsupported, "gelu_new"},
         {"UnknownRope", text("rope_scaling", {{"rope_type", "yarn"}, {"mrope_section", {1, 1, 2}}}), unsupported, "yarn"},

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "temporary_folder.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -49,17 +50,48 @@ TEST(Verify, PassesWithADataSectionThatIsNotAligned) {
     expect_all_pass(folder.path(), 3);
 }
 
-class FullGoldens : public testing::TestWithParam<const char*> {};
+struct Folder {
+    const char* name;
+    std::size_t cases;
+};
+
+std::string test_name(const testing::TestParamInfo<Folder>& each) {
+    std::string name = each.param.name;
+    std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '_'; }, 'X');
+    return name;
+}
+
+// Families and weight formats: one folder of each kind is in the repository.
+class Goldens : public testing::TestWithParam<Folder> {};
+TEST_P(Goldens, PassTheirCases) { expect_all_pass(kGoldens / GetParam().name, GetParam().cases); }
+INSTANTIATE_TEST_SUITE_P(Folders, Goldens,
+                         testing::Values(Folder{"chatglm-f32", 2}, Folder{"glm4-gptq-int4-actorder", 1}, Folder{"glm4-ct-int4", 1},
+                                         Folder{"glm4-mlx-4bit", 1}, Folder{"glm4-gguf-zoo", 1}, Folder{"glm4v-gguf", 2},
+                                         Folder{"glm4v_moe-awq-int4", 2}, Folder{"glm4v_moe-mlx-3bit", 2}),
+                         test_name);
+
+class FullGoldens : public testing::TestWithParam<Folder> {};
 
 TEST_P(FullGoldens, PassEveryCase) {
     const char* root = std::getenv("HANDEYE_GOLDENS");
     if (root == nullptr) {
         GTEST_SKIP() << "HANDEYE_GOLDENS does not name the folder of the full goldens";
     }
-    expect_all_pass(fs::path(root) / GetParam(), 12);
+    expect_all_pass(fs::path(root) / GetParam().name, GetParam().cases);
 }
-INSTANTIATE_TEST_SUITE_P(Folders, FullGoldens, testing::Values("glm4v-f32", "glm4v-bf16"),
-                         [](const auto& each) { return std::string(each.param).substr(6); });
+INSTANTIATE_TEST_SUITE_P(
+    Folders, FullGoldens,
+    testing::Values(Folder{"glm4v-f32", 12}, Folder{"glm4v-bf16", 12}, Folder{"glm4-f32", 5}, Folder{"glm4-bf16", 5},
+                    Folder{"glm-f32", 5}, Folder{"chatglm-f32", 5}, Folder{"glm4v_moe-f32", 13}, Folder{"glm4v_moe-bf16", 13},
+                    Folder{"glm4v-gptq-int4-v1", 3}, Folder{"glm4-gptq-int4-actorder", 2}, Folder{"glm4-gptq-int4-v2", 2},
+                    Folder{"glm4v-gptq-int4-int8-mix", 3}, Folder{"glm4v-awq-int4", 3}, Folder{"glm4v_moe-awq-int4", 3},
+                    Folder{"glm4-ct-int4", 2}, Folder{"glm4-ct-int8", 2}, Folder{"glm4v_moe-fp8-ct", 3},
+                    Folder{"glm4v_moe-fp8-block", 3}, Folder{"glm4-mlx-4bit", 2}, Folder{"glm4-mlx-6bit", 2},
+                    Folder{"glm4-mlx-8bit", 2}, Folder{"glm4v_moe-mlx-3bit", 3}, Folder{"glm4v_moe-mlx-4bit", 3},
+                    Folder{"glm4v_moe-mlx-5bit", 3}, Folder{"glm4-gguf-q4_0", 2}, Folder{"glm4-gguf-q8_0", 2},
+                    Folder{"glm4-gguf-q4_k_m", 2}, Folder{"glm4-gguf-iq4_nl", 2}, Folder{"glm4-gguf-zoo", 2},
+                    Folder{"glm4v-gguf", 3}, Folder{"glm4v_moe-gguf", 3}, Folder{"chatglm-gguf", 2}),
+    test_name);
 
 // The cases of one model asked of another: everything is read, nothing agrees.
 TEST(Verify, FailsAModelWithOtherWeightsAndSaysWhere) {

@@ -197,12 +197,10 @@ void rope_half_split(ThreadPool& pool, Matrix x, int n_heads, const RopeTable& t
     });
 }
 
-void copy_row(const TensorView& w, std::int64_t row, std::span<float> out) {
+void copy_row(const WeightMatrix& w, std::int64_t row, std::span<float> out) {
     const auto cols = static_cast<std::int64_t>(out.size());
-    CHECK(row >= 0 && (row + 1) * cols <= w.count());
-    for (std::int64_t j = 0; j < cols; ++j) {
-        out[static_cast<std::size_t>(j)] = element_as_float(w, row * cols + j);
-    }
+    CHECK(row >= 0 && row < w.rows && cols == w.cols);
+    decode_tile(w, {.row = row, .rows = 1, .col = 0, .cols = cols, .stride = cols}, out.data());
 }
 
 } // namespace handeye::kernels

@@ -9,6 +9,7 @@
 #include "engine/kernels/cpu/matmul_job.h"
 
 #include "base/result.h"
+#include "engine/quant/weight_format.h"
 
 #include <algorithm>
 #include <vector>
@@ -18,6 +19,7 @@ namespace handeye::kernels::HWY_NAMESPACE {
 
 constexpr std::int64_t kFewRows = 6;       // up to here the weights are read once and never packed
 constexpr std::int64_t kDepthBlock = 512;  // a panel of this depth stays in the first-level cache's neighbour
+constexpr std::int64_t kTileRows = 16;     // packed rows decoded at once for few rows of x
 constexpr std::int64_t kRowBlock = 480;    // rows of x per task: a multiple of every kRows
 constexpr std::int64_t kParallelWork = 1 << 18; // weights (about 8 microseconds) below which a second thread saves nothing
 
@@ -71,20 +73,81 @@ void dot_rows(const MatmulJob& job, const T* w, std::int64_t row, std::int64_t b
     }
 }
 
+// Where the product's weights come from: numbers that are read where they lie, or packed ones that are decoded in tiles.
 template <class T>
-void few_rows(const MatmulJob& job, const T* w, std::int64_t begin, std::int64_t end) {
-    std::int64_t row = 0;
-    for (; row + 3 <= job.x.rows; row += 3) {
-        dot_rows<T, 3>(job, w, row, begin, end);
+struct PlainWeights {
+    const T* w;
+    std::int64_t depth;
+
+    void panel(std::int64_t col, std::int64_t valid, std::int64_t k, std::int64_t step, float* out) const {
+        pack_panel(w + col * depth + k, depth, valid, step, out);
     }
-    for (; row < job.x.rows; ++row) {
-        dot_rows<T, 1>(job, w, row, begin, end);
+    void few_rows(const MatmulJob& job, std::int64_t begin, std::int64_t end) const {
+        std::int64_t row = 0;
+        for (; row + 3 <= job.x.rows; row += 3) {
+            dot_rows<T, 3>(job, w, row, begin, end);
+        }
+        for (; row < job.x.rows; ++row) {
+            dot_rows<T, 1>(job, w, row, begin, end);
+        }
     }
+};
+
+inline float dot(const float* x, const float* w, std::int64_t n) {
+    const FloatTag d;
+    Vec sum0 = hn::Zero(d);
+    Vec sum1 = hn::Zero(d);
+    std::int64_t k = 0;
+    for (; k + 2 * kLanes <= n; k += 2 * kLanes) {
+        sum0 = hn::MulAdd(hn::LoadU(d, x + k), hn::LoadU(d, w + k), sum0);
+        sum1 = hn::MulAdd(hn::LoadU(d, x + k + kLanes), hn::LoadU(d, w + k + kLanes), sum1);
+    }
+    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+    for (; k < n; ++k) {
+        sum += x[k] * w[k];
+    }
+    return sum;
 }
 
+struct PackedWeights {
+    const WeightMatrix& w;
+
+    // At most kPanel or kTileRows rows of kDepthBlock weights: half the first-level cache or less.
+    const float* tile(std::int64_t row, std::int64_t rows, std::int64_t k, std::int64_t step) const {
+        thread_local std::vector<float> decoded;
+        decoded.resize(static_cast<std::size_t>(std::max(kPanel, kTileRows) * kDepthBlock));
+        decode_tile(w, {.row = row, .rows = rows, .col = k, .cols = step, .stride = kDepthBlock}, decoded.data());
+        return decoded.data();
+    }
+    void panel(std::int64_t col, std::int64_t valid, std::int64_t k, std::int64_t step, float* out) const {
+        pack_panel(tile(col, valid, k, step), kDepthBlock, valid, step, out);
+    }
+    void few_rows(const MatmulJob& job, std::int64_t begin, std::int64_t end) const {
+        for (std::int64_t col = begin; col < end; col += kTileRows) {
+            const std::int64_t n = std::min(kTileRows, end - col);
+            float sums[kFewRows][kTileRows] = {};
+            for (std::int64_t k = 0; k < w.cols; k += kDepthBlock) {
+                const std::int64_t step = std::min(kDepthBlock, w.cols - k);
+                const float* decoded = tile(col, n, k, step);
+                for (std::int64_t i = 0; i < job.x.rows; ++i) {
+                    for (std::int64_t j = 0; j < n; ++j) {
+                        sums[i][j] += dot(job.x.row(i) + k, decoded + j * kDepthBlock, step);
+                    }
+                }
+            }
+            for (std::int64_t i = 0; i < job.x.rows; ++i) {
+                for (std::int64_t j = 0; j < n; ++j) {
+                    finish(job, i, col + j, sums[i][j]);
+                }
+            }
+        }
+    }
+};
+
 // Rows `row..row+rows` of x against the panel of columns `col..col+valid`.
-template <class T>
-void panel_block(const MatmulJob& job, const T* w, std::int64_t row, std::int64_t rows, std::int64_t col, std::int64_t valid) {
+template <class Weights>
+void panel_block(const MatmulJob& job, const Weights& weights, std::int64_t row, std::int64_t rows, std::int64_t col,
+                 std::int64_t valid) {
     thread_local std::vector<float> panel;
     thread_local std::vector<float> sums;
     const std::int64_t depth = job.x.cols;
@@ -92,7 +155,7 @@ void panel_block(const MatmulJob& job, const T* w, std::int64_t row, std::int64_
     sums.resize(static_cast<std::size_t>(kRowBlock * kPanel));
     for (std::int64_t k = 0; k < depth; k += kDepthBlock) {
         const std::int64_t step = std::min(kDepthBlock, depth - k);
-        pack_panel(w + col * depth + k, depth, valid, step, panel.data());
+        weights.panel(col, valid, k, step, panel.data());
         tile_rows(rows, job.x.row(row) + k, job.x.stride, panel.data(), kPanel, step, sums.data(), kPanel, k > 0);
     }
     for (std::int64_t i = 0; i < rows; ++i) {
@@ -103,8 +166,8 @@ void panel_block(const MatmulJob& job, const T* w, std::int64_t row, std::int64_
     }
 }
 
-template <class T>
-void matmul_typed(ThreadPool& pool, const MatmulJob& job, const T* w) {
+template <class Weights>
+void matmul_with(ThreadPool& pool, const MatmulJob& job, const Weights& weights) {
     const std::int64_t n = job.y.cols;
     const std::int64_t rows = job.x.rows;
     if (rows <= kFewRows) {
@@ -112,9 +175,9 @@ void matmul_typed(ThreadPool& pool, const MatmulJob& job, const T* w) {
         if (n * job.x.cols >= kParallelWork) {
             parts = std::min<std::int64_t>((n + 15) / 16, 4 * pool.size());
         }
-        const std::int64_t step = ((n + parts - 1) / parts + 3) / 4 * 4;
+        const std::int64_t step = ((n + parts - 1) / parts + kTileRows - 1) / kTileRows * kTileRows;
         pool.run((n + step - 1) / step,
-                 [&](std::int64_t i, int) { few_rows(job, w, i * step, std::min(n, (i + 1) * step)); });
+                 [&](std::int64_t i, int) { weights.few_rows(job, i * step, std::min(n, (i + 1) * step)); });
         return;
     }
     const std::int64_t panels = (n + kPanel - 1) / kPanel;
@@ -122,17 +185,24 @@ void matmul_typed(ThreadPool& pool, const MatmulJob& job, const T* w) {
     pool.run(panels * blocks, [&](std::int64_t i, int) {
         const std::int64_t row = i / panels * kRowBlock;
         const std::int64_t col = i % panels * kPanel;
-        panel_block(job, w, row, std::min(kRowBlock, rows - row), col, std::min(kPanel, n - col));
+        panel_block(job, weights, row, std::min(kRowBlock, rows - row), col, std::min(kPanel, n - col));
     });
 }
 
-void matmul_here(ThreadPool& pool, const MatmulJob& job, const TensorView& w) {
-    if (w.dtype == DType::BF16) {
-        matmul_typed(pool, job, reinterpret_cast<const hwy::bfloat16_t*>(w.data));
+template <class T>
+void matmul_plain(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
+    matmul_with(pool, job, PlainWeights<T>{reinterpret_cast<const T*>(w.codes) + w.first_row * w.cols, w.cols});
+}
+
+void matmul_here(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
+    if (w.format != &kPlainFormat) {
+        matmul_with(pool, job, PackedWeights{w});
+    } else if (w.dtype == DType::BF16) {
+        matmul_plain<hwy::bfloat16_t>(pool, job, w);
     } else if (w.dtype == DType::F16) {
-        matmul_typed(pool, job, reinterpret_cast<const hwy::float16_t*>(w.data));
+        matmul_plain<hwy::float16_t>(pool, job, w);
     } else {
-        matmul_typed(pool, job, reinterpret_cast<const float*>(w.data));
+        matmul_plain<float>(pool, job, w);
     }
 }
 
@@ -143,9 +213,8 @@ HWY_AFTER_NAMESPACE();
 namespace handeye::kernels {
 HWY_EXPORT(matmul_here);
 
-void matmul(ThreadPool& pool, ConstMatrix x, const TensorView& w, std::span<const float> bias, Matrix y, Into into) {
-    CHECK(w.dtype == DType::F32 || w.dtype == DType::BF16 || w.dtype == DType::F16);
-    CHECK(w.count() == y.cols * x.cols && y.rows == x.rows);
+void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y, Into into) {
+    CHECK(w.format != nullptr && w.cols == x.cols && w.rows == y.cols && y.rows == x.rows);
     CHECK(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols);
     HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, bias, y, into}, w);
 }

@@ -9,12 +9,14 @@
 
 namespace handeye::kernels::reference {
 
-void matmul(ConstMatrix x, const TensorView& w, std::span<const float> bias, Matrix y, Into into) {
-    for (std::int64_t i = 0; i < x.rows; ++i) {
-        for (std::int64_t j = 0; j < y.cols; ++j) {
+void matmul(ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y, Into into) {
+    std::vector<float> weights(static_cast<std::size_t>(w.cols));
+    for (std::int64_t j = 0; j < y.cols; ++j) {
+        decode_tile(w, {.row = j, .rows = 1, .col = 0, .cols = w.cols, .stride = w.cols}, weights.data());
+        for (std::int64_t i = 0; i < x.rows; ++i) {
             double sum = bias.empty() ? 0.0 : bias[static_cast<std::size_t>(j)];
             for (std::int64_t k = 0; k < x.cols; ++k) {
-                sum += double{x.row(i)[k]} * element_as_float(w, j * x.cols + k);
+                sum += double{x.row(i)[k]} * weights[static_cast<std::size_t>(k)];
             }
             y.row(i)[j] = static_cast<float>(into == Into::Add ? y.row(i)[j] + sum : sum);
         }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/weights/weight_loader.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+// What published files hold beside the model's weights.
+constexpr std::array<std::string_view, 5> kMeaningless = {"rotary_emb.inv_freq", "rotary_pos_emb.inv_freq", ".position_ids",
+                                                          ".attn.masked_bias", ".input_scale"};
+
+} // namespace
+
+bool WeightLoader::has_module(const std::string& module) const {
+    return std::any_of(weight_formats().begin(), weight_formats().end(), [&](const WeightFormat* format) {
+        return has(module + std::string(format->suffixes.front()));
+    });
+}
+
+Result<TensorView> WeightLoader::tensor(std::string_view name, const Shape& shape) {
+    TensorView view = TRY(checkpoint_.weight(name, shape));
+    used_.emplace(name);
+    return view;
+}
+
+Result<std::vector<float>> WeightLoader::floats(std::string_view name, const Shape& shape) {
+    std::vector<float> values = TRY(checkpoint_.floats(name, shape));
+    used_.emplace(name);
+    return values;
+}
+
+Result<std::vector<float>> WeightLoader::floats_if_any(std::string_view name, const Shape& shape) {
+    return has(name) ? floats(name, shape) : Result<std::vector<float>>(std::vector<float>());
+}
+
+Result<WeightMatrix> WeightLoader::matrix(const std::string& module, const ModuleShape& shape) {
+    const ModuleTensors tensors(module, hints_, [this](std::string_view name) { return checkpoint_.find(name); });
+    WeightMatrix w = TRY(open_module(tensors, shape));
+    for (const std::string_view suffix : w.format->suffixes) {
+        if (tensors.has(suffix)) {
+            used_.insert(module + std::string(suffix));
+        }
+    }
+    bytes_by_format_[format_name(w)] += w.size_bytes();
+    return w;
+}
+
+std::vector<std::string> WeightLoader::unused() const {
+    std::vector<std::string> names;
+    for (const auto& [name, view] : checkpoint_.tensors()) {
+        const bool is_meaningless =
+            std::any_of(kMeaningless.begin(), kMeaningless.end(), [&n = name](auto end) { return n.ends_with(end); }) ||
+            std::any_of(ignored_.begin(), ignored_.end(), [&n = name](const auto& begin) { return n.starts_with(begin); });
+        if (!is_meaningless && !used_.contains(name)) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
+std::string WeightLoader::main_format() const {
+    const auto most = std::max_element(bytes_by_format_.begin(), bytes_by_format_.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == bytes_by_format_.end() ? "none" : most->first;
+}
+
+} // namespace handeye

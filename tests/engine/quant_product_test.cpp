@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products with packed weights against plain loops in double, over every format of the tables and odd shapes.
+#include "engine/kernels/ops.h"
+#include "engine/quant/blocks.h"
+#include "random_modules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::int64_t kRows = 48;   // three tiles of outputs
+constexpr std::int64_t kCols = 1280; // two and a half steps of depth
+
+Matrix view(std::vector<float>& values, std::int64_t rows, std::int64_t cols) { return {values.data(), rows, cols, cols}; }
+
+// One row, few rows and many take different paths; five outputs less than the matrix has, from the third on.
+void expect_products(const WeightMatrix& whole) {
+    const WeightMatrix w = whole.rows_from(3, kRows - 5);
+    RandomModules random(20261122);
+    std::vector<float> weights(static_cast<std::size_t>(w.count()));
+    decode_tile(w, {.row = 0, .rows = w.rows, .col = 0, .cols = w.cols, .stride = w.cols}, weights.data());
+    float largest = 0;
+    for (const float v : weights) {
+        ASSERT_TRUE(std::isfinite(v));
+        largest = std::max(largest, std::abs(v));
+    }
+    ASSERT_GT(largest, 0);
+    ThreadPool pool(2);
+    for (const std::int64_t m : {1, 5, 29}) {
+        std::vector<float> x = random.scales(m * kCols);
+        const std::vector<float> bias = random.scales(w.rows);
+        std::vector<float> got(static_cast<std::size_t>(m * w.rows), 1.0F);
+        std::vector<float> want = got;
+        kernels::matmul(pool, view(x, m, kCols), w, bias, view(got, m, w.rows), kernels::Into::Add);
+        kernels::reference::matmul(view(x, m, kCols), w, bias, view(want, m, w.rows), kernels::Into::Add);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            ASSERT_NEAR(got[i], want[i], 4 * 0x1p-24F * (kCols + 4) * std::max(1.0F, 0.1F * largest)) << m << " rows, " << i;
+        }
+        std::vector<float> row(static_cast<std::size_t>(kCols));
+        kernels::copy_row(w, 7, row);
+        EXPECT_TRUE(std::equal(row.begin(), row.end(), weights.begin() + 7 * kCols));
+    }
+}
+
+class PackedProduct : public testing::TestWithParam<NamedModule> {};
+
+TEST_P(PackedProduct, IsThatOfTheDecodedWeights) {
+    RandomModules random(7);
+    const ModuleBuilder module = GetParam().make(random, kRows, kCols);
+    const auto w = open_module(module.tensors(), {.rows = kRows, .cols = kCols});
+    ASSERT_TRUE(w) << w.error().message;
+    expect_products(*w);
+}
+INSTANTIATE_TEST_SUITE_P(Formats, PackedProduct, testing::ValuesIn(packed_modules()),
+                         [](const auto& each) { return each.param.name; });
+
+class BlockProduct : public testing::TestWithParam<BlockFormat> {};
+
+// Random bytes are valid blocks but for their half-precision numbers, which may be huge or none: bytes that could hold the top
+// of one are kept small.
+TEST_P(BlockProduct, IsThatOfTheDecodedWeights) {
+    const BlockFormat& format = GetParam();
+    RandomModules random(11);
+    std::vector<std::uint32_t> words = random.words(kRows * kCols / format.elements * format.bytes / 4 + 1);
+    std::vector<std::byte> bytes(words.size() * 4);
+    std::memcpy(bytes.data(), words.data(), bytes.size());
+    for (std::byte& b : bytes) {
+        b &= std::byte{0x2F};
+    }
+    const TensorView weight{bytes.data(), DType::F32, {kRows, kCols}, &format};
+    expect_products(matrix_of(weight, kCols));
+}
+INSTANTIATE_TEST_SUITE_P(Types, BlockProduct, testing::ValuesIn(block_formats().begin(), block_formats().end()),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+} // namespace
+} // namespace handeye
