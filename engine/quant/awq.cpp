@@ -44,15 +44,14 @@ void decode_awq(const WeightMatrix& w, const Tile& tile, float* out) {
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         const std::int64_t row = w.first_row + tile.row + r;
         const unsigned shift = kShifts[static_cast<std::size_t>(row % kPerWord)];
-        std::int64_t group = -1;
+        packing::GroupScan groups(w);
         float scale = 0;
         std::uint32_t zero = kMiddle;
         for (std::int64_t c = 0; c < tile.cols; ++c) {
             const std::int64_t col = tile.col + c;
-            if (const std::int64_t now = packing::group_at(w, col); now != group) {
-                group = now;
-                scale = w.scales.at(group * w.stored_rows + row);
-                zero = w.zeros == nullptr ? kMiddle : word(w.zeros, group * words + row / kPerWord) >> shift & 15U;
+            if (groups.enters(col)) {
+                scale = w.scales.at(groups.group() * w.stored_rows + row);
+                zero = w.zeros == nullptr ? kMiddle : word(w.zeros, groups.group() * words + row / kPerWord) >> shift & 15U;
             }
             const std::uint32_t code = word(w.codes, col * words + row / kPerWord) >> shift & 15U;
             out[r * tile.stride + c] = scale * static_cast<float>(static_cast<int>(code) - static_cast<int>(zero));

@@ -60,31 +60,34 @@ Result<WeightMatrix> open_packed(const ModuleTensors& tensors, const ModuleShape
     return w;
 }
 
-void decode_packed(const WeightMatrix& w, const Tile& tile, float* out) {
-    const auto bits = static_cast<unsigned>(w.bits);
-    const std::uint32_t mask = (1U << bits) - 1U;
-    const std::int64_t per_word = 32 / w.bits;
-    const std::int64_t groups = w.row_group;
+template <unsigned Bits>
+void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
+    constexpr std::int64_t kPerWord = 32 / Bits;
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         const std::int64_t row = w.first_row + tile.row + r;
-        std::int64_t group = -1;
+        const auto zero_at = static_cast<unsigned>(row % kPerWord) * Bits;
+        packing::GroupScan groups(w);
         float scale = 0;
-        int zero = 1 << (w.bits - 1);
-        for (std::int64_t c = 0; c < tile.cols; ++c) {
-            const std::int64_t col = tile.col + c;
-            if (const std::int64_t now = packing::group_at(w, col); now != group) {
-                group = now;
-                scale = w.scales.at(row * groups + group);
-                if (w.zeros != nullptr) {
-                    const auto shift = static_cast<unsigned>(row % per_word) * bits;
-                    zero = static_cast<int>(word(w.zeros, row / per_word * groups + group) >> shift & mask);
+        int zero = 1 << (Bits - 1U);
+        for (std::int64_t c = 0; c < tile.cols; c += kPerWord) { // whole words, as a tile begins and ends with one
+            std::uint32_t codes = word(w.codes, row * (w.cols / kPerWord) + (tile.col + c) / kPerWord);
+            for (std::int64_t k = 0; k < kPerWord; ++k, codes >>= Bits) {
+                if (groups.enters(tile.col + c + k)) {
+                    scale = w.scales.at(row * w.row_group + groups.group());
+                    if (w.zeros != nullptr) {
+                        const std::uint32_t stored = word(w.zeros, row / kPerWord * w.row_group + groups.group());
+                        zero = static_cast<int>(stored >> zero_at & kMask);
+                    }
                 }
+                out[r * tile.stride + c + k] = scale * static_cast<float>(static_cast<int>(codes & kMask) - zero);
             }
-            const std::uint32_t code =
-                word(w.codes, row * (w.cols / per_word) + col / per_word) >> (static_cast<unsigned>(col % per_word) * bits) & mask;
-            out[r * tile.stride + c] = scale * static_cast<float>(static_cast<int>(code) - zero);
         }
     }
+}
+
+void decode_packed(const WeightMatrix& w, const Tile& tile, float* out) {
+    w.bits == 4 ? decode_bits<4>(w, tile, out) : decode_bits<8>(w, tile, out);
 }
 
 } // namespace

@@ -57,28 +57,34 @@ Result<WeightMatrix> open_gptq(const ModuleTensors& tensors, const ModuleShape& 
     return w;
 }
 
-void decode_gptq(const WeightMatrix& w, const Tile& tile, float* out) {
-    const auto bits = static_cast<unsigned>(w.bits);
-    const std::uint32_t mask = (1U << bits) - 1U;
-    const std::int64_t per_word = 32 / w.bits;
+template <unsigned Bits>
+void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
+    constexpr std::int64_t kPerWord = 32 / Bits;
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         const std::int64_t row = w.first_row + tile.row + r;
-        const auto zero_at = static_cast<unsigned>(row % per_word) * bits;
-        std::int64_t group = -1;
+        const auto zero_at = static_cast<unsigned>(row % kPerWord) * Bits;
+        packing::GroupScan groups(w);
         float scale = 0;
         int zero = 0;
-        for (std::int64_t c = 0; c < tile.cols; ++c) {
+        for (std::int64_t c = 0; c < tile.cols; c += kPerWord) { // whole words, as a tile begins and ends with one
             const std::int64_t col = tile.col + c;
-            if (const std::int64_t now = packing::group_at(w, col); now != group) {
-                group = now;
-                scale = w.scales.at(group * w.stored_rows + row);
-                const std::uint32_t stored = word(w.zeros, group * (w.stored_rows / per_word) + row / per_word) >> zero_at & mask;
-                zero = static_cast<int>((stored + static_cast<unsigned>(w.zero_shift)) & mask);
+            std::uint32_t codes = word(w.codes, col / kPerWord * w.stored_rows + row);
+            for (std::int64_t k = 0; k < kPerWord; ++k, codes >>= Bits) {
+                if (groups.enters(col + k)) {
+                    scale = w.scales.at(groups.group() * w.stored_rows + row);
+                    const std::uint32_t stored =
+                        word(w.zeros, groups.group() * (w.stored_rows / kPerWord) + row / kPerWord) >> zero_at & kMask;
+                    zero = static_cast<int>((stored + static_cast<unsigned>(w.zero_shift)) & kMask);
+                }
+                out[r * tile.stride + c + k] = scale * static_cast<float>(static_cast<int>(codes & kMask) - zero);
             }
-            const std::uint32_t code = word(w.codes, col / per_word * w.stored_rows + row) >> (static_cast<unsigned>(col % per_word) * bits) & mask;
-            out[r * tile.stride + c] = scale * static_cast<float>(static_cast<int>(code) - zero);
         }
     }
+}
+
+void decode_gptq(const WeightMatrix& w, const Tile& tile, float* out) {
+    w.bits == 2 ? decode_bits<2>(w, tile, out) : w.bits == 4 ? decode_bits<4>(w, tile, out) : decode_bits<8>(w, tile, out);
 }
 
 } // namespace

@@ -46,30 +46,35 @@ Result<WeightMatrix> open_mlx(const ModuleTensors& tensors, const ModuleShape& s
     return w;
 }
 
-void decode_mlx(const WeightMatrix& w, const Tile& tile, float* out) {
-    const auto bits = static_cast<unsigned>(w.bits);
-    const unsigned mask = (1U << bits) - 1U;
-    const std::int64_t row_bytes = w.cols * w.bits / 8;
+template <unsigned Bits>
+void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr unsigned kMask = (1U << Bits) - 1U;
     const std::int64_t groups = w.cols / w.group;
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         const std::int64_t row = w.first_row + tile.row + r;
-        const std::byte* codes = w.codes + row * row_bytes;
-        for (std::int64_t c = 0; c < tile.cols; c += w.group) {
+        const std::byte* codes = w.codes + row * (w.cols * Bits / 8);
+        for (std::int64_t c = 0; c < tile.cols; c += w.group) { // a tile begins with a group
             const std::int64_t at = row * groups + (tile.col + c) / w.group;
             const float scale = w.scales.at(at);
             const float offset = w.offsets.at(at);
             const std::int64_t end = std::min(tile.cols, c + w.group);
             for (std::int64_t k = c; k < end; ++k) {
-                const std::int64_t bit = (tile.col + k) * w.bits;
+                const auto bit = static_cast<std::uint64_t>(tile.col + k) * Bits;
                 const auto shift = static_cast<unsigned>(bit % 8);
                 unsigned code = std::to_integer<unsigned>(codes[bit / 8]) >> shift;
-                if (shift + bits > 8) { // the code goes on in the next byte
+                if (shift + Bits > 8) { // the code goes on in the next byte
                     code |= std::to_integer<unsigned>(codes[bit / 8 + 1]) << (8U - shift);
                 }
-                out[r * tile.stride + k] = scale * static_cast<float>(code & mask) + offset;
+                out[r * tile.stride + k] = scale * static_cast<float>(code & kMask) + offset;
             }
         }
     }
+}
+
+void decode_mlx(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::array kDecoders = {decode_bits<2>, decode_bits<2>, decode_bits<2>, decode_bits<3>, decode_bits<4>,
+                                      decode_bits<5>, decode_bits<6>, decode_bits<8>, decode_bits<8>};
+    kDecoders[static_cast<std::size_t>(w.bits)](w, tile, out); // 0, 1 and 7 are not opened
 }
 
 } // namespace

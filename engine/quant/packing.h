@@ -16,10 +16,32 @@ inline std::uint32_t word(const std::byte* data, std::int64_t index) {
     return value;
 }
 
-/// The group of input `col`.
-inline std::int64_t group_at(const WeightMatrix& w, std::int64_t col) {
-    return w.group_of != nullptr ? static_cast<std::int32_t>(word(w.group_of, col)) : col / w.group;
-}
+/// Follows the groups of one row's inputs, from any column upwards.
+class GroupScan {
+public:
+    explicit GroupScan(const WeightMatrix& w) : w_(w) {}
+    /// Whether input `col` is in another group than the one before; always at first.
+    bool enters(std::int64_t col) {
+        if (w_.group_of != nullptr) {
+            const auto now = static_cast<std::int32_t>(word(w_.group_of, col));
+            const bool is_other = now != group_;
+            group_ = now;
+            return is_other;
+        }
+        if (col < end_) {
+            return false;
+        }
+        group_ = col / w_.group;
+        end_ = (group_ + 1) * w_.group;
+        return true;
+    }
+    [[nodiscard]] std::int64_t group() const { return group_; }
+
+private:
+    const WeightMatrix& w_;
+    std::int64_t group_ = -1;
+    std::int64_t end_ = 0; // of the group, when inputs are grouped in their order
+};
 
 /// Fills w.group, and w.group_of where inputs are not grouped in their order. `suffix` may be absent or without elements.
 /// InvalidArgument: a group out of range, or neither a list nor `groups` equal ones.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine against the reference's goldens, and that verify notices what is wrong.
 #include "engine/engine.h"
+#include "engine/models/registry.h"
 #include "temporary_folder.h"
 
 #include <algorithm>
@@ -30,6 +31,9 @@ void expect_all_pass(const fs::path& dir, std::size_t cases) {
     EXPECT_EQ(report->tokenizer_failures, 0);
     EXPECT_GT(report->tokenizer_cases, 0);
     EXPECT_TRUE(report->pass);
+    const auto model = open_model(dir);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_TRUE(model->unused_tensors.empty()) << model->unused_tensors.front();
 }
 
 TEST(Verify, PassesTheSmallCasesInF32) { expect_all_pass(kGoldens / "glm4v-f32", 11); }
