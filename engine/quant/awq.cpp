@@ -3,6 +3,7 @@
 // W[o][i] = scales[g][o] * (code(i, o) - zero(g, o)). Layout of AutoAWQ.
 #include "engine/quant/packing.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -35,7 +36,7 @@ Result<WeightMatrix> open_awq(const ModuleTensors& tensors, const ModuleShape& s
     if (tensors.has(".qzeros")) {
         w.zeros = TRY(tensors.expect(".qzeros", DType::I32, {groups, shape.rows / kPerWord}))->data;
     }
-    TRY(packing::read_groups(tensors, ".g_idx", groups, w)); // there is no such list; groups must be even
+    TRY(packing::read_groups(tensors, "", groups, w)); // there is no list; groups must be even
     return w;
 }
 
@@ -44,17 +45,16 @@ void decode_awq(const WeightMatrix& w, const Tile& tile, float* out) {
     for (std::int64_t r = 0; r < tile.rows; ++r) {
         const std::int64_t row = w.first_row + tile.row + r;
         const unsigned shift = kShifts[static_cast<std::size_t>(row % kPerWord)];
-        packing::GroupScan groups(w);
-        float scale = 0;
-        std::uint32_t zero = kMiddle;
-        for (std::int64_t c = 0; c < tile.cols; ++c) {
-            const std::int64_t col = tile.col + c;
-            if (groups.enters(col)) {
-                scale = w.scales.at(groups.group() * w.stored_rows + row);
-                zero = w.zeros == nullptr ? kMiddle : word(w.zeros, groups.group() * words + row / kPerWord) >> shift & 15U;
+        float* to = out + r * tile.stride;
+        for (std::int64_t c = 0; c < tile.cols;) {
+            const std::int64_t group = (tile.col + c) / w.group;
+            const float scale = w.scales.at(group * w.stored_rows + row);
+            const int zero = static_cast<int>(w.zeros == nullptr ? kMiddle : word(w.zeros, group * words + row / kPerWord) >> shift & 15U);
+            const std::int64_t end = std::min(tile.cols, (group + 1) * w.group - tile.col);
+            for (; c < end; ++c) {
+                const std::uint32_t code = word(w.codes, (tile.col + c) * words + row / kPerWord) >> shift & 15U;
+                to[c] = scale * static_cast<float>(static_cast<int>(code) - zero);
             }
-            const std::uint32_t code = word(w.codes, col * words + row / kPerWord) >> shift & 15U;
-            out[r * tile.stride + c] = scale * static_cast<float>(static_cast<int>(code) - static_cast<int>(zero));
         }
     }
 }

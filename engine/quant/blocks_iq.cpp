@@ -1,42 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks of 256 weights whose groups of 8 or 4 are entries of a codebook with signs.
+// Compiled once per instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/quant/blocks_iq.cpp"
+#include "engine/tensor/highway_targets.h"
+#include <hwy/foreach_target.h>
+
 #include "engine/quant/blocks.h"
 #include "engine/quant/iq_tables.h"
 
-namespace handeye::blocks {
-namespace {
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace handeye::blocks::HWY_NAMESPACE {
+
 
 // 32 weights are part k, 8 of them group l: element 32k + 8l + j.
 constexpr int kParts = 8;
 constexpr int kGroups = 4;
 
-float signed_value(float value, unsigned signs, unsigned j) { return (signs >> j & 1U) != 0 ? -value : value; }
-
 template <class Entry>
-void put8(float scale, const Entry& entry, unsigned signs, float* out) {
+void put8(float scale, const Entry& entry, unsigned signs, float* HWY_RESTRICT out) {
+    const auto& sign = kSigns[signs & 255U];
     for (unsigned j = 0; j < 8; ++j) {
-        out[j] = signed_value(scale * static_cast<float>(entry[j]), signs, j);
+        out[j] = scale * static_cast<float>(entry[j]) * sign[j];
     }
 }
 
 template <class Entry>
-void put4(float scale, const Entry& entry, unsigned signs, float* out) {
+void put4(float scale, const Entry& entry, unsigned signs, float* HWY_RESTRICT out) {
+    const auto& sign = kSigns[signs & 15U];
     for (unsigned j = 0; j < 4; ++j) {
-        out[j] = signed_value(scale * static_cast<float>(entry[j]), signs, j);
+        out[j] = scale * static_cast<float>(entry[j]) * sign[j];
     }
 }
 
 template <class Entry>
-void put_shifted(float scale, const Entry& entry, float delta, float* out) {
+void put_shifted(float scale, const Entry& entry, float delta, float* HWY_RESTRICT out) {
     for (unsigned j = 0; j < 8; ++j) {
         out[j] = scale * (static_cast<float>(entry[j]) + delta);
     }
 }
 
-} // namespace
-
 // d f16; for each part 4 indices and a word: 4 sign indices of 7 bits, scale of 4
-void iq2_xxs(const std::byte* block, float* out) {
+void iq2_xxs(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq2xxs_grid();
     const float d = half_at(block, 0);
     for (int k = 0; k < kParts; ++k) {
@@ -50,7 +57,7 @@ void iq2_xxs(const std::byte* block, float* out) {
 }
 
 // d f16, u16 qs[32] (9 bits index, 7 bits signs), scales[8]
-void iq2_xs(const std::byte* block, float* out) {
+void iq2_xs(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq2xs_grid();
     const float d = half_at(block, 0);
     for (int k = 0; k < kParts; ++k) {
@@ -63,7 +70,7 @@ void iq2_xs(const std::byte* block, float* out) {
 }
 
 // d f16, low[32], signs[32], qh[8], scales[8]
-void iq2_s(const std::byte* block, float* out) {
+void iq2_s(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq2s_grid();
     const float d = half_at(block, 0);
     for (int k = 0; k < kParts; ++k) {
@@ -77,7 +84,7 @@ void iq2_s(const std::byte* block, float* out) {
 }
 
 // d f16, qs[64], u32 words[8]
-void iq3_xxs(const std::byte* block, float* out) {
+void iq3_xxs(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq3xxs_grid();
     const float d = half_at(block, 0);
     for (int k = 0; k < kParts; ++k) {
@@ -93,7 +100,7 @@ void iq3_xxs(const std::byte* block, float* out) {
 }
 
 // d f16, qs[64], qh[8], signs[32], scales[4]
-void iq3_s(const std::byte* block, float* out) {
+void iq3_s(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq3s_grid();
     const float d = half_at(block, 0);
     for (int t = 0; t < 64; ++t) { // groups of 4
@@ -105,7 +112,7 @@ void iq3_s(const std::byte* block, float* out) {
 }
 
 // d f16, qs[32], u16 qh[8]
-void iq1_s(const std::byte* block, float* out) {
+void iq1_s(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq1s_grid();
     const float d = half_at(block, 0);
     for (int k = 0; k < kParts; ++k) {
@@ -120,7 +127,7 @@ void iq1_s(const std::byte* block, float* out) {
 }
 
 // qs[32], qh[16], u16 scales[4] whose top nibbles are the f16 scale
-void iq1_m(const std::byte* block, float* out) {
+void iq1_m(const std::byte* HWY_RESTRICT block, float* HWY_RESTRICT out) {
     const auto& grid = iq1s_grid();
     unsigned bits = 0;
     for (unsigned i = 0; i < 4; ++i) {
@@ -139,4 +146,27 @@ void iq1_m(const std::byte* block, float* out) {
     }
 }
 
+} // namespace handeye::blocks::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace handeye::blocks {
+
+HWY_EXPORT(iq2_xxs);
+HWY_EXPORT(iq2_xs);
+HWY_EXPORT(iq2_s);
+HWY_EXPORT(iq3_xxs);
+HWY_EXPORT(iq3_s);
+HWY_EXPORT(iq1_s);
+HWY_EXPORT(iq1_m);
+
+void iq2_xxs(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq2_xxs)(block, out); }
+void iq2_xs(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq2_xs)(block, out); }
+void iq2_s(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq2_s)(block, out); }
+void iq3_xxs(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq3_xxs)(block, out); }
+void iq3_s(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq3_s)(block, out); }
+void iq1_s(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq1_s)(block, out); }
+void iq1_m(const std::byte* block, float* out) { HWY_DYNAMIC_DISPATCH(iq1_m)(block, out); }
+
 } // namespace handeye::blocks
+#endif

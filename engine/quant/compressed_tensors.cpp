@@ -1,13 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // compressed-tensors "pack-quantized": a row of codes for each output, scales of groups of inputs or one for all.
 // W[o][i] = scale[o][g] * (code(o, i) - zero(o, g)), zero the middle of the codes when the file is symmetric.
-#include "engine/quant/packing.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/quant/compressed_tensors.cpp"
+#include "engine/tensor/highway_targets.h"
+#include <hwy/foreach_target.h>
+
+#include "engine/quant/unpack-inl.h"
 
 #include <array>
 
 #include <fmt/format.h>
 
+HWY_BEFORE_NAMESPACE();
+namespace handeye::HWY_NAMESPACE {
+
+template <unsigned Bits>
+void packed_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
+    constexpr std::int64_t kPerWord = 32 / Bits;
+    const std::int64_t words = w.cols / kPerWord;
+    const auto find = [&](std::int64_t row, std::int64_t group, float& scale, int& zero) {
+        scale = w.scales.at(row * w.row_group + group);
+        zero = 1 << (Bits - 1U);
+        if (w.zeros != nullptr) {
+            const std::uint32_t stored = packing::word(w.zeros, row / kPerWord * w.row_group + group);
+            zero = static_cast<int>(stored >> (static_cast<unsigned>(row % kPerWord) * Bits) & kMask);
+        }
+    };
+    unpack_tile<Bits>(w, tile, out, find, [&](std::int64_t row, std::int64_t col) {
+        return packing::word(w.codes, row * words + col / kPerWord);
+    });
+}
+
+void decode_packed(const WeightMatrix& w, const Tile& tile, float* out) {
+    w.bits == 4 ? packed_bits<4>(w, tile, out) : packed_bits<8>(w, tile, out);
+}
+
+} // namespace handeye::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace handeye {
+HWY_EXPORT(decode_packed);
 namespace {
 
 using packing::word;
@@ -60,38 +95,11 @@ Result<WeightMatrix> open_packed(const ModuleTensors& tensors, const ModuleShape
     return w;
 }
 
-template <unsigned Bits>
-void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
-    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
-    constexpr std::int64_t kPerWord = 32 / Bits;
-    for (std::int64_t r = 0; r < tile.rows; ++r) {
-        const std::int64_t row = w.first_row + tile.row + r;
-        const auto zero_at = static_cast<unsigned>(row % kPerWord) * Bits;
-        packing::GroupScan groups(w);
-        float scale = 0;
-        int zero = 1 << (Bits - 1U);
-        for (std::int64_t c = 0; c < tile.cols; c += kPerWord) { // whole words, as a tile begins and ends with one
-            std::uint32_t codes = word(w.codes, row * (w.cols / kPerWord) + (tile.col + c) / kPerWord);
-            for (std::int64_t k = 0; k < kPerWord; ++k, codes >>= Bits) {
-                if (groups.enters(tile.col + c + k)) {
-                    scale = w.scales.at(row * w.row_group + groups.group());
-                    if (w.zeros != nullptr) {
-                        const std::uint32_t stored = word(w.zeros, row / kPerWord * w.row_group + groups.group());
-                        zero = static_cast<int>(stored >> zero_at & kMask);
-                    }
-                }
-                out[r * tile.stride + c + k] = scale * static_cast<float>(static_cast<int>(codes & kMask) - zero);
-            }
-        }
-    }
-}
-
-void decode_packed(const WeightMatrix& w, const Tile& tile, float* out) {
-    w.bits == 4 ? decode_bits<4>(w, tile, out) : decode_bits<8>(w, tile, out);
-}
+void decode(const WeightMatrix& w, const Tile& tile, float* out) { HWY_DYNAMIC_DISPATCH(decode_packed)(w, tile, out); }
 
 } // namespace
 
-extern const WeightFormat kCompressedTensorsFormat{"compressed-tensors", kSuffixes, is_packed, open_packed, decode_packed};
+extern const WeightFormat kCompressedTensorsFormat{"compressed-tensors", kSuffixes, is_packed, open_packed, decode};
 
 } // namespace handeye
+#endif

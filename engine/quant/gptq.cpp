@@ -1,13 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // GPTQ: codes packed along the inputs, zero points along the outputs, scales of groups of inputs in their order or by a list.
 // W[o][i] = scales[g][o] * (code(i, o) - zero(g, o)). Layout of GPTQModel and AutoGPTQ.
-#include "engine/quant/packing.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/quant/gptq.cpp"
+#include "engine/tensor/highway_targets.h"
+#include <hwy/foreach_target.h>
+
+#include "engine/quant/unpack-inl.h"
 
 #include <array>
 
 #include <fmt/format.h>
 
+HWY_BEFORE_NAMESPACE();
+namespace handeye::HWY_NAMESPACE {
+
+template <unsigned Bits>
+void gptq_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
+    constexpr std::int64_t kPerWord = 32 / Bits;
+    const std::int64_t words = w.stored_rows / kPerWord;
+    const auto find = [&](std::int64_t row, std::int64_t group, float& scale, int& zero) {
+        const std::uint32_t stored = packing::word(w.zeros, group * words + row / kPerWord) >> (static_cast<unsigned>(row % kPerWord) * Bits);
+        scale = w.scales.at(group * w.stored_rows + row);
+        zero = static_cast<int>((stored + static_cast<unsigned>(w.zero_shift)) & kMask);
+    };
+    unpack_tile<Bits>(w, tile, out, find, [&](std::int64_t row, std::int64_t col) {
+        return packing::word(w.codes, col / kPerWord * w.stored_rows + row);
+    });
+}
+
+void decode_gptq(const WeightMatrix& w, const Tile& tile, float* out) {
+    w.bits == 2 ? gptq_bits<2>(w, tile, out) : w.bits == 4 ? gptq_bits<4>(w, tile, out) : gptq_bits<8>(w, tile, out);
+}
+
+} // namespace handeye::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace handeye {
+HWY_EXPORT(decode_gptq);
 namespace {
 
 using packing::word;
@@ -57,38 +89,11 @@ Result<WeightMatrix> open_gptq(const ModuleTensors& tensors, const ModuleShape& 
     return w;
 }
 
-template <unsigned Bits>
-void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
-    constexpr std::uint32_t kMask = (1U << Bits) - 1U;
-    constexpr std::int64_t kPerWord = 32 / Bits;
-    for (std::int64_t r = 0; r < tile.rows; ++r) {
-        const std::int64_t row = w.first_row + tile.row + r;
-        const auto zero_at = static_cast<unsigned>(row % kPerWord) * Bits;
-        packing::GroupScan groups(w);
-        float scale = 0;
-        int zero = 0;
-        for (std::int64_t c = 0; c < tile.cols; c += kPerWord) { // whole words, as a tile begins and ends with one
-            const std::int64_t col = tile.col + c;
-            std::uint32_t codes = word(w.codes, col / kPerWord * w.stored_rows + row);
-            for (std::int64_t k = 0; k < kPerWord; ++k, codes >>= Bits) {
-                if (groups.enters(col + k)) {
-                    scale = w.scales.at(groups.group() * w.stored_rows + row);
-                    const std::uint32_t stored =
-                        word(w.zeros, groups.group() * (w.stored_rows / kPerWord) + row / kPerWord) >> zero_at & kMask;
-                    zero = static_cast<int>((stored + static_cast<unsigned>(w.zero_shift)) & kMask);
-                }
-                out[r * tile.stride + c + k] = scale * static_cast<float>(static_cast<int>(codes & kMask) - zero);
-            }
-        }
-    }
-}
-
-void decode_gptq(const WeightMatrix& w, const Tile& tile, float* out) {
-    w.bits == 2 ? decode_bits<2>(w, tile, out) : w.bits == 4 ? decode_bits<4>(w, tile, out) : decode_bits<8>(w, tile, out);
-}
+void decode(const WeightMatrix& w, const Tile& tile, float* out) { HWY_DYNAMIC_DISPATCH(decode_gptq)(w, tile, out); }
 
 } // namespace
 
-extern const WeightFormat kGptqFormat{"gptq", kSuffixes, is_gptq, open_gptq, decode_gptq};
+extern const WeightFormat kGptqFormat{"gptq", kSuffixes, is_gptq, open_gptq, decode};
 
 } // namespace handeye
+#endif

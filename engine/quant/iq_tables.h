@@ -27,4 +27,15 @@ constexpr unsigned even_signs(unsigned index) {
     return index | (parity & 1U) << 7U;
 }
 
+/// -1 where the bit of a value is set, else 1.
+inline constexpr std::array<std::array<float, 8>, 256> kSigns = [] {
+    std::array<std::array<float, 8>, 256> signs{};
+    for (unsigned byte = 0; byte < 256; ++byte) {
+        for (unsigned j = 0; j < 8; ++j) {
+            signs[byte][j] = (byte >> j & 1U) != 0 ? -1.0F : 1.0F;
+        }
+    }
+    return signs;
+}();
+
 } // namespace handeye::blocks

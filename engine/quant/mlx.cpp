@@ -1,14 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // MLX affine weights of 2 to 8 bits: each row is a stream of bits, each group of inputs has a scale (which may be negative) and
 // an offset. W[o][i] = scale * code + offset. Experts may be stacked on a leading axis.
-#include "engine/quant/packing.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/quant/mlx.cpp"
+#include "engine/tensor/highway_targets.h"
+#include <hwy/foreach_target.h>
+
+#include "engine/quant/unpack-inl.h"
 
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
+HWY_BEFORE_NAMESPACE();
+namespace handeye::HWY_NAMESPACE {
+
+template <unsigned Bits>
+void mlx_bits(const WeightMatrix& w, const Tile& tile, float* out) {
+    const std::int64_t groups = w.cols / w.group;
+    for (std::int64_t r = 0; r < tile.rows; ++r) {
+        const std::int64_t row = w.first_row + tile.row + r;
+        const std::byte* codes = w.codes + (row * w.cols + tile.col) * Bits / 8;
+        for (std::int64_t c = 0; c < tile.cols; c += w.group) { // a tile is whole groups
+            const std::int64_t at = row * groups + (tile.col + c) / w.group;
+            const float scale = w.scales.at(at);
+            const float offset = w.offsets.at(at);
+            for (std::int64_t k = c; k < c + w.group; k += 8) {
+                unpack_eight<Bits>(codes + k * Bits / 8, scale, offset, out + r * tile.stride + k);
+            }
+        }
+    }
+}
+
+void decode_mlx(const WeightMatrix& w, const Tile& tile, float* out) {
+    constexpr std::array kDecoders = {mlx_bits<2>, mlx_bits<2>, mlx_bits<2>, mlx_bits<3>, mlx_bits<4>,
+                                      mlx_bits<5>, mlx_bits<6>, mlx_bits<8>, mlx_bits<8>};
+    kDecoders[static_cast<std::size_t>(w.bits)](w, tile, out); // 0, 1 and 7 are not opened
+}
+
+} // namespace handeye::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace handeye {
+HWY_EXPORT(decode_mlx);
 namespace {
 
 constexpr std::array<std::string_view, 3> kSuffixes = {".weight", ".scales", ".biases"};
@@ -46,39 +82,11 @@ Result<WeightMatrix> open_mlx(const ModuleTensors& tensors, const ModuleShape& s
     return w;
 }
 
-template <unsigned Bits>
-void decode_bits(const WeightMatrix& w, const Tile& tile, float* out) {
-    constexpr unsigned kMask = (1U << Bits) - 1U;
-    const std::int64_t groups = w.cols / w.group;
-    for (std::int64_t r = 0; r < tile.rows; ++r) {
-        const std::int64_t row = w.first_row + tile.row + r;
-        const std::byte* codes = w.codes + row * (w.cols * Bits / 8);
-        for (std::int64_t c = 0; c < tile.cols; c += w.group) { // a tile begins with a group
-            const std::int64_t at = row * groups + (tile.col + c) / w.group;
-            const float scale = w.scales.at(at);
-            const float offset = w.offsets.at(at);
-            const std::int64_t end = std::min(tile.cols, c + w.group);
-            for (std::int64_t k = c; k < end; ++k) {
-                const auto bit = static_cast<std::uint64_t>(tile.col + k) * Bits;
-                const auto shift = static_cast<unsigned>(bit % 8);
-                unsigned code = std::to_integer<unsigned>(codes[bit / 8]) >> shift;
-                if (shift + Bits > 8) { // the code goes on in the next byte
-                    code |= std::to_integer<unsigned>(codes[bit / 8 + 1]) << (8U - shift);
-                }
-                out[r * tile.stride + k] = scale * static_cast<float>(code & kMask) + offset;
-            }
-        }
-    }
-}
-
-void decode_mlx(const WeightMatrix& w, const Tile& tile, float* out) {
-    constexpr std::array kDecoders = {decode_bits<2>, decode_bits<2>, decode_bits<2>, decode_bits<3>, decode_bits<4>,
-                                      decode_bits<5>, decode_bits<6>, decode_bits<8>, decode_bits<8>};
-    kDecoders[static_cast<std::size_t>(w.bits)](w, tile, out); // 0, 1 and 7 are not opened
-}
+void decode(const WeightMatrix& w, const Tile& tile, float* out) { HWY_DYNAMIC_DISPATCH(decode_mlx)(w, tile, out); }
 
 } // namespace
 
-extern const WeightFormat kMlxFormat{"mlx", kSuffixes, is_mlx, open_mlx, decode_mlx};
+extern const WeightFormat kMlxFormat{"mlx", kSuffixes, is_mlx, open_mlx, decode};
 
 } // namespace handeye
+#endif

@@ -2,7 +2,7 @@
 // A subtraction and a true division per value: a multiplication by the reciprocal would differ in the last bit.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/vision/normalize.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/vision/normalize.h"

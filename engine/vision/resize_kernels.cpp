@@ -3,7 +3,7 @@
 // compute in the same integers, so the pixels do not depend on the machine.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/vision/resize_kernels.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/vision/resize.h"

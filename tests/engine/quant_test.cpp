@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 #include <nlohmann/json.hpp>
 
 namespace handeye {
@@ -38,7 +39,26 @@ std::vector<std::byte> from_hex(const std::string& hex) {
     return bytes;
 }
 
-TEST(Blocks, DecodeEveryTypeToTheBit) {
+// Run-time dispatch picks one instruction set; here each that the machine has is chosen in turn.
+template <class Check>
+void on_every_instruction_set(const Check& check) {
+    const auto choose = [](std::int64_t target) {
+        hwy::SetSupportedTargetsForTest(target);
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    };
+    for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
+        SCOPED_TRACE(hwy::TargetName(rest & -rest));
+        choose(rest & -rest);
+        check();
+        choose(0); // the machine's own
+    }
+}
+
+void expect_every_block_type();
+
+TEST(Blocks, DecodeEveryTypeToTheBit) { on_every_instruction_set(expect_every_block_type); }
+
+void expect_every_block_type() {
     std::map<std::uint32_t, int> seen;
     const json document = read_vectors("gguf_dequant_vectors.json");
     for (const json& vector : document["vectors"]) {
@@ -112,7 +132,11 @@ void expect_decodes(const json& c, const std::string& zeros, QuantHints hints) {
     EXPECT_EQ(decoded(*w), expected);
 }
 
-TEST(PackedModules, DecodeTheVectorsToTheBit) {
+void expect_every_vector();
+
+TEST(PackedModules, DecodeTheVectorsToTheBit) { on_every_instruction_set(expect_every_vector); }
+
+void expect_every_vector() {
     int compared = 0;
     for (const json& c : packing_cases()) {
         if (!c.contains("weight_out_in")) {

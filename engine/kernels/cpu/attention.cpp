@@ -2,7 +2,7 @@
 // Softmax attention in blocks of keys with a running maximum, so that scores never leave the cache.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/attention.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/kernels/cpu/gemm-inl.h"

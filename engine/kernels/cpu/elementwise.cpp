@@ -2,7 +2,7 @@
 // Norms, activations and rotary embedding: one pass over memory each, rows shared among threads.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/elementwise.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/kernels/ops.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/machine_peak.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/kernels/machine_peak.h"

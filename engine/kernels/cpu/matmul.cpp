@@ -2,7 +2,7 @@
 // Matrix products over checkpoint weights: packed panels for many rows, dot products at memory speed for a few.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/matmul.cpp"
-#include "engine/kernels/cpu/highway_targets.h"
+#include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
 #include "engine/kernels/cpu/gemm-inl.h"
