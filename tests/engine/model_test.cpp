@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Opening checkpoints: what the config may say, and the name of every mistake.
+#include "base/image_codec.h"
 #include "engine/engine.h"
 #include "engine/models/registry.h"
+#include "engine/models/router.h"
 #include "engine/models/vision_tower.h"
 #include "temporary_folder.h"
 
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,7 @@ public:
     }
     [[nodiscard]] Result<std::unique_ptr<ChatModel>> open() const { return open_engine({.model_dir = folder_.path(), .threads = 1}); }
     [[nodiscard]] std::string read(const std::string& name) const { return folder_.read(name); }
+    [[nodiscard]] const fs::path& path() const { return folder_.path(); }
 
 private:
     TemporaryFolder folder_;
@@ -225,6 +229,67 @@ TEST(WrongFiles, PreprocessorOfAnotherPatchSizeIsRefused) {
     TinyCheckpoint checkpoint;
     checkpoint.edit("preprocessor_config.json", [](json& c) { c["patch_size"] = 16; });
     expect_error(checkpoint, ErrorCode::InvalidArgument, "preprocessor_config.json");
+}
+
+// A family without vision: everything but pictures works.
+TEST(TextModel, RefusesPicturesByName) {
+    const auto model = open_engine({.model_dir = kGolden.parent_path() / "chatglm-f32", .threads = 1});
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->info().family, "chatglm");
+    ChatRequest request;
+    request.messages.push_back({.role = Role::User, .parts = {ImagePart{read_image(kGolden / "images/c.png").value()}, TextPart{"What is this?"}}});
+    const auto refused = (*model)->generate(request, {}, {});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::Unsupported);
+    EXPECT_NE(refused.error().message.find("text only"), std::string::npos) << refused.error().message;
+    request.messages[0].parts = {TextPart{"Hello"}};
+    request.max_new_tokens = 2;
+    EXPECT_TRUE((*model)->generate(request, {}, {}));
+}
+
+// A layer that the config does not speak of: the model opens, and its tensors are named.
+TEST(UnusedTensors, AreNamed) {
+    TinyCheckpoint checkpoint;
+    checkpoint.edit("config.json", [](json& c) { c["text_config"]["num_hidden_layers"] = 2; });
+    const auto model = open_model(checkpoint.path());
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_FALSE(model->unused_tensors.empty());
+    for (const std::string& name : model->unused_tensors) {
+        EXPECT_NE(name.find("layers.2."), std::string::npos) << name;
+    }
+    const auto whole = open_model(kGolden);
+    ASSERT_TRUE(whole) << whole.error().message;
+    EXPECT_TRUE(whole->unused_tensors.empty());
+}
+
+TEST(Router, ChoosesByBiasedScoresAndWeighsWithUnbiased) {
+    const ExpertsConfig config{.count = 4, .used = 2, .scale = 3};
+    const std::vector<float> logits = {0, 2, 1, -5, 0, 0, 0, 0};
+    const std::vector<float> bias = {10, 0, 0, 0};
+    const auto chosen = route(config, bias, {logits.data(), 2, 4, 4});
+    const float a = 0.5F;
+    const float b = 1 / (1 + std::exp(-2.0F));
+    ASSERT_EQ(chosen[0].size(), 2U); // the bias always wins
+    ASSERT_EQ(chosen[1].size(), 2U); // the best of the rest; of equals the first
+    EXPECT_TRUE(chosen[2].empty() && chosen[3].empty());
+    EXPECT_NEAR(chosen[0][0].weight, 3 * a / (a + b), 1e-6F);
+    EXPECT_NEAR(chosen[1][0].weight, 3 * b / (a + b), 1e-6F);
+    EXPECT_EQ(chosen[1][1].row, 1);
+    ExpertsConfig plain = config;
+    plain.normalised = false;
+    EXPECT_NEAR(route(plain, bias, {logits.data(), 2, 4, 4})[0][0].weight, 3 * a, 1e-6F);
+}
+
+TEST(Router, GivesEveryRowItsExpertsWhateverTheNumbers) {
+    const float none = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> logits = {none, none, none, 1, none, none, none, none};
+    const auto chosen = route({.count = 4, .used = 2}, std::vector<float>(4), {logits.data(), 2, 4, 4});
+    std::size_t rows = 0;
+    for (const ExpertRows& expert : chosen) {
+        rows += expert.size();
+    }
+    EXPECT_EQ(rows, 4U);
+    EXPECT_EQ(chosen[3].size(), 1U);
 }
 
 TEST(VisionTower, SamplesItsTableUnchangedOnItsOwnGrid) {
