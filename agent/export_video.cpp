@@ -74,10 +74,21 @@ public:
         }
         writer.release();
         told_.frames_per_second = kFramesPerSecond;
+        TRY(look_at(file));
         return told_;
     }
 
 private:
+    // A writer of films keeps it to itself when the disk is full.
+    Result<void> look_at(const std::filesystem::path& file) const {
+        cv::VideoCapture film(file.string(), cv::CAP_FFMPEG);
+        const int frames = film.isOpened() ? static_cast<int>(std::lround(film.get(cv::CAP_PROP_FRAME_COUNT))) : 0;
+        if (frames != told_.frames) {
+            return Error{ErrorCode::IoFailed, fmt::format("of {} frames only {} could be written: is the disk full?", told_.frames, frames)};
+        }
+        return {};
+    }
+
     // That of the first screen.
     Result<void> choose_size() {
         for (const report::TaskRecord& task : session_.tasks) {

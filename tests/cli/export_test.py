@@ -155,6 +155,77 @@ class Exports(unittest.TestCase):
                 self.assertIn(kind, ("stringValue", "intValue", "doubleValue", "arrayValue"))
                 self.assertIsInstance(value, {"stringValue": str, "intValue": str, "doubleValue": float, "arrayValue": dict}[kind])
 
+    def test_a_task_file_comes_as_fmt_leaves_it(self):
+        for name, arguments in (("a", (4,)), ("b", (4, "glm-4.5v"))):
+            self.record(f"{name}.handeye", *arguments)
+            self.export(f"{name}.handeye", "--to", "task", "-o", name)
+            done = subprocess.run([BIN / "handeye", "task", "fmt", "--check", self.folder / name / "task.yaml"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_film(self):
+        self.record("a.handeye", 3)
+        told = json.loads(self.export("a.handeye", "--to", "video", "-o", "a.mp4", "--json"))
+        self.assertEqual((told["steps"], told["width"], told["bytes"]), (3, 1280, (self.folder / "a.mp4").stat().st_size))
+        self.assertEqual((self.folder / "a.mp4").read_bytes()[4:8], b"ftyp")
+        self.assertEqual((self.folder / "a.mp4").stat().st_mode & 0o777, 0o600)
+        short = json.loads(self.export("a.handeye", "--to", "video", "-o", "b.mp4", "--step-seconds", "0.4", "--json"))
+        self.assertLess(short["frames"], told["frames"])
+        for out in ("a.avi", "-", "/dev/null", "a.mp4", "nowhere/a.mp4"):
+            self.assertNotEqual(subprocess.run([BIN / "handeye", "export", "a.handeye", "--to", "video", "-o", out], cwd=self.folder, capture_output=True).returncode, 0, out)
+        self.assertEqual([one for one in os.listdir(self.folder) if ".part" in one], [])
+
+    def test_lines_are_lines_and_replace_nothing_unasked(self):
+        self.record("a.handeye", 2)
+        lines = self.export("a.handeye", "--to", "jsonl").splitlines()
+        self.assertEqual([json.loads(line)["seq"] for line in lines], list(range(1, len(lines) + 1)))
+        self.assertEqual(self.export("a.handeye", "--to", "jsonl", "-o", "-").splitlines(), lines)
+        told = json.loads(self.export("a.handeye", "--to", "jsonl", "-o", "a.jsonl", "--json"))
+        self.assertEqual((told["events"], told["bytes"]), (len(lines), (self.folder / "a.jsonl").stat().st_size))
+        (self.folder / "a.jsonl").write_text("mine")
+        self.assertIn("is there already", self.export("a.handeye", "--to", "jsonl", "-o", "a.jsonl", code=2))
+        self.assertEqual((self.folder / "a.jsonl").read_text(), "mine")
+        (self.folder / "link").symlink_to("a.jsonl")
+        self.assertIn("is there already", self.export("a.handeye", "--to", "otel", "-o", "link", code=2))
+        for out in ("a.handeye-wal", "./a.handeye-shm", "a.handeye"):
+            self.assertIn("belongs to it", self.export("a.handeye", "--to", "jsonl", "--force", "-o", out, code=2))
+        self.export("a.handeye", "--to", "jsonl", "--force", "--output", "a.jsonl")
+        self.assertEqual((self.folder / "a.jsonl").read_text().splitlines(), lines)
+        self.export("a.handeye", "--to", "jsonl", "-o", "/dev/full", code=5)
+        self.assertIn("is a folder", self.export("a.handeye", "--to", "jsonl", "-o", ".", code=2))
+        self.assertEqual([one for one in os.listdir(self.folder) if ".part" in one], [])
+
+    def test_a_disk_without_room_leaves_no_half_file(self):
+        self.record("a.handeye", 2)
+        for to, out in (("jsonl", "a.jsonl"), ("video", "a.mp4"), ("otel", "a.json")):
+            done = subprocess.run(["bash", "-c", f"ulimit -f 4; trap '' XFSZ; exec '{BIN}/handeye' export a.handeye --to {to} -o {out}"], cwd=self.folder, capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0, to)
+            self.assertFalse((self.folder / out).exists(), to)
+        self.assertEqual([one for one in os.listdir(self.folder) if ".part" in one], [])
+
+    def test_what_means_nothing_to_a_format_is_an_error(self):
+        self.record("a.handeye", 2)
+        for arguments in (("--to", "task", "--form", "4.5v"), ("--to", "preference", "--all"), ("--to", "otel", "--dialogue"), ("--to", "jsonl", "--languages", "deu"), ("--to", "llamafactory", "--step-seconds", "1")):
+            self.assertIn("means nothing with", self.export("a.handeye", *arguments, "-o", "x", code=2))
+        self.assertIn("--force is for files", self.export("a.handeye", "--to", "task", "-o", "x", "--force", code=2))
+        self.assertFalse((self.folder / "x").exists())
+
+    def test_one_is_one(self):
+        self.record("a.handeye", 1)
+        self.assertIn(": 1 record, 1 picture\n", self.export("a.handeye", "--to", "llamafactory", "-o", "x"))
+
+    def test_what_the_trainers_own_loader_made_of_it_is_what_is_exported_today(self):
+        loaded = json.loads((pathlib.Path(__file__).resolve().parents[1] / "golden" / "llamafactory" / "loaded.json").read_text())["cases"]
+        for name, form, prompt, arguments in (("4.1v", "4.1v", "glm-4.1v", ()), ("4.5v", "4.5v", "glm-4.5v", ()), ("4.1v dialogue", "4.1v", "glm-4.1v", ("--dialogue",)), ("4.1v as 4.5v", "4.5v", "glm-4.1v", ("--form", "4.5v"))):
+            with self.subTest(name):
+                self.record(f"{name}.handeye", 5, prompt)
+                self.export(f"{name}.handeye", "--to", "llamafactory", "-o", name, *arguments)
+                records = check_set(self.folder / name, form)
+                self.assertEqual(len(records), loaded[name]["loaded"])
+                for record, row in zip(records, loaded[name]["rows"]):
+                    answers = "".join(one["content"] for one in record["messages"] if one["role"] == "assistant")
+                    self.assertEqual((len(record["images"]), len(record["messages"]) // 2, [answers.count(BEGIN), answers.count(END)]), (row["places"], row["answers"], row["boxes"]))
+                    self.assertTrue(row["answer_is_whole"])
+
     def test_what_is_wrong_is_said(self):
         self.record("a.handeye", 2)
         self.assertIn("name a new folder", self.export("a.handeye", "--to", "llamafactory", code=2))
