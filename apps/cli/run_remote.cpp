@@ -23,7 +23,8 @@ constexpr Duration kCallDeadline = std::chrono::seconds(30);
 constexpr Duration kOpenDeadline = std::chrono::seconds(60); ///< session.create may start programs on the target
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
 constexpr std::size_t kPictureBytesMax = 8U << 20U;
-constexpr std::size_t kRequestBytesMax = (1U << 20U) - 4096; ///< of a daemon that was told nothing else, with room for the rest of the request
+constexpr std::size_t kMessageBytes = 1U << 20U; ///< that a daemon takes which does not say
+constexpr std::size_t kRestOfRequest = 8192;     ///< policy, budget and what is around them
 constexpr Duration kForever = std::chrono::hours(24 * 365);
 
 constexpr std::array<TaskOutcome, 11> kOutcomes{
@@ -48,10 +49,12 @@ public:
 
     Result<int> run(const RemoteTask& task) {
         TRY(enter(rpc_, "handeye run", task.daemon, context_));
-        if (const json info = TRY(call("connection.info", json::object())); info.value("stop_latched", false)) { // before a screen opens
+        const json info = TRY(call("connection.info", json::object()));
+        if (info.value("stop_latched", false)) { // before a screen opens
             return Error{ErrorCode::Cancelled, "the daemon was stopped, and starts no task until `handeye reset-stop`"};
         }
-        const json params = TRY(task_params(task)); // files are read before a screen opens
+        const std::size_t bytes_max = info.value(json::json_pointer("/limits/message_bytes_max"), kMessageBytes);
+        const json params = TRY(task_params(task, bytes_max)); // files, too, are read before
         session_ = TRY(field(call("session.create",
                                   {{"platform", task.target.platform}, {"target", json::parse(target_to_json(task.target))}, {"secrets", task.secrets}},
                                   kOpenDeadline),
@@ -95,9 +98,9 @@ private:
         return (*result)[name].get<std::string>();
     }
 
-    static Result<json> task_params(const RemoteTask& task) {
+    static Result<json> task_params(const RemoteTask& task, std::size_t bytes_max) {
         const SessionOptions& options = task.session;
-        json params = task.file ? TRY(file_params(*task.file)) : json{{"goal", task.goal}};
+        json params = task.file ? TRY(file_params(*task.file, bytes_max)) : json{{"goal", task.goal}};
         params["surface"] = surface_name(options.surface);
         params["budget"] = {{"max_steps", options.budget.steps_max},
                             {"max_seconds", std::chrono::duration<double>(options.budget.wall_max).count()},
@@ -111,7 +114,7 @@ private:
         return params;
     }
 
-    static Result<json> file_params(const RemoteFile& file) {
+    static Result<json> file_params(const RemoteFile& file, std::size_t bytes_max) {
         json params{{"file", file.parts.file}, {"files", json::object()}, {"vars", file.vars}, {"languages", file.languages}};
         for (const auto& [name, path] : file.parts.texts) {
             params["files"][name] = TRY(read_file(path, kBundleTextBytesMax));
@@ -120,8 +123,8 @@ private:
             const std::string bytes = TRY(read_file(path, kPictureBytesMax));
             params["pictures"][name] = to_base64({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
         }
-        if (const std::size_t bytes = dump_json(params).size(); bytes > kRequestBytesMax) {
-            return Error{ErrorCode::LimitExceeded, fmt::format("the task file with its files and pictures has {} bytes, a daemon takes {}: --in-process does without it", bytes, kRequestBytesMax)};
+        if (const std::size_t bytes = dump_json(params).size() + kRestOfRequest; bytes > bytes_max) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("the task file with its files and pictures has {} bytes as a message, the daemon takes {} (limits.message_bytes): --in-process does without it", bytes, bytes_max)};
         }
         return params;
     }

@@ -131,6 +131,15 @@ class TaskFilesInTheDaemon(unittest.TestCase):
         self.assertEqual(json.loads(self.handeye("task", "wait", task, "--json").stdout)["outcome"], "done")
         self.handeye("sessions", "close", event["session"])
 
+    def test_more_than_a_message_holds_is_said_before_a_screen_opens(self):
+        comment = "# " + "x" * 600_000 + "\n"
+        self.write("part.yaml", "  - sleep: 1ms\n" + comment)
+        self.write("large.yaml", "  - run: part.yaml\n" + comment)
+        before = json.loads(self.handeye("sessions", "--json").stdout)
+        refused = self.handeye("run", "large.yaml", *self.on_form("large.json"), code=2)
+        self.assertIn("bytes as a message, the daemon takes 1048576 (limits.message_bytes): --in-process does without it", refused.stderr)
+        self.assertEqual(len(json.loads(self.handeye("sessions", "--json").stdout)["sessions"]), len(before["sessions"]))
+
     def test_ctrl_c_stops_the_task(self):
         self.write("waits.yaml", "  - wait_until: {text: Never shown, within: 1h}\n")
         with subprocess.Popen([self.daemon.bin / "handeye", "run", "waits.yaml", "--json", *self.on_form("waits.json")], env=self.daemon.environment, cwd=self.folder,
