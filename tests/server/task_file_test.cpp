@@ -244,7 +244,7 @@ TEST_F(TaskFiles, BudgetsAreTheSmallerOnes) {
     json asked = request(session, text(twice, "policy: {budget: {steps: 1}}\n"));
     asked["budget"] = {{"max_steps", 100}};
     run_to_end(*client, asked);
-    EXPECT_EQ(ended["outcome"], "budget_exceeded") << ended;
+    ASSERT_EQ(ended["outcome"], "budget_exceeded") << ended;
     const auto exceeded = event_of_type(*client, "budget.exceeded");
     ASSERT_TRUE(exceeded);
     EXPECT_EQ(exceeded->at("data").at("limit"), 1);
