@@ -98,7 +98,7 @@ Result<void> enter(JsonRpcClient& client, const std::string& name, const DaemonA
 Result<std::unique_ptr<JsonRpcClient>> connect_daemon(const DaemonAddress& daemon, const std::string& client, const Context& context) {
     Result<std::unique_ptr<WebSocketClient>> socket = connect_socket(daemon, context.stop);
     if (!socket) { // where a certificate is looked at the cause may be that
-        const bool is_absent = socket.error().code == ErrorCode::Unavailable && is_plain(daemon);
+        const bool is_absent = socket.error().code == ErrorCode::Unavailable && (is_plain(daemon) || socket.error().message.ends_with("Connection refused"));
         return is_absent ? Error{socket.error().code, socket.error().message + "; is handeyed running?"} : socket.error();
     }
     auto rpc = std::make_unique<JsonRpcClient>(std::move(*socket));
