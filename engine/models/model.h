@@ -133,6 +133,7 @@ struct ImageTokens {
 struct Model {
     std::string family;
     std::string weight_format; ///< what most of the decoder's weights are in: "bf16", "q4_k", "gptq-4bit"
+    std::int64_t parameters = 0; ///< packed weights counted one by one
     std::string default_prompt; ///< which prompts/<name>/ speaks to the family
     Checkpoint weights;        ///< owns what the views point to
     std::vector<std::string> unused_tensors; ///< of the checkpoint; each is a thing that the graph does not compute

@@ -71,6 +71,7 @@ Result<Model> open_tensors(const json& config, Checkpoint checkpoint, Container 
     WeightLoader weights(checkpoint, read_hints(config));
     Model model = TRY(family->open({.config = config, .weights = weights, .container = container}));
     model.weight_format = weights.main_format();
+    model.parameters = weights.parameters();
     model.unused_tensors = weights.unused();
     if (!model.unused_tensors.empty()) {
         constexpr std::size_t kNamed = 8;

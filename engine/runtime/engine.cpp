@@ -81,7 +81,7 @@ Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
                    .family = model.family,
                    .weight_format = model.weight_format,
                    .prompt = std::move(prompt),
-                   .parameters = model.weights.parameters(),
+                   .parameters = model.parameters,
                    .weights_bytes = model.weights.size_bytes(),
                    .context_tokens_max = static_cast<int>(core->timeline().capacity())};
     return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info)));

@@ -20,6 +20,25 @@ constexpr std::size_t kShardsMax = 1000;
 
 using WeightMap = std::map<std::string, std::string, std::less<>>; // tensor -> shard
 
+bool is_shard_name(std::string_view name) {
+    constexpr std::string_view kNotAllowed("/\\\0", 3);
+    return name.ends_with(".safetensors") && !name.starts_with('.') && name.find_first_of(kNotAllowed) == name.npos;
+}
+
+// Files without an index: model-00001-of-00002.safetensors and so on. Others beside them are not the model's, or hold the
+// same weights once more.
+std::set<std::string> shards_without_index(const fs::path& dir) {
+    std::set<std::string> shards;
+    std::error_code error;
+    for (fs::directory_iterator entry(dir, error), end; !error && entry != end && shards.size() <= kShardsMax; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        if (is_shard_name(name) && name.starts_with("model-")) {
+            shards.insert(name);
+        }
+    }
+    return shards;
+}
+
 Result<WeightMap> read_index(const fs::path& path) {
     const json index = TRY(read_json(path, JsonLimits{.bytes_max = kIndexBytesMax, .depth_max = 8}));
     if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
@@ -27,10 +46,7 @@ Result<WeightMap> read_index(const fs::path& path) {
     }
     WeightMap map;
     for (const auto& [name, shard] : index["weight_map"].items()) {
-        const bool is_name = shard.is_string() && !shard.get_ref<const std::string&>().empty() &&
-                             shard.get_ref<const std::string&>().find('/') == std::string::npos &&
-                             shard.get_ref<const std::string&>().find('\0') == std::string::npos;
-        if (!is_name) {
+        if (!shard.is_string() || !is_shard_name(shard.get_ref<const std::string&>())) {
             return Error{ErrorCode::ParseFailed, fmt::format("{}: {} is not the name of a file in this folder",
                                                              path.filename().string(), dump_json(shard))};
         }
@@ -55,6 +71,9 @@ Result<Checkpoint> Checkpoint::open(const fs::path& dir,
     } else if (fs::exists(dir / "model.safetensors", ignored)) {
         shards.insert("model.safetensors");
     } else {
+        shards = shards_without_index(dir);
+    }
+    if (shards.empty()) {
         return Error{ErrorCode::NotFound,
                      fmt::format("{} has neither model.safetensors nor model.safetensors.index.json", dir.string())};
     }

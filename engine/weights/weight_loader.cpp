@@ -24,12 +24,14 @@ bool WeightLoader::has_module(const std::string& module) const {
 Result<TensorView> WeightLoader::tensor(std::string_view name, const Shape& shape) {
     TensorView view = TRY(checkpoint_.weight(name, shape));
     used_.emplace(name);
+    parameters_ += view.count();
     return view;
 }
 
 Result<std::vector<float>> WeightLoader::floats(std::string_view name, const Shape& shape) {
     std::vector<float> values = TRY(checkpoint_.floats(name, shape));
     used_.emplace(name);
+    parameters_ += static_cast<std::int64_t>(values.size());
     return values;
 }
 
@@ -45,7 +47,8 @@ Result<WeightMatrix> WeightLoader::matrix(const std::string& module, const Modul
             used_.insert(module + std::string(suffix));
         }
     }
-    bytes_by_format_[format_name(w)] += w.size_bytes();
+    weights_by_format_[format_name(w)] += w.count();
+    parameters_ += w.count();
     return w;
 }
 
@@ -63,9 +66,9 @@ std::vector<std::string> WeightLoader::unused() const {
 }
 
 std::string WeightLoader::main_format() const {
-    const auto most = std::max_element(bytes_by_format_.begin(), bytes_by_format_.end(),
+    const auto most = std::max_element(weights_by_format_.begin(), weights_by_format_.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == bytes_by_format_.end() ? "none" : most->first;
+    return most == weights_by_format_.end() ? "none" : most->first;
 }
 
 } // namespace handeye

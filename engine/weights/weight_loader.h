@@ -6,6 +6,7 @@
 #include "engine/quant/weight_format.h"
 #include "engine/weights/checkpoint.h"
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -37,7 +38,9 @@ public:
     [[nodiscard]] std::vector<std::string> unused() const;
     /// Tensors whose name begins so are not missed.
     void ignore_prefix(std::string prefix) { ignored_.push_back(std::move(prefix)); }
-    /// What most of the matrices' bytes are in: "bf16", "q4_k", "gptq-4bit".
+    /// Weights that were taken, packed ones counted one by one.
+    [[nodiscard]] std::int64_t parameters() const { return parameters_; }
+    /// What most of the matrices' weights are in: "bf16", "q4_k", "gptq-4bit".
     [[nodiscard]] std::string main_format() const;
 
 private:
@@ -45,7 +48,8 @@ private:
     QuantHints hints_;
     std::set<std::string, std::less<>> used_;
     std::vector<std::string> ignored_;
-    std::map<std::string, double> bytes_by_format_;
+    std::map<std::string, std::int64_t> weights_by_format_;
+    std::int64_t parameters_ = 0;
 };
 
 } // namespace handeye

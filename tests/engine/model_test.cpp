@@ -71,6 +71,16 @@ TEST(OpenEngine, SaysWhatItOpened) {
     EXPECT_EQ(info.context_tokens_max, 32768);
 }
 
+// A packed copy of a model has as many parameters as the model; how they are stored does not count.
+TEST(OpenEngine, CountsPackedWeightsOneByOne) {
+    const auto gptq = open_model(kGolden.parent_path() / "glm4-gptq-int4-actorder");
+    const auto packed = open_model(kGolden.parent_path() / "glm4-ct-int4");
+    ASSERT_TRUE(gptq && packed);
+    EXPECT_EQ(gptq->parameters, packed->parameters);
+    EXPECT_EQ(gptq->weight_format, "gptq-4bit");
+    EXPECT_EQ(packed->weight_format, "compressed-tensors-4bit");
+}
+
 TEST(OpenEngine, TakesThePromptNameFromHandeyeJson) {
     TinyCheckpoint checkpoint;
     checkpoint.replace("handeye.json", R"({"prompt": "compact"})");

@@ -360,5 +360,20 @@ TEST(EngineProgram, AnswersFromTheBundledModelAndSurvivesASegfault) {
     EXPECT_EQ(again->ids, want->ids);
 }
 
+TEST(EngineProgram, OpensAGgufModelInItsSandbox) {
+    EngineProcessOptions options;
+    options.engine = {.model_dir = std::filesystem::path(HANDEYE_SOURCE_DIR) / "tests/golden/engine/glm4v-gguf", .threads = 1, .context_tokens = 1024};
+    options.program = std::filesystem::path(HANDEYE_BINARY_DIR) / "bin" / "handeye-engine";
+    const auto model = open_engine_process(options);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ((*model)->info().family, "glm4v");
+    EXPECT_EQ((*model)->info().weight_format, "q4_k");
+    ChatRequest request = ask("hello");
+    request.max_new_tokens = 3;
+    const auto reply = (*model)->generate(request, {}, {});
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->usage.completion_tokens, 3);
+}
+
 } // namespace
 } // namespace handeye

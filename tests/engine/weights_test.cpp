@@ -163,6 +163,15 @@ TEST_F(CheckpointFolder, FindsTensorsInAllShards) {
     EXPECT_NE(checkpoint->find("b"), nullptr);
 }
 
+TEST_F(CheckpointFolder, TakesAllShardsWhereThereIsNoIndex) {
+    folder_.write("model-00001-of-00002.safetensors", one_);
+    folder_.write("model-00002-of-00002.safetensors", two_);
+    folder_.write("consolidated.safetensors", one_);
+    const auto checkpoint = Checkpoint::open(folder_.path());
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    EXPECT_EQ(checkpoint->tensor_count(), 2U);
+}
+
 TEST_F(CheckpointFolder, WithoutWeightsIsNotFound) {
     const auto checkpoint = Checkpoint::open(folder_.path());
     ASSERT_FALSE(checkpoint);
@@ -179,7 +188,7 @@ TEST_F(CheckpointFolder, NamesTheShardThatIsMissing) {
 }
 
 TEST_F(CheckpointFolder, RefusesAShardOutsideTheFolder) {
-    for (const char* shard : {"\"../s1.safetensors\"", "\"/etc/passwd\"", "\"\"", "7"}) {
+    for (const char* shard : {"\"../s1.safetensors\"", "\"/etc/passwd\"", "\"\"", "7", "\"..\"", "\".s1.safetensors\"", "\"a\\\\s1.safetensors\"", "\"s1.bin\""}) {
         folder_.write("model.safetensors.index.json", std::string(R"({"weight_map":{"a":)") + shard + "}}");
         const auto checkpoint = Checkpoint::open(folder_.path());
         ASSERT_FALSE(checkpoint) << shard;
