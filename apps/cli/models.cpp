@@ -64,7 +64,7 @@ Runner declare_models(CLI::App& app) {
     auto options = std::make_shared<Options>();
     app.require_subcommand(1);
     CLI::App* verify = app.add_subcommand("verify", "Compare a checkpoint's numbers with stored ones of the reference");
-    verify->add_option("--model", options->model, "Checkpoint folder")->required();
+    verify->add_option("--model", options->model, "Checkpoint folder, or one .gguf file")->required();
     verify->add_option("--cases", options->cases, "Folder with cases.json and expected.safetensors")->required();
     verify->add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     verify->add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
