@@ -5,7 +5,7 @@
 //
 // Memory: a picture is decoded when it comes into sight, one at a time, into one of a few canvases that are used again and again,
 // since what is thrown away a browser frees only when it gets round to it. Its text leaves the page for a Blob, which lies outside
-// of the page's process. What is left of 12 steps is cleared up at once: a browser that is asked for 128 MB, which are never written to
+// of the page's process. What is left of four steps is cleared up at once: a browser that is asked for 128 MB, which are never written to
 // and so never become real, counts them as in use and looks what it can do without. Measured over 1,000 steps scrolled without a pause: docs/verification.md.
 #include "agent/report_html.h"
 
@@ -90,7 +90,7 @@ function hide(slot) {
     shown.get(slot).forEach(drop);
     slot.replaceChildren();
     shown.delete(slot);
-    if (++gone % 12 === 0) {
+    if (++gone % 4 === 0) {
         try { new ArrayBuffer(128 << 20); } catch { } // there is none: then it has cleared up, too
     }
 }
