@@ -7,7 +7,9 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -53,6 +55,12 @@ std::string landmarks(const std::vector<ReadText>& lines, Point at, const Target
     return near.size() < 2 ? "" : "[" + out + "]";
 }
 
+/// What was pressed lies somewhere in it, and was not told of at that moment: its middle is no place to press.
+bool holds_others(const std::string& role) {
+    constexpr std::array<std::string_view, 12> kRoles{"frame", "window", "dialog", "alert", "internal frame", "panel", "form", "section", "document web", "document frame", "scroll pane", "page tab list"};
+    return std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end();
+}
+
 bool fits_picture(const Rect& box) { return !box.size().is_empty() && box.width_px <= kPictureSideMax && box.height_px <= kPictureSideMax; }
 
 Rect around(Point at) { return {at.x - kUnknownTarget.width_px / 2, at.y - kUnknownTarget.height_px / 2, kUnknownTarget.width_px, kUnknownTarget.height_px}; }
@@ -78,6 +86,9 @@ SeenTarget seen_target(const json& point, const json& element) {
     const auto whole = [](const json& object, const char* key, double fallback) { return static_cast<int>(std::clamp(number_of(object, key, fallback), -1e6, 1e6)); };
     SeenTarget out;
     out.at = {whole(point, "x", 0), whole(point, "y", 0)};
+    if (holds_others(text_of(element, "role"))) {
+        return out;
+    }
     out.id = text_of(element, "id");
     out.role = text_of(element, "role");
     out.label_utf8 = text_of(element, "label");

@@ -27,7 +27,8 @@ struct SeenTarget {
     int of = 0;                            ///< of so many that have its role and label
     std::function<Result<Image>()> picture;///< of the screen then; asked only where nothing else names the target
 };
-/// From an event's `target` point and `element` (docs/events.md, action.executed); the picture is the caller's to add.
+/// From an event's `target` point and `element` (docs/events.md, action.executed); the picture is the caller's to add. A window or panel is
+/// no target: nothing is taken over from it.
 SeenTarget seen_target(const nlohmann::json& point, const nlohmann::json& element);
 
 class TargetWriter {

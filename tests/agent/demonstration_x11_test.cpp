@@ -82,6 +82,20 @@ TEST_F(Demonstration, ThePictureBeforeIsTheOneThePersonSaw) {
     EXPECT_EQ(events_of("action.executed").back()["points"][0]["element"]["label"], "Agree");
 }
 
+// A program under load does not tell of its buttons in time: then its window is all that is known, and no target.
+TEST_F(Demonstration, AWindowIsNotWhatWasPressedInIt) {
+    show_login("13", "40", "30", "straight");
+    const Rect window = wait_for_window(*hand_, "handeye login").area;
+    record();
+    click(*hand_, {window.x + 3, window.y + window.height_px - 3}); // its margin
+    ASSERT_TRUE(wait_for([&] { return steps_ == 1; }));
+    end_recording();
+    ASSERT_EQ(events_of("action.executed").at(0)["points"][0]["element"]["role"], "frame") << "else the next lines prove nothing";
+    const CompiledTask task = compiled();
+    EXPECT_EQ(task.yaml.find("frame"), std::string::npos) << task.yaml;
+    EXPECT_FALSE(task.pictures.empty());
+}
+
 TEST_F(Demonstration, EveryKindOfActionIsRecorded) {
     show_login("13", "40", "30", "straight");
     record();

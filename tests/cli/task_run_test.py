@@ -191,8 +191,9 @@ steps:
         self.assertEqual(self.received("healed.json")["clicked"], ["Save it"])
 
     def events(self, recording):
-        self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "-o", "events.jsonl"), 0, self.last)
-        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
+        out = f"{recording}.jsonl"
+        self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "-o", out), 0, self.last)
+        return [json.loads(line) for line in (self.folder / out).read_text().splitlines()]
 
     def task_seconds(self, recording):
         return next(event["data"]["wall_ms"] for event in self.events(recording) if event["type"] == "task.finished") / 1000

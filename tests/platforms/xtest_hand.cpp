@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <thread>
 
 #include <X11/XKBlib.h>
 #include <X11/extensions/XTest.h>
@@ -87,10 +88,11 @@ bool XTestHand::press_sign(KeySym sign) {
     return false;
 }
 
-void XTestHand::type(std::string_view text_utf8) {
+void XTestHand::type(std::string_view text_utf8, std::chrono::milliseconds pace) {
     while (!text_utf8.empty()) {
         const KeySym sign = take_sign(text_utf8);
         ASSERT_TRUE(press_sign(sign)) << "this keyboard has no key for " << XKeysymToString(sign);
+        std::this_thread::sleep_for(pace);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/geometry.h"
 #include "platforms/x11/connection.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,8 +23,8 @@ public:
     void release(unsigned button);
     void click(Point at, unsigned button = 1);
     /// Each sign by the key that has it in the keymap of now, with Shift or AltGr where it needs them; "\n" is Return, "\t" Tab. A sign
-    /// that the keyboard lacks is a failure.
-    void type(std::string_view text_utf8);
+    /// that the keyboard lacks is a failure. `pace`: from key to key.
+    void type(std::string_view text_utf8, std::chrono::milliseconds pace = {});
     /// Keysym names: all pressed, then released in the other order.
     void chord(const std::vector<std::string>& keys);
     /// The keyboard of another country, as setxkbmap(1) sets it.
