@@ -112,7 +112,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words, or a task file (.yaml, .json)")->required();
     add_target_options(app, options.target);
     add_secret_option(app, options.secrets);
-    app.add_option("--model", options.model, "Checkpoint folder (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--model", options.model, "Checkpoint, a folder or one .gguf file (default: $HANDEYE_MODEL, else the bundled model)");
     app.add_option("--record", options.record, "Recording to write (default: a new file in the state folder)");
     app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web")->capture_default_str();
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");

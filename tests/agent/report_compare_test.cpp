@@ -160,7 +160,8 @@ TEST(CompareRuns, TooManyDifferingStepsGoByNumberAndItIsSaid) {
         a.push_back({.label = fmt::format("a{}", i)});
         b.push_back({.label = fmt::format("b{}", i)});
     }
-    const Comparison found = compare(session(a), session(b));
+    const SessionRecord mine = session(a), other = session(b); // a comparison points into both
+    const Comparison found = compare(mine, other);
     EXPECT_TRUE(found.tasks.at(0).is_by_number);
     EXPECT_EQ(found.tasks[0].steps.size(), 4200U);
     EXPECT_EQ(report::to_json(found)["tasks"][0]["paired_by_number"], true);
