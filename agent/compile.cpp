@@ -35,12 +35,6 @@ std::string demonstrated_secret(const std::string& text) {
     return is_variable && name[0] >= 'a' ? name : std::string();
 }
 
-/// A place for text: a click there may do no more than give it the keyboard, which it may have already.
-bool takes_text(const json& element) {
-    constexpr std::array<std::string_view, 9> kRoles{"entry", "text", "password text", "terminal", "document text", "document web", "spin button", "search box", "editbar"};
-    return std::find(kRoles.begin(), kRoles.end(), text_of(element, "role")) != kRoles.end();
-}
-
 class Compiler {
 public:
     Compiler(const Recording& recording, CompileOptions options, Locator& reader)
@@ -67,6 +61,11 @@ public:
         }
         if (out_.steps == 0) {
             return Error{ErrorCode::InvalidArgument, "the task has no step that did anything"};
+        }
+        for (const auto& [name, value] : options_.values) {
+            if (body_.find(fmt::format("${{vars.{}}}", name)) == std::string::npos) {
+                return Error{ErrorCode::Unsupported, fmt::format("{} (\"{}\") stands in none of its steps, so it would be the same for every value", name, value)};
+            }
         }
         out_.yaml = header(options_.description.empty() ? text_of(task.started, "goal") : options_.description) + body_;
         out_.pictures = writer_.pictures();
@@ -98,13 +97,16 @@ private:
         if (text_of(field_of(proposed, "found"), "rung") == kAsideRung) {
             return {};
         }
-        const bool gives_focus = verb_of(step) == "click" && (next_verb == "type" || next_verb == "key" || takes_text(element_of(step)));
+        const bool gives_focus = verb_of(step) == "click" && (next_verb == "type" || next_verb == "key" || takes_text(text_of(element_of(step), "role")));
         const bool gave_focus = certainty == "suspected_noop" && next_verb == "type" && gives_focus;
-        if (certainty != "confirmed" && certainty != "unverifiable" && !gave_focus) {
+        const std::string verb = verb_of(step);
+        const bool opens = certainty == "suspected_noop" && (verb == "open_app" || verb == "open_url" || verb == "focus_window"); // what comes of it comes later
+        if (certainty != "confirmed" && certainty != "unverifiable" && !gave_focus && !opens) {
             out_.left_out.push_back(fmt::format("step {} ({}): {}", step.index, text_of(proposed, "summary"), certainty));
             return {};
         }
-        around_ = certainty == "confirmed" && !gives_focus && shows_effect(step) ? "    effect: seen\n" : "";
+        const bool is_masked = verb == "key" && !secrets_.empty(); // what it changes may lie where a secret was typed and is painted over
+        around_ = certainty == "confirmed" && !gives_focus && !is_masked && shows_effect(step) ? "    effect: seen\n" : "";
         around_ += is_irreversible(step) ? "    irreversible: true\n" : "";
         return add_action(step, field_of(proposed, "action"));
     }
@@ -123,7 +125,9 @@ private:
     /// By what its button says, or because a rule wanted a person's word for it.
     static bool is_irreversible(const report::StepRecord& step) {
         const bool was_asked = text_of(step.gated, "gate") == "ask";
-        return was_asked || (verb_of(step) == "click" && says_irreversible(text_of(element_of(step), "label")));
+        constexpr std::array<std::string_view, 6> kPressing{"click", "double_click", "triple_click", "middle_click", "long_press", "drag"};
+        const bool presses = std::find(kPressing.begin(), kPressing.end(), verb_of(step)) != kPressing.end();
+        return was_asked || (presses && says_irreversible(text_of(element_of(step), "label")));
     }
 
     Result<void> add_action(const report::StepRecord& step, const json& action) {
@@ -136,7 +140,7 @@ private:
         }
         if (verb == "long_press") {
             std::string at = TRY(target(step, 0));
-            at.insert(at.size() - 1, fmt::format(", hold: {:.0f}ms", number_of(action, "hold_ms", 1000)));
+            at.insert(at.size() - 1, fmt::format(", hold: {:.0f}ms", std::clamp(number_of(action, "hold_ms", 1000), 1.0, 60'000.0)));
             return line("click: " + at);
         }
         if (verb == "drag") {
@@ -155,7 +159,8 @@ private:
         }
         if (verb == "open_app") {
             std::string args;
-            for (const json& word : action.value("args", json::array())) {
+            const json& given = field_of(action, "args");
+            for (const json& word : given.is_array() ? given : json::array()) {
                 args += fmt::format("{}{}", args.empty() ? "" : ", ", words(word.is_string() ? word.get<std::string>() : ""));
             }
             return line(fmt::format("launch: {{app: {}, args: [{}]}}", words(text_of(action, "app")), args));
@@ -179,18 +184,30 @@ private:
         return out.empty() ? out : fmt::format(", hold_keys: [{}]", out);
     }
 
-    /// As a text of the file, in which the value of a variable is the variable.
+    /// As a text of the file, in which the value of a variable is the variable: of several values that begin at a place the longest.
     [[nodiscard]] std::string words(const std::string& text) const {
-        std::string out = task_file_text(text);
-        for (const auto& [name, value] : options_.values) {
-            const std::string escaped = task_file_text(value);
-            const std::string inner = escaped.substr(1, escaped.size() - 2);
-            const std::string reference = fmt::format("${{vars.{}}}", name);
-            for (std::size_t at = inner.size() < kValueBytesMin ? std::string::npos : out.find(inner); at != std::string::npos; at = out.find(inner, at + reference.size())) {
-                out.replace(at, inner.size(), reference);
+        std::string out, plain;
+        const auto flush = [&] {
+            const std::string escaped = task_file_text(plain);
+            out += escaped.substr(1, escaped.size() - 2);
+            plain.clear();
+        };
+        for (std::size_t at = 0; at < text.size();) {
+            const auto* best = static_cast<const std::pair<const std::string, std::string>*>(nullptr);
+            for (const auto& row : options_.values) {
+                const bool is_here = row.second.size() >= kValueBytesMin && text.compare(at, row.second.size(), row.second) == 0;
+                best = is_here && (best == nullptr || row.second.size() > best->second.size()) ? &row : best;
             }
+            if (best == nullptr || (at > 0 && text[at - 1] == '$')) { // "$${" would be no reference
+                plain += text[at++];
+                continue;
+            }
+            flush();
+            out += fmt::format("${{vars.{}}}", best->first);
+            at += best->second.size();
         }
-        return out;
+        flush();
+        return "\"" + out + "\"";
     }
 
     static Result<void> no(const std::string& why) { return Error{ErrorCode::Unsupported, why}; }
@@ -211,7 +228,8 @@ private:
         if (name.empty()) {
             return words(text);
         }
-        secrets_[name] = "store:" + name;
+        const auto known = options_.secrets.find(name);
+        secrets_[name] = known == options_.secrets.end() ? "store:" + name : known->second;
         return fmt::format("\"${{vars.{}}}\"", name);
     }
 
@@ -227,18 +245,21 @@ private:
             call += ", verify: masked";
         }
         for (const char* const flag : {"clear", "enter"}) {
-            call += action.value(flag, false) ? fmt::format(", {}: true", flag) : "";
+            call += field_of(action, flag) == json(true) ? fmt::format(", {}: true", flag) : "";
         }
         return line(call + "}");
     }
 
     Result<void> add_scroll(const report::StepRecord& step, const json& action, const std::string& verb) {
         std::string direction = text_of(action, "direction");
+        if (direction != "up" && direction != "down" && direction != "left" && direction != "right") {
+            return no("a direction that is none of up, down, left and right");
+        }
         if (verb == "swipe") { // the finger's direction is the content's turned round
             direction = direction == "up" ? "down" : direction == "down" ? "up" : direction == "left" ? "right" : "left";
         }
         const std::string at = action.contains("x") ? ", at: " + TRY(target(step, 0)) : "";
-        return line(fmt::format("scroll: {{direction: {}, amount: {:.0f}{}}}", direction, std::max(1.0, number_of(action, "amount", 5)), at));
+        return line(fmt::format("scroll: {{direction: {}, amount: {:.0f}{}}}", direction, std::clamp(number_of(action, "amount", 5), 1.0, 1000.0), at));
     }
 
     /// A flow mapping that names the target by all that is known of it.

@@ -31,6 +31,7 @@ struct CompileOptions {
     std::string name;                          ///< the file's
     std::string description = {};              ///< empty: the task's goal
     std::optional<StepRange> steps = {};       ///< only these, however the task ended; unset: all of one that ended `done`
+    std::map<std::string, std::string> secrets = {}; ///< name where it was typed, source: "env:NAME"; others are sought in the store
     std::map<std::string, std::string> values = {}; ///< of variables: where a value stands in a text, the file has the variable
 };
 

@@ -115,15 +115,17 @@ Fit fit_text(const std::vector<TextPattern>& patterns, const ActionFacts& facts)
     } else if (const auto* chord = std::get_if<KeyChord>(&action)) {
         text = typed_text(*chord);
     }
-    if (!text.empty()) {
-        return find_in(patterns, text);
+    const Fit of_text = text.empty() ? Fit::None : find_in(patterns, text);
+    if (of_text != Fit::None || (!text.empty() && facts.labels.empty() && facts.called.empty())) {
+        return of_text;
     }
     const auto is_unclear = [&](const std::string& label) { return find_in(patterns, label) == Fit::Unknown; };
     if (std::any_of(facts.labels.begin(), facts.labels.end(), is_unclear)) {
         return Fit::Unknown;
     }
     const Fit fit = fit_of(facts.labels, [&](const std::string& label) { return !label.empty() && find_in(patterns, label) == Fit::All; });
-    return fit == Fit::None && !facts.called.empty() && find_in(patterns, facts.called) != Fit::None ? Fit::Some : fit;
+    const bool is_called_so = !facts.called.empty() && find_in(patterns, facts.called) != Fit::None;
+    return (fit == Fit::None && is_called_so) || (fit == Fit::All && !text.empty()) ? Fit::Some : fit; // where it goes allows no text
 }
 
 Fit fit_keys(const std::vector<ChordPattern>& patterns, const Action& action) {
@@ -290,11 +292,12 @@ ActionFacts facts_of(const Action& action, const Plan& plan, const std::vector<E
     facts.action = action;
     const auto* const click = std::get_if<Click>(&action);
     const auto* const drag = std::get_if<Drag>(&action);
-    for (const CoordinateChain& chain : click != nullptr || drag != nullptr ? plan.points : std::vector<CoordinateChain>()) {
+    const auto* const typed = std::get_if<TypeText>(&action); // into a field that is clicked first
+    for (const CoordinateChain& chain : click != nullptr || drag != nullptr || typed != nullptr ? plan.points : std::vector<CoordinateChain>()) {
         const Element* const element = innermost_at(elements, chain.target.point);
         facts.labels.push_back(element == nullptr ? "" : element->label_utf8);
     }
-    facts.called = click != nullptr ? click->element_info : drag != nullptr ? drag->element_info : "";
+    facts.called = click != nullptr ? click->element_info : drag != nullptr ? drag->element_info : typed != nullptr ? typed->element_info : "";
     for (const Op& op : plan.ops) {
         const auto* event = std::get_if<InputEvent>(&op);
         const auto* move = event == nullptr ? nullptr : std::get_if<PointerMove>(event);

@@ -65,6 +65,7 @@ struct Suggestion {
     Look look;               ///< the screen that it saw
     std::optional<Point> at; ///< where, in target pixels; unset: its action has no place
     std::string call;        ///< as the model wrote it
+    std::string called;      ///< what it says that is; empty: it does not say
 };
 
 /// A question to the model beside its steps.

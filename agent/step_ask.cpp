@@ -200,7 +200,11 @@ Result<Suggestion> StepRunner::suggest(const std::string& goal_utf8, Look look) 
     const ParsedReply parsed = TRY(parse_reply(reply.text_utf8, prompt.dialect, Sequence::LastOnly, is_whole(reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated));
     const Plan plan = TRY(resolve(parsed.action, {prompt.picture, look.shot.image.size(), look.elements}));
     const std::optional<Point> at = plan.points.empty() ? std::nullopt : std::optional(plan.points.front().target.point);
-    return Suggestion{std::move(look), at, parsed.call};
+    const auto* const click = std::get_if<Click>(&parsed.action);
+    const auto* const hover = std::get_if<Hover>(&parsed.action);
+    const auto* const typed = std::get_if<TypeText>(&parsed.action);
+    const std::string called = click != nullptr ? click->element_info : hover != nullptr ? hover->element_info : typed != nullptr ? typed->element_info : "";
+    return Suggestion{std::move(look), at, parsed.call, called};
 }
 
 } // namespace handeye

@@ -69,9 +69,15 @@ Rect around(Point at) { return {at.x - kUnknownTarget.width_px / 2, at.y - kUnkn
 
 bool says_irreversible(const std::string& label_utf8) {
     static const Result<TextPattern> kPattern = TextPattern::compile(
-        "(?i)\\b(delete|remove|erase|discard|overwrite|format|send|publish|post|pay|buy|purchase|order|transfer|sign|löschen|entfernen|verwerfen|senden|bezahlen|kaufen|bestellen|"
-        "überweisen|supprimer|effacer|envoyer|payer|acheter|commander|eliminar|borrar|enviar|pagar|comprar|elimina|invia|paga|acquista|excluir|apagar)\\b");
+        "(?i)(?<!\\pL)(delete|remove|erase|discard|overwrite|format|uninstall|empty|wipe|reset|send|publish|post|pay|payment|buy|purchase|checkout|order|transfer|sign|löschen|leeren|entfernen|verwerfen|"
+        "deinstallieren|senden|absenden|abschicken|versenden|bezahlen|zahlen|kaufen|bestellen|bestellung|überweisen|supprimer|effacer|envoyer|payer|acheter|commander|eliminar|borrar|enviar|pagar|"
+        "comprar|elimina|invia|paga|acquista|excluir|apagar)(?!\\pL)");
     return kPattern && kPattern->find_in(label_utf8) == TextPattern::Found::Yes;
+}
+
+bool takes_text(const std::string& role) {
+    constexpr std::array<std::string_view, 10> kRoles{"entry", "text", "password text", "terminal", "document text", "document web", "spin button", "search box", "editbar", "combo box"};
+    return std::find(kRoles.begin(), kRoles.end(), role) != kRoles.end();
 }
 
 std::string task_file_text(const std::string& text) {

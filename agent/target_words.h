@@ -58,6 +58,9 @@ private:
 /// most buttons speak. A hint to be careful; what is not in the list may be irreversible all the same.
 bool says_irreversible(const std::string& label_utf8);
 
+/// Whether an element of this role holds text that a person types.
+bool takes_text(const std::string& role);
+
 /// A text as a YAML (and JSON) string in which "${" begins no reference.
 std::string task_file_text(const std::string& text);
 

@@ -36,7 +36,7 @@ Result<TextPattern> TextPattern::compile(const std::string& pattern) {
     PCRE2_SIZE at = 0;
     auto code = std::make_shared<Code>();
     // No \C, which cuts characters, and no switching of the checks on UTF from within the pattern.
-    code->code.reset(pcre2_compile(as_units(pattern), pattern.size(), PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &at, context.get()));
+    code->code.reset(pcre2_compile(as_units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, context.get()));
     if (!code->code) {
         std::array<PCRE2_UCHAR, 256> text{};
         pcre2_get_error_message(error, text.data(), text.size());

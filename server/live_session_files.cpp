@@ -27,7 +27,7 @@ std::optional<std::string> LiveSession::ask_question(const std::string& question
         log::error("server", fmt::format("session {}: {}", parts_.id, id.error().message));
         return std::nullopt;
     }
-    const QuestionRecord record{.session = parts_.id, .question = *id, .text_utf8 = question_utf8, .choices = choices, .expires_at = parts_.clock->wall_now() + parts_.settings.approval_ttl};
+    const QuestionRecord record{.session = parts_.id, .question = *id, .text_utf8 = redactor_->redacted(question_utf8), .choices = choices, .expires_at = parts_.clock->wall_now() + parts_.settings.approval_ttl};
     const auto tell_state = [this](TaskState state) {
         std::string task;
         {

@@ -114,6 +114,7 @@ Outcome Flow::run_step(const Node& step, std::vector<StepRecord>& records) {
     record.label = label_of(step, record.verb);
     record.id = text_of(step, "id");
     record.is_optional = taskfile::is_set(step, "optional");
+    record.is_irreversible = taskfile::is_set(step, "irreversible") && !taskfile::is_set(step, "idempotent");
     StepRecord* const outer = std::exchange(context_.record, &record);
     const TimePoint begin = context_.hands.clock().now();
     Outcome failure = try_step(step, record);
@@ -269,6 +270,22 @@ Outcome Flow::run_repeat(const Node& step, const Node& call, StepRecord& record)
     return until == nullptr ? std::nullopt : Outcome(fail(FailureKind::Timeout, fmt::format("{} was not so after {} rounds", describe(*until, context_.values()), most)));
 }
 
+// From here on what the file's policy allows, within its budget and `limits`, until the hands are restored.
+Outcome Flow::narrow_to(const taskfile::Loaded& file, const Node* limits) {
+    const Node* const policy = file.tree.find("policy");
+    const Node* const own_limits = policy == nullptr ? nullptr : policy->find("budget");
+    const Result<Policy> rules = policy == nullptr ? Result<Policy>(Policy{}) : taskfile::policy_of(*policy);
+    Result<Budget> budget = own_limits == nullptr ? Result<Budget>(program_budget()) : taskfile::budget_of(*own_limits, program_budget());
+    const Result<Budget> outer = limits == nullptr || !budget ? budget : taskfile::budget_of(*limits, *budget);
+    if (!rules || !budget || !outer) {
+        return fail(!rules ? rules.error() : !budget ? budget.error() : outer.error());
+    }
+    budget->steps_max = std::min(budget->steps_max, outer->steps_max);
+    budget->wall_max = std::min(budget->wall_max, outer->wall_max);
+    const Result<void> narrowed = context_.hands.narrow(*rules, *budget);
+    return narrowed ? std::nullopt : Outcome(fail(narrowed.error()));
+}
+
 Outcome Flow::run_other_file(const Node& call, StepRecord& record) {
     const Result<std::string> name = context_.values().text(text_of(call, "file"));
     if (!name) {
@@ -286,15 +303,8 @@ Outcome Flow::run_other_file(const Node& call, StepRecord& record) {
         }
         given[entry.key] = *std::move(value);
     }
-    const Node* const policy = found->second.tree.find("policy");
-    const Node* const limits = policy == nullptr ? nullptr : policy->find("budget");
-    const Result<Policy> rules = policy == nullptr ? Result<Policy>(Policy{}) : taskfile::policy_of(*policy);
-    const Result<Budget> budget = limits == nullptr ? Result<Budget>(program_budget()) : taskfile::budget_of(*limits, program_budget());
-    if (!rules || !budget) {
-        return fail(rules ? budget.error() : rules.error());
-    }
-    if (const Result<void> narrowed = context_.hands.narrow(*rules, *budget); !narrowed) {
-        return fail(narrowed.error());
+    if (Outcome failure = narrow_to(found->second, nullptr)) {
+        return failure;
     }
     json its_outputs; // its own: nothing outside can name them
     Outcome failure = run_file(found->second, given, record.steps, its_outputs);

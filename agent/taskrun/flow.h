@@ -31,6 +31,7 @@ private:
     Outcome run_goal(const Node& step, const Node& call, StepRecord& record);
     /// Unset: there is no path for this goal, or it did not lead there, and the model is to try.
     std::optional<Outcome> take_path(const Node& step, const std::map<std::string, std::string>& values, StepRecord& record);
+    Outcome narrow_to(const taskfile::Loaded& file, const Node* limits);
     Outcome run_other_file(const Node& call, StepRecord& record);
     Outcome close_popups();
     Outcome tell(std::string_view what, const StepRecord& record);

@@ -7,6 +7,8 @@
 #include "agent/taskrun/flow.h"
 #include "agent/taskrun/verbs.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +47,14 @@ bool is_for(const taskfile::Loaded& path, const std::map<std::string, std::strin
         }
     }
     return true;
+}
+
+/// Whether something was tried that must not be tried twice.
+bool has_done_for_good(const std::vector<StepRecord>& steps) {
+    return std::any_of(steps.begin(), steps.end(), [](const StepRecord& step) {
+        const bool was_tried = step.status == StepRecord::Status::Passed || step.point.has_value();
+        return (step.is_irreversible && was_tried) || has_done_for_good(step.steps);
+    });
 }
 
 Given given_of(const taskfile::Loaded& path, const std::map<std::string, std::string>& values) {
@@ -98,7 +108,12 @@ std::optional<Outcome> Flow::take_path(const Node& step, const std::map<std::str
         return std::nullopt;
     }
     json outputs;
-    Outcome failure = run_file(path, given_of(path, values), record.steps, outputs);
+    Outcome failure = narrow_to(path, step.find("budget"));
+    if (failure) {
+        return failure;
+    }
+    failure = run_file(path, given_of(path, values), record.steps, outputs);
+    context_.hands.restore();
     if (!failure && proof != nullptr) {
         failure = wait_until(*proof, context_, kProofWithin, FailureKind::AssertFailed);
     }
@@ -106,7 +121,8 @@ std::optional<Outcome> Flow::take_path(const Node& step, const std::map<std::str
         record.note = "by its kept path, without the model";
         return Outcome();
     }
-    if (context_.broken || failure->kind == FailureKind::Over || failure->kind == FailureKind::NeedsPerson || taskfile::is_set(step, "irreversible")) {
+    const bool is_done_for_good = taskfile::is_set(step, "irreversible") || has_done_for_good(record.steps);
+    if (context_.broken || failure->kind == FailureKind::Over || failure->kind == FailureKind::NeedsPerson || is_done_for_good) {
         return failure;
     }
     record.steps.clear(); // the record of events has them; what counts is what the model does now

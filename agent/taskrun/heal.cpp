@@ -2,6 +2,7 @@
 #include "agent/taskrun/heal.h"
 
 #include "agent/frame_encoder.h"
+#include "agent/secrets.h"
 #include "agent/target_facts.h"
 #include "agent/taskfile/names.h"
 #include "agent/taskrun/targets.h"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -28,6 +30,25 @@ std::string goal_of(std::string_view verb, const TargetQuery& query) {
     const auto* const word = std::find_if(kWords.begin(), kWords.end(), [&](const auto& row) { return row.first == verb; });
     const std::string& name = !query.label_utf8.empty() ? query.label_utf8 : !query.text_utf8.empty() ? query.text_utf8 : query.description_utf8;
     return fmt::format("{} {}.", word == kWords.end() ? "Click" : word->second, name.empty() ? describe(query) : name);
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+    std::vector<std::string> words(1);
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x80 || std::isalnum(byte) != 0) {
+            words.back() += static_cast<char>(std::tolower(byte));
+        } else if (!words.back().empty()) {
+            words.emplace_back();
+        }
+    }
+    std::erase(words, "");
+    return words;
+}
+
+bool share_a_word(const std::string& a, const std::string& b) {
+    const std::vector<std::string> of_a = words_of(a), of_b = words_of(b);
+    return std::any_of(of_a.begin(), of_a.end(), [&](const std::string& word) { return std::find(of_b.begin(), of_b.end(), word) != of_b.end(); });
 }
 
 /// The keys beside those that name the target, as the file has them.
@@ -77,7 +98,36 @@ Attempt<Found> Healer::find(const Node& step, const Node& target, const Failure&
     if (!suggestion->at) {
         return not_healed(missing, fmt::format("the model points nowhere: {}", suggestion->call));
     }
+    if (const std::string doubt = doubt_about(step, target, *suggestion, context); !doubt.empty()) {
+        return not_healed(missing, doubt);
+    }
     return check(target, *suggestion, missing, context);
+}
+
+/// Why what the model points at is not what the file means; empty: nothing speaks against it.
+std::string Healer::doubt_about(const Node& step, const Node& target, const Suggestion& suggestion, Context& context) {
+    const Element* const element = innermost_at(suggestion.look.elements, *suggestion.at);
+    const std::string named = text_of(target, "label") + " " + text_of(target, "text");
+    const bool is_told = !text_of(target, "role").empty() || !text_of(target, "label").empty() || !text_of(target, "id").empty();
+    if (says_irreversible(named) || says_irreversible(suggestion.called) || (element != nullptr && says_irreversible(element->label_utf8))) {
+        return fmt::format("the model points at \"{}\", and what that does may not be undone", element == nullptr ? suggestion.called : element->label_utf8);
+    }
+    if (element == nullptr && is_told) {
+        return fmt::format("the model points at a place of which no program tells ({})", suggestion.call);
+    }
+    if (element != nullptr && !element->label_utf8.empty() && !share_a_word(element->label_utf8, suggestion.called.empty() ? named : suggestion.called)) {
+        return fmt::format("the model points at {} \"{}\" and calls it \"{}\"", element->role, element->label_utf8, suggestion.called);
+    }
+    const Node* const type = step.find("type");
+    if (type == nullptr) {
+        return "";
+    }
+    const Result<std::string> text = context.values().typed_text(text_of(*type, "text"));
+    const bool is_secret = !text || has_secret_reference(*text) || text_of(*type, "verify") == "masked";
+    if (element == nullptr || !takes_text(element->role) || (is_secret && !element->is_secret)) {
+        return fmt::format("the model points at {}, and that is no field for this text", element == nullptr ? "nothing that is known" : fmt::format("{} \"{}\"", element->role, element->label_utf8));
+    }
+    return "";
 }
 
 Attempt<Found> Healer::check(const Node& target, const Suggestion& suggestion, const Failure& missing, Context& context) {
@@ -86,9 +136,6 @@ Attempt<Found> Healer::check(const Node& target, const Suggestion& suggestion, c
     const std::string role = text_of(target, "role");
     if (element != nullptr && !element->is_enabled) {
         return not_healed(missing, fmt::format("the model points at {} \"{}\", which is switched off", element->role, element->label_utf8));
-    }
-    if (element != nullptr && says_irreversible(element->label_utf8)) {
-        return not_healed(missing, fmt::format("the model points at {} \"{}\", and what that does may not be undone", element->role, element->label_utf8));
     }
     if (!role.empty()) { // the platform told of it then, so it tells of it now
         TargetQuery same_kind;
@@ -124,7 +171,9 @@ Result<Healed> Healer::describe_change(const Node& target, const Suggestion& sug
     std::string words = TRY(writer_.write(seen, fmt::format("healed-{:03}-{}.png", context.record->line, healed_.size() + 1)));
     words.insert(words.size() - 1, other_keys(target));
     const taskfile::Loaded& file = context.frame().file;
-    return Healed{file.folder / std::filesystem::path(file.shown).filename(), target.place, title_of(*context.record), missing.message.substr(0, missing.message.find('\n')), suggestion.call, words};
+    const auto& files = context.files.files;
+    const auto here = std::find_if(files.begin(), files.end(), [&](const auto& row) { return &row.second == &file; });
+    return Healed{here == files.end() ? file.folder / std::filesystem::path(file.shown).filename() : here->first, target.place, title_of(*context.record), missing.message.substr(0, missing.message.find('\n')), suggestion.call, words};
 }
 
 bool Healer::is_there(const Look& look) const { return dump_json(describe_element_at(look.elements, at_)) == element_json_; }

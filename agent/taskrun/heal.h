@@ -40,6 +40,7 @@ public:
     [[nodiscard]] const TargetWriter& writer() const { return writer_; }
 
 private:
+    static std::string doubt_about(const Node& step, const Node& target, const Suggestion& suggestion, Context& context);
     Attempt<Found> check(const Node& target, const Suggestion& suggestion, const Failure& missing, Context& context);
     Result<Healed> describe_change(const Node& target, const Suggestion& suggestion, const Failure& missing, Context& context);
 

@@ -43,6 +43,7 @@ struct StepRecord {
     std::string id, label, verb;
     enum class Status { Passed, Failed, Skipped } status = Status::Passed;
     bool is_optional = false;
+    bool is_irreversible = false; ///< and not said to be harmless when done twice
     std::optional<Failure> failure;
     std::string note;    ///< what was not as it should be and did not matter
     std::string rung;    ///< how its target was found; empty: it had none

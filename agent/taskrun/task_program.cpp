@@ -2,12 +2,14 @@
 #include "agent/task_program.h"
 
 #include "agent/task_file.h"
+#include "agent/taskfile/check.h"
 #include "agent/taskfile/names.h"
 #include "agent/taskfile/policy.h"
 #include "agent/taskrun/flow.h"
 #include "agent/taskrun/heal.h"
 #include "agent/taskrun/healed_files.h"
 #include "agent/taskrun/model_words.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -211,9 +213,22 @@ private:
     }
 
     Result<void> keep_path(const Recording& recording, const taskrun::ReachedGoal& reached) const {
-        const CompiledTask task = TRY(compile_task(recording, {.name = reached.path.parent_path().filename().string(), .description = reached.goal_utf8, .steps = reached.steps, .values = reached.values}, *locator_));
+        const CompiledTask task = TRY(compile_task(recording, {.name = reached.path.parent_path().filename().string(), .description = reached.goal_utf8, .steps = reached.steps, .secrets = secrets_, .values = reached.values}, *locator_));
+        const taskfile::Reading reading = taskfile::read_tree(task.yaml);
+        std::vector<taskfile::Mistake> mistakes = reading.mistakes;
+        if (mistakes.empty()) {
+            taskfile::check_names(taskfile::checked(reading.tree, taskfile::ShapeId::File, mistakes), mistakes);
+        }
+        if (!mistakes.empty()) {
+            return Error{ErrorCode::Unsupported, "what was done cannot be written as a task file: " + mistakes.front().message};
+        }
         std::error_code problem;
-        std::filesystem::create_directories(reached.path.parent_path(), problem);
+        for (const std::filesystem::path& folder : {reached.path.parent_path().parent_path(), reached.path.parent_path()}) {
+            if (std::filesystem::is_symlink(folder, problem)) {
+                return Error{ErrorCode::InvalidArgument, fmt::format("{} is a link", folder.string())};
+            }
+            TRY(make_private_dir(folder));
+        }
         return write_task(task, reached.path);
     }
 

@@ -263,9 +263,7 @@ Outcome do_launch(const Node& step, const Node& call, Context& context) {
     if (const auto* const failure = std::get_if<Failure>(&shown)) {
         return *failure;
     }
-    if (!std::get<bool>(shown) && !waits_for_more) {
-        context.record->note = "no window came";
-    }
+    context.record->note = !std::get<bool>(shown) && !waits_for_more ? "no window came" : ""; // the screen changes when the window comes
     return std::nullopt;
 }
 
@@ -321,8 +319,16 @@ Outcome do_type(const Node& step, const Node& call, Context& context) {
             return Proposal{type, fmt::format("{} {}", context.record->verb, context.record->label), ""};
         });
     }
+    Node field = *into; // words alone are a label's, too: what is typed goes into the field beside it
+    const bool has_only_words = std::none_of(field.entries.begin(), field.entries.end(), [](const taskfile::Entry& entry) {
+        constexpr std::array<std::string_view, 6> kOther{"role", "id", "template", "model", "at", "landmarks"};
+        return std::find(kOther.begin(), kOther.end(), entry.key) != kOther.end();
+    });
+    if (has_only_words) {
+        field.entries.push_back({"role", field.place, Node{.kind = Node::Kind::Scalar, .place = field.place, .scalar = "entry"}});
+    }
     Point at;
-    Outcome failure = act_at(step, *into, context, [&](Point point, const Look& look) -> Result<Action> {
+    Outcome failure = act_at(step, field, context, [&](Point point, const Look& look) -> Result<Action> {
         TRY(check(look, point));
         at = point;
         TypeText there = type;

@@ -69,7 +69,8 @@ void EventPrinter::print_file_step(const std::string& type, const nlohmann::json
         for (std::size_t at = why.find('\n'); at != std::string::npos; at = why.find('\n', at + 1)) {
             why.insert(at + 1, "          ");
         }
-        why += (why.empty() ? "" : "\n          ") + count_drift(data);
+        const std::string drift = count_drift(data);
+        why += why.empty() || drift.empty() ? drift : "\n          " + drift;
         const std::string rung = data.contains("found") ? ", found by " + text_of(data["found"], "rung") : "";
         const char* const sign = status == "passed" ? "ok  " : status == "skipped" ? "--  " : data.value("optional", false) ? "opt " : "FAIL";
         print(fmt::format("{}{}  ({:.1f} s{}){}", sign, title(number), data.value("seconds", 0.0), rung, why.empty() ? "" : "\n          " + why));

@@ -34,6 +34,7 @@ public:
     static Result<ScratchFolder> make() {
         SystemClock clock;
         ScratchFolder out;
+        TRY(make_private_dir(runtime_dir())); // the daemon wants it so
         out.path_ = runtime_dir() / ("replay-" + TRY(make_ulid(clock.wall_now())));
         TRY(make_private_dir(out.path_));
         return out;

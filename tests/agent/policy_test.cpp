@@ -68,6 +68,7 @@ TEST(PolicyGate, AClickIsHeldAgainstTheTextOfWhatItClicks) {
     EXPECT_EQ(decide(money, facts(R"({"verb":"drag","x":10,"y":10,"to_x":100,"to_y":100,"units":"pixels"})", {}, {pay})), Gate::Deny);
     EXPECT_EQ(decide(money, facts(R"({"verb":"hover","x":100,"y":100,"units":"pixels"})", {}, {pay})), Gate::Allow);
     EXPECT_EQ(decide(money, facts("left_click(start_box='[100,100]', element_info='Send')")), Gate::Deny) << "as the model calls it, where no program tells";
+    EXPECT_EQ(decide(money, facts(R"({"verb":"type","text":"x","x":100,"y":100,"units":"pixels"})", {}, {pay})), Gate::Deny) << "typing into it clicks it";
     pay.label_utf8 = "Cancel";
     EXPECT_EQ(decide(money, facts(kClick, {}, {pay})), Gate::Allow);
     EXPECT_EQ(decide(money, facts(kClick)), Gate::Allow) << "nobody tells what is clicked: other rules are for that";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task file on a screen that is not the one it was made on: what has moved, what has no effect any more, what is called otherwise.
+#include "agent/target_words.h"
 #include "agent/taskfile/load.h"
 #include "agent/taskrun/healed_files.h"
 #include "tests/agent/taskrun_fixture.h"
@@ -76,7 +77,9 @@ TEST_F(Healing, ARenamedButtonIsFoundByTheModelAndTheChangeCanBeReviewed) {
 }
 
 TEST_F(Healing, NothingIsHealedThatTheModelDoesNotFind) {
-    for (const char* const answer : {kAtName, "WAIT()", "no action at all"}) {
+    const char* const contradicts = "left_click(start_box='[200,183]', element_info='Store')"; // and "Save" is what lies there
+    const char* const nowhere = "left_click(start_box='[900,900]', element_info='Store')";
+    for (const char* const answer : {kAtName, contradicts, nowhere, "WAIT()", "no action at all"}) {
         model_.add(say(answer));
         const TaskReport report = run(kRenamed);
         EXPECT_EQ(report.outcome, TaskOutcome::FellShort) << answer;
@@ -102,6 +105,17 @@ TEST_F(Healing, WhatMayNotBeUndoneIsNotGuessed) {
     EXPECT_TRUE(has_only_moved());
 }
 
+TEST_F(Healing, APasswordGoesIntoNoOtherField) {
+    model_.set_forever(say(kAtName));
+    const TaskReport report = run("steps:\n  - type: {text: geheim, into: {label: Password, within: 1s}, verify: masked}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_NE(report.message.find("no field for this text"), std::string::npos) << report.message;
+    model_.set_forever(say(kAtSave));
+    EXPECT_EQ(run("steps:\n  - type: {text: x, into: {label: Password, within: 1s}, verify: none}\n").outcome, TaskOutcome::FellShort);
+    EXPECT_TRUE(platform_.texts().empty());
+    EXPECT_TRUE(has_only_moved());
+}
+
 TEST_F(Healing, AnIrreversibleStepIsNeverHealed) {
     model_.add(say(kAtSave));
     EXPECT_EQ(run(std::string(kRenamed) + "    irreversible: true\n").outcome, TaskOutcome::FellShort);
@@ -111,7 +125,7 @@ TEST_F(Healing, AnIrreversibleStepIsNeverHealed) {
 
 TEST_F(Healing, OnlySoManyStepsAreHealed) {
     platform_.show(2);
-    model_.set_forever(say(kAtSave));
+    model_.set_forever(say("left_click(start_box='[200,183]', element_info='Accept')"));
     const TaskReport report = run("steps:\n  - click: {label: Okay, within: 1s}\n  - click: {label: Fine, within: 1s}\n");
     EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
     EXPECT_EQ(model_.requests().size(), 1U);
@@ -161,6 +175,20 @@ TEST_F(KeptPath, TheModelIsAskedWhereItLeadsNoMore) {
     EXPECT_EQ(model_.requests().size(), 1U);
 }
 
+TEST_F(KeptPath, WhatItDidForGoodIsNotDoneAgainByTheModel) {
+    model_.set_forever(say(std::string("left_click(start_box='[200,183]', element_info='Save')")));
+    const TaskReport report = run(keep("Save it.", "steps:\n  - click: {label: Save}\n    irreversible: true\n  - click: {label: Nope, within: 1s}\n"));
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_TRUE(model_.requests().empty());
+}
+
+TEST_F(KeptPath, ItsOwnRulesAndTheGoalsLimitsHold) {
+    EXPECT_EQ(run(keep("Save it.", "policy:\n  deny:\n    - {name: no, text_matches: Save}\nsteps:\n  - click: {label: Save}\n    irreversible: true\n")).outcome, TaskOutcome::Denied);
+    EXPECT_TRUE(platform_.events().empty());
+    const TaskReport report = run(keep("Save all.", "steps:\n  - click: {label: Save}\n  - key: a\n  - key: b\n", "    budget: {steps: 1}\n"));
+    EXPECT_EQ(report.outcome, TaskOutcome::BudgetExceeded) << report.message;
+}
+
 TEST_F(KeptPath, WithOtherValuesItNeedsAProof) {
     const std::string vars = "vars:\n  who: string\n";
     const std::string path = "vars:\n  who: {type: string, default: Ada}\nsteps:\n  - type: {text: \"${vars.who}\", into: {label: Name}, verify: none}\n";
@@ -175,6 +203,15 @@ TEST_F(KeptPath, WithOtherValuesItNeedsAProof) {
     file += "    done_when: {text: Save}\n";
     EXPECT_EQ(run(vars + file, {{"who", "Bob"}}).outcome, TaskOutcome::Done);
     EXPECT_EQ(platform_.texts(), (std::vector<std::string>{"Ada", "Bob"}));
+}
+
+TEST(TargetWords, KnowWhatMayNotBeUndone) {
+    for (const char* const label : {"Delete", "delete_all", "Jetzt \xC3\xBC""berweisen", "\xC3\x9C""BERWEISEN", "Bestellung absenden", "Confirm payment", "Empty Trash", "Pay $5 now"}) {
+        EXPECT_TRUE(says_irreversible(label)) << label;
+    }
+    for (const char* const label : {"Save", "Undelete", "Payload", "Sender", "Borders", ""}) {
+        EXPECT_FALSE(says_irreversible(label)) << label;
+    }
 }
 
 TEST(HealedFiles, ReplacesATargetHoweverItIsWritten) {

@@ -158,9 +158,11 @@ steps:
         file = self.folder / "kept.yaml"
         file.write_text(f"""version: 1
 name: kept
+vars:
+  who: {{type: string, default: Ada}}
 steps:
   - wait_until: {{text: Save, within: 15s}}
-  - goal: "{GOAL}"
+  - goal: "{GOAL.replace("Ada", "${vars.who}")}"
     compile: on_success
 """)
         tokens = []
@@ -174,6 +176,7 @@ steps:
         self.assertEqual(tokens[1:], [0, 0], "the second run is free")
         kept = list((self.folder / "kept.paths").glob("*/task.yaml"))
         self.assertEqual(len(kept), 1)
+        self.assertIn('"${vars.who}"', kept[0].read_text())
         self.assertEqual(self.handeye("task", "validate", kept[0]), 0, self.last)
 
     def test_a_renamed_button_is_healed_for_a_person_to_look_at(self):
@@ -192,7 +195,7 @@ steps:
 
     def events(self, recording):
         out = f"{recording}.jsonl"
-        self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "-o", out), 0, self.last)
+        self.assertEqual(self.handeye("export", recording, "--to", "jsonl", "--force", "-o", out), 0, self.last)
         return [json.loads(line) for line in (self.folder / out).read_text().splitlines()]
 
     def task_seconds(self, recording):
