@@ -194,6 +194,7 @@ TEST_F(Demonstration, AWindowThatTakesTheKeyboardMeanwhileIsNoPartOfTheField) {
     show_login("13", "40", "30", "straight");
     record();
     type("user");
+    ASSERT_TRUE(hand_->settle({.quiet = std::chrono::milliseconds(500)}, {})); // a person looks at what was typed before going on
     start_app("xterm", {"-title", "handeye terminal", "-geometry", "60x20+40+30", "-e", "cat"});
     ASSERT_TRUE(wait_for([&] { return hand_->focused_window() && hand_->focused_window()->title_utf8 == "handeye terminal"; }));
     type(kCanary);
