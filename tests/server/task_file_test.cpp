@@ -195,6 +195,7 @@ TEST_F(TaskFiles, BelowTheAllowedFolderFilesAreReadAndNowhereElse) {
     const auto root = folder.path() / "allowed";
     std::filesystem::create_directories(root);
     std::ofstream(root / "in.txt") << "seven";
+    std::filesystem::last_write_time(root / "in.txt", std::filesystem::file_time_type::clock::now() - std::chrono::minutes(1));
     std::ofstream(folder.path() / "out.txt") << "secret";
     std::filesystem::create_symlink(folder.path() / "out.txt", root / "link.txt");
     std::filesystem::create_symlink("in.txt", root / "fine.txt");
