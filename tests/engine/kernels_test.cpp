@@ -149,7 +149,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
                          testing::Values(AttentionCase{1, 0, 1, 1, 4, true}, AttentionCase{1, 300, 8, 2, 16, true},
                                          AttentionCase{7, 5, 6, 3, 10, true}, AttentionCase{130, 0, 4, 2, 64, true},
                                          AttentionCase{33, 600, 5, 1, 64, true}, AttentionCase{200, 0, 3, 3, 64, false},
-                                         AttentionCase{19, 0, 2, 2, 36, false}, AttentionCase{97, 129, 16, 1, 128, true}));
+                                         AttentionCase{19, 0, 2, 2, 36, false}, AttentionCase{97, 129, 16, 1, 128, true},
+                                         // more keys than one sum runs over; the first row ends where a span does
+                                         AttentionCase{3, 4095, 4, 2, 16, true}, AttentionCase{120, 2047, 2, 1, 16, true}));
 
 TEST(AttentionScores, OfAnyMagnitudeStayFinite) {
     ThreadPool pool(1);

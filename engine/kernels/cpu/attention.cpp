@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax attention in blocks of keys with a running maximum, so that scores never leave the cache.
+// Softmax attention in blocks of keys with a running maximum, so that scores never leave the cache. Sums are closed after each span of keys and
+// put together at the end (Dao et al. 2023, "Flash-Decoding"): a long context is shared among threads, and a million keys lose no digits.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/attention.cpp"
 #include "engine/tensor/highway_targets.h"
@@ -11,7 +12,9 @@
 #include "base/result.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <hwy/contrib/math/math-inl.h>
@@ -21,9 +24,38 @@ namespace handeye::kernels::HWY_NAMESPACE {
 
 constexpr std::int64_t kKeyBlock = 4 * kPanel; // keys whose scores exist at one time
 constexpr std::int64_t kQueryRows = 96;        // query rows of a task, all heads of a kv head together
+constexpr std::int64_t kSpan = 2048;           // keys that one sum runs over
+
+// Weighted values and weights by row of work, both relative to e^highest.
+struct AttentionSums {
+    std::vector<float> out, highest, total;
+
+    void reset(std::int64_t rows, std::int64_t dim) {
+        out.assign(static_cast<std::size_t>(rows * dim), 0.0F);
+        highest.assign(static_cast<std::size_t>(rows), -std::numeric_limits<float>::infinity());
+        total.assign(static_cast<std::size_t>(rows), 0.0F);
+    }
+    void add(const AttentionSums& more) {
+        const std::size_t dim = out.size() / highest.size();
+        for (std::size_t r = 0; r < highest.size(); ++r) {
+            if (more.total[r] == 0) {
+                continue; // the row sees no key of that span
+            }
+            const float now = std::max(highest[r], more.highest[r]);
+            const float keep = std::exp(highest[r] - now);
+            const float factor = std::exp(more.highest[r] - now);
+            for (std::size_t i = r * dim; i < (r + 1) * dim; ++i) {
+                out[i] = out[i] * keep + more.out[i] * factor;
+            }
+            total[r] = total[r] * keep + more.total[r] * factor;
+            highest[r] = now;
+        }
+    }
+};
 
 struct AttentionScratch {
-    std::vector<float> q, k_panel, v_panel, scores, out, highest, total;
+    std::vector<float> q, k_panel, v_panel, scores;
+    AttentionSums span, all;
 };
 
 // One kv head and the rows first..first+count of the queries; rows of the work are (position, head of the group).
@@ -64,11 +96,11 @@ inline void soften(const AttentionTask& task, AttentionScratch& s, std::int64_t 
         std::fill(scores, scores + kKeyBlock, 0.0F);
         return;
     }
-    Vec top = hn::Set(d, s.highest[static_cast<std::size_t>(row)]);
+    Vec top = hn::Set(d, s.span.highest[static_cast<std::size_t>(row)]);
     for (std::int64_t i = 0; i < kKeyBlock; i += kLanes) {
         top = hn::Max(top, hn::LoadU(d, scores + i));
     }
-    const float before = s.highest[static_cast<std::size_t>(row)];
+    const float before = s.span.highest[static_cast<std::size_t>(row)];
     const float now = hn::GetLane(hn::MaxOfLanes(d, top));
     const Vec shift = hn::Set(d, now);
     Vec sum = hn::Zero(d);
@@ -80,11 +112,11 @@ inline void soften(const AttentionTask& task, AttentionScratch& s, std::int64_t 
         sum = hn::Add(sum, e);
     }
     const float keep = before == now ? 1.0F : hn::GetLane(hn::Exp(d, hn::Max(hn::Set(d, before - now), lowest)));
-    float& total = s.total[static_cast<std::size_t>(row)];
+    float& total = s.span.total[static_cast<std::size_t>(row)];
     total = total * keep + hn::GetLane(hn::SumOfLanes(d, sum));
-    s.highest[static_cast<std::size_t>(row)] = now;
+    s.span.highest[static_cast<std::size_t>(row)] = now;
     if (keep != 1.0F) {
-        float* out = s.out.data() + row * task.dim_padded;
+        float* out = s.span.out.data() + row * task.dim_padded;
         for (std::int64_t i = 0; i < task.dim_padded; i += kLanes) {
             hn::StoreU(hn::Mul(hn::LoadU(d, out + i), hn::Set(d, keep)), d, out + i);
         }
@@ -116,25 +148,15 @@ inline void value_block(const AttentionTask& task, AttentionScratch& s, std::int
         stride = task.dim_padded;
     }
     for (std::int64_t j = 0; j < task.dim_padded; j += kPanel) {
-        tile_rows(task.rows(), s.scores.data(), kKeyBlock, v + j, stride, width, s.out.data() + j, task.dim_padded,
+        tile_rows(task.rows(), s.scores.data(), kKeyBlock, v + j, stride, width, s.span.out.data() + j, task.dim_padded,
                   true);
     }
 }
 
-void attend(const AttentionTask& task, Matrix y) {
-    thread_local AttentionScratch s;
-    const AttentionInput& in = task.in;
-    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-    s.q.resize(size(task.rows() * in.head_dim));
-    s.k_panel.resize(size(in.head_dim * kPanel));
-    s.v_panel.assign(size(kKeyBlock * task.dim_padded), 0.0F);
-    s.scores.resize(size(task.rows() * kKeyBlock));
-    s.out.assign(size(task.rows() * task.dim_padded), 0.0F);
-    s.highest.assign(size(task.rows()), -std::numeric_limits<float>::infinity());
-    s.total.assign(size(task.rows()), 0.0F);
-    load_queries(task, s);
-    const std::int64_t end = task.keys_seen(task.rows() - 1);
-    for (std::int64_t key = 0; key < end; key += kKeyBlock) {
+// The sums over keys key..end, at most a span, in s.span. The queries are loaded.
+inline void attend_span(const AttentionTask& task, AttentionScratch& s, std::int64_t key, std::int64_t end) {
+    s.span.reset(task.rows(), task.dim_padded);
+    for (; key < end; key += kKeyBlock) {
         const std::int64_t width = std::min(kKeyBlock, end - key);
         score_block(task, s, key, width);
         for (std::int64_t r = 0; r < task.rows(); ++r) {
@@ -142,12 +164,61 @@ void attend(const AttentionTask& task, Matrix y) {
         }
         value_block(task, s, key, width);
     }
+}
+
+inline AttentionScratch& scratch_for(const AttentionTask& task) {
+    thread_local AttentionScratch s;
+    const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    s.q.resize(size(task.rows() * task.in.head_dim));
+    s.k_panel.resize(size(task.in.head_dim * kPanel));
+    s.v_panel.assign(size(kKeyBlock * task.dim_padded), 0.0F);
+    s.scores.resize(size(task.rows() * kKeyBlock));
+    load_queries(task, s);
+    return s;
+}
+
+inline void write_result(const AttentionTask& task, const AttentionSums& sums, Matrix y) {
     for (std::int64_t r = 0; r < task.rows(); ++r) {
         float* to = y.row(task.first + r / task.group) + task.head_column(r);
-        const float factor = 1.0F / s.total[size(r)];
-        for (int d = 0; d < in.head_dim; ++d) {
-            to[d] = s.out[size(r * task.dim_padded + d)] * factor;
+        const float factor = 1.0F / sums.total[static_cast<std::size_t>(r)];
+        for (int d = 0; d < task.in.head_dim; ++d) {
+            to[d] = sums.out[static_cast<std::size_t>(r * task.dim_padded + d)] * factor;
         }
+    }
+}
+
+void attend(const AttentionTask& task, Matrix y) {
+    AttentionScratch& s = scratch_for(task);
+    const std::int64_t end = task.keys_seen(task.rows() - 1);
+    for (std::int64_t key = 0; key < end; key += kSpan) {
+        attend_span(task, s, key, std::min(end, key + kSpan));
+        if (key == 0) {
+            std::swap(s.all, s.span);
+        } else {
+            s.all.add(s.span);
+        }
+    }
+    write_result(task, s.all, y);
+}
+
+// The same for few rows: each span is a task of its own.
+void attend_by_span(ThreadPool& pool, const AttentionInput& in, std::int64_t group, std::int64_t dim_padded, Matrix y) {
+    const std::int64_t spans = (in.n_keys + kSpan - 1) / kSpan;
+    std::vector<AttentionSums> sums(static_cast<std::size_t>(spans * in.n_kv_heads));
+    const auto task_of = [&](std::int64_t head) { return AttentionTask{in, static_cast<int>(head), 0, in.q.rows, group, dim_padded}; };
+    pool.run(spans * in.n_kv_heads, [&](std::int64_t i, int) {
+        const AttentionTask task = task_of(i / spans);
+        AttentionScratch& s = scratch_for(task);
+        const std::int64_t key = i % spans * kSpan;
+        attend_span(task, s, key, std::min(in.n_keys, key + kSpan));
+        std::swap(sums[static_cast<std::size_t>(i)], s.span);
+    });
+    for (std::int64_t head = 0; head < in.n_kv_heads; ++head) {
+        AttentionSums& all = sums[static_cast<std::size_t>(head * spans)];
+        for (std::int64_t i = 1; i < spans; ++i) {
+            all.add(sums[static_cast<std::size_t>(head * spans + i)]);
+        }
+        write_result(task_of(head), all, y);
     }
 }
 
@@ -156,6 +227,10 @@ void attention_here(ThreadPool& pool, const AttentionInput& in, Matrix y) {
     const std::int64_t step = std::max<std::int64_t>(1, kQueryRows / group);
     const std::int64_t blocks = (in.q.rows + step - 1) / step;
     const std::int64_t padded = (in.head_dim + kPanel - 1) / kPanel * kPanel;
+    if (blocks == 1 && in.n_keys > kSpan) {
+        attend_by_span(pool, in, group, padded, y);
+        return;
+    }
     pool.run(blocks * in.n_kv_heads, [&](std::int64_t i, int) {
         const std::int64_t first = i / in.n_kv_heads * step;
         attend({in, static_cast<int>(i % in.n_kv_heads), first, std::min(step, in.q.rows - first), group, padded}, y);
