@@ -35,22 +35,23 @@ def libraries_of(program):
     return sorted({os.path.realpath(path) for path in paths})
 
 
-@functools.cache  # the programs share most of their libraries
-def owner_of(path):
-    """The Debian package of a file, as NAME:ARCH or NAME. The file may be known by a path without /usr."""
-    for name in (path, path.removeprefix("/usr")):
-        found = re.match(r"([^ ,:]+(?::[a-z0-9]+)?)(?:, .*)?: /", run("dpkg-query", "-S", name))
-        if found:
-            return found.group(1)
-    sys.exit(f"{path} belongs to no package")
+def owners_of(paths):
+    """{path: the Debian package that it belongs to}. A file may be known by a path without /usr."""
+    names = {name: path for path in paths for name in (path, path.removeprefix("/usr"))}
+    owners = {names[path]: package for package, path in re.findall(r"(?m)^([^ ,:]+)[^/\n]*: (/.*)$", run("dpkg-query", "-S", *names)) if path in names}
+    for path in paths:
+        if path not in owners:
+            sys.exit(f"{path} belongs to no package")
+    return owners
 
 
 @functools.cache
-def facts_of(package):
-    """(name, version, source, architecture); None when it is not installed."""
-    text = run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}|${Package}|${Version}|${source:Package}|${Architecture}\n", package)
-    row = text.splitlines()[0].split("|") if text else []
-    return tuple(row[1:]) if row and row[0].startswith("ii") else None
+def installed():
+    """{package: (name, version, source, architecture)} of this machine's own architecture and of all."""
+    text = run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}|${Package}|${Version}|${source:Package}|${Architecture}\n")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("ii")]
+    own = run("dpkg", "--print-architecture").strip()
+    return {row[1]: tuple(row[1:]) for row in rows if row[4] in (own, "all")}
 
 
 def build_packages():
@@ -105,13 +106,15 @@ def make(programs, version):
         row = program_row(program, version)
         rows[row["SPDXID"]] = row
         links.append(("SPDXRef-DOCUMENT", "DESCRIBES", row["SPDXID"]))
-        for library in libraries_of(program):
-            facts = facts_of(owner_of(library))
+        libraries = libraries_of(program)
+        owners = owners_of(libraries)
+        for library in libraries:
+            facts = installed()[owners[library]]
             entry = package_row(facts, "a shared library of it is loaded")
             rows.setdefault(entry["SPDXID"], entry)
             links.append((row["SPDXID"], "DYNAMIC_LINK", entry["SPDXID"]))
     for name in build_packages():
-        facts = facts_of(name)
+        facts = installed().get(name)
         if facts is None:
             continue  # this build did without it
         entry = package_row(facts, "compiled against; headers of it may be in the programs")
