@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -13,6 +15,7 @@ constexpr std::string_view kPending = "pending";
 
 // Session and approval are ULIDs: neither holds a slash.
 std::string key_of(const ApprovalNotice& notice) { return notice.session + "/" + notice.approval; }
+std::string key_of(const QuestionNotice& notice) { return notice.session + "/" + notice.question; }
 
 DesktopNotice to_desktop(const ApprovalNotice& notice, WallTime now) {
     std::string body = fmt::format("Step {} of session {} waits for a yes: {} ({} risk).", notice.step, notice.session.substr(0, 10), notice.verb, notice.risk);
@@ -21,7 +24,23 @@ DesktopNotice to_desktop(const ApprovalNotice& notice, WallTime now) {
     return {.key = key_of(notice), .title = "handeye asks before it acts", .body = std::move(body), .life = notice.expires_at - now};
 }
 
+DesktopNotice to_desktop(const QuestionNotice& notice, WallTime now) {
+    return {.key = key_of(notice),
+            .title = "A task asks you",
+            .body = fmt::format("{}\nAnswer: handeye console, or handeye answer {}", notice.text_utf8, notice.question),
+            .life = notice.expires_at - now,
+            .can_deny = false};
+}
+
 } // namespace
+
+std::string webhook_json(const QuestionNotice& notice) {
+    return dump_json(nlohmann::json{{"event", notice.state == kPending ? "question.asked" : "question.settled"},
+                                    {"session", notice.session},
+                                    {"question", notice.question},
+                                    {"state", notice.state},
+                                    {"expires_at", format_utc(notice.expires_at)}});
+}
 
 std::string webhook_json(const ApprovalNotice& notice) {
     const bool is_pending = notice.state == kPending;
@@ -78,6 +97,14 @@ void ApprovalNotices::deny(const std::string& key) {
 }
 
 void ApprovalNotices::hear(const ApprovalNotice& notice) {
+    tell(notice.state == kPending ? to_desktop(notice, clock_.wall_now()) : DesktopNotice{.key = key_of(notice), .title = {}, .body = {}}, webhook_json(notice));
+}
+
+void ApprovalNotices::hear(const QuestionNotice& notice) {
+    tell(notice.state == kPending ? to_desktop(notice, clock_.wall_now()) : DesktopNotice{.key = key_of(notice), .title = {}, .body = {}}, webhook_json(notice));
+}
+
+void ApprovalNotices::tell(DesktopNotice notice, std::string body) {
     std::shared_ptr<DesktopNotifier> desktop;
     std::shared_ptr<Webhook> webhook;
     {
@@ -85,13 +112,13 @@ void ApprovalNotices::hear(const ApprovalNotice& notice) {
         desktop = desktop_;
         webhook = webhook_;
     }
-    if (desktop && notice.state == kPending) {
-        desktop->show(to_desktop(notice, clock_.wall_now()));
+    if (desktop && !notice.title.empty()) {
+        desktop->show(std::move(notice));
     } else if (desktop) {
-        desktop->close(key_of(notice));
+        desktop->close(notice.key);
     }
     if (webhook) {
-        webhook->send(webhook_json(notice));
+        webhook->send(std::move(body));
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells people that an action waits for them: on the desktop, and by a webhook. The configuration says which (docs/service.md).
+// Tells people that an action or a question waits for them: on the desktop, and by a webhook. The configuration says which (docs/service.md).
 #pragma once
 
 #include "apps/daemon_options.h"
@@ -24,8 +24,11 @@ public:
     void set_server(ControlServer* server);
     /// Never blocks. Any thread.
     void hear(const ApprovalNotice& notice);
+    void hear(const QuestionNotice& notice);
 
 private:
+    /// `notice` without a title: that notice is taken away.
+    void tell(DesktopNotice notice, std::string body);
     void deny(const std::string& key);
 
     Clock& clock_;
@@ -40,5 +43,7 @@ private:
 /// What the webhook receives: {"event":"approval.requested" or "approval.settled", ...}. No picture, no text of the screen and
 /// nothing that would be typed.
 std::string webhook_json(const ApprovalNotice& notice);
+/// {"event":"question.asked" or "question.settled", ...}, without its words: a file may have put what it read into them.
+std::string webhook_json(const QuestionNotice& notice);
 
 } // namespace handeye

@@ -100,6 +100,7 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     services.kill_chord = options.hot_key;
     services.task_files_root = options.task_files_root;
     services.on_approval = [&notices](const ApprovalNotice& notice) { notices.hear(notice); };
+    services.on_question = [&notices](const QuestionNotice& notice) { notices.hear(notice); };
     services.open_platform = [&clock](const std::string& platform, const std::string& target_json,
                                       std::stop_token stop) -> Result<std::unique_ptr<Platform>> {
         const TargetSpec spec = TRY(target_from_json(platform, target_json));

@@ -181,9 +181,12 @@ void BusNotifier::notify(const DesktopNotice& notice) {
     const auto life_ms = std::chrono::duration_cast<std::chrono::milliseconds>(notice.life).count();
     sd_bus_error problem = SD_BUS_ERROR_NULL;
     sd_bus_message* raw = nullptr;
-    const int sent = sd_bus_call_method(bus_.get(), kService, kPath, kService, "Notify", &problem, &raw, "susssasa{sv}i", "handeye", replaces,
-                                        "dialog-question", notice.title.substr(0, kTextMax).c_str(), escaped(notice.body).c_str(), 2, "deny", "Deny",
-                                        1, "urgency", "y", 2, static_cast<std::int32_t>(std::clamp<std::int64_t>(life_ms, 0, 86'400'000)));
+    const auto send = [&](auto... actions) {
+        return sd_bus_call_method(bus_.get(), kService, kPath, kService, "Notify", &problem, &raw, "susssasa{sv}i", "handeye", replaces, "dialog-question",
+                                  notice.title.substr(0, kTextMax).c_str(), escaped(notice.body).c_str(), actions..., 1, "urgency", "y", 2,
+                                  static_cast<std::int32_t>(std::clamp<std::int64_t>(life_ms, 0, 86'400'000)));
+    };
+    const int sent = notice.can_deny ? send(2, "deny", "Deny") : send(0);
     const Message answer(raw);
     std::uint32_t id = 0;
     if (sent < 0 || sd_bus_message_read(answer.get(), "u", &id) < 0) {

@@ -15,11 +15,12 @@ struct DesktopNotice {
     std::string title;   ///< plain text
     std::string body;    ///< plain text
     Duration life{};     ///< after this the service may take it away
+    bool can_deny = true; ///< has the button "Deny"
 };
 
 class DesktopNotifier {
 public:
-    /// `on_deny` hears the key of a notice whose only button, "Deny", was pressed; on a thread of this object.
+    /// `on_deny` hears the key of a notice whose only button was pressed; on a thread of this object.
     static std::unique_ptr<DesktopNotifier> create(std::function<void(const std::string& key)> on_deny);
     virtual ~DesktopNotifier() = default;
 

@@ -70,6 +70,15 @@ struct ApprovalNotice {
     WallTime expires_at{};
 };
 
+/// What a task file asks people, or that it does no more.
+struct QuestionNotice {
+    std::string session;
+    std::string question;
+    std::string text_utf8; ///< without secrets
+    std::string state;     ///< "pending", or how it ended: "answered", "expired", "dropped"
+    WallTime expires_at{};
+};
+
 /// What only the program's main knows: how to open a platform, and the clock.
 struct ControlServices {
     /// `target_json`: the target of session.create, e.g. {"display":":0","window":"Editor"}; runs on the session's thread.
@@ -81,6 +90,7 @@ struct ControlServices {
     std::string kill_chord = "ctrl+alt+escape"; ///< of sessions that say nothing else; empty: none
     /// Called from the sessions' threads; must not block. May be empty.
     std::function<void(const ApprovalNotice& notice)> on_approval;
+    std::function<void(const QuestionNotice& notice)> on_question;
     std::shared_ptr<const SecretStore> secrets; ///< empty: none
     std::filesystem::path task_files_root; ///< whose files task files may read; empty: none
     /// Pictures that clients send; from any thread. Cancelled once `stop` is requested. Empty: they are refused.

@@ -48,6 +48,7 @@ Core::Core(ControlServerOptions options_in, ControlServices services_in)
                                  const std::string& tail) { session_progressed(session, n, tail); },
            .on_ended = [this](const std::string& session) { loop.post([this, session] { forget(session); }); },
            .on_approval = [this](const ApprovalRecord& record) { tell_of(record); },
+           .on_question = [this](const QuestionRecord& record) { tell_of(record); },
            .on_kill_switch = [this] { stop_at_once("hot key"); },
            .make_room = [this] { return recordings.make_room(); }}),
       file_reader(kTaskFilesMax) {}
@@ -68,6 +69,16 @@ void Core::tell_of(const ApprovalRecord& record) const {
                           .action_digest = record.request.action_digest,
                           .state = std::string(approval_state_name(record.state)),
                           .expires_at = record.request.expires_at});
+}
+
+void Core::tell_of(const QuestionRecord& record) const {
+    if (services.on_question) {
+        services.on_question({.session = record.session,
+                              .question = record.question,
+                              .text_utf8 = record.text_utf8,
+                              .state = std::string(question_state_name(record.state)),
+                              .expires_at = record.expires_at});
+    }
 }
 
 Worker& Core::hands_of(const std::string& session) { return worker_of(hands, session, kInputsMax); }

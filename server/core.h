@@ -94,6 +94,7 @@ struct Core {
     /// Closes who came with a token that has expired or been revoked since.
     void expel_strangers();
     void tell_of(const ApprovalRecord& record) const;
+    void tell_of(const QuestionRecord& record) const;
     void session_grew(const std::string& session);
     void session_progressed(const std::string& session, std::size_t characters, const std::string& tail);
     /// control.stop_all for threads that must not wait.

@@ -25,7 +25,7 @@ std::shared_ptr<const SecretStore> store_of(const LiveSession::Parts& parts) {
 LiveSession::LiveSession(Parts parts)
     : parts_(std::move(parts)), control_(std::make_shared<ControlState>(*parts_.clock, parts_.settings.control)),
       grants_(std::make_shared<SecretGrants>(store_of(parts_))), redactor_(std::make_shared<Redactor>(*store_of(parts_))),
-      approvals_(parts_.id, *parts_.clock, parts_.on_approval), questions_(*parts_.clock), policy_(parts_.settings.policy) {}
+      approvals_(parts_.id, *parts_.clock, parts_.on_approval), questions_(*parts_.clock, parts_.on_question), policy_(parts_.settings.policy) {}
 
 void LiveSession::start(std::function<void(Result<SessionStatus>)> on_opened) {
     std::thread started([self = shared_from_this(), on_opened = std::move(on_opened)] { self->run(on_opened); });

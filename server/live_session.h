@@ -52,6 +52,7 @@ public:
         std::function<void()> on_ended;                                   ///< the thread is about to end
         std::function<void()> on_kill_switch;                             ///< the hot key; from a thread of the platform
         std::function<void(const ApprovalRecord&)> on_approval;           ///< somebody is asked
+        std::function<void(const QuestionRecord&)> on_question;
         std::function<Result<void>()> make_room; ///< before anything is recorded; this one may block
     };
     explicit LiveSession(Parts parts);

@@ -36,13 +36,18 @@ std::optional<std::string> Questions::ask(const QuestionRecord& record, const st
         }
     }
     announce();
+    on_change_(record);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, stop, record.expires_at - clock_.wall_now(), [&] { return find_locked(record.question)->state != QuestionState::Pending; });
     QuestionRecord& now = *find_locked(record.question); // the newest: it is not forgotten while it waits
     if (now.state == QuestionState::Pending) {
         now.state = stop.stop_requested() ? QuestionState::Dropped : QuestionState::Expired;
     }
-    return now.state == QuestionState::Answered ? std::optional(std::move(answer_)) : std::nullopt;
+    std::optional<std::string> answer = now.state == QuestionState::Answered ? std::optional(std::move(answer_)) : std::nullopt;
+    const QuestionRecord settled = now;
+    lock.unlock();
+    on_change_(settled);
+    return answer;
 }
 
 RpcResult<QuestionRecord> Questions::answer(const std::string& question, const std::string& text_utf8, const std::string& by) {

@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace handeye {
@@ -33,7 +34,8 @@ struct QuestionRecord {
 /// Any thread.
 class Questions {
 public:
-    explicit Questions(Clock& clock) : clock_(clock) {}
+    /// `on_change` hears each question when it can be answered and when it waits no more; on the thread that asks, must not block.
+    Questions(Clock& clock, std::function<void(const QuestionRecord&)> on_change) : clock_(clock), on_change_(std::move(on_change)) {}
 
     /// Blocks until somebody has answered, `expires_at`, or `stop`. Calls `announce` once, as soon as it can be answered. nullopt:
     /// nobody answered.
@@ -48,6 +50,7 @@ private:
     QuestionRecord* find_locked(const std::string& question);
 
     Clock& clock_;
+    const std::function<void(const QuestionRecord&)> on_change_;
     mutable std::mutex mutex_; // guards everything below
     std::condition_variable_any changed_;
     std::deque<QuestionRecord> records_; // oldest first

@@ -76,6 +76,7 @@ void SessionHub::create(const std::string& platform, const std::string& target_j
                 },
                 .on_kill_switch = hooks_.on_kill_switch,
                 .on_approval = hooks_.on_approval,
+                .on_question = hooks_.on_question,
                 .make_room = hooks_.make_room,
             });
             sessions_[*id] = session;

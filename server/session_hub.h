@@ -27,6 +27,7 @@ public:
         std::function<void(const std::string& session)> on_ended;
         /// Somebody is asked; and again when nobody is any more.
         std::function<void(const ApprovalRecord& approval)> on_approval = [](const ApprovalRecord&) {};
+        std::function<void(const QuestionRecord& question)> on_question = [](const QuestionRecord&) {};
         std::function<void()> on_kill_switch = [] {};
         /// Whether one more session or task may be recorded. This one may block.
         std::function<Result<void>()> make_room = [] { return Result<void>(); };

@@ -18,7 +18,7 @@ const views = {
   chat: {title: "Chat", show: showChat},
   session: {title: "Session", show: showLive, isHidden: true},
 };
-const quietTypes = ["approval.requested", "approval.decided", "approval.expired", "control.stop", "control.lease", "session.opened",
+const quietTypes = ["approval.requested", "approval.decided", "approval.expired", "question.asked", "question.settled", "control.stop", "control.lease", "session.opened",
                     "session.closed", "session.state", "task.started", "task.state", "task.finished", "engine.finished"];
 
 const place = document.getElementById("main");
@@ -111,7 +111,7 @@ function showWhere() {
     bubble.textContent = waiting;
     link.classList.toggle("waits", waiting > 0);
   }
-  const words = waiting > 0 ? `${waiting} ${waiting === 1 ? "approval waits" : "approvals wait"}` : "";
+  const {words} = app.approvals;
   const status = document.getElementById("waits");
   if (status.textContent !== words) status.textContent = words;
   document.title = `${waiting > 0 ? `(${waiting}) ` : ""}${views[view].title} · handeye console`;

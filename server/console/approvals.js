@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits for a person: each action with its picture, the rule that asked, and the time left.
-import {button, bytesOf, count, duration, empty, facts, fill, h, refill} from "./dom.js";
+// What waits for a person: each action with its picture, the rule that asked, and the time left; and what task files ask.
+import {button, bytesOf, count, empty, facts, fill, h, refill} from "./dom.js";
+import {questionCard} from "./questions.js";
 import {lastTasks, nameOf} from "./sessions.js";
-import {inWords, visible} from "./words.js";
+import {inWords, timeLeft, visible} from "./words.js";
 
 const aroundPx = 60; // shown around the part that must stay as it is
 const claimMax = 80; // letters of what the model calls its target
@@ -15,12 +16,14 @@ function placeOf(action) {
   return first ? {x: first.x, y: first.y} : null;
 }
 
+/** Approvals and questions stand in one list: each has its own id. */
+export const idOf = (one) => one.approval ?? one.question;
+
 export class Approvals {
   #app;
-  #waiting = new Map(); // approval -> {session, ...}
+  #waiting = new Map(); // id -> {session, approval or question, ...}
   #place = null;
   #changed;
-  #timer = 0;
 
   constructor(app, changed) {
     this.#app = app;
@@ -31,24 +34,33 @@ export class Approvals {
     return this.#waiting.size;
   }
 
+  /** "2 approvals and 1 question wait", or nothing. */
+  get words() {
+    const questions = [...this.#waiting.values()].filter((one) => one.question).length;
+    const counts = [[this.waiting - questions, "approval"], [questions, "question"]].filter(([number]) => number > 0);
+    const said = counts.map(([number, noun]) => `${number} ${noun}${number === 1 ? "" : "s"}`).join(" and ");
+    return said ? `${said} ${this.waiting === 1 ? "waits" : "wait"}` : "";
+  }
+
   of(session) {
     return [...this.#waiting.values()].filter((one) => one.session === session);
   }
 
   async load() {
-    if (!this.#app.can("approval.list")) return;
-    const {approvals} = await this.#app.call("approval.list");
-    for (const one of approvals) if ((one.state ?? "pending") === "pending") this.#waiting.set(one.approval, one);
+    for (const [method, name] of [["approval.list", "approvals"], ["question.list", "questions"]]) {
+      const rows = this.#app.can(method) ? (await this.#app.call(method))[name] : [];
+      for (const one of rows) if ((one.state ?? "pending") === "pending") this.#waiting.set(idOf(one), one);
+    }
     this.#changed();
   }
 
   hear(event) {
-    if (event.type === "approval.requested" && new Date(event.data.expires_at) > new Date()) {
-      this.#waiting.set(event.data.approval, {...event.data, session: event.session});
-    } else if (event.type === "approval.decided" || event.type === "approval.expired") {
-      this.#waiting.delete(event.data.approval);
+    if (["approval.requested", "question.asked"].includes(event.type) && new Date(event.data.expires_at) > new Date()) {
+      this.#waiting.set(idOf(event.data), {...event.data, session: event.session});
+    } else if (["approval.decided", "approval.expired", "question.settled"].includes(event.type)) {
+      this.#waiting.delete(idOf(event.data));
     } else if (event.type === "task.finished" || event.type === "session.closed") {
-      for (const one of this.of(event.session)) this.#waiting.delete(one.approval);
+      for (const one of this.of(event.session)) this.#waiting.delete(idOf(one));
     } else {
       return;
     }
@@ -67,8 +79,8 @@ export class Approvals {
 
   #draw() {
     const waiting = [...this.#waiting.values()];
-    refill(this.#place, waiting.map((one) => one.approval), () => (waiting.length > 0 ? waiting.map((one) => this.card(one, this.#origin(one)))
-      : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens.")));
+    refill(this.#place, waiting.map(idOf), () => (waiting.length > 0 ? waiting.map((one) => this.card(one, this.#origin(one)))
+      : empty("Nothing waits for you. When a rule says “ask”, the action appears here before it happens; so does what a task file asks you.")));
   }
 
   /** Where several sessions' approvals stand together: what each is for, with a way there. */
@@ -84,21 +96,24 @@ export class Approvals {
     return [["Goal", goal], ["Session", way]];
   }
 
-  /** One approval with its picture and its three answers; `origin` stands where nothing around it says what it is for. */
+  /** It waits no more: its card goes, and what had the focus in it. */
+  #settle(one, card) {
+    this.#waiting.delete(idOf(one));
+    this.#changed();
+    if (card.contains(document.activeElement)) document.getElementById("main").focus({preventScroll: true});
+    card.remove();
+  }
+
+  /** What a person can say to it; `origin` stands where nothing around it says what it is for. */
   card(one, origin = []) {
+    return one.question ? questionCard(this.#app, one, origin, (card) => this.#settle(one, card)) : this.#approvalCard(one, origin);
+  }
+
+  #approvalCard(one, origin) {
     const canvas = h("canvas", {class: "crop", width: 16, height: 9, role: "img", "aria-label": "The part of the screen that the action is for"});
-    const left = h("b", {class: "number", role: "timer"});
-    const tick = () => {
-      const ms = new Date(one.expires_at) - new Date();
-      left.textContent = ms > 0 ? `${duration(Math.ceil(ms / 1000) * 1000)} left` : "expired";
-      if (ms > 0 && card.isConnected) this.#timer = setTimeout(tick, 500);
-    };
     const decide = (decision) => async () => {
       const done = await this.#app.attempt("Decision", () => this.#app.call("approval.decide", {approval: one.approval, decision, action_digest: one.action_digest}));
-      this.#waiting.delete(one.approval);
-      this.#changed();
-      if (card.contains(document.activeElement)) document.getElementById("main").focus({preventScroll: true});
-      card.remove();
+      this.#settle(one, card);
       if (done && decision === "take_over") this.#app.go(`/session/${one.session}/`);
     };
     const words = inWords(one.action);
@@ -108,13 +123,12 @@ export class Approvals {
     const card = h("article", {class: "card approval", data: {approval: one.approval}, "aria-label": `Approval: ${words}`},
                    canvas,
                    h("div", {class: "words"},
-                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: it wants to`), left),
+                     h("header", {}, h("span", {}, `Step ${one.step ?? "?"}: it wants to`), timeLeft(one.expires_at)),
                      h("h2", {class: "deed"}, words),
                      isSaid ? null : h("p", {class: "soft"}, one.reason),
                      facts([...origin, ["Window", one.window ? visible(one.window.title || one.window.app || "without a title") : ""], ["Letters", text.length > atAGlance ? count(text.length) : ""], ["The model calls it", own ? `“${visible(own.slice(0, claimMax))}”` : ""], ["Asked by", isSaid ? where : one.rule], ["Risk", one.risk]]),
                      h("div", {class: "row"}, button("Approve", decide("approve"), "primary"), button("Deny", decide("deny"), "deny"),
                        button("Take over", decide("take_over")))));
-    setTimeout(tick);
     this.#drawCrop(canvas, one).catch(() => canvas.replaceWith(h("p", {class: "withheld"}, "The picture is withheld")));
     return card;
   }

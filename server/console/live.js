@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One session as it happens: its screen, what the model thinks and does, and the controls over it.
 import {badge, button, duration, empty, field, fill, h, meter, refill, seconds, splitThinking} from "./dom.js";
+import {idOf} from "./approvals.js";
 import {Screen} from "./screen.js";
 import {Story, markStep, stepLine, wordsOf} from "./steps.js";
 
@@ -135,7 +136,7 @@ class Live {
     refill(this.#parts.steps, [task?.id, steps.map((step) => [step.number, wordsOf(step), step.result])], () =>
       (steps.length > 0 ? steps.map((step) => stepLine(step, step === steps.at(-1), (one) => this.#look(one))).reverse() : h("li", {}, empty("Nothing done yet."))));
     const waiting = this.#app.approvals.of(this.#session.session);
-    refill(this.#parts.approvals, waiting.map((one) => one.approval), () => waiting.map((one) => this.#app.approvals.card(one)));
+    refill(this.#parts.approvals, waiting.map(idOf), () => waiting.map((one) => this.#app.approvals.card(one)));
     this.#drawControls();
     this.#drawMeters();
   }

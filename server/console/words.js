@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an action does, in plain words: for a person who says yes or no to it.
+// What an action does, in plain words, and until when: for a person who says yes or no to it.
+import {duration, h} from "./dom.js";
 
 /** Text as it will be typed: line ends, tabs and letters that nobody would see have a sign of their own. */
 export function visible(text) {
@@ -51,4 +52,16 @@ export function inWords(action) {
   const held = given.hold_keys?.length > 0 ? ` with ${keysOf(given.hold_keys)} held` : "";
   const words = say(given, from, to) + held;
   return words[0].toUpperCase() + words.slice(1);
+}
+
+/** "4 min 5 s left", counting down for as long as it is shown. */
+export function timeLeft(expiresAt) {
+  const left = h("b", {class: "number", role: "timer"});
+  const tick = () => {
+    const ms = new Date(expiresAt) - new Date();
+    left.textContent = ms > 0 ? `${duration(Math.ceil(ms / 1000) * 1000)} left` : "expired";
+    if (ms > 0 && left.isConnected) setTimeout(tick, 500);
+  };
+  setTimeout(tick);
+  return left;
 }

@@ -105,6 +105,32 @@ class ConsoleTest(unittest.TestCase):
         page.approve_all("['denied','stuck','needs person','failed'].includes(document.querySelector('.head .badge')?.textContent)", "Deny")
         self.assertEqual(self.daemon.clicked("denied.json"), [])
 
+    def test_what_a_task_file_asks_is_answered_on_the_page(self):
+        page = self.page()
+        (self.daemon.folder / "asks.yaml").write_text("""version: 1
+name: asks
+steps:
+  - ask: {question: "Which <b>one</b>?", choices: [red, blue], as: colour}
+  - ask: {question: "And how many?", as: number}
+  - assert: {expr: "outputs.colour == 'blue' and outputs.number == '12'"}
+""")
+        with subprocess.Popen([self.daemon.bin / "handeye", "run", "asks.yaml", "--headless", "336x224", "--launch", self.daemon.form_command("Contact", "asks.json")],
+                              env=self.daemon.environment, cwd=self.daemon.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as client:
+            page.wait("document.querySelector('#waits').textContent === '1 question waits'", "the question is told of")
+            page.view("approvals")
+            page.wait("document.querySelector('.question .deed')?.textContent === 'Which <b>one</b>?'", "its words, as they are")
+            self.assertRegex(page.evaluate("document.querySelector('.question header b').textContent"), r"(4 min \d+ s|5 min) left")
+            page.shot("question.png")
+            page.click(".question button", "blue")
+            page.wait("document.querySelector('.question .deed')?.textContent === 'And how many?'", "the second question")
+            page.view("session/" + page.evaluate("document.querySelector('.question dd a').hash.split('/')[2]"))
+            page.wait("document.querySelector('.live .question input')", "it also stands where its session is shown")
+            page.fill(".question input", "12")
+            page.click(".question button", "Answer")
+            page.wait("document.querySelector('#waits').textContent === ''", "nothing waits")
+            self.assertEqual(client.wait(timeout=60), 0, client.stdout.read())
+        self.assertEqual(page.complaints, [])
+
     def test_stop_stops_everything_until_it_is_reset(self):
         page = self.page()
         page.start_session(self.daemon, GOAL, "stopped.json", ask=True)

@@ -134,6 +134,7 @@ protected:
         services.session_defaults.settle = {.quiet = std::chrono::milliseconds(1), .deadline = std::chrono::milliseconds(5)};
         services.session_defaults.policy = *policy_from_json(R"({"rules":[{"name":"clicks","effect":"ask","verbs":["click"]}]})");
         services.on_approval = [this](const ApprovalNotice& notice) { notices.hear(notice); };
+        services.on_question = [this](const QuestionNotice& notice) { notices.hear(notice); };
         services.open_platform = [this](const std::string&, const std::string&, std::stop_token) -> Result<std::unique_ptr<Platform>> {
             return std::unique_ptr<Platform>(std::make_unique<fakes::FakePlatform>(
                 clock, std::vector<fakes::Scene>{{.frame = fakes::solid_frame({320, 240}, 200, 10, 10)}}));
@@ -204,6 +205,35 @@ TEST_F(Notices, TheDesktopShowsItAndItsOnlyButtonDenies) {
     const json record = call(*client, "approval.get", {{"approval", pending[0]["approval"]}}).result;
     EXPECT_EQ(record["state"], "denied");
     call(*client, "task.cancel", {{"task", task}});
+}
+
+TEST_F(Notices, WhatATaskFileAsksIsShownWithoutAButtonAndPostedWithoutItsWords) {
+    NotificationService service(folder.path() / "bus");
+    if (!service.is_running()) {
+        GTEST_SKIP() << "dbus-daemon is not installed";
+    }
+    NotifySocket inbox((folder.path() / "inbox").string());
+    const Process receiver({"/usr/bin/python3", "-B", kReceiver, folder.path() / "inbox", "ok"});
+    notices.configure({.notify = ApprovalSettings::Notify::Desktop, .webhook = "http://127.0.0.1:" + inbox.next() + "/h", .webhook_ca = {}});
+    serve();
+    const auto client = connect();
+    const std::string session = create_session(*client);
+    const std::string file = "version: 1\nname: asks\nsteps:\n  - ask: {question: \"Is canary-4711 right?\", as: word}\n";
+    ASSERT_EQ(call(*client, "task.run_file", {{"session", session}, {"file", "asks.yaml"}, {"files", {{"asks.yaml", file}}}}).kind, "");
+    const auto shown = service.next_notice();
+    ASSERT_TRUE(shown);
+    EXPECT_TRUE(shown->body.starts_with("Is canary-4711 right?\n")) << shown->body;
+    EXPECT_TRUE(shown->actions.empty());
+    const std::string posted = json::parse(inbox.next())["body"];
+    EXPECT_EQ(posted.find("canary"), std::string::npos) << posted;
+    const json asked = json::parse(posted);
+    EXPECT_EQ(asked["event"], "question.asked");
+    EXPECT_NE(shown->body.find(asked["question"].get<std::string>()), std::string::npos);
+    EXPECT_EQ(call(*client, "question.answer", {{"question", asked["question"]}, {"answer", "yes"}}).kind, "");
+    EXPECT_EQ(service.next_closed(), shown->id);
+    const json settled = json::parse(json::parse(inbox.next())["body"].get<std::string>());
+    EXPECT_EQ(settled["event"], "question.settled");
+    EXPECT_EQ(settled["state"], "answered");
 }
 
 TEST_F(Notices, WithoutABusEverythingElseGoesOn) {
