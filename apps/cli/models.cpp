@@ -1,84 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// `handeye models verify`: a checkpoint against goldens computed by the reference implementation.
-#include "apps/cli/command.h"
-#include "engine/engine.h"
+// `handeye models`: what can be done with checkpoints, a subcommand each.
+#include "apps/cli/models.h"
+
+#include <array>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace handeye::cli {
 namespace {
 
-template <class T>
-nlohmann::json or_null(const std::optional<T>& value) {
-    return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
-}
-
-nlohmann::json to_json(const VerifyReport& report) {
-    nlohmann::json cases = nlohmann::json::array();
-    for (const CaseResult& one : report.cases) {
-        cases.push_back({{"name", one.name},
-                         {"ids_equal", one.ids_equal},
-                         {"grid_equal", or_null(one.grid_equal)},
-                         {"positions_equal", one.positions_equal},
-                         {"pixels_max_abs", or_null(one.pixels_max_abs)},
-                         {"image_embeds_max_abs", or_null(one.image_embeds_max_abs)},
-                         {"logits_max_abs", one.logits_max_abs},
-                         {"mean_kl", one.mean_kl},
-                         {"greedy_equal", one.greedy_equal},
-                         {"pass", one.pass}});
-        if (!one.why.empty()) {
-            cases.back()["why"] = one.why;
-        }
-    }
-    return {{"cases", cases},
-            {"tokenizer_cases", report.tokenizer_cases},
-            {"tokenizer_failures", report.tokenizer_failures},
-            {"pass", report.pass}};
-}
-
-void print_table(const VerifyReport& report) {
-    print(fmt::format("{:<24} {:>10} {:>10} {:>12} {:>10}  {}", "case", "pixels", "embeds", "logits", "mean KL", ""));
-    for (const CaseResult& one : report.cases) {
-        const auto number = [](const std::optional<double>& value) { return value ? fmt::format("{:.2e}", *value) : "-"; };
-        print(fmt::format("{:<24} {:>10} {:>10} {:>12.2e} {:>10.2e}  {}", one.name, number(one.pixels_max_abs),
-                          number(one.image_embeds_max_abs), one.logits_max_abs, one.mean_kl,
-                          one.pass ? "pass" : "FELL SHORT: " + one.why));
-    }
-    print(fmt::format("tokenizer: {} of {} cases", report.tokenizer_cases - report.tokenizer_failures,
-                      report.tokenizer_cases));
-    print(report.pass ? "all cases pass" : "some cases fell short");
-}
+struct Row {
+    const char* name;
+    const char* help;
+    Runner (*declare)(CLI::App& app);
+};
+constexpr std::array kRows = {
+    Row{"verify", "Compare a checkpoint's numbers with stored ones of the reference", declare_models_verify},
+};
 
 } // namespace
 
 Runner declare_models(CLI::App& app) {
-    struct Options {
-        std::string model;
-        std::string cases;
-        std::string device = "cpu";
-        int threads = 0;
-        bool skips_checksums = false;
-    };
-    auto options = std::make_shared<Options>();
     app.require_subcommand(1);
-    CLI::App* verify = app.add_subcommand("verify", "Compare a checkpoint's numbers with stored ones of the reference");
-    verify->add_option("--model", options->model, "Checkpoint folder, or one .gguf file")->required();
-    verify->add_option("--cases", options->cases, "Folder with cases.json and expected.safetensors")->required();
-    verify->add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
-    verify->add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
-    add_checksums_option(*verify, options->skips_checksums);
-    return [options](const Context& context) -> Result<int> {
-        const std::filesystem::path model = TRY(find_model(options->model));
-        const VerifyReport report =
-            TRY(verify_model({.model_dir = model, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify}, options->cases));
-        if (context.json) {
-            print_json(to_json(report));
-        } else {
-            print_table(report);
+    std::vector<std::pair<CLI::App*, Runner>> all;
+    for (const Row& row : kRows) {
+        CLI::App* const sub = app.add_subcommand(row.name, row.help);
+        all.emplace_back(sub, row.declare(*sub));
+    }
+    return [all](const Context& context) -> Result<int> {
+        for (const auto& [sub, run] : all) {
+            if (sub->parsed()) {
+                return run(context);
+            }
         }
-        return report.pass ? 0 : 1;
+        return Error{ErrorCode::InvalidArgument, "handeye models: no subcommand was given"}; // CLI11 asks for one before
     };
 }
 
