@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace handeye::cli {
 namespace {
@@ -17,10 +18,25 @@ struct Row {
     Runner (*declare)(CLI::App& app);
 };
 constexpr std::array kRows = {
+    Row{"inspect", "Say what a checkpoint is, without loading it", declare_models_inspect},
     Row{"verify", "Compare a checkpoint's numbers with stored ones of the reference", declare_models_verify},
 };
 
 } // namespace
+
+std::string size_text(std::int64_t bytes) {
+    constexpr std::array<const char*, 4> kUnits = {"kB", "MB", "GB", "TB"};
+    if (bytes < 1000) {
+        return fmt::format("{} bytes", bytes);
+    }
+    std::size_t unit = 0;
+    double value = static_cast<double>(bytes) / 1000;
+    while (value >= 1000 && unit + 1 < kUnits.size()) {
+        value /= 1000;
+        ++unit;
+    }
+    return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, kUnits[unit]);
+}
 
 Runner declare_models(CLI::App& app) {
     app.require_subcommand(1);

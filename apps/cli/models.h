@@ -4,8 +4,15 @@
 
 #include "apps/cli/command.h"
 
+#include <cstdint>
+#include <string>
+
 namespace handeye::cli {
 
+Runner declare_models_inspect(CLI::App& app);
 Runner declare_models_verify(CLI::App& app);
+
+/// "4.7 GB": powers of ten, as disks and memory are sold.
+std::string size_text(std::int64_t bytes);
 
 } // namespace handeye::cli

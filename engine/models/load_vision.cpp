@@ -55,10 +55,10 @@ constexpr VisionNames kGguf = {.post_conv_norm = "v.norm_embd",
 
 // A convolution's elements in another order: out index i takes element from(i). Small beside the model, so it is copied.
 template <class From>
-WeightMatrix reordered(const TensorView& view, std::int64_t rows, const From& from) {
+WeightMatrix reordered(const TensorView& view, std::int64_t rows, Contents contents, const From& from) {
     const std::size_t size = dtype_size(view.dtype);
     auto bytes = std::make_shared<std::vector<std::byte>>(view.size_bytes());
-    for (std::int64_t i = 0; i < view.count(); ++i) {
+    for (std::int64_t i = 0; contents == Contents::Read && i < view.count(); ++i) {
         std::memcpy(bytes->data() + static_cast<std::size_t>(i) * size,
                     view.data + static_cast<std::size_t>(from(i)) * size, size);
     }
@@ -70,9 +70,9 @@ WeightMatrix reordered(const TensorView& view, std::int64_t rows, const From& fr
 }
 
 // (rows, places, channels) becomes (rows, channels, places).
-WeightMatrix channels_first(const TensorView& view, std::int64_t rows, std::int64_t channels) {
+WeightMatrix channels_first(const TensorView& view, std::int64_t rows, std::int64_t channels, Contents contents) {
     const std::int64_t places = view.count() / rows / channels;
-    return reordered(view, rows, [=](std::int64_t i) {
+    return reordered(view, rows, contents, [=](std::int64_t i) {
         const std::int64_t row = i / (channels * places);
         const std::int64_t channel = i / places % channels;
         return (row * places + i % places) * channels + channel;
@@ -85,7 +85,7 @@ Result<WeightMatrix> load_convolution(WeightLoader& w, const std::string& name, 
     std::rotate(channel_last.begin() + 1, channel_last.begin() + 2, channel_last.end());
     if (found != nullptr && found->shape == channel_last && channel_last != shape) {
         const TensorView view = TRY(w.tensor(name, channel_last));
-        return channels_first(view, shape[0], shape[1]);
+        return channels_first(view, shape[0], shape[1], w.contents());
     }
     const TensorView view = TRY(w.tensor(name, shape));
     return matrix_of(view, view.count() / shape[0]);
@@ -104,7 +104,7 @@ Result<WeightMatrix> load_frame_kernels(WeightLoader& w, const VisionConfig& c) 
     }
     const std::size_t frame = first.size_bytes() / static_cast<std::size_t>(3 * c.hidden);
     auto bytes = std::make_shared<std::vector<std::byte>>(2 * first.size_bytes());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(3 * c.hidden); ++i) { // (row, channel)
+    for (std::size_t i = 0; w.contents() == Contents::Read && i < static_cast<std::size_t>(3 * c.hidden); ++i) { // (row, channel)
         std::memcpy(bytes->data() + 2 * i * frame, first.data + i * frame, frame);
         std::memcpy(bytes->data() + (2 * i + 1) * frame, second.data + i * frame, frame);
     }
@@ -129,6 +129,9 @@ Result<VisionBlock> load_block(WeightLoader& w, const VisionNames& names, const 
 Result<std::vector<float>> load_table(WeightLoader& w, const std::string& module, const ModuleShape& shape) {
     const WeightMatrix table = TRY(w.matrix(module, shape));
     std::vector<float> values(static_cast<std::size_t>(table.count()));
+    if (w.contents() == Contents::HeadersOnly) {
+        return values;
+    }
     decode_tile(table, {.row = 0, .rows = shape.rows, .col = 0, .cols = shape.cols, .stride = shape.cols}, values.data());
     return values;
 }

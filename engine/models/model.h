@@ -5,7 +5,7 @@
 #include "base/result.h"
 #include "engine/quant/weight_matrix.h"
 #include "engine/tensor/tensor.h"
-#include "engine/weights/checkpoint.h"
+#include "engine/weights/weight_loader.h"
 
 #include <array>
 #include <cstdint>
@@ -136,6 +136,7 @@ struct Model {
     std::int64_t parameters = 0; ///< packed weights counted one by one
     std::string default_prompt; ///< which prompts/<name>/ speaks to the family
     Checkpoint weights;        ///< owns what the views point to
+    std::vector<ModuleRecord> modules; ///< what the graph reads, in the order of loading
     std::vector<std::string> unused_tensors; ///< of the checkpoint; each is a thing that the graph does not compute
     Decoder decoder;
     std::shared_ptr<const GgufFile> gguf; ///< whose metadata hold tokenizer and template; null: they are files of their own

@@ -6,11 +6,15 @@
 
 namespace handeye {
 
+std::int64_t kv_bytes_per_token(const DecoderConfig& c) {
+    return 2 * std::int64_t{c.layers} * c.kv_heads * c.head_dim * std::int64_t{sizeof(float)};
+}
+
 Result<Timeline> Timeline::create(const DecoderConfig& c, std::int64_t capacity) {
-    const std::int64_t floats = std::int64_t{c.layers} * c.kv_heads * c.head_dim * capacity;
+    const auto half = static_cast<std::size_t>(kv_bytes_per_token(c) / 2 * capacity);
     Timeline timeline;
-    timeline.k_ = TRY(LazyPages::reserve(static_cast<std::size_t>(floats) * sizeof(float)).with_context("key cache"));
-    timeline.v_ = TRY(LazyPages::reserve(static_cast<std::size_t>(floats) * sizeof(float)).with_context("value cache"));
+    timeline.k_ = TRY(LazyPages::reserve(half).with_context("key cache"));
+    timeline.v_ = TRY(LazyPages::reserve(half).with_context("value cache"));
     timeline.capacity_ = capacity;
     return timeline;
 }

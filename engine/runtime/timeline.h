@@ -12,6 +12,9 @@
 
 namespace handeye {
 
+/// Keys and values of all layers for one token, in bytes.
+std::int64_t kv_bytes_per_token(const DecoderConfig& config);
+
 /// One engine's cache; one thread at a time.
 class Timeline {
 public:

@@ -93,6 +93,7 @@ Result<Checkpoint> Checkpoint::open(const fs::path& dir,
                 return Error{ErrorCode::NotFound, fmt::format("the index places {} in {}, which lacks it", name, shard)};
             }
         }
+        checkpoint.file_bytes_ += file->file_bytes();
         checkpoint.files_.push_back(std::move(file));
         if (on_shard) {
             on_shard(checkpoint.files_.size(), shards.size());
@@ -109,6 +110,7 @@ Result<Checkpoint> Checkpoint::of_gguf(const std::vector<std::shared_ptr<const G
                 return Error{ErrorCode::ParseFailed, fmt::format("{} is in two of the GGUF files", name)};
             }
         }
+        checkpoint.file_bytes_ += file->file_bytes();
         checkpoint.files_.push_back(file);
     }
     return checkpoint;

@@ -38,12 +38,16 @@ public:
     /// Elements and bytes of all tensors.
     [[nodiscard]] std::int64_t parameters() const;
     [[nodiscard]] std::int64_t size_bytes() const;
+    /// Of all files, headers included, and how many they are.
+    [[nodiscard]] std::int64_t file_bytes() const { return file_bytes_; }
+    [[nodiscard]] std::size_t file_count() const { return files_.size(); }
     [[nodiscard]] std::size_t tensor_count() const { return names_.size(); }
     [[nodiscard]] const TensorMap& tensors() const { return names_; }
 
 private:
     std::vector<std::shared_ptr<const void>> files_; // SafetensorsFile or GgufFile
     TensorMap names_;
+    std::int64_t file_bytes_ = 0;
 };
 
 } // namespace handeye

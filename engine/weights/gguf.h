@@ -71,6 +71,7 @@ public:
     static Result<GgufFile> open(const std::filesystem::path& path);
     [[nodiscard]] const GgufMetadata& metadata() const { return contents_.metadata; }
     [[nodiscard]] const TensorMap& tensors() const { return contents_.tensors; }
+    [[nodiscard]] std::int64_t file_bytes() const { return static_cast<std::int64_t>(file_.bytes().size()); }
 
 private:
     GgufFile(MappedFile file, GgufContents contents) : file_(std::move(file)), contents_(std::move(contents)) {}

@@ -7,6 +7,7 @@
 #include "engine/weights/mapped_file.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -34,6 +35,7 @@ class SafetensorsFile {
 public:
     static Result<SafetensorsFile> open(const std::filesystem::path& path);
     [[nodiscard]] const TensorMap& tensors() const { return tensors_; }
+    [[nodiscard]] std::int64_t file_bytes() const { return static_cast<std::int64_t>(file_.bytes().size()); }
     /// Null when there is no such tensor.
     [[nodiscard]] const TensorView* find(std::string_view name) const;
 

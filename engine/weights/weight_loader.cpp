@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,16 +24,26 @@ bool WeightLoader::has_module(const std::string& module) const {
 
 Result<TensorView> WeightLoader::tensor(std::string_view name, const Shape& shape) {
     TensorView view = TRY(checkpoint_.weight(name, shape));
-    used_.emplace(name);
-    parameters_ += view.count();
+    take_tensor(name, view);
     return view;
 }
 
-Result<std::vector<float>> WeightLoader::floats(std::string_view name, const Shape& shape) {
-    std::vector<float> values = TRY(checkpoint_.floats(name, shape));
+void WeightLoader::take_tensor(std::string_view name, const TensorView& view) {
     used_.emplace(name);
-    parameters_ += static_cast<std::int64_t>(values.size());
-    return values;
+    parameters_ += view.count();
+    std::string format(view.type_name());
+    std::transform(format.begin(), format.end(), format.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    taken_.push_back({.name = std::string(name), .format = std::move(format), .is_matrix = false, .rows = 0, .cols = 0,
+                      .parameters = view.count(), .bytes = static_cast<std::int64_t>(view.size_bytes())});
+}
+
+Result<std::vector<float>> WeightLoader::floats(std::string_view name, const Shape& shape) {
+    const TensorView view = TRY(checkpoint_.weight(name, shape));
+    take_tensor(name, view);
+    if (contents_ == Contents::HeadersOnly) {
+        return std::vector<float>(static_cast<std::size_t>(view.count()));
+    }
+    return checkpoint_.floats(name, shape);
 }
 
 Result<std::vector<float>> WeightLoader::floats_if_any(std::string_view name, const Shape& shape) {
@@ -47,7 +58,9 @@ Result<WeightMatrix> WeightLoader::matrix(const std::string& module, const Modul
             used_.insert(module + std::string(suffix));
         }
     }
-    weights_by_format_[format_name(w)] += w.count();
+    const std::string format = format_name(w);
+    weights_by_format_[format] += w.count();
+    taken_.push_back({.name = module, .format = format, .is_matrix = true, .rows = w.rows, .cols = w.cols, .parameters = w.count(), .bytes = w.stored_bytes});
     parameters_ += w.count();
     return w;
 }

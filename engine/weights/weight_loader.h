@@ -15,10 +15,25 @@
 
 namespace handeye {
 
+/// Whether numbers are read, or only names, types and shapes are checked.
+enum class Contents { Read, HeadersOnly };
+
+/// What was taken for one module ("model.layers.0.mlp.down_proj"), or one norm, bias or other tensor that is no matrix.
+struct ModuleRecord {
+    std::string name;
+    std::string format; ///< "bf16", "q4_k", "gptq-4bit"
+    bool is_matrix = false;
+    std::int64_t rows = 0; ///< 0 when it is no matrix
+    std::int64_t cols = 0;
+    std::int64_t parameters = 0;
+    std::int64_t bytes = 0; ///< in the file, scales included
+};
+
 /// Borrows the checkpoint while loading. Every error names the tensor, its type and shape, and what was expected.
 class WeightLoader {
 public:
-    explicit WeightLoader(const Checkpoint& checkpoint, QuantHints hints = {}) : checkpoint_(checkpoint), hints_(hints) {}
+    explicit WeightLoader(const Checkpoint& checkpoint, QuantHints hints = {}, Contents contents = Contents::Read)
+        : checkpoint_(checkpoint), hints_(hints), contents_(contents) {}
 
     [[nodiscard]] const TensorView* find(std::string_view name) const { return checkpoint_.find(name); }
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
@@ -27,13 +42,16 @@ public:
 
     /// A plain tensor of this shape.
     Result<TensorView> tensor(std::string_view name, const Shape& shape);
-    /// The same as floats, for norms and biases.
+    /// The same as floats, for norms and biases; zeros when only headers are read.
     Result<std::vector<float>> floats(std::string_view name, const Shape& shape);
     /// Empty when there is no such tensor.
     Result<std::vector<float>> floats_if_any(std::string_view name, const Shape& shape);
     /// A matrix in the format that its tensors are in.
     Result<WeightMatrix> matrix(const std::string& module, const ModuleShape& shape);
 
+    [[nodiscard]] Contents contents() const { return contents_; }
+    /// What was taken, in that order.
+    [[nodiscard]] const std::vector<ModuleRecord>& taken() const { return taken_; }
     /// Names that nobody took, less those that are known to mean nothing here.
     [[nodiscard]] std::vector<std::string> unused() const;
     /// Tensors whose name begins so are not missed.
@@ -44,8 +62,12 @@ public:
     [[nodiscard]] std::string main_format() const;
 
 private:
+    void take_tensor(std::string_view name, const TensorView& view);
+
     const Checkpoint& checkpoint_;
     QuantHints hints_;
+    Contents contents_;
+    std::vector<ModuleRecord> taken_;
     std::set<std::string, std::less<>> used_;
     std::vector<std::string> ignored_;
     std::map<std::string, std::int64_t> weights_by_format_;
