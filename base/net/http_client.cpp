@@ -10,7 +10,7 @@
 namespace handeye {
 namespace {
 
-constexpr std::size_t kUrlBytesMax = 2048;
+constexpr std::size_t kUrlBytesMax = 8192; // signed links of content networks are long
 constexpr unsigned kHttp11 = 11;
 
 } // namespace
