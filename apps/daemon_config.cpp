@@ -240,6 +240,14 @@ const std::map<std::string, Take>& table() {
              options.recordings.when_full = TRY(choice_at<WhenFull>(at, {{"refuse", WhenFull::Refuse}, {"delete_oldest", WhenFull::DeleteOldest}}));
              return {};
          }},
+        {"models.root", [](const At& at, DaemonOptions& options) -> Result<void> {
+             const std::filesystem::path path = TRY(text_at(at));
+             if (!path.is_absolute()) {
+                 return at.error(fmt::format("models.root is \"{}\", it must be the full path of a folder", path.string()));
+             }
+             options.models_root = path;
+             return {};
+         }},
         {"threads", [](const At& at, DaemonOptions& options) -> Result<void> {
              options.threads = static_cast<int>(TRY(number_at(at, 0, kThreadsMax)));
              return {};
@@ -302,7 +310,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks" || key == "models");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

@@ -4,6 +4,7 @@
 #include "apps/daemon_options.h"
 #include "apps/daemon_reload.h"
 #include "apps/daemon_secrets.h"
+#include "apps/models/store.h"
 #include "apps/reload_thread.h"
 #include "apps/secret_files.h"
 #include "apps/target.h"
@@ -112,8 +113,8 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
 /// What start_server() would refuse, as far as it shows without making a file or opening a socket.
 Result<void> check_without_start(const DaemonOptions& options) {
     std::error_code problem;
-    if (!options.model.empty() && !std::filesystem::exists(options.model, problem)) {
-        return Error{ErrorCode::NotFound, fmt::format("model: there is no {}", options.model)};
+    if (!options.model.empty()) {
+        TRY(find_checkpoint(options.model, options.models_root).with_context("model"));
     }
     const bool has_tcp = std::any_of(options.listen.begin(), options.listen.end(), [](const Endpoint& endpoint) { return endpoint.unix_path.empty(); });
     if (has_tcp && std::filesystem::exists(config_dir(), problem)) {

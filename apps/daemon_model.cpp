@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/daemon_model.h"
 
+#include "apps/models/store.h"
 #include "apps/target.h"
 #include "base/log.h"
 
@@ -35,7 +36,7 @@ bool DaemonModel::is_loading() const {
 }
 
 void DaemonModel::load(const DaemonOptions& told) {
-    const auto folder = find_model(told.model);
+    const auto folder = told.model.empty() ? find_model("") : find_checkpoint(told.model, told.models_root);
     if (!folder) {
         finish(folder.error());
         return;

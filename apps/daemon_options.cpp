@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -17,6 +18,15 @@ namespace {
 
 constexpr int kThreadsMax = 1024;
 
+// $XDG_DATA_HOME/handeye
+std::filesystem::path data_dir() {
+    if (const char* const set = std::getenv("XDG_DATA_HOME"); set != nullptr && set[0] == '/') {
+        return std::filesystem::path(set) / "handeye";
+    }
+    const char* const home = std::getenv("HOME");
+    return std::filesystem::path(home != nullptr ? home : "/") / ".local/share/handeye";
+}
+
 void fill_defaults(DaemonOptions& options) {
     if (options.listen.empty()) {
         options.listen.push_back({.unix_path = runtime_dir() / "handeyed.sock"});
@@ -26,6 +36,9 @@ void fill_defaults(DaemonOptions& options) {
     }
     if (options.sessions_dir.empty()) {
         options.sessions_dir = state_dir() / "sessions";
+    }
+    if (options.models_root.empty()) {
+        options.models_root = data_dir() / "models";
     }
 }
 
@@ -76,6 +89,12 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
 
 } // namespace
 
+Result<std::filesystem::path> read_models_root() {
+    DaemonOptions options = TRY(read_config("", false));
+    fill_defaults(options);
+    return options.models_root;
+}
+
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running) {
     DaemonOptions options = TRY(read_config(running.config_file, true));
     put_over(running.command_line, options);
@@ -93,6 +112,7 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
     };
     note(same_listen, "listen");
     note(running.model == fresh.model, "model");
+    note(running.models_root == fresh.models_root, "models.root");
     note(running.threads == fresh.threads, "threads");
     note(running.skips_checksums == fresh.skips_checksums, "checksums");
     note(running.sessions_dir == fresh.sessions_dir, "sessions_dir");
@@ -136,7 +156,7 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
                                        "(default: unix:$XDG_RUNTIME_DIR/handeye/handeyed.sock)");
     app.add_option("--token-file", said.token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
                                                "(default: $XDG_CONFIG_HOME/handeye/token)");
-    app.add_option("--model", said.model, "Folder of a checkpoint (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--model", said.model, "Folder of a checkpoint, or NAME[:FORMAT[:QUANTIZATION]]\n(default: $HANDEYE_MODEL, else the bundled model)");
     app.add_option("--sessions-dir", said.sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
     app.add_option("--threads", said.threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
     app.add_flag("--no-checksums", said.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");

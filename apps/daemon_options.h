@@ -60,7 +60,8 @@ struct CommandLine {
 struct DaemonOptions {
     std::vector<Endpoint> listen;      ///< at least one
     std::filesystem::path token_file;
-    std::string model;                 ///< folder of a checkpoint; empty: $HANDEYE_MODEL, else the bundled one
+    std::string model;                 ///< folder of a checkpoint, or a name (docs/models.md); empty: $HANDEYE_MODEL, else the bundled one
+    std::filesystem::path models_root; ///< where models that are known by name lie
     std::filesystem::path sessions_dir;
     int threads = 0;                   ///< of the engine; 0: one per core
     std::filesystem::path tls_cert;    ///< PEM chain; empty: no TLS, loopback only
@@ -81,6 +82,9 @@ struct DaemonOptions {
     CommandLine command_line;
 };
 
+/// models.root of the default configuration file, for programs that are not the daemon; where nothing says another place,
+/// $XDG_DATA_HOME/handeye/models.
+Result<std::filesystem::path> read_models_root();
 /// Reads the file that `running` came from once more, with the same command line over it. A file that is gone is an error: its
 /// rules would go with it.
 Result<DaemonOptions> reload_daemon_config(const DaemonOptions& running);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/target.h"
 
+#include "apps/models/store.h"
 #include "base/command_line.h"
 #include "base/json.h"
 
@@ -170,32 +171,11 @@ Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clo
     return open_platform(options, clock);
 }
 
-namespace {
-
-bool is_model(const std::filesystem::path& path) {
-    namespace fs = std::filesystem;
-    std::error_code problem;
-    if (fs::is_regular_file(path, problem) || fs::exists(path / "config.json", problem)) {
-        return path.extension() == ".gguf" || !fs::is_regular_file(path, problem);
-    }
-    const fs::directory_iterator files(path, problem);
-    return !problem && std::any_of(begin(files), end(files), [](const auto& file) { return file.path().extension() == ".gguf"; });
-}
-
-} // namespace
-
 Result<std::filesystem::path> find_model(const std::string& given) {
     namespace fs = std::filesystem;
     const char* from_environment = std::getenv("HANDEYE_MODEL");
     if (!given.empty() || (from_environment != nullptr && from_environment[0] != '\0')) {
-        fs::path named = given.empty() ? fs::path(from_environment) : fs::path(given);
-        std::error_code problem;
-        if (!is_model(named)) {
-            return Error{ErrorCode::NotFound,
-                         fmt::format("{} is no model: --model wants the folder of a checkpoint, with a config.json or a .gguf file, "
-                                     "or one .gguf file", named.string())};
-        }
-        return named;
+        return find_checkpoint(given.empty() ? from_environment : given, {});
     }
     std::error_code problem;
     const fs::path program = fs::read_symlink("/proc/self/exe", problem).parent_path();

@@ -34,7 +34,8 @@ std::string target_to_json(const TargetSpec& spec);
 /// Opens the platform, starts the programs of `launch` and waits until each has shown a window (15 s at most).
 Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clock, std::stop_token stop);
 
-/// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from.
+/// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from. Both may be the
+/// folder of a checkpoint, one .gguf file, or NAME[:FORMAT[:QUANTIZATION]] of the registry (find_checkpoint() in models/store.h).
 Result<std::filesystem::path> find_model(const std::string& given);
 
 } // namespace handeye

@@ -62,6 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
         ConfigCase{"RecordingsQuota", "recordings:\n  quota_bytes: 20GB\n", "c.yaml:2:16: recordings.quota_bytes is \"20GB\""},
         ConfigCase{"RecordingsQuotaNegative", "recordings: {quota_bytes: -1}\n", "recordings.quota_bytes is \"-1\", it must be from 0 to"},
         ConfigCase{"RecordingsQuotaBeyondCounting", "recordings: {quota_bytes: 9223372036854775808}\n", "recordings.quota_bytes is \"9223372036854775808\", it must be from 0 to"},
+        ConfigCase{"ModelsRoot", "models: {root: /srv/none}\n", ""}, ConfigCase{"ModelsRootRelative", "models: {root: srv}\n", "c.yaml:1:16: models.root is \"srv\", it must be the full path of a folder"},
         ConfigCase{"TasksFilesRoot", "tasks: {files_root: /usr}\n", ""}, ConfigCase{"TasksFilesRootRelative", "tasks: {files_root: usr}\n", "c.yaml:1:21: tasks.files_root is \"usr\", it must be the full path of a folder"},
         ConfigCase{"TasksFilesRootAbsent", "tasks: {files_root: /nowhere/at/all}\n", "it must be the full path of a folder"},
         ConfigCase{"RecordingsFull", "recordings: {when_full: ask}\n", "it must be one of delete_oldest, refuse"},

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/models/store.h"
+
+#include "apps/daemon_options.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Every row that `wanted` may mean, one for each quantisation.
+std::vector<ModelRow> rows_of(const Registry& registry, const WantedModel& wanted) {
+    std::vector<ModelRow> rows;
+    for (const RegistryModel& model : registry.models) {
+        for (const ModelSpec& spec : model.specs) {
+            for (const std::string& quantization : spec.quantizations) {
+                const WantedModel exactly{wanted.name, wanted.format.empty() ? spec.format : wanted.format, wanted.quantization.empty() ? quantization : wanted.quantization,
+                                          wanted.size_in_billions.value_or(spec.size_in_billions)};
+                if (const auto row = find_row(registry, exactly); row && row->spec == &spec && row->quantization == quantization) {
+                    rows.push_back(*row);
+                }
+            }
+        }
+    }
+    return rows;
+}
+
+} // namespace
+
+bool is_checkpoint(const fs::path& path) {
+    std::error_code problem;
+    if (fs::is_regular_file(path, problem) || fs::exists(path / "config.json", problem)) {
+        return path.extension() == ".gguf" || !fs::is_regular_file(path, problem);
+    }
+    const fs::directory_iterator files(path, problem);
+    return !problem && std::any_of(begin(files), end(files), [](const auto& file) { return file.path().extension() == ".gguf"; });
+}
+
+std::string pull_command(const ModelRow& row) { return "handeye models pull " + row.arguments(); }
+
+Result<fs::path> find_local(const ModelRow& row, const fs::path& root) {
+    if (row.spec->format == "pytorch" && row.quantization != "none") { // its files are those of "none", and they would run as they are
+        return Error{ErrorCode::Unsupported, fmt::format("{}: a 16-bit checkpoint is not quantised while it is loaded; `handeye models quantize` writes a quantised one", row.arguments())};
+    }
+    fs::path folder = root / row.folder();
+    if (!is_checkpoint(folder)) {
+        return Error{ErrorCode::NotFound, fmt::format("{} is not here (it would be in {}); this fetches it: {}", row.arguments(), folder.string(), pull_command(row))};
+    }
+    return folder;
+}
+
+Result<fs::path> find_checkpoint(const std::string& given, const fs::path& root) {
+    if (is_checkpoint(given)) {
+        return fs::path(given);
+    }
+    const Error neither{ErrorCode::NotFound, fmt::format("{} is no model: --model wants the folder of a checkpoint, with a config.json or a .gguf file, one .gguf file, or a "
+                                                         "NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`", given)};
+    const auto wanted = parse_wanted(given);
+    if (std::error_code problem; !wanted || given.find('/') != std::string::npos || fs::exists(given, problem)) {
+        return neither;
+    }
+    const Registry registry = TRY(load_registry());
+    const std::vector<ModelRow> rows = rows_of(registry, *wanted);
+    const fs::path place = root.empty() ? TRY(read_models_root()) : root;
+    std::set<fs::path> here;
+    for (const ModelRow& row : rows) {
+        if (const auto local = find_local(row, place); local) {
+            here.insert(*local);
+        }
+    }
+    if (here.size() == 1) {
+        return *here.begin();
+    }
+    const ModelRow chosen = TRY(find_row(registry, *wanted).with_context(fmt::format("{} is no path", given)));
+    return find_local(chosen, place);
+}
+
+} // namespace handeye
