@@ -23,7 +23,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 28> kCommands{{
+constexpr std::array<CommandRow, 29> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -50,6 +50,7 @@ constexpr std::array<CommandRow, 28> kCommands{{
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},
     {"platforms", "List what can be looked at and acted on here", declare_platforms, kMachine},
     {"models", "Work with checkpoints", declare_models, kMachine},
+    {"serve", "A model behind an OpenAI-compatible endpoint", declare_serve, kMachine},
     {"bench", "Measure speed as a share of this machine's limits", declare_bench, kMachine},
     {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
 }};

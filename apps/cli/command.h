@@ -60,6 +60,7 @@ Runner declare_report(CLI::App& app);
 Runner declare_reset_stop(CLI::App& app);
 Runner declare_run(CLI::App& app);
 Runner declare_screenshot(CLI::App& app);
+Runner declare_serve(CLI::App& app);
 Runner declare_sessions(CLI::App& app);
 Runner declare_stop(CLI::App& app);
 Runner declare_task(CLI::App& app);

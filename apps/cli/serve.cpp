@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// `handeye serve`: a model behind an OpenAI-compatible endpoint.
+#include "apps/cli/command.h"
+#include "apps/daemon_options.h"
+#include "apps/models/store.h"
+#include "base/log.h"
+#include "base/picture_decoder.h"
+#include "engine/engine_process.h"
+#include "server/openai_server.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::cli {
+namespace {
+
+constexpr int kPort = 8000;
+constexpr int kContextMax = 1 << 30;
+constexpr std::size_t kBodyBytesMax = std::size_t{2} << 30U;
+constexpr std::size_t kImagesMax = 300;
+
+struct Options {
+    std::string name;
+    std::string model;
+    std::optional<double> size;
+    std::string format;
+    std::string quantization;
+    std::vector<std::string> served_names;
+    std::string host = "127.0.0.1";
+    int port = kPort;
+    std::string api_key;
+    std::string limits = "image=300";
+    std::size_t body_bytes_max = OpenAiOptions{}.body_bytes_max;
+    int max_model_len = 0;
+    int threads = 0;
+    bool skips_checksums = false;
+};
+
+struct Found {
+    std::filesystem::path path;
+    std::string name; ///< that clients know it by
+};
+
+Result<Found> find_served(const Options& options) {
+    const std::string given = options.model.empty() ? options.name : options.model;
+    const bool is_named_exactly = options.size || !options.format.empty() || !options.quantization.empty();
+    if (!is_named_exactly || is_checkpoint(given)) {
+        std::filesystem::path path = TRY(find_model(given));
+        std::string name = given.empty() ? std::filesystem::weakly_canonical(path).filename().string() : given;
+        return Found{std::move(path), std::move(name)};
+    }
+    WantedModel wanted = TRY(parse_wanted(given));
+    wanted.size_in_billions = options.size;
+    wanted.format = options.format.empty() ? wanted.format : options.format;
+    wanted.quantization = options.quantization.empty() ? wanted.quantization : options.quantization;
+    const Registry registry = TRY(load_registry());
+    const ModelRow row = TRY(find_row(registry, wanted));
+    const std::filesystem::path root = TRY(read_models_root());
+    std::filesystem::path folder = TRY(find_local(row, root));
+    return Found{std::move(folder), row.model->name};
+}
+
+// "image=300,video=0": as other servers spell it.
+Result<std::size_t> images_of(const std::string& limits) {
+    std::size_t images = kImagesMax;
+    for (std::size_t begin = 0; begin <= limits.size();) {
+        const std::size_t end = std::min(limits.find(',', begin), limits.size());
+        const std::string one = limits.substr(begin, end - begin);
+        begin = end + 1;
+        const std::size_t equals = one.find('=');
+        const std::string kind = one.substr(0, equals);
+        int count = -1;
+        if (equals == std::string::npos || (kind != "image" && kind != "video") || !CLI::detail::lexical_cast(one.substr(equals + 1), count) || count < 0 || count > static_cast<int>(kImagesMax)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("--limit-mm-per-prompt: \"{}\" is neither image=N nor video=N with N from 0 to {}", one, kImagesMax)};
+        }
+        if (kind == "video" && count > 1) {
+            return Error{ErrorCode::InvalidArgument, "--limit-mm-per-prompt: a request holds one video at most"};
+        }
+        images = kind == "image" ? static_cast<std::size_t>(count) : images;
+    }
+    return images;
+}
+
+Result<OpenAiOptions> endpoint_options(const Options& options, const Found& found) {
+    OpenAiOptions out{.listen = {.host = options.host, .port = static_cast<std::uint16_t>(options.port)}, .api_key = options.api_key, .names = options.served_names};
+    if (const char* const key = std::getenv("HANDEYE_API_KEY"); out.api_key.empty() && key != nullptr) {
+        out.api_key = key;
+    }
+    if (out.names.empty()) {
+        out.names.push_back(found.name);
+    }
+    out.body_bytes_max = options.body_bytes_max;
+    out.images_max = TRY(images_of(options.limits));
+    std::error_code problem;
+    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path();
+    out.decode_picture = [decoder = std::make_shared<PictureDecoder>(here / "handeye-decoder")](std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
+        return decoder->decode(bytes, stop);
+    };
+    return out;
+}
+
+/// What the engine's supervisor says, to the server as long as that is there: it ends first, as it asks the engine.
+class Link {
+public:
+    explicit Link(OpenAiServer& server) : server_(&server) {}
+    void set_model(ChatModel& model) {
+        const std::lock_guard lock(mutex_);
+        model_ = &model;
+        server_->set_model(model);
+    }
+    void set_loading(const std::string& stage) {
+        const std::lock_guard lock(mutex_);
+        if (server_ != nullptr) {
+            server_->set_loading(stage);
+        }
+    }
+    void hear(const EngineEvent& event) {
+        log::warn("serve", event.message);
+        const std::lock_guard lock(mutex_);
+        if (server_ != nullptr && event.kind == EngineEvent::Kind::Lost) {
+            server_->set_loading("starting again: " + event.message);
+        } else if (server_ != nullptr && model_ != nullptr) {
+            server_->set_model(*model_);
+        }
+    }
+    void forget_server() {
+        const std::lock_guard lock(mutex_);
+        server_ = nullptr;
+    }
+
+private:
+    std::mutex mutex_;
+    OpenAiServer* server_;
+    ChatModel* model_ = nullptr;
+};
+
+EngineProcessOptions engine_options(const Options& options, const Found& found, const std::shared_ptr<Link>& link) {
+    EngineProcessOptions out;
+    out.engine = {.model_dir = found.path, .threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    out.engine.on_progress = [link](std::string_view stage, double share) {
+        const std::string text = fmt::format("{} {:.0f} %", stage, share * 100);
+        link->set_loading(text);
+        print_progress(text);
+    };
+    out.on_event = [link](const EngineEvent& event) { link->hear(event); };
+    return out;
+}
+
+void say_ready(const Context& context, const OpenAiServer& server, const Options& options, const OpenAiOptions& endpoint, const ModelInfo& info) {
+    const Endpoint at{.host = options.host, .port = server.port()};
+    const std::string url = fmt::format("http://{}/v1", to_string(at));
+    print_progress("");
+    if (context.json) {
+        print_json({{"url", url}, {"model", endpoint.names.front()}, {"weight_format", info.weight_format}, {"context_tokens_max", info.context_tokens_max}});
+    } else {
+        print(fmt::format("{} ({}, {}, {} tokens of context) at {}", endpoint.names.front(), info.family, info.weight_format, info.context_tokens_max, url));
+    }
+}
+
+Result<int> serve(const Options& options, const Context& context) {
+    if (!options.name.empty() && !options.model.empty()) {
+        return Error{ErrorCode::InvalidArgument, "say NAME or --model, not both"};
+    }
+    const Found found = TRY(find_served(options));
+    const OpenAiOptions endpoint = TRY(endpoint_options(options, found));
+    std::unique_ptr<OpenAiServer> server = TRY(OpenAiServer::start(endpoint)); // before the load of minutes: a port that is taken is told at once
+    const auto link = std::make_shared<Link>(*server);
+    link->set_loading("starting");
+    const std::unique_ptr<EngineProcess> engine = TRY(open_engine_process(engine_options(options, found, link)));
+    link->set_model(*engine);
+    say_ready(context, *server, options, endpoint, engine->info());
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    stopped.wait(lock, context.stop, [] { return false; });
+    link->forget_server();
+    server.reset(); // before the engine, which it asks
+    return 0;
+}
+
+} // namespace
+
+Runner declare_serve(CLI::App& app) {
+    const auto options = std::make_shared<Options>();
+    app.add_option("NAME", options->name, "NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`, or a checkpoint (default: the bundled model)");
+    app.add_option("--model", options->model, "The same, as an option");
+    app.add_option("--size-in-billions", options->size, "Where a name comes in several sizes");
+    app.add_option("--model-format", options->format, "pytorch, awq, gptq, fp8, mlx or gguf");
+    app.add_option("--quantization", options->quantization, "One of those that `handeye models list` shows");
+    app.add_option("--served-model-name", options->served_names, "What clients call it (default: NAME)");
+    app.add_option("--host", options->host, "Numeric address to listen on; beyond this machine only with a key")->capture_default_str();
+    app.add_option("--port", options->port, "0: any")->capture_default_str()->check(CLI::Range(0, 65535));
+    app.add_option("--api-key", options->api_key, "What clients must show (default: $HANDEYE_API_KEY, which other users do not see; else nobody is asked)");
+    app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says)")->check(CLI::Range(1, kContextMax));
+    app.add_option("--limit-mm-per-prompt", options->limits, "image=N: pictures in one request")->capture_default_str();
+    app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
+    app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
+    add_checksums_option(app, options->skips_checksums);
+    app.footer("Example: handeye serve glm-4.1v-thinking --model-format gptq --port 8000\n"
+               "         curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\\n"
+               "             -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'\n"
+               "What it answers and what not: docs/serve.md. Ctrl-C ends it.");
+    return [options](const Context& context) { return serve(*options, context); };
+}
+
+} // namespace handeye::cli

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections of the endpoint: requests one after the other, each answered whole or as a stream. The I/O thread only.
+#include "base/log.h"
+#include "server/http_guard.h"
+#include "server/openai/door.h"
+#include "server/transport/beast_types.h"
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+namespace handeye {
+namespace {
+
+constexpr std::uint32_t kHeadBytesMax = 16U << 10U;
+constexpr std::size_t kAheadBytesMax = 64U << 10U; // what a client may send before its answer
+constexpr Duration kGoodbyeWait = std::chrono::seconds(2);
+constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
+constexpr unsigned kHttp11 = 11;
+
+class Connection;
+
+/// What connections share.
+struct House {
+    Loop& loop;
+    OpenAiService& service;
+    const OpenAiOptions& options;
+    std::optional<std::uint16_t> guarded_port; ///< on loopback without a key Host must be of this machine, and no web page may ask
+    std::map<std::uint64_t, std::weak_ptr<Connection>> connections;
+};
+
+RequestHead read_head(const http::request<http::empty_body>& request) {
+    RequestHead head;
+    head.target = std::string(request.target());
+    for (const auto& field : request) {
+        if (field.name() == http::field::host) {
+            head.hosts.emplace_back(field.value());
+        } else if (field.name() == http::field::origin) {
+            head.origins.emplace_back(field.value());
+        }
+    }
+    return head;
+}
+
+std::string path_of(std::string_view target) { return std::string(target.substr(0, target.find('?'))); }
+
+OpenAiResponse refusal(int status, std::string message) { return to_response(ApiError{.status = status, .message = std::move(message)}); }
+
+class Connection : public std::enable_shared_from_this<Connection> {
+public:
+    Connection(House& house, std::uint64_t number, AnySocket socket) : house_(house), number_(number), stream_(std::move(socket)) {}
+    ~Connection() {
+        stop_.request_stop();
+        house_.connections.erase(number_);
+    }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void read_next() {
+        parser_.emplace();
+        parser_->header_limit(kHeadBytesMax);
+        parser_->body_limit(house_.options.body_bytes_max);
+        stop_ = std::stop_source();
+        stream_.expires_after(is_first_ ? house_.options.head_timeout : house_.options.idle_timeout);
+        is_first_ = false;
+        http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
+    }
+
+    void drop() {
+        stop_.request_stop();
+        error_code ignored;
+        stream_.socket().close(ignored);
+    }
+
+private:
+    void on_head(error_code ec) {
+        if (ec == http::error::header_limit) {
+            refuse(refusal(431, "the request's head passes 16 KiB"));
+        } else if (ec == http::error::body_limit) {
+            refuse(refusal(413, fmt::format("the body passes {} bytes", house_.options.body_bytes_max)));
+        } else if (ec == http::error::end_of_stream || ec == beast::error::timeout || ec == asio::error::operation_aborted) {
+            drop();
+        } else if (ec) {
+            refuse(refusal(400, "this is no HTTP request"));
+        } else {
+            take_head();
+        }
+    }
+
+    void take_head() {
+        const auto& request = parser_->get();
+        if (house_.guarded_port) {
+            if (const auto problem = check_sender(read_head(request), house_.guarded_port); problem) {
+                refuse(refusal(problem->status, problem->reason));
+                return;
+            }
+        }
+        const auto authorization = request[http::field::authorization];
+        if (const auto no = house_.service.check_key(path_of({request.target().data(), request.target().size()}), {authorization.data(), authorization.size()}); no) {
+            refuse(*no); // before its body is read
+            return;
+        }
+        stream_.expires_after(house_.options.body_timeout);
+        if (beast::iequals(request[http::field::expect], "100-continue")) {
+            write_continue();
+        } else {
+            read_body();
+        }
+    }
+
+    void write_continue() {
+        static constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+        asio::async_write(stream_, asio::buffer(kGoOn), [self = shared_from_this()](error_code ec, std::size_t) { ec ? self->drop() : self->read_body(); });
+    }
+
+    void read_body() {
+        body_parser_.emplace(std::move(*parser_));
+        http::async_read(stream_, buffer_, *body_parser_, [self = shared_from_this()](error_code ec, std::size_t) {
+            if (ec == http::error::body_limit) {
+                self->refuse(refusal(413, fmt::format("the body passes {} bytes", self->house_.options.body_bytes_max)));
+            } else if (ec) {
+                self->drop();
+            } else {
+                self->serve(self->body_parser_->release());
+            }
+        });
+    }
+
+    void serve(http::request<http::string_body>&& request) {
+        stream_.expires_never(); // the answer may take its time
+        keep_alive_ = request.keep_alive();
+        is_answered_ = false;
+        OpenAiRequest asked{.verb = std::string(request.method_string()),
+                            .path = path_of({request.target().data(), request.target().size()}),
+                            .content_type = std::string(request[http::field::content_type]),
+                            .body = std::move(request.body())};
+        watch();
+        house_.service.handle(std::move(asked), exchange());
+    }
+
+    /// What the service answers through. From another thread it arrives on this one, in order; a connection that is gone hears nothing.
+    Exchange exchange() {
+        const auto on_loop = [weak = weak_from_this(), &loop = house_.loop](auto function) {
+            loop.dispatch([weak, function = std::move(function)]() mutable {
+                if (const auto self = weak.lock(); self) {
+                    function(*self);
+                }
+            });
+        };
+        return {.respond = [on_loop](OpenAiResponse response) { on_loop([response = std::move(response)](Connection& self) { self.respond(response); }); },
+                .begin_stream = [on_loop] { on_loop([](Connection& self) { self.begin_stream(); }); },
+                .send = [on_loop](std::string text) { on_loop([text = std::move(text)](Connection& self) { self.send(text); }); },
+                .end = [on_loop] { on_loop([](Connection& self) { self.end(); }); },
+                .stop = stop_.get_token()};
+    }
+
+    // While the model thinks: the end of the client, or the beginning of its next request. The read holds this object, which must
+    // live until the answer is there.
+    void watch() {
+        is_watching_ = true;
+        stream_.async_read_some(buffer_.prepare(kAheadBytesMax), [self = shared_from_this()](error_code ec, std::size_t bytes) {
+            self->is_watching_ = false;
+            self->buffer_.commit(bytes);
+            self->on_watched(ec);
+        });
+    }
+
+    void on_watched(error_code ec) {
+        if (is_finishing_) {
+            linger();
+        } else if (is_answered_ && (!ec || ec == asio::error::operation_aborted)) {
+            read_next();
+        } else if (ec || buffer_.size() > kAheadBytesMax) {
+            is_gone_ = true;
+            drop();
+        } else {
+            watch();
+        }
+    }
+
+    void refuse(const OpenAiResponse& response) {
+        keep_alive_ = false;
+        respond(response);
+    }
+
+    void respond(const OpenAiResponse& response) {
+        if (is_gone_) {
+            return;
+        }
+        response_ = http::response<http::string_body>();
+        response_.result(static_cast<unsigned>(response.status));
+        response_.version(kHttp11);
+        response_.set(http::field::content_type, response.content_type);
+        response_.set(http::field::cache_control, "no-store");
+        response_.set("X-Content-Type-Options", "nosniff");
+        if (response.status == 401) {
+            response_.set(http::field::www_authenticate, "Bearer");
+        }
+        response_.body() = response.body;
+        response_.keep_alive(keep_alive_);
+        response_.prepare_payload();
+        stream_.expires_after(house_.options.write_timeout);
+        http::async_write(stream_, response_, [self = shared_from_this()](error_code ec, std::size_t) {
+            self->is_answered_ = true;
+            if (ec || !self->keep_alive_) {
+                self->finish();
+            } else if (self->is_watching_) {
+                self->stream_.cancel(); // on_watched() reads the next request, under its time limit
+            } else {
+                self->read_next();
+            }
+        });
+    }
+
+    void begin_stream() {
+        keep_alive_ = false; // its end is the end of the connection
+        send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
+             "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
+    }
+
+    void send(const std::string& text) {
+        if (is_gone_) {
+            return;
+        }
+        unread_bytes_ += text.size();
+        if (unread_bytes_ > house_.options.unread_bytes_max) { // it does not read: the model has others to answer
+            is_gone_ = true;
+            drop();
+            return;
+        }
+        queue_.push_back(text);
+        if (queue_.size() == 1) {
+            write_front();
+        }
+    }
+
+    void write_front() {
+        stream_.expires_after(house_.options.write_timeout);
+        asio::async_write(stream_, asio::buffer(queue_.front()), [self = shared_from_this()](error_code ec, std::size_t) {
+            self->unread_bytes_ -= self->queue_.front().size();
+            self->queue_.pop_front();
+            self->stream_.expires_never();
+            if (ec) {
+                self->is_gone_ = true;
+                self->drop();
+            } else if (!self->queue_.empty()) {
+                self->write_front();
+            } else if (self->is_ended_) {
+                self->finish();
+            }
+        });
+    }
+
+    void end() {
+        is_ended_ = true;
+        if (queue_.empty()) {
+            finish();
+        }
+    }
+
+    /// Ends what we send and reads on for a while: closing over bytes that were not read would throw away the answer.
+    void finish() {
+        is_gone_ = true;
+        is_finishing_ = true;
+        stop_.request_stop();
+        error_code ignored;
+        stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+        if (is_watching_) {
+            stream_.cancel();
+        } else {
+            linger();
+        }
+    }
+
+    void linger() {
+        stream_.expires_after(kGoodbyeWait);
+        linger_on();
+    }
+
+    void linger_on() {
+        buffer_.clear();
+        stream_.async_read_some(buffer_.prepare(kAheadBytesMax), [self = shared_from_this()](error_code ec, std::size_t) { ec ? self->drop() : self->linger_on(); });
+    }
+
+    House& house_;
+    const std::uint64_t number_;
+    AnyStream stream_;
+    beast::flat_buffer buffer_;
+    std::optional<http::request_parser<http::empty_body>> parser_;
+    std::optional<http::request_parser<http::string_body>> body_parser_;
+    http::response<http::string_body> response_;
+    std::stop_source stop_; ///< of the request that is being answered
+    std::deque<std::string> queue_;
+    std::size_t unread_bytes_ = 0;
+    bool is_first_ = true;
+    bool keep_alive_ = false;
+    bool is_answered_ = false;
+    bool is_watching_ = false;
+    bool is_ended_ = false;
+    bool is_gone_ = false;
+    bool is_finishing_ = false;
+};
+
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+
+class Door final : public OpenAiDoor {
+public:
+    Door(Loop& loop, OpenAiService& service, const OpenAiOptions& options, ListenSocket socket)
+        : house_{.loop = loop, .service = service, .options = options}, socket_(std::move(socket)), acceptor_(std::make_unique<Acceptor>(loop.context())) {
+        if (options.api_key.empty() && is_loopback(options.listen)) {
+            house_.guarded_port = socket_.port();
+        }
+    }
+
+    Result<void> listen() {
+        error_code ec;
+        acceptor_->assign(asio::generic::stream_protocol(socket_.is_ipv6() ? AF_INET6 : AF_INET, IPPROTO_TCP), ::dup(socket_.get()), ec);
+        if (ec) {
+            return Error{ErrorCode::Unavailable, fmt::format("cannot listen: {}", ec.message())};
+        }
+        accept_next();
+        return {};
+    }
+
+    void close() override {
+        acceptor_.reset(); // its loop goes on without it
+        const auto now = house_.connections;
+        for (const auto& [number, weak] : now) {
+            if (const auto connection = weak.lock(); connection) {
+                connection->drop();
+            }
+        }
+    }
+    std::uint16_t port() const override { return socket_.port().value_or(0); }
+
+private:
+    void accept_next() {
+        acceptor_->async_accept([this](error_code ec, AnySocket socket) {
+            if (ec == asio::error::operation_aborted) {
+                return;
+            }
+            if (ec) { // out of descriptors, most likely: give others time to close
+                log::warn("serve", fmt::format("cannot accept: {}", ec.message()));
+                house_.loop.after(kAcceptRetry, [this] { acceptor_ ? accept_next() : void(); });
+                return;
+            }
+            take(std::move(socket));
+            accept_next();
+        });
+    }
+
+    void take(AnySocket socket) {
+        if (house_.connections.size() >= house_.options.connections_max) {
+            return; // the socket closes with this call
+        }
+        error_code ignored;
+        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+        const std::uint64_t number = next_number_++;
+        const auto connection = std::make_shared<Connection>(house_, number, std::move(socket));
+        house_.connections[number] = connection;
+        connection->read_next();
+    }
+
+    House house_;
+    ListenSocket socket_;
+    std::unique_ptr<Acceptor> acceptor_;
+    std::uint64_t next_number_ = 1;
+};
+
+} // namespace
+
+Result<std::unique_ptr<OpenAiDoor>> OpenAiDoor::open(Loop& loop, OpenAiService& service, const OpenAiOptions& options, ListenSocket socket) {
+    auto door = std::make_unique<Door>(loop, service, options, std::move(socket));
+    TRY(door->listen());
+    return std::unique_ptr<OpenAiDoor>(std::move(door));
+}
+
+} // namespace handeye

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/openai/service.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "server/openai/answer.h"
+
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kIdBytes = 12;
+constexpr std::size_t kSeedBytes = 7; // below 2^56: what JSON readers everywhere keep whole
+
+std::int64_t now_s() { return std::chrono::duration_cast<std::chrono::seconds>(SystemClock().wall_now().time_since_epoch()).count(); }
+
+std::uint64_t fresh_seed() {
+    const auto hex = random_hex(kSeedBytes);
+    std::uint64_t seed = 0;
+    if (hex) {
+        std::from_chars(hex->data(), hex->data() + hex->size(), seed, 16);
+    }
+    return seed;
+}
+
+AnswerHead head_for(const OpenAiOptions& options) { return {.id = "chatcmpl-" + random_hex(kIdBytes).value_or("0"), .created_s = now_s(), .model = options.names.front()}; }
+
+ApiError not_ready(const ModelGate::Status& status) {
+    return {.status = 503,
+            .message = status.state == ModelState::Loading ? "the model is being loaded: " + status.detail : "no model is loaded: " + status.detail,
+            .type = "server_error",
+            .code = "model_not_ready"};
+}
+
+} // namespace
+
+OpenAiResponse to_response(const ApiError& error) { return {error.status, error_json(error)}; }
+
+OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(options.waiting_max) {}
+
+std::optional<OpenAiResponse> OpenAiService::check_key(const std::string& path, std::string_view authorization) const {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (options_.api_key.empty() || !path.starts_with("/v1")) {
+        return std::nullopt;
+    }
+    const std::string_view key = authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
+    if (equal_constant_time(key, options_.api_key)) {
+        return std::nullopt;
+    }
+    return to_response({.status = 401, .message = "Authorization: Bearer KEY is missing or wrong", .code = "invalid_api_key"});
+}
+
+OpenAiResponse OpenAiService::health() const {
+    const ModelGate::Status status = gate_.status();
+    return {status.state == ModelState::Ready ? 200 : 503, dump_json({{"status", model_state_name(status.state)}, {"detail", status.detail}}) + "\n"};
+}
+
+OpenAiResponse OpenAiService::models() const {
+    const ModelGate::Status status = gate_.status();
+    json rows = json::array();
+    for (const std::string& name : options_.names) {
+        rows.push_back({{"id", name}, {"object", "model"}, {"created", started_s_}, {"owned_by", "handeye"}});
+        if (status.info) {
+            rows.back()["max_model_len"] = status.info->context_tokens_max;
+        }
+    }
+    return {200, dump_json({{"object", "list"}, {"data", std::move(rows)}}) + "\n"};
+}
+
+void OpenAiService::handle(OpenAiRequest request, Exchange exchange) {
+    const bool is_get = request.verb == "GET";
+    const bool is_chat = request.path == "/v1/chat/completions";
+    const bool is_known = is_chat || request.path == "/health" || request.path == "/v1/models";
+    if (!is_known) {
+        exchange.respond(to_response({.status = 404, .message = fmt::format("there is no {}; there are /v1/chat/completions, /v1/models and /health", request.path.substr(0, 100))}));
+    } else if (is_chat ? request.verb != "POST" : !is_get) {
+        exchange.respond(to_response({.status = 405, .message = fmt::format("{} is asked with {}", request.path, is_chat ? "POST" : "GET")}));
+    } else if (is_chat) {
+        start_chat(std::move(request), exchange);
+    } else {
+        exchange.respond(request.path == "/health" ? health() : models());
+    }
+}
+
+void OpenAiService::start_chat(OpenAiRequest request, const Exchange& exchange) {
+    if (request.content_type.substr(0, request.content_type.find(';')) != "application/json") { // what a form of a web page cannot send unasked
+        exchange.respond(to_response({.status = 415, .message = "Content-Type must be application/json"}));
+        return;
+    }
+    if (const ModelGate::Status status = gate_.status(); status.state != ModelState::Ready) {
+        exchange.respond(to_response(not_ready(status)));
+        return;
+    }
+    const auto shared = std::make_shared<const OpenAiRequest>(std::move(request)); // a std::function is copied
+    if (!worker_.submit([this, shared, exchange] { answer_chat(*shared, exchange); })) {
+        exchange.respond(to_response({.status = 429, .message = fmt::format("{} requests wait for the model already", options_.waiting_max), .type = "rate_limit_error", .code = "overloaded"}));
+    }
+}
+
+void OpenAiService::answer_chat(const OpenAiRequest& request, const Exchange& exchange) {
+    if (exchange.stop.stop_requested()) {
+        return; // nobody waits for it any more
+    }
+    DecodePicture decode;
+    if (options_.decode_picture) {
+        decode = [&](std::span<const std::uint8_t> bytes) { return options_.decode_picture(bytes, exchange.stop); };
+    }
+    const ChatCallOrError read = read_chat_call(
+        request.body, {.names = options_.names, .limits = {.body_bytes_max = options_.body_bytes_max, .images_max = options_.images_max}, .decode = decode, .fresh_seed = fresh_seed()});
+    if (const auto* const refused = std::get_if<ApiError>(&read); refused != nullptr) {
+        exchange.respond(to_response(*refused));
+        return;
+    }
+    const auto& call = std::get<ChatCall>(read);
+    call.is_stream ? answer_in_pieces(call, exchange) : answer_whole(call, exchange);
+}
+
+void OpenAiService::answer_whole(const ChatCall& call, const Exchange& exchange) {
+    const auto done = gate_.generate(call.request, [](std::string_view) {}, exchange.stop);
+    if (!done) {
+        exchange.respond(to_response(api_error(done.error())));
+        return;
+    }
+    StopTrim trim(call.request.stop_texts);
+    ReasoningSplit split;
+    ReasoningSplit::Piece text = split.push(trim.push(done->text_utf8));
+    for (const ReasoningSplit::Piece& rest : {split.push(trim.finish()), split.finish()}) {
+        text.reasoning += rest.reasoning;
+        text.content += rest.content;
+    }
+    exchange.respond({200, completion_json(head_for(options_), *done, text)});
+}
+
+void OpenAiService::answer_in_pieces(const ChatCall& call, const Exchange& exchange) {
+    const AnswerHead head = head_for(options_);
+    StopTrim trim(call.request.stop_texts);
+    ReasoningSplit split;
+    bool is_begun = false;
+    // The stream begins with the first text: what goes wrong before it is an answer with a status of its own.
+    const auto begin = [&] {
+        if (!std::exchange(is_begun, true)) {
+            exchange.begin_stream();
+            exchange.send(first_chunk(head));
+        }
+    };
+    const auto send = [&](const ReasoningSplit::Piece& piece) {
+        begin();
+        if (!piece.is_empty()) {
+            exchange.send(text_chunk(head, piece));
+        }
+    };
+    const auto done = gate_.generate(call.request, [&](std::string_view text) { send(split.push(trim.push(text))); }, exchange.stop);
+    if (!done && !is_begun) {
+        exchange.respond(to_response(api_error(done.error())));
+        return;
+    }
+    if (done) {
+        send(split.push(trim.finish()));
+        send(split.finish());
+        exchange.send(last_chunk(head, *done));
+        if (call.wants_usage) {
+            exchange.send(usage_chunk(head, *done));
+        }
+    } else {
+        exchange.send(event_of(error_json(api_error(done.error()))));
+    }
+    exchange.send(std::string(kStreamEnd));
+    exchange.end();
+}
+
+} // namespace handeye

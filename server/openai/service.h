@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes of the endpoint. Knows no sockets: a request comes in, answers go out through an Exchange.
+#pragma once
+
+#include "server/model_gate.h"
+#include "server/openai/chat_call.h"
+#include "server/openai_server.h"
+#include "server/worker.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace handeye {
+
+struct OpenAiRequest {
+    std::string verb;
+    std::string path; ///< without the query
+    std::string content_type;
+    std::string body;
+};
+struct OpenAiResponse {
+    int status = 200;
+    std::string body;
+    std::string content_type = "application/json";
+};
+
+/// How one request is answered: respond() once, or begin_stream(), send() and end(). Any thread.
+struct Exchange {
+    std::function<void(OpenAiResponse)> respond;
+    std::function<void()> begin_stream;
+    std::function<void(std::string)> send;
+    std::function<void()> end;
+    std::stop_token stop; ///< the client has gone, or the server ends
+};
+
+class OpenAiService {
+public:
+    explicit OpenAiService(const OpenAiOptions& options);
+
+    /// nullopt: go on. Before the body is read: paths below /v1 want the key.
+    [[nodiscard]] std::optional<OpenAiResponse> check_key(const std::string& path, std::string_view authorization) const;
+    /// The I/O thread. What takes long is done on the worker's.
+    void handle(OpenAiRequest request, Exchange exchange);
+
+    [[nodiscard]] ModelGate& gate() { return gate_; }
+
+private:
+    [[nodiscard]] OpenAiResponse health() const;
+    [[nodiscard]] OpenAiResponse models() const;
+    void start_chat(OpenAiRequest request, const Exchange& exchange);
+    void answer_chat(const OpenAiRequest& request, const Exchange& exchange);
+    void answer_whole(const ChatCall& call, const Exchange& exchange);
+    void answer_in_pieces(const ChatCall& call, const Exchange& exchange);
+
+    const OpenAiOptions& options_;
+    const std::int64_t started_s_;
+    ModelGate gate_;
+    Worker worker_; // last: it uses the others
+};
+
+OpenAiResponse to_response(const ApiError& error);
+
+} // namespace handeye

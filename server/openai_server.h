@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model behind an HTTP endpoint of the shape that OpenAI's clients speak: /v1/chat/completions, /v1/models, /health.
+#pragma once
+
+#include "base/clock.h"
+#include "base/image.h"
+#include "base/net/client.h"
+#include "base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace handeye {
+
+class ChatModel;
+
+struct OpenAiOptions {
+    Endpoint listen;                 ///< TCP, a numeric address; port 0: any
+    std::string api_key;             ///< what "Authorization: Bearer KEY" must hold below /v1; empty: nobody is asked
+    std::vector<std::string> names;  ///< of the model; the first is its id. At least one
+    std::size_t body_bytes_max = 64U << 20U;
+    std::size_t images_max = 300;    ///< of one request
+    std::size_t connections_max = 256;
+    std::size_t waiting_max = 64;    ///< requests that wait for the model; one more is answered with 429
+    std::size_t unread_bytes_max = 4U << 20U; ///< of an answer; a client that reads slower is dropped
+    Duration head_timeout = std::chrono::seconds(30);
+    Duration body_timeout = std::chrono::seconds(60);
+    Duration write_timeout = std::chrono::seconds(60);
+    Duration idle_timeout = std::chrono::seconds(75); ///< of a connection between two requests
+    /// How a picture's bytes become one; empty: requests with pictures are refused.
+    std::function<Result<Image>(std::span<const std::uint8_t> bytes, const std::stop_token& stop)> decode_picture;
+};
+
+/// Any thread. Requests are answered one after the other.
+class OpenAiServer {
+public:
+    /// PermissionDenied for an address beyond this machine without a key, and what ListenSocket says. Until set_model() every
+    /// request for the model is answered with 503.
+    static Result<std::unique_ptr<OpenAiServer>> start(OpenAiOptions options);
+    /// Stops what is being answered.
+    virtual ~OpenAiServer() = default;
+
+    virtual void set_loading(const std::string& stage) = 0;
+    /// `model` outlives this object.
+    virtual void set_model(ChatModel& model) = 0;
+    [[nodiscard]] virtual std::uint16_t port() const = 0;
+};
+
+} // namespace handeye

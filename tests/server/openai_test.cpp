@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pure parts of the OpenAI-compatible endpoint: requests read strictly, texts cut and split wherever the pieces end, answers.
+#include "base/json.h"
+#include "server/openai/answer.h"
+#include "server/openai/chat_call.h"
+#include "server/openai/text_split.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+using nlohmann::json;
+
+const std::vector<std::string> kNames{"nano", "alias"};
+
+ChatCallOrError read(const json& body) {
+    return read_chat_call(body.dump(), {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2}, .decode = [](std::span<const std::uint8_t> bytes) -> Result<Image> {
+                                            return bytes.empty() ? Result<Image>(Error{ErrorCode::ParseFailed, "no picture"}) : Image::from_pixels({2, 2}, PixelFormat::Gray, {1, 2, 3, 4});
+                                        },
+                                        .fresh_seed = 77});
+}
+
+json hello() { return {{"messages", {{{"role", "user"}, {"content", "Hello"}}}}}; }
+
+/// The same text in pieces of each size.
+template <class Function>
+void in_pieces(std::string_view text, Function check) {
+    for (std::size_t size = 1; size <= text.size(); ++size) {
+        std::vector<std::string_view> pieces;
+        for (std::size_t at = 0; at < text.size(); at += size) {
+            pieces.push_back(text.substr(at, size));
+        }
+        check(pieces);
+    }
+}
+
+TEST(ChatCall, ReadsWhatIsAsked) {
+    json body = hello();
+    body.update({{"model", "alias"}, {"max_tokens", 7}, {"temperature", 0.5}, {"top_p", 0.9}, {"top_k", 40}, {"seed", 5}, {"stop", "x"}, {"stream", true},
+                 {"stream_options", {{"include_usage", true}}}, {"n", 1}, {"user", "me"}, {"tools", nullptr}, {"chat_template_kwargs", {{"enable_thinking", false}}}});
+    const auto call = std::get<ChatCall>(read(body));
+    EXPECT_TRUE(call.is_stream && call.wants_usage);
+    EXPECT_EQ(call.request.max_new_tokens, 7);
+    EXPECT_EQ(call.request.sampling.temperature, 0.5);
+    EXPECT_EQ(call.request.sampling.top_p, 0.9);
+    EXPECT_EQ(call.request.sampling.top_k, 40);
+    EXPECT_EQ(call.request.sampling.seed, 5U);
+    EXPECT_EQ(call.request.stop_texts, std::vector<std::string>{"x"});
+    EXPECT_EQ(call.request.enable_thinking, false);
+}
+
+TEST(ChatCall, DefaultsAreThoseOfTheShape) {
+    const auto call = std::get<ChatCall>(read(hello()));
+    EXPECT_FALSE(call.is_stream || call.wants_usage);
+    EXPECT_EQ(call.request.sampling.temperature, 1);
+    EXPECT_EQ(call.request.sampling.seed, 77U); // another one each time
+    EXPECT_TRUE(call.request.stop_texts.empty());
+}
+
+TEST(ChatCall, MessagesKeepOrderPartsAndNoOldThinking) {
+    const json body{{"messages",
+                     {{{"role", "developer"}, {"content", "Be kind."}},
+                      {{"role", "user"}, {"content", {{{"type", "text"}, {"text", "What is it?"}}, {{"type", "image_url"}, {"image_url", {{"url", "data:image/png;base64,QUJD"}}}}}}},
+                      {{"role", "assistant"}, {"content", "<think>hm</think>A cat"}}}}};
+    const auto call = std::get<ChatCall>(read(body));
+    ASSERT_EQ(call.request.messages.size(), 3U);
+    EXPECT_EQ(call.request.messages[0].role, Role::System);
+    EXPECT_TRUE(std::holds_alternative<ImagePart>(call.request.messages[1].parts.at(1)));
+    EXPECT_EQ(std::get<TextPart>(call.request.messages[2].parts.at(0)).text_utf8, "A cat");
+}
+
+struct BadCall {
+    const char* name;
+    const char* patch; ///< merged into a good request
+    const char* param;
+};
+class ChatCallRefuses : public testing::TestWithParam<BadCall> {};
+
+TEST_P(ChatCallRefuses, ByTheFieldsName) {
+    json body = hello();
+    body.update(json::parse(GetParam().patch));
+    const auto call = read(body);
+    ASSERT_TRUE(std::holds_alternative<ApiError>(call));
+    const auto& error = std::get<ApiError>(call);
+    EXPECT_EQ(error.param, GetParam().param) << error.message;
+    const json shape = json::parse(error_json(error));
+    EXPECT_EQ(shape["error"]["type"], "invalid_request_error");
+    EXPECT_FALSE(shape["error"]["message"].get<std::string>().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Calls, ChatCallRefuses,
+    testing::Values(BadCall{"Model", R"({"model":"gpt-4"})", "model"}, BadCall{"ModelType", R"({"model":7})", "model"}, BadCall{"Temperature", R"({"temperature":-0.1})", "temperature"},
+                    BadCall{"TemperatureHigh", R"({"temperature":2.5})", "temperature"}, BadCall{"TopP", R"({"top_p":0})", "top_p"}, BadCall{"MaxTokens", R"({"max_tokens":0})", "max_tokens"},
+                    BadCall{"MaxTokensHuge", R"({"max_tokens":18446744073709551615})", "max_tokens"}, BadCall{"MaxTokensText", R"({"max_tokens":"7"})", "max_tokens"},
+                    BadCall{"Seed", R"({"seed":1.5})", "seed"}, BadCall{"Stop", R"({"stop":[7]})", "stop"}, BadCall{"StopEmpty", R"({"stop":""})", "stop"},
+                    BadCall{"StopMany", R"({"stop":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]})", "stop"}, BadCall{"Stream", R"({"stream":"yes"})", "stream"},
+                    BadCall{"Choices", R"({"n":2})", "n"}, BadCall{"Tools", R"({"tools":[{}]})", "tools"}, BadCall{"Logprobs", R"({"logprobs":true})", "logprobs"},
+                    BadCall{"Format", R"({"response_format":{"type":"json_object"}})", "response_format"}, BadCall{"Unknown", R"({"temprature":1})", "temprature"},
+                    BadCall{"NoMessages", R"({"messages":[]})", "messages"}, BadCall{"Role", R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].role"},
+                    BadCall{"NoRole", R"({"messages":[{"content":"x"}]})", "messages[0]"}, BadCall{"NoContent", R"({"messages":[{"role":"user"}]})", "messages[0].content"},
+                    BadCall{"Part", R"({"messages":[{"role":"user","content":[{"type":"audio"}]}]})", "messages[0].content[0]"},
+                    BadCall{"RemoteUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://h/x.png"}}]}]})", "messages[0].content[0].image_url"},
+                    BadCall{"FileUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"file:///etc/passwd"}]}]})", "messages[0].content[0].image_url"},
+                    BadCall{"Base64", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,Q"}}]}]})", "messages[0].content[0].image_url"},
+                    BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,QUJD"},{"type":"image_url","image_url":"data:image/png;base64,QUJD"},{"type":"image_url","image_url":"data:image/png;base64,QUJD"}]}]})", "messages[0].content[2]"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(ChatCall, WhatIsNoJsonObjectIsRefused) {
+    for (const char* const text : {"", "{", "[]", "7", R"({"messages":1,"messages":2})", "\xff"}) {
+        const auto call = read_chat_call(text, {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2}, .decode = {}});
+        EXPECT_TRUE(std::holds_alternative<ApiError>(call)) << text;
+    }
+}
+
+TEST(StopTrim, CutsWhereverThePiecesEnd) {
+    in_pieces("one two END three", [](const auto& pieces) {
+        StopTrim trim({"END", "nowhere"});
+        std::string out;
+        for (const std::string_view piece : pieces) {
+            out += trim.push(piece);
+            EXPECT_EQ(out.find('E'), std::string::npos); // never sent, not even in part
+        }
+        EXPECT_EQ(out + trim.finish(), "one two ");
+    });
+}
+
+TEST(StopTrim, GivesBackWhatOnlyBeganLikeOne) {
+    in_pieces("a EN EN b E", [](const auto& pieces) {
+        StopTrim trim({"END"});
+        std::string out;
+        for (const std::string_view piece : pieces) {
+            out += trim.push(piece);
+        }
+        EXPECT_EQ(out + trim.finish(), "a EN EN b E");
+    });
+}
+
+TEST(StopTrim, TheFirstOfSeveralCounts) {
+    StopTrim trim({"ccc", "b"});
+    EXPECT_EQ(trim.push("abccc") + trim.finish(), "a");
+}
+
+struct SplitCase {
+    const char* name;
+    const char* text;
+    const char* reasoning;
+    const char* content;
+};
+class ReasoningSplits : public testing::TestWithParam<SplitCase> {};
+
+TEST_P(ReasoningSplits, WhereverThePiecesEnd) {
+    in_pieces(GetParam().text, [](const auto& pieces) {
+        ReasoningSplit split;
+        ReasoningSplit::Piece all;
+        const auto add = [&](const ReasoningSplit::Piece& piece) {
+            all.reasoning += piece.reasoning;
+            all.content += piece.content;
+        };
+        for (const std::string_view piece : pieces) {
+            add(split.push(piece));
+        }
+        add(split.finish());
+        EXPECT_EQ(all.reasoning, GetParam().reasoning);
+        EXPECT_EQ(all.content, GetParam().content);
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Texts, ReasoningSplits,
+                         testing::Values(SplitCase{"Both", "<think>a < b</think>\n<answer>c</answer>", "a < b", "<answer>c</answer>"}, SplitCase{"BlanksFirst", "\n <think>a</think>b", "a", "b"},
+                                         SplitCase{"None", "a <think>b</think>", "", "a <think>b</think>"}, SplitCase{"Open", "<think>a</thin", "a</thin", ""},
+                                         SplitCase{"OnlyBegun", "<thi", "", "<thi"}, SplitCase{"Empty", "<think></think>", "", ""}, SplitCase{"Twice", "<think>a</think>b</think>c", "a", "b</think>c"}),
+                         [](const auto& row) { return row.param.name; });
+
+TEST(Answer, HasTheShape) {
+    const AnswerHead head{.id = "chatcmpl-1", .created_s = 5, .model = "nano"};
+    Completion done{.stop_reason = StopReason::MaxTokens};
+    done.usage.prompt_tokens = 3;
+    done.usage.completion_tokens = 4;
+    const json whole = json::parse(completion_json(head, done, {.reasoning = "r", .content = "c"}));
+    EXPECT_EQ(whole["choices"][0]["message"], (json{{"role", "assistant"}, {"content", "c"}, {"reasoning_content", "r"}}));
+    EXPECT_EQ(whole["choices"][0]["finish_reason"], "length");
+    EXPECT_EQ(whole["usage"]["total_tokens"], 7);
+    EXPECT_EQ(last_chunk(head, done).find("data: {"), 0U);
+    EXPECT_TRUE(last_chunk(head, done).ends_with("}\n\n"));
+    EXPECT_EQ(json::parse(usage_chunk(head, done).substr(6))["choices"], json::array());
+}
+
+} // namespace
+} // namespace handeye
