@@ -72,6 +72,9 @@ std::vector<std::string> words_of(const std::string& text) {
     return words;
 }
 
+/// Without the blanks at its end.
+std::string without_end(const std::string& line) { return line.substr(0, line.find_last_not_of(' ') + 1); }
+
 void print_remark(const std::string& remark) {
     for (const std::string& line : wrapped(words_of(remark.empty() ? "" : "wrong: " + remark), kLineMax - 6)) {
         if (!line.empty()) {
@@ -93,8 +96,8 @@ void print_spec(const RegistryModel& model, const ModelSpec& spec, const std::fi
     const std::vector<std::string> id_lines(ids.begin(), ids.end());
     const std::vector<std::string> lines = wrapped(quantizations, kLineMax - kIndent - kIdWidth - 1);
     for (std::size_t i = 0; i < std::max(lines.size(), id_lines.size()); ++i) {
-        print(fmt::format("  {:>5} {:<8}  {:<{}} {}", i == 0 ? size_text(spec.size_in_billions) + "B" : "", i == 0 ? spec.format : "", i < lines.size() ? lines[i] : "",
-                          kLineMax - kIndent - kIdWidth - 1, i < id_lines.size() ? id_lines[i] : ""));
+        print(without_end(fmt::format("  {:>5} {:<8}  {:<{}} {}", i == 0 ? size_text(spec.size_in_billions) + "B" : "", i == 0 ? spec.format : "", i < lines.size() ? lines[i] : "",
+                          kLineMax - kIndent - kIdWidth - 1, i < id_lines.size() ? id_lines[i] : "")));
     }
     print_remark(spec.remark);
 }
