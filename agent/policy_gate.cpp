@@ -7,6 +7,7 @@
 #include "actions/parse.h"
 #include "agent/glob.h"
 #include "agent/key_pattern.h"
+#include "agent/plain_text.h"
 #include "agent/target_facts.h"
 #include "agent/text_pattern.h"
 #include "agent/url_host.h"
@@ -93,8 +94,9 @@ std::optional<std::string> opened_host(const Action& action) {
 
 Fit find_in(const std::vector<TextPattern>& patterns, const std::string& text) {
     Fit fit = Fit::None;
+    const std::string plain = plain_text(text);
     for (const TextPattern& pattern : patterns) {
-        switch (pattern.find_in(text)) {
+        switch (pattern.find_in(plain)) {
         case TextPattern::Found::Yes: return Fit::All;
         case TextPattern::Found::Unknown: fit = Fit::Unknown; break;
         case TextPattern::Found::No: break;
@@ -160,7 +162,7 @@ bool applies(const ReadyRule& ready, const ActionFacts& facts) {
            fits(!rule.window_classes.empty(), [&] {
                return fit_windows(rule.window_classes, facts, {}, [](const WindowInfo& w) { return w.window_class; }, false);
            }) &&
-           fits(!rule.titles.empty(), [&] { return fit_windows(rule.titles, facts, {}, [](const WindowInfo& w) { return w.title_utf8; }, false); }) &&
+           fits(!rule.titles.empty(), [&] { return fit_windows(rule.titles, facts, {}, [](const WindowInfo& w) { return plain_text(w.title_utf8); }, false); }) &&
            fits(!rule.domains.empty(), [&] { return fit_windows(rule.domains, facts, opened_host(facts.action), [](const WindowInfo& w) { return host_of(w.url); }, true); });
 }
 
@@ -209,8 +211,9 @@ Result<ReadyPolicy> make_ready(const Policy& policy) {
     for (const PolicyRule& rule : policy.rules) {
         ReadyRule compiled;
         compiled.rule = rule;
+        std::transform(rule.titles.begin(), rule.titles.end(), compiled.rule.titles.begin(), plain_text);
         for (const std::string& pattern : rule.text) {
-            compiled.text.push_back(TRY(TextPattern::compile(pattern)));
+            compiled.text.push_back(TRY(TextPattern::compile(plain_pattern(pattern))));
         }
         for (const std::string& keys : rule.keys) {
             compiled.keys.push_back(TRY(ChordPattern::parse(keys)));

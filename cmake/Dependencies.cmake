@@ -28,6 +28,7 @@ foreach(part core imgproc imgcodecs)
   target_link_libraries(handeye_opencv INTERFACE ${HANDEYE_OPENCV_${part}})
 endforeach()
 find_library(HANDEYE_OPENCV_videoio opencv_videoio REQUIRED) # brings FFmpeg: for handeye::video alone
+pkg_check_modules(glib REQUIRED IMPORTED_TARGET glib-2.0)
 pkg_check_modules(pangocairo REQUIRED IMPORTED_TARGET pangocairo)
 
 if(HANDEYE_X11)

@@ -78,6 +78,34 @@ TEST(PolicyGate, AClickIsHeldAgainstTheTextOfWhatItClicks) {
     EXPECT_EQ(decide(only, facts("left_click(start_box='[100,100]', element_info='Cancel')")), Gate::Deny) << "the model's word allows nothing";
 }
 
+TEST(PolicyGate, TextIsHeldAgainstRulesAsAPersonSeesIt) {
+    const auto clicks = [](const std::string& label) {
+        Element element;
+        element.mark = 1;
+        element.role = "push button";
+        element.label_utf8 = label;
+        element.box = {90, 90, 40, 40};
+        return facts(kClick, {}, {element});
+    };
+    const std::string composed = "L\xC3\xB6schen", decomposed = "Lo\xCC\x88schen";
+    for (const std::string& pattern : {composed, decomposed}) {
+        const std::string rule = one(R"("effect":"deny","text":["^)" + pattern + R"($"])");
+        for (const std::string& label : {composed, decomposed, "L\xE2\x80\x8B" + decomposed.substr(1), "\xE2\x80\xAE" + composed + "\xE2\x80\xAC"}) {
+            EXPECT_EQ(decide(rule, clicks(label)), Gate::Deny) << pattern << " " << label;
+        }
+        EXPECT_EQ(decide(rule, clicks("Loschen")), Gate::Allow);
+    }
+    const std::string rule = one(R"("effect":"deny","text":["Delete"])");
+    for (const char* const label : {"Del\xE2\x80\x8B" "ete", "De\xC2\xADlete", "\xEF\xBC\xA4\xEF\xBD\x85lete", "D\xE2\x81\xA0\xEF\xBB\xBF" "elete"}) {
+        EXPECT_EQ(decide(rule, clicks(label)), Gate::Deny) << label;
+    }
+    EXPECT_EQ(decide(rule, facts(R"({"verb":"type","text":"Del\u200Bete"})")), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"deny","text":["a\uff0ab"])"), clicks("a*b")), Gate::Deny) << "a sign of its own, and no operator";
+    EXPECT_EQ(decide(one(R"("effect":"deny","text":["a\uff0ab"])"), clicks("aab")), Gate::Allow);
+    EXPECT_EQ(decide(one(R"("effect":"deny","titles":["Del\u200Bete*"])"), facts(kClick, {{window("De\xC2\xADlete")}})), Gate::Deny);
+    EXPECT_EQ(decide(one(R"("effect":"allow","domains":["a.example"])", "deny"), facts(kClick, {{window("w", "https://a.ex\xE2\x80\x8B" "ample/")}})), Gate::Deny) << "a host is no text to look at";
+}
+
 TEST(PolicyGate, WindowsAreMatchedByClassTitleAndProgram) {
     EXPECT_EQ(decide(one(R"("effect":"deny","window_classes":["XTerm"])"), facts(kClick, {{window("xterm")}})), Gate::Deny);
     EXPECT_EQ(decide(one(R"("effect":"deny","window_classes":["XTerm"])"), facts(kClick, {{window("gedit")}})), Gate::Allow);
