@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/target_facts.h"
 
+#include "agent/locate/field_words.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -32,18 +34,26 @@ json describe_element_at(const std::vector<Element>& elements, Point at) {
     if (here == nullptr) {
         return nullptr;
     }
+    const Rect& box = here->box;
+    const bool is_nameless_field = here->label_utf8.empty() && is_field(here->role);
+    const FieldWords words(is_nameless_field ? elements : std::vector<Element>());
+    const std::string beside = is_nameless_field ? words.told(box) : std::string();
     int of = 0;
     int index = 1;
     for (const Element& other : elements) {
-        if (other.role != here->role || other.label_utf8 != here->label_utf8) {
+        const bool is_such = other.role == here->role && other.label_utf8 == here->label_utf8 && (!is_nameless_field || words.told(other.box) == beside);
+        if (!is_such) {
             continue;
         }
         ++of;
         index += std::pair(other.box.y, other.box.x) < std::pair(here->box.y, here->box.x) ? 1 : 0;
     }
-    const Rect& box = here->box;
-    return {{"role", here->role}, {"label", here->label_utf8}, {"id", here->id}, {"secret", here->is_secret}, {"index", index}, {"of", of},
+    json out{{"role", here->role}, {"label", here->label_utf8}, {"id", here->id}, {"secret", here->is_secret}, {"index", index}, {"of", of},
             {"box", {{"x", box.x}, {"y", box.y}, {"width", box.width_px}, {"height", box.height_px}}}};
+    if (is_nameless_field) {
+        out["beside"] = beside;
+    }
+    return out;
 }
 
 } // namespace handeye

@@ -12,8 +12,8 @@ namespace handeye {
 
 /// The innermost thing there that a person can act on, else the innermost that has a name; null: nothing is known.
 const Element* innermost_at(const std::vector<Element>& elements, Point at);
-/// {"role","label","id","box","index","of"}: `index` of the `of` elements with this role and label, in reading order. Null where no
-/// element is known.
+/// {"role","label","id","box","index","of"}: `index` of the `of` elements with this role and label, in reading order; of a field without
+/// a label also "beside", the words next to it, which then count as its label. Null where no element is known.
 nlohmann::json describe_element_at(const std::vector<Element>& elements, Point at);
 
 } // namespace handeye

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/target_words.h"
 
+#include "agent/locate/field_words.h"
+#include "agent/plain_picture.h"
+#include "agent/plain_text.h"
 #include "agent/report_model.h"
 #include "agent/text_pattern.h"
 #include "base/image_codec.h"
@@ -72,7 +75,7 @@ bool says_irreversible(const std::string& label_utf8) {
         "(?i)(?<!\\pL)(delete|remove|erase|discard|overwrite|format|uninstall|empty|wipe|reset|send|publish|post|pay|payment|buy|purchase|checkout|order|transfer|sign|löschen|leeren|entfernen|verwerfen|"
         "deinstallieren|senden|absenden|abschicken|versenden|bezahlen|zahlen|kaufen|bestellen|bestellung|überweisen|supprimer|effacer|envoyer|payer|acheter|commander|eliminar|borrar|enviar|pagar|"
         "comprar|elimina|invia|paga|acquista|excluir|apagar)(?!\\pL)");
-    return kPattern && kPattern->find_in(label_utf8) == TextPattern::Found::Yes;
+    return kPattern && kPattern->find_in(plain_text(label_utf8)) == TextPattern::Found::Yes;
 }
 
 bool takes_text(const std::string& role) {
@@ -98,6 +101,7 @@ SeenTarget seen_target(const json& point, const json& element) {
     out.id = text_of(element, "id");
     out.role = text_of(element, "role");
     out.label_utf8 = text_of(element, "label");
+    out.beside_utf8 = text_of(element, "beside");
     out.box = rect_of(field_of(element, "box"));
     out.index = whole(element, "index", 1);
     out.of = whole(element, "of", 0);
@@ -118,16 +122,46 @@ Result<std::string> TargetWriter::write(const SeenTarget& target, const std::str
     if (!target.label_utf8.empty()) {
         add("exact: true"); // one that is called otherwise now is another one
     }
-    if (target.of > 1 && !out.empty()) {
+    const bool is_nameless = target.id.empty() && target.label_utf8.empty();
+    const bool is_form_field = is_nameless && is_field(target.role) && target.box.height_px <= FieldWords::kPageHeightPx;
+    if (target.of > 1 && !out.empty() && !is_form_field) {
         add(fmt::format("index: {}", target.index));
     }
-    if (target.id.empty() && target.label_utf8.empty()) {
-        add(TRY(by_its_looks(target, picture_name)));
+    const std::string looks = is_form_field ? TRY(as_field(target)) : is_nameless ? TRY(by_its_looks(target, picture_name)) : "";
+    if (!looks.empty()) {
+        add(looks);
     }
     const bool has_box = !target.box.size().is_empty();
     const Rect was = has_box ? target.box : around(target.at);
     add(fmt::format("was: [{}, {}, {}, {}]", was.x, was.y, was.width_px, was.height_px));
     return "{" + out + "}";
+}
+
+/// A field that has no label: the words beside it; where several have the same, or none stand there, the texts around it as well. Its
+/// number, and its picture, would fit any other field.
+Result<std::string> TargetWriter::as_field(const SeenTarget& target) {
+    const bool has_twins = target.of > 1;
+    if (!target.beside_utf8.empty() && !has_twins) {
+        return fmt::format("label: {}, exact: true", words_(target.beside_utf8));
+    }
+    const Image frame = TRY(target.picture());
+    const std::vector<ReadText> lines = TRY(reader_.read_lines({frame, {}}, std::nullopt));
+    const std::string near = landmarks(lines, target.at, words_);
+    if (!target.beside_utf8.empty()) {
+        return fmt::format("label: {}, exact: true{}{}", words_(target.beside_utf8), near.empty() ? "" : ", landmarks: ", near);
+    }
+    if (const std::string name = FieldWords({}).among(target.box, lines); !name.empty()) {
+        return fmt::format("label: {}, exact: true", words_(name));
+    }
+    for (const ReadText& line : lines) {
+        if (line.box.contains(target.at) && is_unique(line, lines)) {
+            return fmt::format("text: {}, exact: true", words_(line.text_utf8));
+        }
+    }
+    if (near.empty() && has_twins) {
+        return Error{ErrorCode::Unsupported, "no words on the screen tell this field from another"};
+    }
+    return near.empty() ? "" : "landmarks: " + near;
 }
 
 /// Where nothing was told of the target: the words on it, else its picture and what is around it.
@@ -139,18 +173,26 @@ Result<std::string> TargetWriter::by_its_looks(const SeenTarget& target, const s
             return fmt::format("text: {}, exact: true", words_(line.text_utf8));
         }
     }
-    TRY(keep_picture(frame, target, picture_name));
     const std::string near = landmarks(lines, target.at, words_);
-    return fmt::format("template: {}{}{}", task_file_text(picture_name), near.empty() ? "" : ", landmarks: ", near);
+    const bool has_picture = TRY(keep_picture(frame, target, picture_name));
+    if (!has_picture && near.empty() && target.role.empty()) {
+        return Error{ErrorCode::Unsupported, fmt::format("at {},{} there is nothing to be seen by which it could be found again", target.at.x, target.at.y)};
+    }
+    std::string out = has_picture ? "template: " + task_file_text(picture_name) : "";
+    out += near.empty() ? "" : fmt::format("{}landmarks: {}", out.empty() ? "" : ", ", near);
+    return out;
 }
 
-Result<void> TargetWriter::keep_picture(const Image& frame, const SeenTarget& target, const std::string& name) {
+Result<bool> TargetWriter::keep_picture(const Image& frame, const SeenTarget& target, const std::string& name) {
     const Image part = frame.cropped(fits_picture(target.box) ? target.box : around(target.at));
     if (part.is_empty()) {
         return Error{ErrorCode::OutOfBounds, fmt::format("({}, {}) lies outside its picture", target.at.x, target.at.y)};
     }
+    if (is_of_one_colour(part)) {
+        return false; // it could be anywhere
+    }
     pictures_[name] = TRY(encode_png(part, 6));
-    return {};
+    return true;
 }
 
 } // namespace handeye

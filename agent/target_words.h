@@ -22,6 +22,7 @@ namespace handeye {
 struct SeenTarget {
     Point at;                              ///< where the action went, in the picture
     std::string id, role, label_utf8;      ///< empty: nobody told
+    std::string beside_utf8;               ///< the words next to a field without a label; empty: nobody told
     Rect box;                              ///< of the element; empty: nobody told
     int index = 1;                         ///< from the top, then from the left,
     int of = 0;                            ///< of so many that have its role and label
@@ -39,15 +40,17 @@ public:
     TargetWriter(Locator& reader, Words words) : reader_(reader), words_(std::move(words)) {}
 
     /// A YAML flow mapping: `{role: "push button", label: "Save", exact: true, was: [4, 8, 80, 30]}`. A target without a name is named by
-    /// the words on it, else by its picture, which is kept under `picture_name`, and the texts around it. An Error of picture(), or
-    /// OutOfBounds for a point outside of it.
+    /// the words on it, else by its picture, which is kept under `picture_name`, and the texts around it; a field by the words beside it,
+    /// as they were told or are read. Unsupported where nothing tells the target from another. An Error of picture(), or OutOfBounds for a point outside of it.
     Result<std::string> write(const SeenTarget& target, const std::string& picture_name);
     /// PNG by name, of all that was written so far.
     [[nodiscard]] const std::map<std::string, std::vector<std::uint8_t>>& pictures() const { return pictures_; }
 
 private:
+    Result<std::string> as_field(const SeenTarget& target);
     Result<std::string> by_its_looks(const SeenTarget& target, const std::string& picture_name);
-    Result<void> keep_picture(const Image& frame, const SeenTarget& target, const std::string& name);
+    /// False: it is of one colour, and not kept.
+    Result<bool> keep_picture(const Image& frame, const SeenTarget& target, const std::string& name);
 
     Locator& reader_;
     Words words_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The target by what stood around it: each landmark that is found votes for a place.
+#include "agent/locate/field_words.h"
 #include "agent/locate/limits.h"
 #include "agent/locate/phrases.h"
 #include "agent/locate/roles.h"
@@ -75,6 +76,14 @@ std::vector<Agreement> agreements(const std::vector<Vote>& votes) {
     return apart;
 }
 
+/// Whether that is a field of the wanted kind, where the platform tells of any.
+bool is_such_a_field(const Look& look, const Agreement& group) {
+    const auto is_such = [&](const Element& element) { return is_role(look.query.role, element.role) && !visible(element, look.seen).size().is_empty(); };
+    const Point at{static_cast<int>(std::lround(std::clamp(group.x, -1e6, 1e6))), static_cast<int>(std::lround(std::clamp(group.y, -1e6, 1e6)))};
+    const Element* const there = worked_at(look, at);
+    return there != nullptr ? is_such(*there) : std::none_of(look.seen.elements.begin(), look.seen.elements.end(), is_such);
+}
+
 } // namespace
 
 Result<std::vector<Rect>> places_of(const Look& look, const std::string& words_utf8) {
@@ -113,12 +122,13 @@ Result<Matches> match_landmarks(const Look& look) {
     if (n_found < kAgreeMin) {
         return Error{ErrorCode::NotFound, fmt::format("{} of {} landmarks were found, {} are needed", n_found, n, kAgreeMin)};
     }
+    const bool is_strict = is_field_role(query.role); // fields look the same, and beside some landmarks there is always one
     Matches matches;
     for (const double scale : kScales) {
         for (const Agreement& group : agreements(votes_at(query, places, scale))) {
             const Size size = query.was_at ? query.was_at->size() : Size{kSidePx, kSidePx};
             const int width = std::clamp(static_cast<int>(size.width_px * scale), 1, 16384), height = std::clamp(static_cast<int>(size.height_px * scale), 1, 16384);
-            const bool is_enough = group.landmarks.size() >= kAgreeMin;
+            const bool is_enough = group.landmarks.size() >= (is_strict ? n : kAgreeMin) && (!is_strict || is_such_a_field(look, group));
             const double score = is_enough ? static_cast<double>(group.landmarks.size()) / static_cast<double>(n) : 0;
             const auto at = [](double middle, int side) { return static_cast<int>(std::lround(std::clamp(middle, -1e6, 1e6))) - side / 2; };
             matches.all.push_back({Rung::Landmark, {at(group.x, width), at(group.y, height), width, height}, score,
@@ -136,23 +146,33 @@ Result<Matches> match_landmarks(const Look& look) {
     return matches;
 }
 
-std::string contradiction(const Look& look, Point at) {
-    const TargetQuery& query = look.query;
-    const std::string& wanted = query.label_utf8.empty() ? query.text_utf8 : query.label_utf8;
-    if (wanted.empty()) {
-        return {};
-    }
-    const Element* inner = nullptr; // the smallest that is known to be worked; what else is there, a canvas, a page, may hold anything
+const Element* worked_at(const Look& look, Point at) {
+    const Element* inner = nullptr;
     for (const Element& element : look.seen.elements) {
         const Rect box = visible(element, look.seen);
         if (box.contains(at) && is_worked_role(element.role) && (inner == nullptr || box.size().area() < visible(*inner, look.seen).size().area())) {
             inner = &element;
         }
     }
+    return inner;
+}
+
+std::string contradiction(const Look& look, Point at) {
+    const TargetQuery& query = look.query;
+    const std::string& wanted = query.label_utf8.empty() ? query.text_utf8 : query.label_utf8;
+    if (wanted.empty()) {
+        return {};
+    }
+    const Element* const inner = worked_at(look, at);
     const double score_min = limits_of(Rung::Structure).score_min;
     if (inner != nullptr && !inner->label_utf8.empty()) {
         const bool fits = label_score(wanted, inner->label_utf8, query.is_exact) >= score_min || (!inner->is_secret && label_score(wanted, inner->value_utf8, query.is_exact) >= score_min);
         return fits ? std::string() : fmt::format("at {},{} there is {} {}", at.x, at.y, printable(inner->role), in_quotes(inner->label_utf8));
+    }
+    if (inner != nullptr && is_field_role(inner->role) && query.text_utf8.empty()) {
+        const std::string name = FieldWords(look.seen.elements).told(visible(*inner, look.seen));
+        const bool fits = name.empty() || label_score(wanted, name, query.is_exact) >= score_min;
+        return fits ? std::string() : fmt::format("at {},{} there is {} {}", at.x, at.y, printable(inner->role), in_quotes(name));
     }
     if (query.text_utf8.empty() && (query.role.empty() || is_field_role(query.role))) {
         return {}; // the label stands beside it; what is read on it may be anything

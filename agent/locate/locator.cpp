@@ -2,6 +2,7 @@
 // The ladder: rung after rung, what each has to say kept for the answer or the error.
 #include "agent/locate/choose.h"
 #include "agent/locate/limits.h"
+#include "agent/locate/roles.h"
 #include "agent/locate/rungs.h"
 #include "agent/locate/words.h"
 
@@ -58,6 +59,11 @@ private:
     const LocatorOptions options_;
     locate::ScreenText text_;
 };
+
+/// Recorded with nothing but its kind and what stood around it: any field would do for its kind.
+bool is_nameless_field(const TargetQuery& query) {
+    return locate::is_field_role(query.role) && !has_words(query) && query.id.empty() && !query.near && query.index == 0 && !query.landmarks.empty();
+}
 
 bool is_asked(const TargetQuery& query, Rung rung) {
     switch (rung) {
@@ -166,6 +172,10 @@ std::optional<Found> LadderLocator::take(Descent& descent, Rung rung, const Matc
 
 std::optional<Found> LadderLocator::climb(Descent& descent, Rung rung) {
     if (!is_asked(descent.look.query, rung)) {
+        return std::nullopt;
+    }
+    if (rung == Rung::Structure && is_nameless_field(descent.look.query)) {
+        descent.tried.push_back(fmt::format("{}: its kind alone tells no field from another", rung_name(rung)));
         return std::nullopt;
     }
     const Result<Matches> matches = match(descent, rung);

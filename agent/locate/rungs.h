@@ -37,6 +37,9 @@ Result<std::vector<Rect>> places_of(const Look& look, const Image& picture);
 /// The visible part of an element's box.
 Rect visible(const Element& element, const LookedAt& seen);
 
+/// The smallest thing there that is known to be worked; what else is there, a canvas, a page, may hold anything. Null: nothing is.
+const Element* worked_at(const Look& look, Point at);
+
 /// What stands at a place and is something else than the query's words; empty: nothing contradicts.
 std::string contradiction(const Look& look, Point at);
 

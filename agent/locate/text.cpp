@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/locate/choose.h"
+#include "agent/locate/field_words.h"
 #include "agent/locate/limits.h"
 #include "agent/locate/phrases.h"
 #include "agent/locate/roles.h"
@@ -46,6 +47,28 @@ std::optional<Rect> field_of(const Rect& label, const std::vector<Rect>& frames)
         }
     }
     return best;
+}
+
+/// Which other thing the frame beside a label is, as far as the platform tells: the frame may lie far from its label, and the label's own
+/// field be gone. Empty: nothing speaks against it.
+std::string other_field(const Look& look, const Rect& frame, const std::vector<TextLine>& lines) {
+    const Element* const inner = worked_at(look, frame.center());
+    if (inner == nullptr) {
+        return {};
+    }
+    const TargetQuery& query = look.query;
+    std::string name = inner->label_utf8;
+    if (name.empty()) {
+        std::vector<ReadText> read;
+        for (const TextLine& line : lines) {
+            read.push_back({line.text(), line.box, line.confidence()});
+        }
+        const FieldWords words(look.seen.elements);
+        name = words.told(visible(*inner, look.seen));
+        name = name.empty() ? words.among(visible(*inner, look.seen), read) : name;
+    }
+    const bool fits = is_role(query.role, inner->role) && label_score(query.label_utf8, name, query.is_exact) >= limits_of(Rung::Structure).score_min;
+    return fits ? std::string() : printable(inner->role) + (name.empty() ? "" : " " + in_quotes(name));
 }
 
 } // namespace
@@ -119,9 +142,13 @@ Result<Matches> match_text(const Look& look) {
     const bool is_beside = query.text_utf8.empty() && is_field_role(query.role); // these words are its label, not its own
     const std::vector<Rect> frames = is_beside ? find_frames(look.seen.image) : std::vector<Rect>();
     Matches found;
-    for (const Phrase& phrase : find_phrases(TRY(look.text.lines(look.seen.image, look.area)), wanted, query.is_exact)) {
+    const std::vector<TextLine> lines = TRY(look.text.lines(look.seen.image, look.area));
+    for (const Phrase& phrase : find_phrases(lines, wanted, query.is_exact)) {
         const std::optional<Rect> field = is_beside ? field_of(phrase.box, frames) : phrase.box;
-        if (field) {
+        const std::string other = field && is_beside ? other_field(look, *field, lines) : std::string();
+        if (!other.empty()) {
+            found.note = fmt::format("beside {} there is {}", in_quotes(phrase.text_utf8), other);
+        } else if (field) {
             found.all.push_back({Rung::Text, *field, phrase.score, phrase.text_utf8, true});
         } else if (phrase.score >= limits_of(Rung::Text).score_min) {
             found.note = fmt::format("{} is there, and no {} beside it", in_quotes(phrase.text_utf8), printable(query.role));

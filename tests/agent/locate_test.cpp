@@ -196,6 +196,58 @@ TEST_F(LocateTest, RefusesTwoThatAreEquallyNear) {
     EXPECT_EQ(find({.role = "entry", .near = Neighbour{.text_utf8 = "Name", .picture = {}}}).error().code, ErrorCode::InvalidArgument);
 }
 
+TEST_F(LocateTest, TakesTheWordsBesideAFieldForItsLabel) {
+    add("label", "Name:", {20, 40, 60, 20});
+    add("entry", "", {100, 40, 200, 20});
+    add("label", "City", {320, 40, 40, 20});
+    add("entry", "", {380, 40, 200, 20});
+    add("label", "Street *", {20, 80, 60, 16});
+    add("entry", "", {20, 100, 200, 20});
+    options.reader = "/bin/false";
+    const auto x_of = [&](const char* label) {
+        const auto found = find({.role = "entry", .label_utf8 = label, .is_exact = true});
+        EXPECT_TRUE(found) << found.error().message;
+        return found ? found->best.box.x * 1000 + found->best.box.y : -1;
+    };
+    EXPECT_EQ(x_of("Name"), 100'040);
+    EXPECT_EQ(x_of("City"), 380'040);
+    EXPECT_EQ(x_of("Street"), 20'100);
+    const auto renamed = find({.role = "entry", .label_utf8 = "Town", .is_exact = true});
+    ASSERT_FALSE(renamed);
+    EXPECT_NE(renamed.error().message.find("of this role there are \"Name\", \"City\", \"Street\""), std::string::npos) << renamed.error().message;
+}
+
+TEST_F(LocateTest, TakesNoWordsForALabelBehindAnotherField) {
+    add("label", "Name", {20, 40, 60, 20});
+    add("entry", "", {100, 40, 60, 20});
+    add("entry", "", {180, 40, 60, 20});
+    add("push button", "Find", {20, 80, 60, 20});
+    add("label", "Find", {25, 82, 50, 16}, 3);
+    add("entry", "", {100, 80, 60, 20});
+    options.reader = "/bin/false";
+    const auto found = find({.role = "entry", .label_utf8 = "Name"});
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->best.box.x, 100);
+    EXPECT_FALSE(find({.role = "entry", .label_utf8 = "Find"}));
+}
+
+TEST_F(LocateTest, TakesNoFieldForItsKindAlone) {
+    add("label", "Width", {100, 100, 40, 20});
+    add("label", "Height", {100, 140, 40, 20});
+    add("entry", "", {400, 100, 80, 20}); // too far from both for a label
+    options.reader = "/bin/false";
+    TargetQuery query{.role = "entry", .was_at = Rect{400, 100, 80, 20}};
+    query.landmarks = {{"Width", 320, 0}, {"Height", 320, -40}};
+    const auto found = find(query);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->best.rung, Rung::Landmark);
+    query.landmarks.push_back({"Depth", 320, -80}); // gone: another form
+    EXPECT_FALSE(find(query));
+    query.landmarks.pop_back();
+    elements.back().box.y = 300; // the place is there, and no field
+    EXPECT_FALSE(find(query));
+}
+
 TEST_F(LocateTest, HoldsTheIdAgainstTheElement) {
     add("push button", "Go", {10, 10, 80, 20});
     elements.back().id = "go-1";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task file on a screen that is not the one it was made on: what has moved, what has no effect any more, what is called otherwise.
+#include "agent/target_facts.h"
 #include "agent/target_words.h"
+#include "agent/task_file.h"
 #include "agent/taskfile/load.h"
 #include "agent/taskrun/healed_files.h"
 #include "tests/agent/taskrun_fixture.h"
@@ -47,6 +49,50 @@ TEST_F(TaskRun, WhatCannotBeUndoneIsNotDoneOnAnythingLess) {
     EXPECT_EQ(result_["steps"][0]["found"]["score"], 0.7);
     EXPECT_EQ(run("steps:\n  - click: {label: Save, within: 1s}\n    irreversible: true\n").outcome, TaskOutcome::Denied);
     EXPECT_NE(result_["message"].get<std::string>().find("not sure enough"), std::string::npos) << result_;
+}
+
+/// As a recording of a click into the field at `at` names it.
+std::string recorded_target(const std::vector<Element>& elements, Point at) {
+    const auto reader = Locator::create({});
+    TargetWriter writer(*reader, [](const std::string& text) { return task_file_text(text); });
+    SeenTarget seen = seen_target({{"x", at.x}, {"y", at.y}}, describe_element_at(elements, at));
+    seen.picture = [] { return Result<Image>(solid_frame(kScreen, 4, 4, 4)); };
+    const auto words = writer.write(seen, "picture.png");
+    EXPECT_TRUE(words) << words.error().message;
+    EXPECT_TRUE(writer.pictures().empty()) << "one empty field looks like another";
+    return words.value_or("");
+}
+
+TEST_F(TaskRun, AFieldWithoutALabelIsTheOneBesideItsWords) {
+    const std::string target = recorded_target(form({"Name:", "City"}), {200, 50});
+    EXPECT_EQ(target, "{role: \"entry\", label: \"Name\", exact: true, was: [100, 40, 200, 20]}");
+    const std::string file = "steps:\n  - type: {text: Ada, verify: none, into: " + target.substr(0, target.size() - 1) + ", within: 1s}}\n";
+    platform_.show(8); // the rows changed their places
+    ASSERT_EQ(run(file).outcome, TaskOutcome::Done) << result_;
+    EXPECT_EQ(result_["steps"][0]["found"]["rung"], "structure");
+    EXPECT_EQ(result_["steps"][0]["drift"]["down"], 40);
+    EXPECT_EQ(platform_.texts(), std::vector<std::string>{"Ada"});
+    for (const std::size_t renamed_or_gone : {9U, 10U}) {
+        platform_.show(renamed_or_gone);
+        const TaskReport report = run(file);
+        EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+        EXPECT_NE(report.message.find("entry \"Name\" was not found"), std::string::npos) << report.message;
+        EXPECT_EQ(platform_.texts().size(), 1U) << "typed into another field";
+    }
+}
+
+TEST_F(TaskRun, AFieldOfSeveralThatNothingTellsApartIsNotTaken) {
+    platform_.show(7);
+    const TaskReport report = run("steps:\n  - type: {text: Ada, verify: none, into: {role: entry, within: 1s}}\n");
+    EXPECT_EQ(report.outcome, TaskOutcome::FellShort);
+    EXPECT_NE(report.message.find("is not one but 2"), std::string::npos) << report.message;
+    EXPECT_TRUE(platform_.texts().empty());
+    const auto reader = Locator::create({});
+    TargetWriter writer(*reader, [](const std::string& text) { return task_file_text(text); });
+    const std::vector<Element> bare{entry("", {100, 40, 200, 20}), entry("", {100, 80, 200, 20})};
+    SeenTarget seen = seen_target({{"x", 200}, {"y", 90}}, describe_element_at(bare, {200, 90}));
+    seen.picture = [] { return Result<Image>(solid_frame(kScreen, 4, 4, 4)); };
+    EXPECT_FALSE(writer.write(seen, "picture.png")) << "its number would fit any form";
 }
 
 class Healing : public TaskRun {

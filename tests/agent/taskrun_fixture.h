@@ -49,6 +49,19 @@ inline Element entry(const std::string& label, Rect box, const std::string& valu
     return out;
 }
 
+/// A label, and right of it a field that has none of its own.
+inline std::vector<Element> form(const std::vector<std::string>& labels) {
+    std::vector<Element> out;
+    for (const std::string& label : labels) {
+        const int y = 40 + static_cast<int>(out.size()) * 20;
+        Element words = button(label, {20, y, 60, 20}, 0);
+        words.role = "label";
+        out.push_back(words);
+        out.push_back(entry("", {100, y, 200, 20}));
+    }
+    return out;
+}
+
 inline Element pane(const std::string& label, Rect box) {
     Element out = button(label, box, 3);
     out.role = "scroll pane";
@@ -126,7 +139,11 @@ protected:
                                     Scene{solid_frame(kScreen, 8, 8, 8), {switched_off(button("Save", kSave))}},
                                     Scene{solid_frame(kScreen, 7, 7, 7), {button("Save", kSave), button("Save", {200, 40, 80, 30}), button("Monday", {200, 10, 80, 20})}},
                                     Scene{solid_frame(kScreen, 6, 6, 6), {pane("Notes pane", kName), text_area("Notes", kName, "what stands there")}},
-                                    Scene{solid_frame(kScreen, 5, 5, 5), {button("Delete", kSave)}}}};
+                                    Scene{solid_frame(kScreen, 5, 5, 5), {button("Delete", kSave)}},
+                                    Scene{solid_frame(kScreen, 4, 4, 4), form({"Name:", "City"})},
+                                    Scene{solid_frame(kScreen, 3, 3, 3), form({"City", "Name:"})},
+                                    Scene{solid_frame(kScreen, 2, 2, 2), form({"Nickname:", "City"})},
+                                    Scene{solid_frame(kScreen, 1, 1, 1), form({"City"})}}};
     ScriptedModel model_;
     MemorySink sink_;
     SessionOptions options_{.session_id = "01TEST"};
