@@ -31,7 +31,8 @@ class TaskProgram : public Program {
 public:
     /// Reads, checks and fills in. InvalidArgument with "FILE:LINE:COL: message" lines for what `handeye task validate` would say;
     /// as Values for the variables. `vars` are texts as a command line gives them.
-    static Result<std::unique_ptr<TaskProgram>> load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars);
+    /// `shown`: what messages call the file instead of its path.
+    static Result<std::unique_ptr<TaskProgram>> load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars, const std::string& shown = {});
     /// The same of what another program handed over. What machine_ties() would find is a mistake, too; files of this machine it may
     /// read below `files_root` only (empty: none).
     static Result<std::unique_ptr<TaskProgram>> load(std::shared_ptr<const TaskBundle> bundle, const std::map<std::string, std::string>& vars,
@@ -47,6 +48,8 @@ public:
     /// Secrets of the file and those it runs: what each is called where it is typed, and "env:NAME", "file:PATH" or "store:NAME". One of
     /// the store is called as it is there.
     [[nodiscard]] virtual const std::map<std::string, std::string>& secrets() const = 0;
+    /// What is wrong beside the file and does not keep it from running: kept paths that are broken. One "FILE:LINE:COL: warning: ..." each.
+    [[nodiscard]] virtual std::vector<std::string> warnings() const = 0;
     /// Before run(); without it text is read as English.
     virtual void set_languages(std::string tesseract_names) = 0;
 

@@ -27,8 +27,8 @@ class Loader {
 public:
     explicit Loader(std::shared_ptr<const TaskBundle> bundle) { out_.bundle = std::move(bundle); }
 
-    LoadedFiles whole(const fs::path& path) {
-        file(canonical_of(path, out_.bundle != nullptr), path.string(), nullptr, {});
+    LoadedFiles whole(const fs::path& path, const std::string& shown = {}) {
+        file(canonical_of(path, out_.bundle != nullptr), shown.empty() ? path.string() : shown, nullptr, {});
         return std::move(out_);
     }
 
@@ -93,10 +93,25 @@ private:
         std::error_code failed;
         const fs::path path = out_.resolve(from, name);
         const bool is_there = out_.bundle != nullptr ? out_.bundle->texts.contains(path.generic_string()) : fs::is_regular_file(path, failed);
-        if (is_there) {
-            const Asked asked{from, step.place};
-            file(path, shown_beside(from, name), &asked, above);
+        if (!is_there) {
+            return;
         }
+        const std::size_t n_findings = out_.findings.size(), n_files = out_.order.size();
+        const Asked asked{from, step.place};
+        file(path, shown_beside(from, name), &asked, above);
+        if (out_.findings.size() == n_findings) {
+            return;
+        }
+        TaskFinding finding = out_.findings[n_findings]; // a path is a help and no part of the file: the model can do without
+        finding.severity = TaskFinding::Severity::Warning;
+        finding.rule = "kept-path";
+        finding.message = "this kept path of a goal is not taken: " + finding.message;
+        out_.broken_paths.emplace(path, std::move(finding));
+        out_.findings.resize(n_findings);
+        for (std::size_t i = n_files; i < out_.order.size(); ++i) {
+            out_.files.erase(out_.order[i]);
+        }
+        out_.order.resize(n_files);
     }
 
     [[nodiscard]] Result<std::string> read(const fs::path& canonical, const std::string& shown) const {
@@ -182,7 +197,7 @@ private:
 
 } // namespace
 
-LoadedFiles load(const fs::path& path) { return Loader(nullptr).whole(path); }
+LoadedFiles load(const fs::path& path, const std::string& shown) { return Loader(nullptr).whole(path, shown); }
 LoadedFiles load(std::shared_ptr<const TaskBundle> bundle) {
     const fs::path file = bundle->file;
     return Loader(std::move(bundle)).whole(file);

@@ -31,13 +31,16 @@ struct LoadedFiles {
     std::map<std::filesystem::path, Loaded> files;
     std::vector<TaskFinding> findings;
     std::shared_ptr<const TaskBundle> bundle = {}; ///< that they came in; empty: from the disk
+    /// Kept paths of goals that are no task files any more, by canonical path, with what is wrong first: they are not in `files`.
+    std::map<std::filesystem::path, TaskFinding> broken_paths = {};
 
     /// What `name` in `from` stands for in `files`.
     [[nodiscard]] std::filesystem::path resolve(const Loaded& from, const std::string& name) const;
     /// The picture that `name` in `from` stands for: NotFound when none such was handed over, and what reading it says.
     [[nodiscard]] Result<Image> picture(const Loaded& from, const std::string& name) const;
 };
-LoadedFiles load(const std::filesystem::path& path);
+/// `shown`: what messages call it; empty: its path.
+LoadedFiles load(const std::filesystem::path& path, const std::string& shown = {});
 LoadedFiles load(std::shared_ptr<const TaskBundle> bundle);
 
 /// Whether a task may look into files of the machine on which it runs.

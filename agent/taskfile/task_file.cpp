@@ -32,6 +32,9 @@ TaskFileCheck check_task_file(const std::filesystem::path& path, Lint lint) {
     taskfile::LoadedFiles loaded = taskfile::load(path);
     TaskFileCheck out{.findings = std::move(loaded.findings), .use = {}};
     if (out.is_valid()) {
+        for (const auto& [file, finding] : loaded.broken_paths) {
+            out.findings.push_back(finding);
+        }
         out.use = taskfile::explain(loaded);
         if (lint == Lint::Yes) {
             taskfile::lint(loaded, out.findings);

@@ -97,8 +97,11 @@ Outcome Flow::run_goal(const Node& step, const Node& call, StepRecord& record) {
 
 std::optional<Outcome> Flow::take_path(const Node& step, const std::map<std::string, std::string>& values, StepRecord& record) {
     const taskfile::Loaded& file = context_.frame().file;
-    const auto found = context_.files.files.find(context_.files.resolve(file, taskfile::goal_path(step, file)));
+    const std::filesystem::path kept = context_.files.resolve(file, taskfile::goal_path(step, file));
+    const auto found = context_.files.files.find(kept);
     if (found == context_.files.files.end()) {
+        const auto broken = context_.files.broken_paths.find(kept);
+        record.note = broken == context_.files.broken_paths.end() ? "" : to_text(broken->second);
         return std::nullopt;
     }
     const taskfile::Loaded& path = found->second;

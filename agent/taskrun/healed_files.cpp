@@ -6,7 +6,9 @@
 #include "base/printable.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -98,10 +100,56 @@ std::string in_one_line(const std::string& text) {
     return out;
 }
 
-/// A healed task file under work, and what is told before its diff.
+/// A healed task file, and what is told before its diff.
 struct Change {
-    std::string before, after, notes;
+    std::string after, notes;
 };
+
+/// The places are those of the text as it was, and each change stays within its line: from right to left none moves another. A target that
+/// was healed twice, in two rounds of a loop, becomes what it was last.
+Change changed(const std::string& before, const std::vector<const Healed*>& all) {
+    Change out{before, {}};
+    std::map<std::pair<int, int>, std::string> problems; // by place
+    std::map<std::pair<int, int>, const Healed*, std::greater<>> last;
+    for (const Healed* const healed : all) {
+        last[{healed->place.line, healed->place.column}] = healed;
+    }
+    for (const auto& [place, healed] : last) {
+        Result<std::string> after = with_target(out.after, healed->place, healed->words);
+        problems[place] = after ? "" : after.error().message;
+        out.after = after ? *std::move(after) : out.after;
+    }
+    for (const Healed* const healed : all) {
+        for (const auto& [what, text] : {std::pair<std::string_view, const std::string&>{"", healed->title}, {"  was: ", healed->missing}, {"  the model: ", healed->call}, {"  now: ", healed->words}}) {
+            out.notes += fmt::format("# {}{}\n", what, in_one_line(text));
+        }
+        const std::pair<int, int> place{healed->place.line, healed->place.column};
+        out.notes += last.at(place) != healed ? "#   found in another way later in the same run\n" : problems.at(place).empty() ? "" : fmt::format("#   to be put there by hand: {}\n", problems.at(place));
+    }
+    return out;
+}
+
+/// The folder of `root`, or the nearest above it, that holds every file.
+fs::path common_folder(const std::map<fs::path, std::vector<const Healed*>>& files, const fs::path& root) {
+    fs::path base = root.parent_path();
+    const auto holds = [&base](const auto& row) {
+        const fs::path inner = row.first.lexically_relative(base);
+        return !inner.empty() && *inner.begin() != "..";
+    };
+    while (base.has_relative_path() && !std::all_of(files.begin(), files.end(), holds)) {
+        base = base.parent_path();
+    }
+    return base;
+}
+
+Result<void> make_folders(const fs::path& folder, const fs::path& inner) {
+    fs::path at = folder;
+    for (const fs::path& part : inner) {
+        at /= part;
+        TRY(make_private_dir(at));
+    }
+    return {};
+}
 
 } // namespace
 
@@ -144,28 +192,26 @@ std::string unified_diff(const std::string& name, const std::string& before, con
     return out.empty() ? out : fmt::format("--- a/{0}\n+++ b/{0}\n{1}", name, out);
 }
 
-Result<fs::path> write_healed(const Healer& healer, const fs::path& folder) {
-    std::map<fs::path, Change> changes;
-    for (const Healed& healed : healer.healed()) {
-        Change& change = changes[healed.file];
-        if (change.before.empty()) {
-            change.before = change.after = TRY(read_file(healed.file, taskfile::kFileBytesMax));
-        }
-        for (const auto& [what, text] : {std::pair<std::string_view, const std::string&>{"", healed.title}, {"  was: ", healed.missing}, {"  the model: ", healed.call}, {"  now: ", healed.words}}) {
-            change.notes += fmt::format("# {}{}\n", what, in_one_line(text));
-        }
-        Result<std::string> after = with_target(change.after, healed.place, healed.words);
-        change.notes += after ? "" : fmt::format("#   to be put there by hand: {}\n", after.error().message);
-        change.after = after ? *std::move(after) : change.after;
+Result<fs::path> write_healed(const Healer& healer, const fs::path& root, const fs::path& folder) { return write_healed(healer.healed(), healer.writer().pictures(), root, folder); }
+
+Result<fs::path> write_healed(const std::vector<Healed>& all, const std::map<std::string, std::vector<std::uint8_t>>& pictures, const fs::path& root, const fs::path& folder) {
+    std::map<fs::path, std::vector<const Healed*>> by_file;
+    for (const Healed& healed : all) {
+        by_file[healed.file].push_back(&healed);
     }
-    std::string diff;
-    for (const auto& [file, change] : changes) {
-        const std::string name = file.filename().string();
+    const fs::path base = common_folder(by_file, root);
+    std::string diff = base == root.parent_path() ? "" : fmt::format("# its paths are those from {}\n", in_one_line(base.string()));
+    for (const auto& [file, changes] : by_file) {
+        const std::string before = TRY(read_file(file, taskfile::kFileBytesMax));
+        const Change change = changed(before, changes);
+        const fs::path name = file.lexically_relative(base);
+        TRY(make_folders(folder, name.parent_path()));
         TRY(write_file_atomic(folder / name, change.after, 0600));
-        diff += change.notes + unified_diff(name, change.before, change.after);
-    }
-    for (const auto& [name, png] : healer.writer().pictures()) {
-        TRY(write_file_atomic(folder / name, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600));
+        diff += change.notes + unified_diff(name.generic_string(), before, change.after);
+        for (const auto& [picture, png] : pictures) {
+            const bool is_named = std::any_of(changes.begin(), changes.end(), [&](const Healed* healed) { return healed->words.find(picture) != std::string::npos; });
+            TRY(is_named ? write_file_atomic((folder / name).parent_path() / picture, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600) : Result<void>());
+        }
     }
     const fs::path path = folder / "heal.diff";
     TRY(write_file_atomic(path, diff, 0600));

@@ -96,6 +96,13 @@ public:
         return policy != nullptr && text_of(*policy, "on_no_approver") == "hold";
     }
     [[nodiscard]] const std::map<std::string, std::string>& secrets() const override { return secrets_; }
+    [[nodiscard]] std::vector<std::string> warnings() const override {
+        std::vector<std::string> out;
+        for (const auto& [path, finding] : files_.broken_paths) {
+            out.push_back(to_text(finding));
+        }
+        return out;
+    }
     void set_languages(std::string tesseract_names) override { languages_ = std::move(tesseract_names); }
     void allow_healing(int steps_max) override {
         healing_steps_max_ = steps_max;
@@ -112,7 +119,7 @@ public:
     }
     [[nodiscard]] int healed_steps() const override { return healer_ ? static_cast<int>(healer_->healed().size()) : 0; }
     [[nodiscard]] Result<std::filesystem::path> write_healed(const std::filesystem::path& folder) const override {
-        return healer_ ? taskrun::write_healed(*healer_, folder) : Error{ErrorCode::InvalidArgument, "nothing was healed"};
+        return healer_ ? taskrun::write_healed(*healer_, files_.order.front(), folder) : Error{ErrorCode::InvalidArgument, "nothing was healed"};
     }
 
     [[nodiscard]] TaskFilePlatform platform() const override {
@@ -275,8 +282,8 @@ Result<std::unique_ptr<TaskProgram>> prepared(taskfile::LoadedFiles files, const
 
 } // namespace
 
-Result<std::unique_ptr<TaskProgram>> TaskProgram::load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars) {
-    return prepared(taskfile::load(path), vars, {});
+Result<std::unique_ptr<TaskProgram>> TaskProgram::load(const std::filesystem::path& path, const std::map<std::string, std::string>& vars, const std::string& shown) {
+    return prepared(taskfile::load(path, shown), vars, {});
 }
 
 Result<std::unique_ptr<TaskProgram>> TaskProgram::load(std::shared_ptr<const TaskBundle> bundle, const std::map<std::string, std::string>& vars,

@@ -221,6 +221,21 @@ TEST_F(KeptPath, TheModelIsAskedWhereItLeadsNoMore) {
     EXPECT_EQ(model_.requests().size(), 1U);
 }
 
+TEST_F(KeptPath, ABrokenOneIsNamedAndTheModelDoesIt) {
+    model_.add(say("left_click(start_box='[200,183]', element_info='Save')"));
+    const std::string file = keep("Save it.", "steps:\n  - click: {label: Save, nonsense: 1}\n  - run: gone.yaml\n", "    done_when: {text: Saved}\n");
+    const TaskReport report = run(file);
+    EXPECT_EQ(report.outcome, TaskOutcome::Done) << report.message;
+    EXPECT_EQ(model_.requests().size(), 1U);
+    const std::string note = result_["steps"][0].value("note", "");
+    EXPECT_NE(note.find("/task.yaml:4:26: warning: this kept path of a goal is not taken: "), std::string::npos) << note;
+    EXPECT_NE(note.find("nonsense"), std::string::npos) << note;
+    const TaskFileCheck checked = check_task_file(folder_ / "task.yaml", Lint::No);
+    EXPECT_TRUE(checked.is_valid());
+    ASSERT_EQ(checked.findings.size(), 1U);
+    EXPECT_EQ(checked.findings[0].rule, "kept-path");
+}
+
 TEST_F(KeptPath, WhatItDidForGoodIsNotDoneAgainByTheModel) {
     model_.set_forever(say(std::string("left_click(start_box='[200,183]', element_info='Save')")));
     const TaskReport report = run(keep("Save it.", "steps:\n  - click: {label: Save}\n    irreversible: true\n  - click: {label: Nope, within: 1s}\n"));
@@ -282,6 +297,36 @@ TEST(HealedFiles, ReplacesATargetHoweverItIsWritten) {
     }
     EXPECT_FALSE(with_target(head + "  - click:\n      label: Save\n      role: button\n", {5, 7}, "{label: X}"));
     EXPECT_FALSE(with_target(head + "  - click: Save\n", {9, 1}, "{label: X}"));
+}
+
+TEST(HealedFiles, TakeTwoChangesOfALineAndFilesOfOneName) {
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::path(testing::TempDir()) / ("healed_" + std::to_string(::getpid()));
+    fs::remove_all(folder);
+    fs::create_directories(folder / "parts");
+    fs::create_directories(folder / "out");
+    const std::string head = "version: 1\nname: t\nsteps:\n";
+    std::ofstream(folder / "task.yaml") << head << "  - drag: {from: {label: Old}, to: {label: Older}}\n";
+    std::ofstream(folder / "parts" / "task.yaml") << head << "  - click: {label: Old}\n";
+    const std::vector<taskrun::Healed> all{{folder / "task.yaml", {4, 18}, "t:4", "", "", "{label: \"A much longer one\"}"},
+                                           {folder / "task.yaml", {4, 36}, "t:4", "", "", "{label: B, template: p.png}"},
+                                           {folder / "parts" / "task.yaml", {4, 12}, "p:4", "", "", "{label: C}"},
+                                           {folder / "parts" / "task.yaml", {4, 12}, "p:4", "", "", "{label: D}"}};
+    const auto diff = taskrun::write_healed(all, {{"p.png", {1, 2, 3}}}, folder / "task.yaml", folder / "out");
+    ASSERT_TRUE(diff) << diff.error().message;
+    const auto text = [&](const fs::path& path) { return read_file(path, 1 << 16).value_or("none"); };
+    EXPECT_EQ(text(folder / "out" / "task.yaml"), head + "  - drag: {from: {label: \"A much longer one\"}, to: {label: B, template: p.png}}\n");
+    EXPECT_EQ(text(folder / "out" / "parts" / "task.yaml"), head + "  - click: {label: D}\n");
+    EXPECT_TRUE(fs::exists(folder / "out" / "p.png"));
+    const std::string patch = text(*diff);
+    EXPECT_NE(patch.find("--- a/parts/task.yaml\n"), std::string::npos) << patch;
+    EXPECT_NE(patch.find("--- a/task.yaml\n"), std::string::npos) << patch;
+    EXPECT_EQ(patch.find("by hand"), std::string::npos) << patch;
+    fs::create_directories(folder / "outside"); // of a file in another folder than the task's own
+    const auto above = taskrun::write_healed(all, {}, folder / "parts" / "task.yaml", folder / "outside");
+    ASSERT_TRUE(above) << above.error().message;
+    EXPECT_TRUE(text(*above).starts_with("# its paths are those from " + folder.string() + "\n")) << text(*above);
+    fs::remove_all(folder);
 }
 
 TEST(HealedFiles, MakesADiffThatPatchTakes) {
