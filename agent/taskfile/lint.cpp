@@ -2,6 +2,7 @@
 // What is no mistake and yet makes a task file break or surprise. One function per rule; the table is what docs/task-files.md lists.
 #include "agent/taskfile/load.h"
 
+#include "agent/plain_picture.h"
 #include "agent/taskfile/scalars.h"
 
 #include <algorithm>
@@ -17,13 +18,14 @@ constexpr auto kLongWait = std::chrono::minutes(10);
 
 class Linter {
 public:
-    Linter(const Loaded& file, std::vector<TaskFinding>& findings) : file_(file), findings_(findings) {}
+    Linter(const LoadedFiles& files, const Loaded& file, std::vector<TaskFinding>& findings) : files_(files), file_(file), findings_(findings) {}
 
     void whole() {
         unread_names();
         no_policy();
         for_each_step_of_file(file_.tree, [&](const Node& step) { this->step(step); });
         for_each_object(file_.tree, ShapeId::File, [&](const Node& node, ShapeId shape) { object(node, shape); });
+        for_each_picture(file_.tree, [&](const Node& name) { picture(name); });
     }
 
 private:
@@ -38,6 +40,13 @@ private:
                     warn("unused-variable", entry.place, fmt::format("the variable \"{}\" is never read", entry.key));
                 }
             }
+        }
+    }
+
+    void picture(const Node& name) {
+        const Result<Image> read = has_reference(name.scalar) ? Result<Image>(Error{ErrorCode::NotFound, ""}) : files_.picture(file_, name.scalar);
+        if (read && is_of_one_colour(*read)) {
+            warn("blank-picture", name.place, fmt::format("the picture {} is of one colour: nothing can be found by it", name.scalar));
         }
     }
 
@@ -120,6 +129,7 @@ private:
         }
     }
 
+    const LoadedFiles& files_;
     const Loaded& file_;
     std::vector<TaskFinding>& findings_;
 };
@@ -129,7 +139,7 @@ private:
 void lint(const LoadedFiles& loaded, std::vector<TaskFinding>& findings) {
     for (const auto& path : loaded.order) {
         std::vector<TaskFinding> of_file;
-        Linter(loaded.files.at(path), of_file).whole();
+        Linter(loaded, loaded.files.at(path), of_file).whole();
         std::stable_sort(of_file.begin(), of_file.end(), [](const TaskFinding& a, const TaskFinding& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
         findings.insert(findings.end(), of_file.begin(), of_file.end());
     }

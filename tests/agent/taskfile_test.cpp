@@ -3,6 +3,8 @@
 #include "agent/task_file.h"
 
 #include "base/file.h"
+#include "base/image.h"
+#include "base/image_codec.h"
 
 #include <algorithm>
 #include <cctype>
@@ -283,6 +285,24 @@ INSTANTIATE_TEST_SUITE_P(Rules, TaskFileLint, ::testing::Values(
         std::replace(name.begin(), name.end(), '-', '_');
         return name;
     });
+
+TEST(TaskFileLint, NamesAPictureOfOneColour) {
+    const Folder folder;
+    const auto put = [&](const char* name, std::uint8_t level) {
+        std::vector<std::uint8_t> pixels(20 * 20 * 3, 200);
+        std::fill_n(pixels.begin(), 600, level);
+        const auto png = encode_png(*Image::from_pixels({20, 20}, PixelFormat::Rgb, pixels), 6);
+        ASSERT_TRUE(png);
+        folder.write(name, std::string(png->begin(), png->end()));
+    };
+    put("blank.png", 202);
+    put("two.png", 20);
+    const auto checked = check_task_file(folder.write("t.yaml", "version: 1\nname: t\nsteps:\n  - click: {template: blank.png}\n  - click: {template: two.png}\n"), Lint::Yes);
+    ASSERT_EQ(checked.findings.size(), 1U) << to_text(checked.findings);
+    EXPECT_EQ(checked.findings[0].rule, "blank-picture");
+    EXPECT_EQ(checked.findings[0].line, 4);
+    EXPECT_NE(read(kSource / "docs/task-files.md").find("| `blank-picture` |"), std::string::npos);
+}
 
 TEST(TaskFileLint, HasNothingToSayOfAGoodFile) {
     EXPECT_TRUE(findings_of(kHead + "policy: {apps: [x], budget: {steps: 3}}\nsteps:\n  - goal: g\n    done_when: {text: x}\n  - wait_until: {text: y, within: 30s}\n", Lint::Yes).empty());
