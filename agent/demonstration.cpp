@@ -178,6 +178,10 @@ private:
             is_over_ = true;
             return {};
         }
+        if (const auto* const lost = std::get_if<PersonLost>(&input.what)) {
+            TRY(end(reader_.finish(), input.time));
+            return leave_out(fmt::format("{} presses and releases of the mouse", lost->events), "they came faster than the display told of them");
+        }
         const auto* const typed = std::get_if<PersonKey>(&input.what);
         if (typed != nullptr && typed->edge == Edge::Press && reader_.is_open() && begun_.is_key && focused_id() != begun_.window.id) {
             TRY(end(reader_.finish(), input.time)); // what follows goes to another window

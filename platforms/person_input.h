@@ -22,8 +22,12 @@ struct PersonKey {
     bool is_modifier = false;
     bool is_composing = false; ///< a part of a character that is not whole yet, or never will be: a dead key, Compose
 };
+/// Input of which the display told only that it was there.
+struct PersonLost {
+    int events = 0; ///< presses and releases of buttons, turns of the wheel
+};
 struct PersonInput {
-    std::variant<PersonButton, Wheel, PersonKey> what;
+    std::variant<PersonButton, Wheel, PersonKey, PersonLost> what;
     Point at;                      ///< of the pointer at that moment, in the display's frame
     std::vector<std::string> held; ///< modifiers: "ctrl", "alt", "shift", "super"; not the locks, not AltGr
     TimePoint time{};              ///< when it was made, by the display's clock

@@ -60,7 +60,7 @@ std::vector<std::string> modifiers_of(unsigned state) {
     return out;
 }
 
-std::optional<std::variant<PersonButton, Wheel, PersonKey>> button_of(unsigned number, Edge edge) {
+std::optional<decltype(PersonInput::what)> button_of(unsigned number, Edge edge) {
     constexpr std::array kButtons{MouseButton::Left, MouseButton::Middle, MouseButton::Right};
     if (number >= 1 && number <= kButtons.size()) {
         return PersonButton{kButtons[number - 1], edge};
@@ -130,6 +130,7 @@ Result<void> PersonInputReader::start(const DisplayAddress& address) {
     if (XRecordQueryVersion(display, &major, &minor) == 0) {
         return Error{ErrorCode::Unsupported, "the display has no RECORD extension: a person's input cannot be followed"};
     }
+    raw_ = TRY(RawInput::open(address)); // before: an event is told in both ways, or raw alone
     int opcode = 0, error = 0, xkb_major = XkbMajorVersion, xkb_minor = XkbMinorVersion;
     if (XkbQueryExtension(display, &opcode, &xkb_event_, &error, &xkb_major, &xkb_minor) == 0) {
         return Error{ErrorCode::Unsupported, "the display has no XKB extension: what keys type cannot be known"};
@@ -174,28 +175,66 @@ PersonInputReader::~PersonInputReader() {
 }
 
 void PersonInputReader::run() {
-    std::array<pollfd, 2> waits{{{data_->fd(), POLLIN, 0}, {wake_[0], POLLIN, 0}}};
-    while (!data_->is_lost()) {
-        XRecordProcessReplies(data_->get());
-        if (::poll(waits.data(), waits.size(), -1) < 0 || waits[1].revents != 0) {
+    std::array<pollfd, 3> waits{{{data_->fd(), POLLIN, 0}, {raw_->fd(), POLLIN, 0}, {wake_[0], POLLIN, 0}}};
+    while (!data_->is_lost() && !raw_->is_lost()) {
+        read();
+        int ready = ::poll(waits.data(), waits.size(), 0);
+        if (ready == 0 && merge_.is_in_doubt()) {
+            settle_doubts();
+        } else if (ready == 0) {
+            tell_lost();
+            merge_.rest();
+            ready = ::poll(waits.data(), waits.size(), -1);
+        }
+        if (ready < 0 || waits[2].revents != 0) {
             return;
         }
     }
+}
+
+/// First what was recorded: outside of a burst what is raw of it was sent by then.
+void PersonInputReader::read() {
+    XRecordProcessReplies(data_->get());
+    for (const HeardInput& raw : raw_->read()) {
+        merge_.add_raw(raw);
+    }
+    for (const HeardInput& recorded : std::exchange(recorded_, {})) {
+        merge_.add_recorded(recorded);
+    }
+    merge_.advance();
+}
+
+/// With an answer the server sends what it has recorded; with the next one also what it held back while the socket was full.
+void PersonInputReader::settle_doubts() {
+    constexpr int kRoundTrips = 3;
+    const std::size_t mark = merge_.mark();
+    for (int i = 0; i < kRoundTrips && !control_->is_lost(); ++i) {
+        XSync(control_->get(), 0);
+        read();
+    }
+    merge_.settle(mark);
 }
 
 void PersonInputReader::on_data(XPointer self, XRecordInterceptData* data) {
     if (data->category == XRecordFromServer && data->data_len * 4 >= sizeof(xEvent)) {
         const auto* const event = reinterpret_cast<const xEvent*>(data->data);
         const auto& core = event->u.keyButtonPointer;
-        reinterpret_cast<PersonInputReader*>(self)->hear(
+        reinterpret_cast<PersonInputReader*>(self)->recorded_.push_back(
             {event->u.u.type & 0x7f, event->u.u.detail, core.state, {core.rootX, core.rootY}, static_cast<std::uint32_t>(core.time)});
     }
     XRecordFreeData(data);
 }
 
-void PersonInputReader::hear(const Heard& heard) {
+void PersonInputReader::hear(const HeardInput& heard, bool recovered) {
+    if (recovered && !heard.is_key()) { // where, nobody knows
+        ++lost_.events;
+        lost_time_ = time_of(heard.time_ms);
+        return;
+    }
+    tell_lost();
+    last_at_ = recovered ? last_at_ : heard.at;
     PersonInput input;
-    input.at = heard.at;
+    input.at = last_at_;
     input.held = modifiers_of(heard.state);
     input.time = time_of(heard.time_ms);
     if (heard.type == ButtonPress || heard.type == ButtonRelease) {
@@ -210,7 +249,13 @@ void PersonInputReader::hear(const Heard& heard) {
     follow_.on_input(input);
 }
 
-PersonKey PersonInputReader::key_of(const Heard& heard) {
+void PersonInputReader::tell_lost() {
+    if (lost_.events > 0) {
+        follow_.on_input({std::exchange(lost_, {}), last_at_, {}, lost_time_});
+    }
+}
+
+PersonKey PersonInputReader::key_of(const HeardInput& heard) {
     refresh_keymap();
     PersonKey key;
     key.edge = heard.type == KeyPress ? Edge::Press : Edge::Release;

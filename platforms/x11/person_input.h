@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // All input of a display as its server handled it (the RECORD extension), on a thread and connections of their own: each event
-// with the pointer's place and the keyboard's state of its moment, also during grabs. Raw events of XInput 2 tell neither.
+// with the pointer's place and the keyboard's state of its moment, also during grabs. Raw events of XInput 2 tell no places, and make
+// good what RECORD loses: keys; of buttons, that they were lost.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "platforms/person_input.h"
 #include "platforms/x11/connection.h"
+#include "platforms/x11/input_merge.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 namespace handeye::x11 {
 
@@ -25,18 +28,14 @@ public:
 
 private:
     class Composer; // dead keys and Compose
-    struct Heard {
-        int type = 0;
-        unsigned detail = 0; ///< key code or button
-        unsigned state = 0;
-        Point at;
-        std::uint32_t time_ms = 0;
-    };
     PersonInputReader(Clock& clock, PersonFollow follow);
     Result<void> start(const DisplayAddress& address);
     void run();
-    void hear(const Heard& heard);
-    [[nodiscard]] PersonKey key_of(const Heard& heard);
+    void read();
+    void settle_doubts();
+    void hear(const HeardInput& heard, bool recovered);
+    void tell_lost();
+    [[nodiscard]] PersonKey key_of(const HeardInput& heard);
     void refresh_keymap();
     TimePoint time_of(std::uint32_t server_ms);
     static void on_data(XPointer self, XRecordInterceptData* data);
@@ -45,6 +44,12 @@ private:
     PersonFollow follow_;
     std::unique_ptr<Connection> control_; ///< of the thread once that runs
     std::unique_ptr<Connection> data_;
+    std::unique_ptr<RawInput> raw_;
+    InputMerge merge_{[this](const HeardInput& heard, bool recovered) { hear(heard, recovered); }};
+    std::vector<HeardInput> recorded_; ///< read, and not merged yet
+    Point last_at_;
+    PersonLost lost_;                  ///< and not told yet
+    TimePoint lost_time_{};
     std::unique_ptr<Composer> composer_;
     XRecordContext context_ = 0;
     int xkb_event_ = 0;

@@ -2,6 +2,7 @@
 // The parts of the platform "x11" that need no server: pixels, keysyms, desktop entries, names of platforms.
 #include "platforms/open_platform.h"
 #include "platforms/x11/headless.h"
+#include "platforms/x11/input_merge.h"
 #include "platforms/x11/keysyms.h"
 #include "platforms/x11/launch.h"
 #include "platforms/x11/pixels.h"
@@ -21,6 +22,54 @@ Bytes rgb(const Result<Image>& image, int x, int y) {
     const Image picture = image.value().to_rgb();
     const auto at = picture.row(y).subspan(static_cast<std::size_t>(x) * 3, 3);
     return {at.begin(), at.end()};
+}
+
+/// Keys that are pressed one a millisecond, told in two ways.
+struct Merged {
+    std::vector<std::pair<unsigned, bool>> told; ///< when, and whether it was recovered
+    InputMerge merge{[this](const HeardInput& heard, bool recovered) { told.emplace_back(heard.time_ms, recovered); }};
+    static HeardInput key(unsigned time) { return {KeyPress, 38, 0, {}, time}; }
+    void raw(unsigned from, unsigned to) {
+        for (unsigned time = from; time < to; ++time) {
+            merge.add_raw(key(time));
+        }
+    }
+    void recorded(unsigned from, unsigned to) {
+        for (unsigned time = from; time < to; ++time) {
+            merge.add_recorded(key(time));
+        }
+        merge.advance();
+    }
+};
+
+TEST(X11InputMerge, WhatABurstLostIsToldInItsPlaceAndAtItsEnd) {
+    Merged of;
+    of.recorded(0, 100);
+    EXPECT_TRUE(of.told.size() < 100) << "what is raw of them may be older";
+    of.recorded(150, 160);
+    of.raw(0, 200);
+    of.merge.advance();
+    EXPECT_EQ(of.told.size(), 160U);
+    EXPECT_TRUE(of.merge.is_in_doubt());
+    of.merge.settle(of.merge.mark());
+    EXPECT_FALSE(of.merge.is_in_doubt());
+    ASSERT_EQ(of.told.size(), 200U);
+    for (unsigned i = 0; i < 200; ++i) {
+        EXPECT_EQ(of.told[i], (std::pair{i, (i >= 100 && i < 150) || i >= 160}));
+    }
+    of.recorded(160, 161);
+    EXPECT_EQ(of.told.size(), 200U) << "late, and told already";
+}
+
+TEST(X11InputMerge, AtAHandsPaceARawEventAloneIsNoInput) {
+    Merged of;
+    of.raw(1, 3);
+    of.recorded(2, 3);
+    of.recorded(3, 5); // a key that repeats itself
+    of.raw(5, 6);
+    of.merge.rest();
+    of.recorded(5, 6); // late
+    EXPECT_EQ(of.told, (std::vector<std::pair<unsigned, bool>>{{2, false}, {3, false}, {4, false}, {5, false}}));
 }
 
 TEST(X11Pixels, CommonLayoutIsCopiedAsBgrx) {
