@@ -26,6 +26,8 @@ namespace {
 constexpr SettleOptions kWatch{std::chrono::milliseconds(60), std::chrono::milliseconds(400)};
 constexpr SettleOptions kAfter{std::chrono::milliseconds(80), std::chrono::milliseconds(2000)};
 constexpr SettleOptions kCatchUp{Duration::zero(), std::chrono::milliseconds(300)}; // until the program has read its input
+constexpr Duration kOldLook = std::chrono::seconds(2); // programs on a slow machine tell late what their picture shows already
+constexpr int kLooksMax = 5;
 constexpr std::size_t kPicturesMax = 6;  // of the newest screens
 constexpr std::size_t kScreensMax = 500; // while something is going on; they tell where a text went
 
@@ -54,6 +56,11 @@ bool is_paste(const KeyChord& chord) {
     return (has_ctrl && (key == "v" || key == "V")) || (has_shift && (key == "Insert" || key == "insert"));
 }
 
+bool tell_the_same(const std::vector<Element>& one, const std::vector<Element>& other) {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](const Element& a, const Element& b) { return a.role == b.role && a.label_utf8 == b.label_utf8 && a.box == b.box; });
+}
+
 class Demonstration {
 public:
     Demonstration(const DemonstrationOptions& options, Platform& platform, Clock& clock, StepSink& sink, std::stop_token stop)
@@ -65,7 +72,7 @@ public:
             std::sort(stop_chord_.modifiers.begin(), stop_chord_.modifiers.end());
         }
         TRY(open());
-        TRY(look());
+        TRY(look_well());
         TRY(platform_.follow_person({[mailbox = mailbox_](const PersonInput& input) { mailbox->put(input); }}));
         if (options_.on_ready) {
             options_.on_ready();
@@ -136,6 +143,18 @@ private:
             return look();
         }
         screens_.back().still_until = std::max(screens_.back().still_until, asked);
+        return is_told_well() && asked - screens_.back().done < kOldLook ? Result<void>() : look();
+    }
+
+    /// Twice in a row the same.
+    [[nodiscard]] bool is_told_well() const { return screens_.size() > 1 && tell_the_same(screens_.back().elements, screens_[screens_.size() - 2].elements); }
+
+    /// So often that the elements are those of this picture; less when the person goes on.
+    Result<void> look_well() {
+        TRY(look());
+        for (int looks = 1; looks < kLooksMax && !is_told_well() && !mailbox_->token().stop_requested() && !stop_.stop_requested(); ++looks) {
+            TRY(look());
+        }
         return {};
     }
 
@@ -359,7 +378,7 @@ private:
             if (settled) {
                 step.result.settled = *settled;
                 step.result.settle_time = settled->waited;
-                TRY(look());
+                TRY(look_well());
                 return std::optional(screens_.back());
             }
             if (settled.error().code != ErrorCode::Cancelled) {

@@ -25,7 +25,7 @@ constexpr int kNotches = 5;
 constexpr int kNotchesAtOnce = 100;
 constexpr int kTriesMax = 6;        // of a target that changes under the eyes
 constexpr Duration kWindowWithin = std::chrono::seconds(5);
-constexpr Duration kReadBackWithin = std::chrono::seconds(1);
+constexpr Duration kReadBackWithin = std::chrono::seconds(5);   // a program on a slow machine takes what was typed letter by letter
 constexpr double kSureScore = 0.85;                            // all of the words, or a picture at its own size
 constexpr Duration kEffectWithin = std::chrono::seconds(5);
 

@@ -15,7 +15,8 @@ namespace handeye::x11 {
 
 namespace {
 
-constexpr Duration kPatience = std::chrono::milliseconds(300);
+constexpr Duration kPatience = std::chrono::seconds(1); // with silence: a program that goes on answering is alive, on a slow machine too
+constexpr Duration kLookMax = std::chrono::seconds(3);
 constexpr Duration kSessionLook = std::chrono::seconds(5);
 constexpr std::size_t kElementsMax = 2000;
 constexpr std::size_t kSecretsMax = 64; // remembered of one program
@@ -136,14 +137,14 @@ bool Accessibility::connect() {
 }
 
 Result<std::vector<Element>> Accessibility::elements(Rect target) {
-    const TimePoint deadline = clock_.now() + kPatience;
+    const TimePoint deadline = clock_.now() + kLookMax;
     TRY(connection_.check("looking for elements"));
     if (!connect()) {
         return connection_.is_lost() ? Result<std::vector<Element>>(connection_.check("looking for elements").error()) : std::vector<Element>();
     }
     const std::vector<StackedWindow> stack = TRY(list_stack(connection_));
     AccessibilityWalk walk(*bus_, apps_, stack, target);
-    Result<AccessibleTree> tree = walk.run(clock_, deadline);
+    Result<AccessibleTree> tree = walk.run(clock_, kPatience, deadline);
     if (!tree) { // it ended, or never answered at that address: the next look finds out whether there is another
         bus_.reset();
         apps_.clear();
@@ -225,7 +226,7 @@ void Accessibility::tell_once(const AccessibleTree& tree) {
         return;
     }
     has_told_ = true;
-    log::warn("x11", "not all elements of the screen are known: a program gave no answer, too many or too large ones, in 300 ms");
+    log::warn("x11", "not all elements of the screen are known: a program gave no answer for a second, or too many or too large ones");
 }
 
 std::string Accessibility::describe() {

@@ -20,9 +20,9 @@ public:
     Accessibility(const Accessibility&) = delete;
     Accessibility& operator=(const Accessibility&) = delete;
 
-    /// What is seen within `target` (root pixels), in the target's frame and in reading order: within 300 ms, at most 2,000. What
-    /// programs did not tell by then is left out, but for password fields that they told of before. Empty where the display
-    /// has no accessibility bus. Unavailable: the display is gone.
+    /// What is seen within `target` (root pixels), in the target's frame and in reading order: at most 2,000, until no program has
+    /// answered for a second, within 3 s. What programs did not tell by then is left out, but for password fields that they told of
+    /// before. Empty where the display has no accessibility bus. Unavailable: the display is gone.
     Result<std::vector<Element>> elements(Rect target);
 
     /// "on", or what is missing and how to get it.

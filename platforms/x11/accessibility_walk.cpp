@@ -24,7 +24,7 @@ constexpr std::size_t kXmlBytesMax = 16'384;
 
 } // namespace
 
-Result<AccessibleTree> AccessibilityWalk::run(Clock& clock, TimePoint deadline) {
+Result<AccessibleTree> AccessibilityWalk::run(Clock& clock, Duration patience, TimePoint deadline) {
     const auto on_roots = [this](BusReply& reply) {
         has_registry_answered_ = true;
         on_programs(reply.accessibles(kAppsMax));
@@ -37,7 +37,12 @@ Result<AccessibleTree> AccessibilityWalk::run(Clock& clock, TimePoint deadline) 
             enter(add_app(name));
         }
     }
-    TRY(bus_.run(clock, deadline, [this] { return has_ended(); }));
+    for (std::optional<std::uint64_t> before; before != answers_ && clock.now() < deadline;) {
+        before = answers_;
+        if (TRY(bus_.run(clock, std::min(clock.now() + patience, deadline), [this] { return has_ended(); }))) {
+            break;
+        }
+    }
     end();
     return std::move(tree_);
 }
@@ -86,6 +91,7 @@ void AccessibilityWalk::send(int app, Question question) {
     const bool is_its_own = question.to.bus_name == tree_.apps[static_cast<std::size_t>(app)]; // and not the bus's
     auto handler = [this, app, is_its_own, on_reply = std::move(question.on_reply)](BusReply& reply) {
         asked(app).has_answered = asked(app).has_answered || is_its_own;
+        answers_ += is_its_own ? 1 : 0;
         this->on_reply(app, on_reply, reply);
     };
     if (bus_.call(question.to, question.interface, question.member, question.arguments, std::move(handler))) {

@@ -63,8 +63,9 @@ public:
     AccessibilityWalk(AccessibilityBus& bus, AccessibleApps& apps, std::span<const StackedWindow> stack, Rect target)
         : bus_(bus), known_(apps), stack_(stack), target_(target) {}
 
-    /// Unavailable: the bus is gone. What did not come before the deadline is left out.
-    Result<AccessibleTree> run(Clock& clock, TimePoint deadline);
+    /// Unavailable: the bus is gone. What did not come before the deadline is left out, or before no program had answered for as long
+    /// as `patience`.
+    Result<AccessibleTree> run(Clock& clock, Duration patience, TimePoint deadline);
 
 private:
     struct Question {
@@ -120,6 +121,7 @@ private:
     std::vector<Asked> asked_; ///< of each app
     std::unordered_set<std::string> visited_;
     int in_flight_ = 0;
+    std::uint64_t answers_ = 0; ///< of programs
     bool has_registry_answered_ = false;
 };
 

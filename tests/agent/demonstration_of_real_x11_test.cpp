@@ -13,6 +13,8 @@
 namespace handeye::x11 {
 namespace {
 
+constexpr int kPersonWaits = 60; // seconds that a person gives a program on a slow machine
+
 /// How a program looks that starts from here on: another desktop's theme and font, and what it remembers of itself.
 struct Looks {
     std::string font = "DejaVu Sans 10";
@@ -102,26 +104,32 @@ protected:
     }
     /// The person clicks once they see it, and goes on once the screen has answered.
     void wait_and_click(const std::string& label) {
+        if (HasFatalFailure()) {
+            return; // what was to be seen before did not come
+        }
         Rect box;
-        ASSERT_TRUE(wait_for([&] { return !(box = box_of(label)).size().is_empty(); })) << label << " is not in:\n" << told();
+        ASSERT_TRUE(wait_for([&] { return !(box = box_of(label)).size().is_empty(); }, kPersonWaits)) << label << " is not in:\n" << told();
         const int before = steps_;
         person().click(box.center());
-        ASSERT_TRUE(wait_for([&] { return steps_ > before; })) << label;
+        ASSERT_TRUE(wait_for([&] { return steps_ > before; }, kPersonWaits)) << label << " was clicked and not recorded\n" << told();
     }
     /// As fast as a hand is that types 200 words a minute; the person goes on once they see it.
     void write(const std::string& text) {
+        if (HasFatalFailure()) {
+            return;
+        }
         person().type(text, std::chrono::milliseconds(60));
         ASSERT_TRUE(wait_for([&] {
             const auto elements = hand_->elements();
             return elements && std::any_of(elements->begin(), elements->end(), [&](const Element& element) { return element.value_utf8.find(text) != std::string::npos; });
-        })) << told();
+        }, kPersonWaits)) << "\"" << text << "\" was typed and is not in:\n" << told();
     }
     CompiledTask demonstrate(const Shown& shown) {
         std::filesystem::remove(file());
         show(shown, {});
         record();
         shown.act();
-        EXPECT_TRUE(wait_for([&] { return shown.state() == shown.end_state; })) << shown.state() << "\n" << told();
+        EXPECT_TRUE(wait_for([&] { return shown.state() == shown.end_state; }, kPersonWaits)) << shown.state() << "\n" << told();
         end_recording();
         return compiled();
     }
@@ -154,8 +162,8 @@ protected:
             EXPECT_FALSE(button_ == recorded) << "else nothing has moved";
             EXPECT_NE(shown.state(), shown.end_state) << "else the next lines prove nothing";
             const TaskReport report = do_again(task);
-            const bool is_same = report.outcome == TaskOutcome::Done && wait_for([&] { return shown.state() == shown.end_state; });
-            EXPECT_TRUE(is_same) << report.message << "\n" << shown.state() << "\n" << looks.font << ", " << looks.theme << looks.page << "\n" << looks.remembered << task.yaml << told();
+            const bool is_same = report.outcome == TaskOutcome::Done && wait_for([&] { return shown.state() == shown.end_state; }, kPersonWaits);
+            EXPECT_TRUE(is_same) << "replay " << i + 1 << " of " << shown.name << ": " << report.message << "\n" << pressed(fmt::format("again-{}.handeye", i + 1)) << shown.state() << "\n" << looks.font << ", " << looks.theme << looks.page << "\n" << looks.remembered << task.yaml << told();
             same += is_same ? 1 : 0;
             ++replays_;
         }
