@@ -14,7 +14,7 @@ class Hand : public testing::Test {
 protected:
     void after(int ms) { now_ += milliseconds(ms); }
     void take(std::vector<Gesture> gestures) { done_.insert(done_.end(), gestures.begin(), gestures.end()); }
-    void feed(std::variant<PersonButton, Wheel, PersonKey> what, Point at = {10, 10}, std::vector<std::string> held = {}) {
+    void feed(decltype(PersonInput::what) what, Point at = {10, 10}, std::vector<std::string> held = {}) {
         take(reader_.feed({std::move(what), at, std::move(held), now_}));
         after(20);
     }
