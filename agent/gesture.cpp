@@ -64,8 +64,8 @@ std::vector<Gesture> GestureReader::feed(const PersonInput& input) {
         button->edge == Edge::Press ? press(input, *button, out) : release(input, *button, out);
     } else if (const auto* const wheel = std::get_if<Wheel>(&input.what)) {
         scroll(input, *wheel, out);
-    } else if (const auto& key = std::get<PersonKey>(input.what); key.edge == Edge::Press && !key.is_modifier) {
-        press(input, key, out);
+    } else if (const auto* const key = std::get_if<PersonKey>(&input.what); key != nullptr && key->edge == Edge::Press && !key->is_modifier) {
+        press(input, *key, out);
     }
     return out;
 }

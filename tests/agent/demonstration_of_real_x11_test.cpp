@@ -71,9 +71,9 @@ protected:
         shown.start(looks);
         hand_ = open();
         window_ = wait_for_window(*hand_, shown.title).id;
-        ASSERT_TRUE(wait_for([&] { return !box_of(shown.button).size().is_empty(); }, 60)) << shown.button << " is not in:\n" << told();
+        ASSERT_TRUE(wait_for([&] { return !box_of(shown.button).size().is_empty(); }, kPersonWaits)) << shown.button << " is not in:\n" << told();
         move_window(looks.window);
-        ASSERT_TRUE(wait_for([&] { return !(button_ = box_of(shown.button)).size().is_empty(); }));
+        ASSERT_TRUE(wait_for([&] { return !(button_ = box_of(shown.button)).size().is_empty(); }, kPersonWaits)) << shown.button << " is not any more in:\n" << told();
     }
     std::string told() {
         std::string out;

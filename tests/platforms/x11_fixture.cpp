@@ -77,7 +77,7 @@ WindowInfo X11Test::wait_for_window(Platform& platform, const std::string& title
         }
         found = *at;
         return true;
-    })) << "no window titled " << title;
+    }, 60)) << "no window titled " << title;
     return found;
 }
 
