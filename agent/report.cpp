@@ -40,10 +40,15 @@ std::size_t picture_bytes(const SessionRecord& session, const ReportOptions& opt
     return is_long ? std::min(room, kLongMax) : room;
 }
 
+SessionRecord joined(SessionRecord session) {
+    join_file_steps(session);
+    return session;
+}
+
 class Page {
 public:
     Page(const Recording& recording, const ReportOptions& options)
-        : options_(options), session_(collect(recording)), chooser_(chooser_of(session_)), is_long_(count_steps(session_) > kShortSteps),
+        : options_(options), session_(joined(collect(recording))), chooser_(chooser_of(session_)), is_long_(count_steps(session_) > kShortSteps),
           pictures_(recording, session_, is_long_ ? PictureStore::InertText : PictureStore::StyleSheet,
                     {picture_bytes(session_, options, is_long_), options.pictures_max}),
           step_page_(recording, pictures_, {chooser_, text_bytes_max(session_, options.bytes_max), is_long_}) {}
@@ -141,9 +146,10 @@ private:
             for (const StepRecord& step : task.steps) {
                 generate += number_of(timings_of(step), "generate");
             }
-            out += fact("of it the model", is_over && wall > 0 ? fmt::format("{:.0f} %", std::min(100.0, 100 * generate / wall)) : "");
-            out += fact("Tokens", is_over ? format_count(number_of(task.finished, "tokens")) : "");
-            out += fact("Model", text_of(model, "name"));
+            const bool has_model = text_of(model, "name") != "none";
+            out += !has_model ? "" : fact("of it the model", is_over && wall > 0 ? fmt::format("{:.0f} %", std::min(100.0, 100 * generate / wall)) : "");
+            out += !has_model ? "" : fact("Tokens", is_over ? format_count(number_of(task.finished, "tokens")) : "");
+            out += fact("Model", has_model ? text_of(model, "name") : "none: the task file says each step");
             out += fact("Weights", text_of(model, "weight_format"));
         }
         out += fact("Screen", size.is_object() ? fmt::format("{}, {:.0f} × {:.0f}", text_of(platform, "name"), number_of(size, "width"), number_of(size, "height")) : "");
@@ -164,8 +170,8 @@ private:
 
     std::string nav_line(const TaskRecord& task, const StepRecord& step, double longest_ms) const {
         const double ms = sum_of(timings_of(step));
-        return fmt::format(R"(<li><a href="#{}"><span class="n">{}</span><span class="what"><span class="dot {}"></span>{}</span><span class="t">{}</span>{}</a></li>)", anchor(task, step), step.index,
-                           result_kind(result_of(step)), escape(shorten(step_title(step, chooser_), 60)), ms > 0 ? format_ms(ms) : "", longest_ms > 0 ? stage_bar(timings_of(step), longest_ms, "bar") : "");
+        return fmt::format(R"(<li><a href="#{}"><span class="n">{}</span><span class="what"><span class="dot {}"></span>{}</span><span class="t">{}</span>{}</a></li>)", anchor(task, step), number_words(step),
+                           result_kind(shown_result(step)), escape(shorten(step_title(step, chooser_), 60)), ms > 0 ? format_ms(ms) : "", longest_ms > 0 ? stage_bar(timings_of(step), longest_ms, "bar") : "");
     }
 
     std::string nav_html() const {

@@ -13,6 +13,7 @@ namespace handeye {
 struct ReportOptions {
     std::size_t bytes_max = 48'000'000; ///< of the page: with many pictures they become smaller, then the last are left out; the report says so
     int pictures_max = 20'000;
+    std::string name = {}, other_name = {}; ///< of two compared recordings: what people call their files; empty: "this run", "the other run"
 };
 /// Everything from the recording is escaped; the page runs nothing from it and loads nothing from the network. It has one script, ours,
 /// so that a browser holds only those steps of a long one that are in sight.

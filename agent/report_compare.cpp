@@ -22,7 +22,7 @@ std::string quoted(const std::string& text) { return text.empty() ? "nothing" : 
 json input_of(const StepRecord& step) {
     json out = field_of(proposal_of(step), "action");
     if (out.is_object()) {
-        for (const char* place : {"verb", "x", "y", "to_x", "to_y", "box", "to_box", "frame", "element_info"}) {
+        for (const char* place : {"verb", "x", "y", "to_x", "to_y", "box", "to_box", "frame", "element_info", "units"}) {
             out.erase(place);
         }
     }

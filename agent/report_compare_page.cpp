@@ -20,9 +20,18 @@ using namespace report; // NOLINT(google-build-using-namespace): this file is th
 
 constexpr std::size_t kShortPairs = 60; // of two pictures or more each
 
+// A step that fell short before it did anything has no fellow in the other run: how the task ended says it.
+SessionRecord without_cards(SessionRecord session) {
+    join_file_steps(session);
+    for (TaskRecord& task : session.tasks) {
+        std::erase_if(task.steps, [](const StepRecord& step) { return step.index == 0; });
+    }
+    return session;
+}
+
 struct Run {
     Run(const Recording& recording, SessionRecord collected, PictureStore store, Pictures::Limits limits)
-        : session(std::move(collected)), chooser(chooser_of(session)), pictures(recording, session, store, limits) {}
+        : session(without_cards(std::move(collected))), chooser(chooser_of(session)), pictures(recording, session, store, limits) {}
     SessionRecord session;
     Chooser chooser;
     Pictures pictures;
@@ -30,7 +39,9 @@ struct Run {
 
 class ComparePage {
 public:
-    ComparePage(const Run& mine, const Run& other, const Comparison& comparison, std::size_t room, bool is_long) : mine_(mine), other_(other), comparison_(comparison), room_(room), is_long_(is_long) {}
+    ComparePage(const Run& mine, const Run& other, const Comparison& comparison, std::size_t room, bool is_long, const ReportOptions& options)
+        : mine_(mine), other_(other), comparison_(comparison), room_(room), is_long_(is_long), mine_name_(options.name.empty() ? "this run" : options.name),
+          other_name_(options.other_name.empty() ? "the other run" : options.other_name) {}
 
     std::string body() {
         std::string rows;
@@ -38,7 +49,7 @@ public:
             rows += task_html(task, rows.size());
         }
         std::string out = head_html();
-        out += R"(<div class="wrap both"><div class="run-names"><span>the other run</span><span>this run</span></div>)" + rows + "</div>";
+        out += fmt::format(R"(<div class="wrap both"><div class="run-names"><span>{}</span><span>{}</span></div>)", escape(shorten(other_name_, 120)), escape(shorten(mine_name_, 120))) + rows + "</div>";
         return out + R"(<footer class="wrap foot">Made from the two recordings alone.</footer>)";
     }
 
@@ -65,12 +76,12 @@ private:
         const std::string goal = mine_.session.tasks.empty() ? "No task" : text_of(mine_.session.tasks.front().started, "goal", "No task");
         std::string out = R"(<header class="head"><div class="wrap"><p class="brand"><b>handeye</b> two runs</p>)";
         out += fmt::format("<h1>{}</h1><div class=\"verdict\">{}<p>{}</p></div>", escape(shorten(goal, 600)), count == 0 ? badge("ok", "the same") : badge("warn", counted(static_cast<double>(count), "difference")),
-                           count == 0 ? "Every step did the same, to the same, with the same effect." : "What differs is said of this run, against the other.");
+                           count == 0 ? "Every step did the same, to the same, with the same effect." : escape(fmt::format("What differs is said of {}, against {}.", shorten(mine_name_, 120), shorten(other_name_, 120))));
         out += chips(comparison_.differences);
         const int left_out = mine_.pictures.left_out() + other_.pictures.left_out();
         out += note("warn", left_out == 0 ? "" : fmt::format("Left out: {}, since the page has no room for more.", counted(left_out, "picture")));
         out += is_long_ ? R"(<noscript><p class="note warn">The steps of a long comparison are put in place by its script.</p></noscript>)" : "";
-        return out + "<table>" + run_row("the other run", other_) + run_row("this run", mine_) + "</table></div></header>";
+        return out + "<table>" + run_row(escape(shorten(other_name_, 120)), other_) + run_row(escape(shorten(mine_name_, 120)), mine_) + "</table></div></header>";
     }
 
     std::string task_html(const TaskPair& task, std::size_t bytes_before) {
@@ -97,7 +108,7 @@ private:
         }
         const std::string result = result_of(*step);
         const double ms = sum_of(timings_of(*step));
-        std::string out = fmt::format(R"(<div class="side"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header><div class="pictures">)", step->index,
+        std::string out = fmt::format(R"(<div class="side"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header><div class="pictures">)", number_words(*step),
                                       escape(step_title(*step, run.chooser)), badge(result_kind(result), result_words(*step, run.chooser)), ms > 0 ? format_ms(ms) : "");
         out += before_figure(*step, run.pictures, run.chooser);
         if (has_after && step->after.is_object()) {
@@ -111,7 +122,7 @@ private:
         const bool has_after = std::any_of(pair.differences.begin(), pair.differences.end(), [](const Difference& one) { return one.kind.starts_with("effect") || one.kind == "result"; });
         const std::string sides = R"(<div class="sides">)" + side(pair.other, other_, has_after) + side(pair.mine, mine_, has_after) + "</div>";
         if (is_same) {
-            return fmt::format(R"(<article class="step same-step"><details><summary><span class="no">{}</span> {} <span class="time">the same</span></summary>{}</details></article>)", pair.mine->index,
+            return fmt::format(R"(<article class="step same-step"><details><summary><span class="no">{}</span> {} <span class="time">the same</span></summary>{}</details></article>)", number_words(*pair.mine),
                                escape(step_title(*pair.mine, mine_.chooser)), sides);
         }
         return R"(<article class="step">)" + chips(pair.differences) + sides + "</article>";
@@ -122,6 +133,7 @@ private:
     const Comparison& comparison_;
     std::size_t room_;
     bool is_long_;
+    std::string mine_name_, other_name_;
     int pairs_ = 0;
 };
 
@@ -140,7 +152,7 @@ Result<ComparedRuns> compare_recordings(const Recording& recording, const Record
     const Comparison comparison = compare(mine.session, before.session);
     PageParts parts;
     parts.title = "Two runs: " + (mine.session.tasks.empty() ? std::string("no task") : text_of(mine.session.tasks.front().started, "goal"));
-    parts.body = ComparePage(mine, before, comparison, text_bytes, is_long).body();
+    parts.body = ComparePage(mine, before, comparison, text_bytes, is_long, options).body();
     (is_long ? parts.stores : parts.sheet) = mine.pictures.text() + before.pictures.text();
     ComparedRuns out;
     out.differences = comparison.count();

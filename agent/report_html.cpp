@@ -198,7 +198,7 @@ std::string_view result_kind(std::string_view result) {
     if (result == "suspected_noop" || result == "partial") {
         return "warn";
     }
-    return result == "refused" || result == "denied" || result == "no_action" ? "bad" : "plain";
+    return result == "refused" || result == "denied" || result == "no_action" || result == "failed" ? "bad" : "plain";
 }
 
 double stage_ms(const json& timings, std::string_view key) {

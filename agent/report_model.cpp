@@ -74,6 +74,8 @@ void add(SessionRecord& session, const StoredEvent& event) {
     } else if (event.type == "task.finished") {
         TaskRecord& task = task_of(session, *parsed); // first: json's assignment moves its right side early
         task.finished = *std::move(parsed);
+    } else if (event.type == "taskfile.step_started" || event.type == "taskfile.step_finished") {
+        add_file_step(session, event.type == "taskfile.step_started", *parsed);
     } else if (StepRecord* step = step_of(session, *parsed)) {
         add_to_step(*step, event.type, *std::move(parsed));
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/report_pictures.h"
 
+#include "agent/plain_picture.h"
 #include "agent/report_html.h"
+#include "agent/report_words.h"
 #include "base/image_codec.h"
 
 #include <algorithm>
@@ -88,8 +90,24 @@ Pictures::Pictures(const Recording& recording, const SessionRecord& session, Pic
     const std::size_t most = std::min(names.size(), static_cast<std::size_t>(std::max(0, limits.count_max)));
     left_out_ = static_cast<int>(names.size() - most);
     names.resize(most);
+    find_blank(recording, session);
     form_ = choose(recording, names, limits.bytes_max);
     add(recording, names, limits.bytes_max);
+}
+
+// Only where a program was still to come: a screen of one colour says nothing.
+void Pictures::find_blank(const Recording& recording, const SessionRecord& session) {
+    for (const TaskRecord& task : session.tasks) {
+        for (const StepRecord& step : task.steps) {
+            const std::string name = text_of(field_of(step.before, "frame"), "sha256");
+            const bool may_be = text_of(proposal_of(step), "verb") == "open_app";
+            const Result<Bytes> bytes = may_be && !name.empty() && looked_at_.insert(name).second ? recording.blob(name) : Result<Bytes>(Error{ErrorCode::NotFound, ""});
+            const Result<Image> image = bytes ? decode_image(*bytes) : Result<Image>(Error{ErrorCode::NotFound, ""});
+            if (image && is_of_one_colour(*image)) {
+                blank_.insert(name);
+            }
+        }
+    }
 }
 
 void Pictures::add(const Recording& recording, const std::vector<std::string>& names, std::size_t bytes_max) {

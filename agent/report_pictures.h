@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,17 +37,21 @@ public:
     [[nodiscard]] std::string attribute_of(const std::string& sha256) const;
     /// The style sheet, or the elements with the inert text.
     [[nodiscard]] const std::string& text() const { return text_; }
+    /// Of one colour, where a program was still to be started.
+    [[nodiscard]] bool is_blank(const std::string& sha256) const { return blank_.contains(sha256); }
     [[nodiscard]] int left_out() const { return left_out_; }
     [[nodiscard]] bool is_as_recorded() const { return form_.quality == 0; }
     /// What was done to make them fit.
     [[nodiscard]] std::string form_words() const;
 
 private:
+    void find_blank(const Recording& recording, const SessionRecord& session);
     void add(const Recording& recording, const std::vector<std::string>& names, std::size_t bytes_max);
 
     PictureStore store_;
     char prefix_ = 'f';
     PictureForm form_;
+    std::set<std::string> blank_, looked_at_;
     std::map<std::string, std::string> names_; ///< in the page, by hash
     std::string text_;
     int left_out_ = 0;

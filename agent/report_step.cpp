@@ -22,7 +22,8 @@ std::string usage_words(const json& answer) {
 }
 
 std::string notes_html(const StepRecord& step) {
-    std::string out;
+    std::string out = note("bad lines", text_of(step.failure, "message"));
+    out += note("plain", text_of(step.file_step, "note"));
     for (const json& answer : step.answers) {
         out += note("bad", text_of(field_of(answer, "error"), "message"));
     }
@@ -53,7 +54,7 @@ std::string times_html(const StepRecord& step) {
     if (sum_of(timings) <= 0) {
         return "";
     }
-    std::string out = R"(<p class="times">)";
+    std::string out = R"(<details><summary>Times</summary><p class="times">)";
     for (const StageStyle& stage : stage_styles()) {
         const double ms = stage_ms(timings, stage.key);
         if (ms <= 0) {
@@ -61,7 +62,7 @@ std::string times_html(const StepRecord& step) {
         }
         out += fmt::format(R"(<span><i class="{}"></i>{} {}</span>)", stage.css, stage.name, format_ms(ms));
     }
-    return out + "</p>";
+    return out + "</p></details>";
 }
 
 // A prompt without the places of pictures that it begins with.
@@ -78,13 +79,24 @@ std::string sent_words(const StepRecord& step) {
     return counted(number_of(step.executed, "events_sent"), "event") + (route.empty() || route == "events" ? "" : ", as " + route);
 }
 
+/// Where the file has the step.
+std::string file_place(const StepRecord& step) {
+    return !step.file_step.is_object() ? "" : fmt::format(R"(<span class="place">{}:{:.0f}</span>)", escape(shorten(text_of(step.file_step, "file"), 60)), number_of(step.file_step, "line"));
+}
+
+/// One is shown, so that a reader knows what is behind the others.
+const StepRecord* first_with_chain(const TaskRecord& task) {
+    const auto found = std::find_if(task.steps.begin(), task.steps.end(), [](const StepRecord& step) { return !chain_of(step).summary.empty(); });
+    return found == task.steps.end() ? nullptr : &*found;
+}
+
 std::string found_words(const json& found) {
     return !found.is_object() ? "" : fmt::format("{}, by {}, score {:.2f}", text_of(found, "what", "the target"), human(text_of(found, "rung", "no rung")), number_of(found, "score"));
 }
 
 } // namespace
 
-std::string anchor(const TaskRecord& task, const StepRecord& step) { return fmt::format("t{}s{}", task.index, step.index); }
+std::string anchor(const TaskRecord& task, const StepRecord& step) { return step.index > 0 ? fmt::format("t{}s{}", task.index, step.index) : fmt::format("t{}f{}", task.index, step.number); }
 
 std::string note(std::string_view kind, const std::string& text) { return text.empty() ? "" : fmt::format(R"(<p class="note {}">{}</p>)", kind, escape(text)); }
 
@@ -93,6 +105,8 @@ std::string figure(const json& observation, const Pictures& pictures, std::strin
     std::string picture;
     if (!frame.is_object()) {
         picture = fmt::format(R"(<div class="withheld">Picture withheld: {}</div>)", escape(text_of(observation, "withheld", "no reason recorded")));
+    } else if (pictures.is_blank(text_of(frame, "sha256"))) {
+        picture = R"(<div class="withheld">The screen was empty</div>)";
     } else if (const std::string attribute = pictures.attribute_of(text_of(frame, "sha256")); attribute.empty()) {
         picture = R"(<div class="withheld">Picture left out</div>)";
     } else {
@@ -112,17 +126,18 @@ std::string before_figure(const StepRecord& step, const Pictures& pictures, Choo
     const PictureSize size = picture_size(step.before);
     const std::string overlay = action_overlay(step, size.width, size.height);
     const bool was_asked = chooser == Chooser::Model && !step.prompts.empty();
-    const std::string words = was_asked ? "What the model saw" : "The screen before";
+    const bool was_done = step.executed.is_object() || !step.failure.is_object();
+    const std::string words = was_asked ? "What the model saw" : was_done ? "The screen before" : "The screen when it was given up";
     return figure(step.before, pictures, "before", overlay.empty() ? words : words + (chooser == Chooser::Person ? ", and where the person acted" : ", and where it acted"), overlay);
 }
 
 StepPage::Article StepPage::article(const TaskRecord& task, const StepRecord& step) const {
-    const std::string result = result_of(step);
+    const std::string result = shown_result(step);
     const double ms = sum_of(timings_of(step));
     Article article;
     std::string& out = article.html;
-    out = fmt::format(R"(<article class="step"><header><span class="no">{}</span><h3>{}</h3>{}<span class="time">{}</span></header>)", step.index,
-                                  escape(step_title(step, options_.chooser)), badge(result_kind(result), result_words(step, options_.chooser)), ms > 0 ? format_ms(ms) : "");
+    out = fmt::format(R"(<article class="step"><header><span class="no">{}</span><h3>{}</h3>{}{}<span class="time">{}</span></header>)", number_words(step),
+                                  escape(step_title(step, options_.chooser)), file_place(step), badge(result_kind(result), result_words(step, options_.chooser)), ms > 0 ? format_ms(ms) : "");
     if (const std::string thought = text_of(proposal_of(step), "thought"); !thought.empty()) {
         out += fmt::format(R"(<p class="thought">{}</p>)", escape(shorten(thought, 1200)));
     }
@@ -133,7 +148,8 @@ StepPage::Article StepPage::article(const TaskRecord& task, const StepRecord& st
         out += fmt::format("<details data-from=\"c-{}\"><summary>{}</summary></details>", anchor(task, step), escape(chain.summary));
         article.folded = chain.drawing;
     } else if (!chain.summary.empty()) {
-        out += fmt::format("<details open><summary>{}</summary>{}</details>", escape(chain.summary), chain.drawing);
+        const bool is_first = &step == first_with_chain(task);
+        out += fmt::format("<details{}><summary>{}</summary>{}</details>", is_first ? " open" : "", escape(chain.summary), chain.drawing);
     }
     out += effect_html(step);
     for (const json& prompt : step.prompts) {
@@ -156,9 +172,10 @@ std::string StepPage::pictures_html(const StepRecord& step) const {
     std::string out = R"(<div class="pictures">)" + before_figure(step, pictures_, options_.chooser);
     if (step.after.is_object()) {
         const bool has_changed = field_of(step.verified, "changed").is_object();
-        out += figure(step.after, pictures_, "after", has_changed ? "Afterwards, with what changed" : "Afterwards: nothing changed", change_overlay(step, picture_size(step.before).width));
+        const char* const words = step.is_after_late ? "Afterwards, when its window had come" : has_changed ? "Afterwards, with what changed" : "Afterwards: nothing changed";
+        out += figure(step.after, pictures_, "after", words, change_overlay(step, picture_size(step.before).width));
     }
-    return out + "</div>" + slider_html(step);
+    return out + "</div>" + (step.is_after_late ? "" : slider_html(step));
 }
 
 // Both pictures in one place; a page whose script does not run leaves it out.
@@ -185,16 +202,16 @@ std::string StepPage::effect_html(const StepRecord& step) const {
     const auto row = [&rows](std::string_view name, const std::string& value) {
         rows += value.empty() ? "" : fmt::format("<tr><th>{}</th><td>{}</td></tr>", name, escape(shorten(value, 1000)));
     };
-    row("call", text_of(proposal, "call"));
+    row("call", is_by_file(step) ? "" : text_of(proposal, "call"));
     row("found", found_words(field_of(proposal, "found")));
     const json& points = field_of(step.executed, "points");
     const std::string element = element_words(step);
     row("on it", options_.chooser == Chooser::Model || !points.is_array() || points.empty() ? element : element + (element.empty() ? "at " : ", at ") + place_words(points.front()));
     row("policy", text_of(step.gated, "rule"));
     row("sent", step.executed.is_object() && options_.chooser == Chooser::Model ? sent_words(step) : "");
-    row("effect", options_.chooser == Chooser::Model ? text_of(step.verified, "reason") : "");
-    row("told to the model", text_of(step.finished, "observation"));
-    return rows.empty() ? "" : "<table class=\"facts-table\"><caption>Action</caption>" + rows + "</table>";
+    row("effect", options_.chooser == Chooser::Model && !step.is_after_late ? text_of(step.verified, "reason") : "");
+    row("told to the model", is_by_file(step) ? "" : text_of(step.finished, "observation"));
+    return rows.empty() ? "" : "<details><summary>How it was done</summary><table class=\"facts-table\">" + rows + "</table></details>";
 }
 
 Result<std::string> StepPage::text_at(const json& blob_name) const {

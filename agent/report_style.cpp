@@ -30,6 +30,7 @@ h1{font-size:1.55rem;line-height:1.3;font-weight:650;max-width:60ch;white-space:
 .badge{display:inline-block;padding:.08rem .55rem;border-radius:99px;font-size:.78rem;font-weight:600;white-space:nowrap}
 .badge.ok{color:var(--ok);background:var(--ok-bg)}.badge.warn{color:var(--warn);background:var(--warn-bg)}
 .badge.bad{color:var(--bad);background:var(--bad-bg)}.badge.plain{color:var(--plain);background:var(--plain-bg)}
+.note.lines{white-space:pre-line}.place{color:var(--soft);font-size:.8rem}.verdict p{white-space:pre-line}
 .note{margin-top:.8rem;padding:.55rem .8rem;border-radius:8px;font-size:.9rem}
 .note.warn{background:var(--warn-bg);color:var(--warn)}.note.bad{background:var(--bad-bg);color:var(--bad)}.note.plain{background:var(--plain-bg);color:var(--plain)}
 .grid{display:grid;grid-template-columns:320px minmax(0,1fr);gap:1.5rem;margin-top:1.5rem;margin-bottom:3rem;align-items:start}

@@ -97,7 +97,13 @@ const json& timings_of(const StepRecord& step) { return field_of(step.finished, 
 std::string result_of(const StepRecord& step) { return text_of(step.finished, "result", "unfinished"); }
 
 std::string result_words(const StepRecord& step, Chooser chooser) {
-    const std::string result = result_of(step);
+    const std::string result = shown_result(step);
+    if (result == "failed") {
+        return human(text_of(step.failure, "kind", result));
+    }
+    if (step.is_after_late) {
+        return "done";
+    }
     if (chooser == Chooser::Person && (result == "confirmed" || result == "unverifiable")) {
         return result == "confirmed" ? "the screen changed" : "no change seen";
     }
@@ -115,8 +121,24 @@ std::string element_words(const StepRecord& step) {
     return label.empty() ? role : "“" + label + "”" + (role.empty() ? "" : " (" + role + ")");
 }
 
+bool is_by_file(const StepRecord& step) { return step.file_step.is_object() && text_of(step.file_step, "verb") != "goal"; }
+
+std::string number_words(const StepRecord& step) { return step.number.empty() ? std::to_string(step.index) : step.number; }
+
+std::string shown_result(const StepRecord& step) {
+    if (step.failure.is_object()) {
+        return "failed";
+    }
+    return step.is_after_late ? "confirmed" : result_of(step);
+}
+
 std::string step_title(const StepRecord& step, Chooser chooser) {
     const json& proposal = proposal_of(step);
+    if (is_by_file(step)) {
+        const std::string text = text_of(field_of(proposal, "action"), "text"), label = text_of(step.file_step, "label");
+        const std::string typed = text_of(proposal, "verb") == "type" && !text.empty() ? " “" + text + "”" : "";
+        return shorten(human(text_of(step.file_step, "verb")) + typed + (label.empty() ? "" : " " + label), kTitleCharacters);
+    }
     if (!proposal.is_object()) {
         return step.answers.empty() ? "no question asked" : "no answer";
     }

@@ -24,6 +24,12 @@ const json& timings_of(const StepRecord& step);
 std::string result_of(const StepRecord& step);
 /// That for people: of a person's step only what was seen of it is known.
 std::string result_words(const StepRecord& step, Chooser chooser);
+/// Part of a step of a task file that the file itself carries out, not the model.
+bool is_by_file(const StepRecord& step);
+/// "3", "4.2": as the run numbered it.
+std::string number_words(const StepRecord& step);
+/// The result as a person understands it: "failed" where the step of the file fell short.
+std::string shown_result(const StepRecord& step);
 /// What the step's first place fell on: "“Save” (push button)"; empty: nothing was known to be there.
 std::string element_words(const StepRecord& step);
 /// "500, 312" of a place of an action; empty: it is not known.

@@ -53,7 +53,9 @@ Result<void> finish(OutputFile file, const ReportCommand& options, const std::st
 
 // Of people: each difference with the steps that it is about.
 void print_differences(const nlohmann::json& found) {
-    const auto number = [](const nlohmann::json& step) { return step.is_number() ? step.dump() : std::string("none"); };
+    const auto place = [](const nlohmann::json& mine, const nlohmann::json& other) {
+        return !mine.is_number() ? "the other run's step " + other.dump() : "step " + mine.dump() + (other.is_number() && other != mine ? ", there " + other.dump() : "");
+    };
     const auto print_all = [](const std::string& where, const nlohmann::json& differences) {
         for (const nlohmann::json& one : differences) {
             print(where + one.at("words").get<std::string>());
@@ -64,7 +66,7 @@ void print_differences(const nlohmann::json& found) {
         const std::string name = fmt::format("task {}", task.at("task").dump());
         print_all(name + ": ", task.at("differences"));
         for (const nlohmann::json& step : task.at("steps")) {
-            print_all(fmt::format("{}, step {} (other run: {}): ", name, number(step.at("this")), number(step.at("other"))), step.at("differences"));
+            print_all(fmt::format("{}, {}: ", name, place(step.at("this"), step.at("other"))), step.at("differences"));
         }
     }
 }
@@ -73,7 +75,7 @@ Result<int> compare(const ReportCommand& options, const Recording& recording, co
     const Recording other = TRY(Recording::open(options.diff));
     OutputFile file = TRY(open_output(options, context));
     const bool is_standard_output = file.is_standard_output();
-    const ComparedRuns compared = TRY(compare_recordings(recording, other));
+    const ComparedRuns compared = TRY(compare_recordings(recording, other, {.name = options.recording, .other_name = options.diff}));
     nlohmann::json facts = nlohmann::json::parse(compared.differences_json);
     if (!context.json && !is_standard_output) {
         print_differences(facts);

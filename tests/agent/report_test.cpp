@@ -6,6 +6,7 @@
 #include "agent/report_words.h"
 #include "agent/session.h"
 #include "base/hash.h"
+#include "base/image_codec.h"
 #include "tests/agent/recorded_session.h"
 #include "tests/agent/recording_samples.h"
 #include "tests/fakes/fake_platform.h"
@@ -14,6 +15,7 @@
 
 #include <regex>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
@@ -120,6 +122,76 @@ TEST_F(ReportTest, SaysWhyATaskFailed) {
     const std::string html = render(record(model, "Go."));
     EXPECT_TRUE(holds(html, "the GPU fell off"));
     EXPECT_TRUE(holds(html, "badge bad"));
+}
+
+/// As a run of a task file is recorded: a program is started, a box is ticked, and a button is not found.
+std::filesystem::path record_task_file(const std::filesystem::path& file) {
+    auto recorder = Recorder::open(file, "S").value();
+    const auto frame = [](std::uint8_t level, bool is_plain) {
+        std::vector<std::uint8_t> pixels(160 * 120 * 3, level);
+        std::fill_n(pixels.begin(), is_plain ? 0 : 9000, std::uint8_t{250});
+        const auto png = encode_png(*Image::from_pixels({160, 120}, PixelFormat::Rgb, pixels), 6).value();
+        return Blob{to_hex(sha256(std::string_view(reinterpret_cast<const char*>(png.data()), png.size()))), "image/png", std::make_shared<const std::vector<std::uint8_t>>(png)};
+    };
+    const auto put = [&](const char* type, const std::string& data, std::vector<Blob> blobs = {}) {
+        SessionEvent event;
+        event.type = type;
+        event.data_json = data;
+        event.blobs = std::move(blobs);
+        EXPECT_TRUE(recorder->on_event(event)) << type;
+    };
+    const auto see = [&](int step, const char* when, const Blob& shot) {
+        put("observation.captured", fmt::format(R"({{"task":1,"step":{},"when":"{}","size":{{"width":160,"height":120}},"frame":{{"sha256":"{}","bytes":{}}}}})", step, when, shot.sha256_hex, shot.bytes->size()), {shot});
+    };
+    const auto act = [&](int step, const char* proposed, const char* executed, const Blob& before, const Blob& after, const char* result) {
+        see(step, "before", before);
+        put("action.proposed", fmt::format(R"({{"task":1,"step":{},{}}})", step, proposed));
+        put("action.executed", fmt::format(R"({{"task":1,"step":{},"certainty":"{}",{}}})", step, result, executed));
+        see(step, "after", after);
+        put("task.step_finished", fmt::format(R"({{"task":1,"step":{},"result":"{}","observation":"Success","timings_ms":{{"capture":3,"settle":90}}}})", step, result));
+    };
+    const char* const at = R"("points":[{"model":{"units":"pixels","x":30,"y":40},"target":{"x":30,"y":40,"frame":{"width":160,"height":120}},"image":null,"element":null}],"ops":[],"events_sent":3)";
+    const Blob black = frame(0, true), form = frame(9, false), ticked = frame(60, false);
+    put("session.opened", R"({"model":{"name":"none"},"platform":{"name":"x11"}})");
+    put("task.started", R"({"task":1,"goal":"fill-form"})");
+    put("taskfile.step_started", R"({"file":"f.yaml","line":5,"verb":"launch","label":"form"})");
+    act(1, R"("verb":"open_app","summary":"open_app form","action":{"verb":"open_app","app":"form"})", R"("points":[],"events_sent":1)", black, black, "suspected_noop");
+    put("taskfile.step_finished", R"({"file":"f.yaml","line":5,"verb":"launch","label":"form","status":"passed"})");
+    for (const auto& [step, line] : {std::pair{2, 6}, std::pair{3, 7}}) {
+        put("taskfile.step_started", fmt::format(R"({{"file":"f.yaml","line":{},"verb":"click","label":"Agree {}"}})", line, step));
+        act(step, R"("verb":"click","summary":"left_click","action":{"verb":"click","x":30,"y":40,"units":"pixels"},"found":{"rung":"structure","what":"check box Agree","score":1})", at, form, ticked, "confirmed");
+        put("taskfile.step_finished", fmt::format(R"({{"file":"f.yaml","line":{},"verb":"click","label":"Agree {}","status":"passed"}})", line, step));
+    }
+    put("taskfile.step_started", R"({"file":"f.yaml","line":8,"verb":"click","label":"Store"})");
+    act(4, R"("verb":"hover","summary":"hover","call":"move the pointer aside","action":{"verb":"hover"},"found":{"rung":"aside"})", at, ticked, ticked, "confirmed");
+    put("taskfile.step_finished", R"({"file":"f.yaml","line":8,"verb":"click","label":"Store","status":"failed","failure":{"kind":"target_not_found","message":"button \"Store\" was not found","place":"f.yaml:8"}})");
+    put("task.finished", R"({"task":1,"outcome":"fell_short","message":"f.yaml:8: button \"Store\" was not found","wall_ms":900})");
+    EXPECT_TRUE(recorder->seal());
+    return file;
+}
+
+TEST_F(ReportTest, TellsATaskFilesStepsInItsOwnWords) {
+    const std::string html = render(record_task_file(dir_.path() / "f.handeye"));
+    const std::string body = html.substr(html.find("<body"));
+    for (const char* const words : {"launch form", "click Agree 2", "f.yaml:6", "The screen was empty", "Afterwards, when its window had come"}) {
+        EXPECT_TRUE(holds(body, words)) << words;
+    }
+    for (const char* const jargon : {"left_click", "open_app", "told to the model", "move the pointer aside", "hover</h3>", "of it the model", "no visible effect"}) {
+        EXPECT_FALSE(holds(body, jargon)) << jargon;
+    }
+    EXPECT_EQ(count(body, "<details open>"), 1U) << "the way of a place is drawn at the first step; the others fold it";
+    EXPECT_EQ(count(body, "Where it was:"), 2U);
+}
+
+TEST_F(ReportTest, HasAPlaceForTheStepThatFellShort) {
+    const std::string html = render(record_task_file(dir_.path() / "f.handeye"));
+    const std::size_t card = html.find(R"(<section id="t1f4">)");
+    ASSERT_NE(card, std::string::npos);
+    const std::string step = html.substr(card, html.find("</section>", card) - card);
+    for (const char* const words : {R"(<span class="no">4</span>)", "click Store", "target not found", "button &quot;Store&quot; was not found", "The screen when it was given up", "f.yaml:8"}) {
+        EXPECT_TRUE(holds(step, words)) << words << "\n" << step;
+    }
+    EXPECT_TRUE(holds(html, R"(href="#t1f4")")) << "the timeline has it, too";
 }
 
 TEST_F(ReportTest, ShowsTwoHundredStepsAndEachPictureOnce) {
