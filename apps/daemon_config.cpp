@@ -138,6 +138,16 @@ Result<void> take_listen(const At& at, DaemonOptions& options) {
     return {};
 }
 
+Result<void> take_adapters(const At& at, DaemonOptions& options) {
+    if (!at.node.IsSequence()) {
+        return at.error("adapters must be a list of folders");
+    }
+    for (const YAML::Node& item : at.node) {
+        options.adapters.push_back(TRY(text_at({at.file, at.key, item})));
+    }
+    return {};
+}
+
 Result<void> take_policy(const At& at, DaemonOptions& options) {
     const std::string text = dump_json(to_json(at.node, 0));
     const auto policy = policy_from_json(text);
@@ -202,6 +212,11 @@ const std::map<std::string, Take>& table() {
         {"listen", take_listen},
         {"token_file", text_into(&DaemonOptions::token_file)},
         {"model", text_into(&DaemonOptions::model)},
+        {"adapters", take_adapters},
+        {"quantize", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.quantize = TRY(choice_at<std::string>(at, {{"none", ""}, {"8bit", "8bit"}, {"4bit", "4bit"}}));
+             return {};
+         }},
         {"sessions_dir", text_into(&DaemonOptions::sessions_dir)},
         {"policy", take_policy},
         {"hot_key", take_hot_key},

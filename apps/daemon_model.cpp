@@ -43,6 +43,8 @@ void DaemonModel::load(const DaemonOptions& told) {
     }
     EngineProcessOptions options;
     options.engine = {.model_dir = *folder, .threads = told.threads, .checksums = told.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    options.engine.adapters.assign(told.adapters.begin(), told.adapters.end());
+    options.engine.quantize = told.quantize == "4bit" ? Quantize::Bits4 : told.quantize == "8bit" ? Quantize::Bits8 : Quantize::None;
     options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
     options.on_event = [this](const EngineEvent& event) { hear(event); };
     finish(open_engine_process(options));

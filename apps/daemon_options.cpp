@@ -77,6 +77,8 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
     options.listen = said.listen.empty() ? std::move(options.listen) : said.listen;
     options.token_file = said.token_file.empty() ? options.token_file : std::filesystem::path(said.token_file);
     options.model = said.model.empty() ? options.model : said.model;
+    options.adapters = said.adapters.empty() ? options.adapters : said.adapters;
+    options.quantize = said.quantize.empty() ? options.quantize : said.quantize;
     options.sessions_dir = said.sessions_dir.empty() ? options.sessions_dir : std::filesystem::path(said.sessions_dir);
     options.threads = said.threads < 0 ? options.threads : said.threads;
     options.skips_checksums = options.skips_checksums || said.skips_checksums;
@@ -113,6 +115,8 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
     note(same_listen, "listen");
     note(running.model == fresh.model, "model");
     note(running.models_root == fresh.models_root, "models.root");
+    note(running.adapters == fresh.adapters, "adapters");
+    note(running.quantize == fresh.quantize, "quantize");
     note(running.threads == fresh.threads, "threads");
     note(running.skips_checksums == fresh.skips_checksums, "checksums");
     note(running.sessions_dir == fresh.sessions_dir, "sessions_dir");
@@ -157,6 +161,8 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
     app.add_option("--token-file", said.token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
                                                "(default: $XDG_CONFIG_HOME/handeye/token)");
     app.add_option("--model", said.model, "Folder of a checkpoint, or NAME[:FORMAT[:QUANTIZATION]]\n(default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--adapter", said.adapters, "Folder of a PEFT LoRA adapter for the model (repeatable: they add up)")->allow_extra_args(false)->type_name("DIR");
+    app.add_option("--quantize", said.quantize, "Pack a 16-bit model while it is loaded: less memory, and a longer start")->check(CLI::IsMember({"8bit", "4bit"}));
     app.add_option("--sessions-dir", said.sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");
     app.add_option("--threads", said.threads, "Threads of the engine (default: one per core)")->check(CLI::Range(0, kThreadsMax));
     app.add_flag("--no-checksums", said.skips_checksums, "Do not compare the model's files with the SHA-256 sums beside them");

@@ -55,6 +55,8 @@ struct CommandLine {
     int threads = -1;
     bool is_verbose = false;
     bool skips_checksums = false;
+    std::vector<std::string> adapters;
+    std::string quantize;
 };
 
 struct DaemonOptions {
@@ -62,6 +64,8 @@ struct DaemonOptions {
     std::filesystem::path token_file;
     std::string model;                 ///< folder of a checkpoint, or a name (docs/models.md); empty: $HANDEYE_MODEL, else the bundled one
     std::filesystem::path models_root; ///< where models that are known by name lie
+    std::vector<std::string> adapters; ///< PEFT LoRA folders for the model
+    std::string quantize;              ///< "", "8bit" or "4bit": packs a 16-bit model while it is loaded
     std::filesystem::path sessions_dir;
     int threads = 0;                   ///< of the engine; 0: one per core
     std::filesystem::path tls_cert;    ///< PEM chain; empty: no TLS, loopback only

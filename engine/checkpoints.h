@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be said of a checkpoint without running it.
+// What can be said of a checkpoint without running it, and what can be made of it.
 #pragma once
 
+#include "base/geometry.h"
 #include "base/result.h"
+#include "engine/engine.h"
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace handeye {
@@ -46,6 +50,13 @@ struct TokenizerFacts {
     std::string problem; ///< why it or the template cannot be used; empty: they can
 };
 
+struct AdapterFacts {
+    std::string name; ///< its folder's
+    int modules = 0;
+    int rank_max = 0;
+    std::int64_t parameters = 0;
+};
+
 struct ModelReport {
     std::string family;
     std::string weight_format; ///< what most of the weights are in
@@ -63,11 +74,81 @@ struct ModelReport {
     std::int64_t vector_bytes = 0;
     std::optional<VisionFacts> vision;
     TokenizerFacts tokenizer;
+    std::vector<AdapterFacts> adapters; ///< of the options
     std::vector<std::string> unused_tensors; ///< of the files; the engine computes nothing with them
 };
 
-/// `path` as EngineOptions::model_dir. Reads headers, config and tokenizer, no weights (of GPTQ files the lists of groups, too), and checks every
-/// name, type and shape as loading does. Errors are those of loading.
-Result<ModelReport> inspect_model(const std::filesystem::path& path);
+/// Reads headers, config and tokenizer, no weights (of GPTQ files the lists of groups, too), and checks every name, type and shape as
+/// loading does. Errors are those of loading.
+Result<ModelReport> inspect_model(const EngineOptions& options);
+
+/// One use of memory.
+struct MemoryPart {
+    std::string name;
+    std::int64_t bytes = 0;
+    bool is_mapped = false; ///< has its address space once the headers are read
+};
+
+/// What one limit of the machine says to the sum.
+struct MemoryFit {
+    std::string limit; ///< "MemAvailable", "cgroup /user.slice", "RLIMIT_AS"
+    std::int64_t needed_bytes = 0;
+    std::int64_t available_bytes = 0;
+    std::int64_t shortfall_bytes = 0; ///< 0: it fits
+};
+
+inline constexpr Size kPlannedImage{.width_px = 1920, .height_px = 1080}; // a screen
+
+struct PlanOptions {
+    EngineOptions engine; ///< context_tokens 0: what loading would take
+    int images = 1;       ///< in one prompt
+    Size image = kPlannedImage;
+};
+
+struct PlanReport {
+    std::int64_t context_tokens = 0;
+    std::int64_t prompt_image_tokens = 0; ///< of all pictures
+    std::vector<MemoryPart> parts;
+    std::int64_t total_bytes = 0; ///< the peak, with the context full and all weights touched
+    std::vector<MemoryFit> fits;
+    std::optional<std::int64_t> measured_bytes; ///< VmHWM of this process after exactly that
+    double load_seconds = 0;   ///< when measured: until the model could be asked
+    double prompt_seconds = 0; ///< and for the full context
+    [[nodiscard]] bool does_fit() const {
+        for (const MemoryFit& fit : fits) {
+            if (fit.shortfall_bytes > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+};
+
+/// What open_engine() would need, reckoned as it reckons it. Errors are those of inspecting, and InvalidArgument for more pictures
+/// than the context holds; too little memory is none.
+Result<PlanReport> plan_model(const PlanOptions& options);
+/// The same, and then done: loads, touches every weight, fills the context with pictures and text, and reads the peak.
+Result<PlanReport> measure_model(const PlanOptions& options);
+
+struct QuantizeOptions {
+    std::filesystem::path in;  ///< a folder of 16-bit or 32-bit safetensors
+    std::filesystem::path out; ///< must not exist
+    Quantize to = Quantize::Bits8;
+    int threads = 0;           ///< 0: one per core
+    std::function<void(std::string_view module, double share)> on_progress;
+    std::function<bool()> is_stopped; ///< asked for each tensor; may be empty
+};
+
+struct QuantizeReport {
+    int modules = 0; ///< packed ones
+    std::int64_t in_bytes = 0;
+    std::int64_t out_bytes = 0;
+};
+
+/// Writes a copy in which the matrices of the decoder's layers are packed (compressed-tensors, symmetric, groups of 32 inputs for 4
+/// bits and up to 128 for 8); embeddings, head, router, norms and the vision tower stay as they are. One matrix is in memory at a time.
+/// Written beside `out` and renamed at the end, so that what is there is whole. Errors: InvalidArgument (packed already, `out`
+/// exists), Unsupported (GGUF), Cancelled, and those of loading and of the disk.
+Result<QuantizeReport> quantize_checkpoint(const QuantizeOptions& options);
 
 } // namespace handeye

@@ -18,16 +18,23 @@ namespace handeye {
 /// Whether a checkpoint's files are compared with the SHA-256 sums beside them. What was compared once is not read again.
 enum class Checksums { Verify, Skip };
 
+/// Whether the matrices of a 16-bit model's layers are packed while it is loaded.
+enum class Quantize { None, Bits8, Bits4 };
+
 struct EngineOptions {
     std::filesystem::path model_dir; ///< config.json, *.safetensors, tokenizer.json, ...
     int threads = 0;                 ///< 0: one per core
     int context_tokens = 0;          ///< KV cache size; 0: the model's own limit or what a step needs, whichever is less
     Checksums checksums = Checksums::Verify;
+    std::vector<std::filesystem::path> adapters; ///< PEFT LoRA folders, applied together
+    Quantize quantize = Quantize::None;
     /// Loading stages ("weights 45 %"), for a person who waits.
     std::function<void(std::string_view stage, double share)> on_progress;
 };
 
 /// Maps the weights (no copy) and checks every tensor's name, shape and bounds before it is used.
+/// Memory is reckoned before anything is loaded (engine/checkpoints.h): OutOfMemory says how much is missing. Where context_tokens is
+/// 0, a shorter context is taken when it fits, and the log says so.
 /// Errors name the file, the tensor or the key, the value and what was expected; so does ParseFailed for a wrong checksum.
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options);
 

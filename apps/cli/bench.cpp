@@ -3,6 +3,7 @@
 #include "agent/bench_step.h"
 #include "apps/cli/bench_control.h"
 #include "apps/cli/command.h"
+#include "apps/cli/model_options.h"
 #include "base/hash.h"
 #include "engine/engine.h"
 #include "platforms/bench.h"
@@ -25,6 +26,7 @@ struct BenchOptions {
     int threads = 0;
     int runs = 50;
     bool skips_checksums = false;
+    ModelOptions extra;
 };
 
 /// One figure, whatever was measured.
@@ -64,7 +66,8 @@ Figure timed(std::string name, Duration took, Duration least, std::string least_
 Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     const std::filesystem::path model = TRY(find_model(options.model));
     std::vector<Figure> figures;
-    const EngineOptions engine{.model_dir = model, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    EngineOptions engine{.model_dir = model, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    TRY(put_model_options(options.extra, engine));
     for (const BenchLine& line : TRY(bench_model(engine, Image()))) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }
@@ -131,6 +134,7 @@ Runner declare_bench(CLI::App& app) {
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
+    add_model_options(app, options->extra);
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
     auto control = std::make_shared<BenchControlOptions>();

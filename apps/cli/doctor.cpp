@@ -3,6 +3,7 @@
 #include "actions/execute.h"
 #include "actions/resolve.h"
 #include "apps/cli/command.h"
+#include "apps/cli/model_options.h"
 #include "base/file.h"
 #include "base/image_codec.h"
 #include "engine/engine.h"
@@ -129,12 +130,16 @@ Result<Completion> answer(ChatModel& model, const Golden& golden, const std::sto
     return model.generate(request, {}, stop);
 }
 
-Row check_engine(const std::string& model_option, const std::stop_token& stop) {
+Row check_engine(const std::string& model_option, const ModelOptions& extra, const std::stop_token& stop) {
     const Result<std::filesystem::path> model_dir = find_model(model_option);
     if (!model_dir) {
         return failed("engine", model_dir.error().message, "handeye doctor --model DIR");
     }
-    const Result<std::unique_ptr<ChatModel>> model = open_engine({.model_dir = *model_dir});
+    EngineOptions engine{.model_dir = *model_dir};
+    if (const Result<void> put = put_model_options(extra, engine); !put) {
+        return failed("engine", put.error().message, "");
+    }
+    const Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
     if (!model) {
         return failed("engine", model.error().message, "");
     }
@@ -216,13 +221,15 @@ Runner declare_doctor(CLI::App& app) {
     struct Options {
         TargetSpec target;
         std::string model;
+        ModelOptions extra;
     };
     auto options = std::make_shared<Options>();
     add_target_options(app, options->target);
     app.add_option("--model", options->model, "Checkpoint, a folder or one .gguf file (default: the bundled model)");
+    add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
         std::vector<Row> rows = check_platform(options->target, context.stop);
-        rows.push_back(check_engine(options->model, context.stop));
+        rows.push_back(check_engine(options->model, options->extra, context.stop));
         bool all = true;
         nlohmann::json out = nlohmann::json::array();
         for (const Row& row : rows) {

@@ -21,6 +21,8 @@ constexpr std::array kRows = {
     Row{"inspect", "Say what a checkpoint is, without loading it", declare_models_inspect},
     Row{"list", "Models that are known by name: sizes, formats, hubs, and which are here", declare_models_list},
     Row{"pull", "Fetch a model that is known by name, checked and resumable", declare_models_pull},
+    Row{"plan", "Reckon the memory that a model will take", declare_models_plan},
+    Row{"quantize", "Write a smaller copy of a 16-bit checkpoint", declare_models_quantize},
     Row{"verify", "Compare a checkpoint's numbers with stored ones of the reference", declare_models_verify},
 };
 

@@ -12,6 +12,8 @@ namespace handeye::cli {
 Runner declare_models_inspect(CLI::App& app);
 Runner declare_models_list(CLI::App& app);
 Runner declare_models_pull(CLI::App& app);
+Runner declare_models_plan(CLI::App& app);
+Runner declare_models_quantize(CLI::App& app);
 Runner declare_models_verify(CLI::App& app);
 
 /// "4.7 GB": powers of ten, as disks and memory are sold.

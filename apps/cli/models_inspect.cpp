@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye models inspect`: what a checkpoint is, from its headers.
+#include "apps/cli/model_options.h"
 #include "apps/cli/models.h"
 #include "engine/checkpoints.h"
 
@@ -25,13 +26,17 @@ json to_json(const ModelReport& r) {
     for (const ModuleGroup& m : r.modules) {
         modules.push_back({{"name", m.name}, {"format", m.format}, {"modules", m.modules}, {"rows", m.rows}, {"cols", m.cols}, {"bytes", m.bytes}});
     }
+    json adapters = json::array();
+    for (const AdapterFacts& a : r.adapters) {
+        adapters.push_back({{"name", a.name}, {"modules", a.modules}, {"rank_max", a.rank_max}, {"parameters", a.parameters}});
+    }
     return {{"family", r.family}, {"weight_format", r.weight_format}, {"parameters", r.parameters}, {"tensor_bytes", r.tensor_bytes},
             {"file_bytes", r.file_bytes}, {"files", r.files}, {"layers", r.layers}, {"experts", r.experts},
             {"context_tokens_max", r.context_tokens_max}, {"kv_bytes_per_token", r.kv_bytes_per_token}, {"formats", formats}, {"modules", modules},
             {"vectors", r.vectors}, {"vector_bytes", r.vector_bytes},
             {"vision", r.vision ? to_json(*r.vision) : json(nullptr)},
             {"tokenizer", {{"source", r.tokenizer.source}, {"vocabulary", r.tokenizer.vocabulary}, {"has_chat_template", r.tokenizer.has_chat_template}, {"problem", r.tokenizer.problem}}},
-            {"unused_tensors", r.unused_tensors}};
+            {"adapters", adapters}, {"unused_tensors", r.unused_tensors}};
 }
 
 std::string count_text(std::int64_t count) {
@@ -50,6 +55,9 @@ void print_facts(const ModelReport& r) {
         print("pictures: none, text only");
     }
     print(fmt::format("tokenizer: {}, {} tokens{}", r.tokenizer.source, r.tokenizer.vocabulary, r.tokenizer.has_chat_template ? ", chat template" : ""));
+    for (const AdapterFacts& a : r.adapters) {
+        print(fmt::format("adapter {}: {} modules, rank {}, {} parameters", a.name, a.modules, a.rank_max, count_text(a.parameters)));
+    }
     if (!r.tokenizer.problem.empty()) {
         print("tokenizer: cannot be used: " + r.tokenizer.problem);
     }
@@ -79,12 +87,19 @@ void print_report(const ModelReport& r) {
 } // namespace
 
 Runner declare_models_inspect(CLI::App& app) {
-    auto path = std::make_shared<std::string>();
-    app.add_option("PATH", *path, "Checkpoint folder, or one .gguf file (default: the bundled model)");
+    struct Options {
+        std::string path;
+        ModelOptions model;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("PATH", options->path, "Checkpoint folder, or one .gguf file (default: the bundled model)");
     app.footer("Reads headers, config and tokenizer, not the weights: as fast for 40 GB as for 1 GB. Exit code 2: not a checkpoint that loads.");
-    return [path](const Context& context) -> Result<int> {
-        const std::filesystem::path model = TRY(find_model(*path));
-        const ModelReport report = TRY(inspect_model(model));
+    add_model_options(app, options->model);
+    return [options](const Context& context) -> Result<int> {
+        EngineOptions engine;
+        engine.model_dir = TRY(find_model(options->path));
+        TRY(put_model_options(options->model, engine));
+        const ModelReport report = TRY(inspect_model(engine));
         if (context.json) {
             print_json(to_json(report));
         } else {

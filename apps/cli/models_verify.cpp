@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye models verify`: a checkpoint against goldens computed by the reference implementation.
+#include "apps/cli/model_options.h"
 #include "apps/cli/models.h"
 #include "engine/engine.h"
 
@@ -60,6 +61,7 @@ Runner declare_models_verify(CLI::App& app) {
         std::string device = "cpu";
         int threads = 0;
         bool skips_checksums = false;
+        ModelOptions extra;
     };
     auto options = std::make_shared<Options>();
     app.add_option("--model", options->model, "Checkpoint folder, or one .gguf file")->required();
@@ -67,10 +69,12 @@ Runner declare_models_verify(CLI::App& app) {
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
+    add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
         const std::filesystem::path model = TRY(find_model(options->model));
-        const VerifyReport report =
-            TRY(verify_model({.model_dir = model, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify}, options->cases));
+        EngineOptions engine{.model_dir = model, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify};
+        TRY(put_model_options(options->extra, engine));
+        const VerifyReport report = TRY(verify_model(engine, options->cases));
         if (context.json) {
             print_json(to_json(report));
         } else {

@@ -78,6 +78,7 @@ Result<int> ask_model_again(const RunOptions& options, const Context& context) {
     const Recording recording = TRY(Recording::open(options.goal));
     EngineOptions engine;
     engine.model_dir = TRY(find_model(options.model));
+    TRY(put_model_options(options.extra, engine));
     engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
     const std::unique_ptr<ChatModel> model = TRY(open_engine(engine));
     SystemClock clock;
@@ -129,6 +130,7 @@ Runner declare_replay(CLI::App& app) {
     app.add_option("--languages", options->languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
     app.add_option("--model", options->model, "Checkpoint, a folder or one .gguf file, for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)");
     add_heal_options(app, *options);
+    add_model_options(app, options->extra);
     auto is_model_only = std::make_shared<bool>(false);
     auto* const model_only = app.add_flag("--model-only", *is_model_only, "Do nothing: ask the model of today about each recorded screen, and say which of its actions are others (exit code 1)");
     app.add_option("--prompt", options->prompt, "Prompt for --model-only (default: the one that the model was trained on)")->needs(model_only);

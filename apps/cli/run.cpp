@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kGoalBytesMax = 64U << 10U;
 
 /// What a daemon decides for itself: with any of these the task runs in this program.
-constexpr std::array kLocalOptions{"--in-process", "--model",           "--record",         "--prompt",      "--prompts-dir",
+constexpr std::array kLocalOptions{"--in-process", "--model", "--adapter", "--quantize",           "--record",         "--prompt",      "--prompts-dir",
                                    "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
 
 Result<void> check_goal(const std::string& goal) {
@@ -118,6 +118,7 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
     add_checksums_option(app, options.skips_checksums);
+    add_model_options(app, options.extra);
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");

@@ -7,6 +7,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/daemon_call.h"
 #include "apps/cli/result_files.h"
+#include "apps/cli/model_options.h"
 
 #include <cstdint>
 #include <string>
@@ -24,6 +25,7 @@ struct RunOptions {
     std::string prompts_dir;
     DaemonAddress daemon;
     bool skips_checksums = false;
+    ModelOptions extra; ///< of the model
     bool in_process = false;
     int max_steps = 50;
     double max_seconds = 3600;

@@ -38,7 +38,7 @@ struct AttentionInput {
 };
 
 /// y = x w^T + bias. x (m, k), w (n, k) in any format, bias empty or (n), y (m, n). Into::Add adds to y.
-/// Packed weights are decoded a few rows at a time, into memory that stays in the cache.
+/// What an adapter adds (w.added) is added as two narrow products. Packed weights are decoded a few rows at a time, into memory that stays in the cache.
 void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y,
             Into into = Into::Overwrite);
 /// y = x / rms(x) * weight, by rows. y may be x.

@@ -30,9 +30,9 @@ Result<void> load_attention(const LayerLoader& l, DecoderLayer& layer) {
     const std::int64_t hidden = l.config.hidden;
     const std::int64_t q = std::int64_t{l.config.heads} * l.config.head_dim;
     const std::int64_t kv = std::int64_t{l.config.kv_heads} * l.config.head_dim;
-    layer.o = TRY(l.weights.matrix(l.name(l.names.o), {.rows = hidden, .cols = q}));
+    layer.o = TRY(l.weights.linear(l.name(l.names.o), {.rows = hidden, .cols = q}));
     if (l.names.q.empty() || (!l.names.qkv.empty() && l.weights.has_module(l.name(l.names.qkv)))) {
-        const WeightMatrix all = TRY(l.weights.matrix(l.name(l.names.qkv), {.rows = q + 2 * kv, .cols = hidden}));
+        const WeightMatrix all = TRY(l.weights.linear(l.name(l.names.qkv), {.rows = q + 2 * kv, .cols = hidden}));
         layer.q = all.rows_from(0, q);
         layer.k = all.rows_from(q, kv);
         layer.v = all.rows_from(q + kv, kv);
@@ -44,9 +44,9 @@ Result<void> load_attention(const LayerLoader& l, DecoderLayer& layer) {
         }
         return {};
     }
-    layer.q = TRY(l.weights.matrix(l.name(l.names.q), {.rows = q, .cols = hidden}));
-    layer.k = TRY(l.weights.matrix(l.name(l.names.k), {.rows = kv, .cols = hidden}));
-    layer.v = TRY(l.weights.matrix(l.name(l.names.v), {.rows = kv, .cols = hidden}));
+    layer.q = TRY(l.weights.linear(l.name(l.names.q), {.rows = q, .cols = hidden}));
+    layer.k = TRY(l.weights.linear(l.name(l.names.k), {.rows = kv, .cols = hidden}));
+    layer.v = TRY(l.weights.linear(l.name(l.names.v), {.rows = kv, .cols = hidden}));
     layer.q_bias = TRY(l.bias_of(l.names.q, q));
     layer.k_bias = TRY(l.bias_of(l.names.k, kv));
     layer.v_bias = TRY(l.bias_of(l.names.v, kv));
@@ -60,14 +60,14 @@ Result<Mlp> load_mlp(const LayerLoader& l, std::int64_t ffn) {
     const std::int64_t hidden = l.config.hidden;
     Mlp mlp;
     if (l.names.gate.empty() || (!l.names.gate_up.empty() && l.weights.has_module(l.name(l.names.gate_up)))) {
-        const WeightMatrix both = TRY(l.weights.matrix(l.name(l.names.gate_up), {.rows = 2 * ffn, .cols = hidden}));
+        const WeightMatrix both = TRY(l.weights.linear(l.name(l.names.gate_up), {.rows = 2 * ffn, .cols = hidden}));
         mlp.gate = both.rows_from(0, ffn);
         mlp.up = both.rows_from(ffn, ffn);
     } else {
-        mlp.gate = TRY(l.weights.matrix(l.name(l.names.gate), {.rows = ffn, .cols = hidden}));
-        mlp.up = TRY(l.weights.matrix(l.name(l.names.up), {.rows = ffn, .cols = hidden}));
+        mlp.gate = TRY(l.weights.linear(l.name(l.names.gate), {.rows = ffn, .cols = hidden}));
+        mlp.up = TRY(l.weights.linear(l.name(l.names.up), {.rows = ffn, .cols = hidden}));
     }
-    mlp.down = TRY(l.weights.matrix(l.name(l.names.down), {.rows = hidden, .cols = ffn}));
+    mlp.down = TRY(l.weights.linear(l.name(l.names.down), {.rows = hidden, .cols = ffn}));
     return mlp;
 }
 

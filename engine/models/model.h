@@ -130,6 +130,16 @@ struct ImageTokens {
     TokenId video_end = -1;
 };
 
+/// An adapter that was applied.
+struct AppliedAdapter {
+    std::string name;  ///< its folder's
+    int modules = 0;
+    int rank_max = 0;
+    std::int64_t parameters = 0;
+    std::int64_t bytes = 0; ///< of its file
+    std::shared_ptr<const SafetensorsFile> file; ///< what the products' views point to
+};
+
 struct Model {
     std::string family;
     std::string weight_format; ///< what most of the decoder's weights are in: "bf16", "q4_k", "gptq-4bit"
@@ -138,6 +148,7 @@ struct Model {
     Checkpoint weights;        ///< owns what the views point to
     std::vector<ModuleRecord> modules; ///< what the graph reads, in the order of loading
     std::vector<std::string> unused_tensors; ///< of the checkpoint; each is a thing that the graph does not compute
+    std::vector<AppliedAdapter> adapters;
     Decoder decoder;
     std::shared_ptr<const GgufFile> gguf; ///< whose metadata hold tokenizer and template; null: they are files of their own
     std::optional<VisionTower> vision;

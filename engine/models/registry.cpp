@@ -66,15 +66,15 @@ QuantHints read_hints(const json& config) {
     return hints;
 }
 
-Result<Model> open_tensors(const json& config, Checkpoint checkpoint, Container container, Contents contents) {
+Result<Model> open_tensors(const json& config, Checkpoint checkpoint, Container container, const LoadOptions& options) {
     const Family* family = TRY(find_family(config));
-    WeightLoader weights(checkpoint, read_hints(config), contents);
+    WeightLoader weights(checkpoint, read_hints(config), options);
     Model model = TRY(family->open({.config = config, .weights = weights, .container = container}));
     model.weight_format = weights.main_format();
     model.parameters = weights.parameters();
     model.modules = weights.taken();
     model.unused_tensors = weights.unused();
-    if (!model.unused_tensors.empty() && contents == Contents::Read) {
+    if (!model.unused_tensors.empty() && options.contents == Contents::Read) {
         constexpr std::size_t kNamed = 8;
         const std::size_t named = std::min(kNamed, model.unused_tensors.size());
         const std::span<const std::string> shown(model.unused_tensors.data(), named);
@@ -86,7 +86,7 @@ Result<Model> open_tensors(const json& config, Checkpoint checkpoint, Container 
     return model;
 }
 
-Result<Model> open_hub(const fs::path& dir, const OnProgress& on_progress, Contents contents) {
+Result<Model> open_hub(const fs::path& dir, const OnProgress& on_progress, const LoadOptions& options) {
     const json config = TRY(read_json(dir / "config.json", kConfigLimits));
     if (!config.is_object()) {
         return Error{ErrorCode::ParseFailed, "config.json is not an object"};
@@ -97,7 +97,7 @@ Result<Model> open_hub(const fs::path& dir, const OnProgress& on_progress, Conte
             on_progress("weights", static_cast<double>(done) / static_cast<double>(all));
         }
     }));
-    Model model = TRY(open_tensors(config, std::move(weights), Container::Safetensors, contents));
+    Model model = TRY(open_tensors(config, std::move(weights), Container::Safetensors, options));
     std::error_code ignored;
     if (fs::exists(dir / "generation_config.json", ignored)) {
         const json generation = TRY(read_json(dir / "generation_config.json", kConfigLimits));
@@ -110,14 +110,14 @@ Result<Model> open_hub(const fs::path& dir, const OnProgress& on_progress, Conte
     return model;
 }
 
-Result<Model> open_gguf(const GgufModel& files, Contents contents) {
+Result<Model> open_gguf(const GgufModel& files, const LoadOptions& options) {
     const json config = TRY(config_of_gguf(files));
     std::vector<std::shared_ptr<const GgufFile>> all = files.parts;
     if (files.vision != nullptr) {
         all.push_back(files.vision);
     }
     Checkpoint weights = TRY(Checkpoint::of_gguf(all));
-    Model model = TRY(open_tensors(config, std::move(weights), Container::Gguf, contents));
+    Model model = TRY(open_tensors(config, std::move(weights), Container::Gguf, options));
     model.gguf = files.parts.front();
     return model;
 }
@@ -126,9 +126,9 @@ Result<Model> open_gguf(const GgufModel& files, Contents contents) {
 
 std::span<const Family> families() { return kFamilies; }
 
-Result<Model> open_model(const fs::path& path, const OnProgress& on_progress, Contents contents) {
+Result<Model> open_model(const fs::path& path, const OnProgress& on_progress, const LoadOptions& options) {
     const std::optional<GgufModel> gguf = TRY(open_gguf_model(path));
-    return gguf ? open_gguf(*gguf, contents) : open_hub(path, on_progress, contents);
+    return gguf ? open_gguf(*gguf, options) : open_hub(path, on_progress, options);
 }
 
 } // namespace handeye

@@ -21,6 +21,6 @@ using OnProgress = std::function<void(std::string_view stage, double share)>;
 /// A folder with config.json, or a GGUF model (model_files.h). Maps the weights and checks every tensor; tensors of the files
 /// that the model does not use are named in a warning.
 Result<Model> open_model(const std::filesystem::path& path, const OnProgress& on_progress = {},
-                         Contents contents = Contents::Read);
+                         const LoadOptions& options = {});
 
 } // namespace handeye

@@ -38,8 +38,19 @@ TimePoint now() { return std::chrono::steady_clock::now(); }
 Result<void> compare_checksums(const EngineOptions& engine) {
     if (engine.checksums == Checksums::Verify) {
         TRY(verify_checksums(engine.model_dir, checksum_cache(), engine.on_progress));
+        for (const std::filesystem::path& adapter : engine.adapters) {
+            TRY(verify_checksums(adapter, checksum_cache(), engine.on_progress));
+        }
     }
     return {};
+}
+
+json names_of(const std::vector<std::filesystem::path>& paths) {
+    json names = json::array();
+    for (const std::filesystem::path& path : paths) {
+        names.push_back(path.string());
+    }
+    return names;
 }
 
 class Supervisor final : public EngineProcess {
@@ -162,6 +173,8 @@ void Supervisor::serve_one_worker() {
                     {"model_dir", engine.model_dir.string()},
                     {"threads", engine.threads},
                     {"context_tokens", engine.context_tokens},
+                    {"adapters", names_of(engine.adapters)},
+                    {"quantize", static_cast<int>(engine.quantize)},
                     {"beat_ms", beat_ms}};
     std::string why = "it does not listen";
     if (wire::send_packet(socket, dump_json(open))) {

@@ -76,6 +76,11 @@ private:
                               .threads = head.value("threads", 0),
                               .context_tokens = head.value("context_tokens", 0),
                               .checksums = Checksums::Skip}; // compared by who started us: nothing can be remembered from in here
+        for (const json& adapter : head.value("adapters", json::array())) {
+            options.adapters.emplace_back(adapter.get<std::string>());
+        }
+        const int quantize = head.value("quantize", 0);
+        options.quantize = quantize == 2 ? Quantize::Bits4 : quantize == 1 ? Quantize::Bits8 : Quantize::None;
         options.on_progress = [this](std::string_view stage, double share) {
             say({{"type", "progress"}, {"stage", stage}, {"share", share}});
         };

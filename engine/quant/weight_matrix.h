@@ -12,6 +12,7 @@
 namespace handeye {
 
 struct WeightFormat;
+struct LowRank;
 
 /// F32, F16 or BF16 numbers of any alignment; empty when `data` is null.
 struct NumberView {
@@ -41,13 +42,15 @@ struct WeightMatrix {
     std::int64_t row_group = 1;           ///< outputs that share a scale
     std::int64_t stored_bytes = 0;        ///< of all the tensors
     std::shared_ptr<const std::vector<std::byte>> owner;
+    std::shared_ptr<const std::vector<LowRank>> added; ///< products that are added to this one's, for exactly these rows; or null
 
     [[nodiscard]] explicit operator bool() const { return format != nullptr; }
-    /// Some of the rows; the caller has checked that they exist.
+    /// Some of the rows, without what is added to all of them; the caller has checked that they exist.
     [[nodiscard]] WeightMatrix rows_from(std::int64_t first, std::int64_t count) const {
         WeightMatrix part = *this;
         part.first_row += first;
         part.rows = count;
+        part.added = nullptr;
         return part;
     }
     [[nodiscard]] std::int64_t count() const { return rows * cols; }
@@ -55,6 +58,13 @@ struct WeightMatrix {
     [[nodiscard]] double size_bytes() const {
         return static_cast<double>(stored_bytes) * static_cast<double>(rows) / static_cast<double>(stored_rows);
     }
+};
+
+/// What an adapter adds to a product: y += scale * up (down x).
+struct LowRank {
+    WeightMatrix down; ///< (rank, inputs)
+    WeightMatrix up;   ///< (outputs, rank)
+    float scale = 1;
 };
 
 /// Which weights to decode: rows row..row+rows, inputs col..col+cols. Row r goes to out + r * stride.

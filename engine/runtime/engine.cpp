@@ -71,6 +71,9 @@ std::string folder_name(const fs::path& dir) {
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
     if (options.checksums == Checksums::Verify) {
         TRY(verify_checksums(options.model_dir, checksum_cache(), options.on_progress));
+        for (const fs::path& adapter : options.adapters) {
+            TRY(verify_checksums(adapter, checksum_cache(), options.on_progress));
+        }
     }
     std::unique_ptr<EngineCore> core = TRY(EngineCore::open(options));
     const std::string fallback = core->model().default_prompt;

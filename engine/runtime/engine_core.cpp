@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/runtime/engine_core.h"
 
-#include "engine/models/registry.h"
 #include "engine/models/vision_tower.h"
+#include "engine/runtime/memory.h"
 #include "engine/runtime/model_parts.h"
 
 #include <algorithm>
@@ -15,10 +15,6 @@ namespace handeye {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kPrefillChunk = 512;      // rows between two looks at the stop token; fills every kernel's tiles
-constexpr std::int64_t kContextDefault = 32768;  // four half-size screens, one whole one and two rounds of thinking
-constexpr std::size_t kImagesKept = 8;
 
 // The template writes names, the config numbers: a checkpoint where they differ would place pictures nowhere.
 Result<void> check_token(const Tokenizer& tokenizer, std::string_view name, TokenId& id) {
@@ -71,28 +67,25 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
                                                              options.threads, options.context_tokens)};
     }
     const fs::path dir = fs::is_directory(options.model_dir, ignored) ? options.model_dir : options.model_dir.parent_path();
-    Model model = TRY(open_model(options.model_dir, options.on_progress));
-    Tokenizer tokenizer = TRY(read_tokenizer(dir, model));
+    Prospect prospect = TRY(look_ahead(options));
+    Tokenizer tokenizer = std::move(prospect.tokenizer);
+    const bool may_shrink = options.context_tokens == 0;
+    const std::int64_t capacity = TRY(context_that_fits(prospect, {.context_tokens = prospect.context_tokens, .threads = prospect.threads},
+                                                        may_shrink ? Shrink::WhenNeeded : Shrink::Never));
+    prospect.model = {}; // its mappings would count twice
+    Model model = TRY(load_model(options, Contents::Read));
     ChatTemplate chat_template = TRY(read_template(dir, model));
-    PreprocessConfig image;
     PreprocessConfig video;
     video.max_volume = 47'040'000;
     if (model.vision) {
         TRY(check_tokens(tokenizer, model));
-        image = TRY(read_preprocess(dir / "preprocessor_config.json", image, model.vision->config));
         video = TRY(read_preprocess(dir / "video_preprocessor_config.json", video, model.vision->config));
     }
     TRY(check_vocabulary(tokenizer, model));
-    const std::int64_t limit = model.decoder.config.context_max;
-    if (options.context_tokens > limit) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("a context of {} tokens was asked for, the model has {}",
-                                                           options.context_tokens, limit)};
-    }
-    const std::int64_t capacity = options.context_tokens > 0 ? options.context_tokens : std::min(limit, kContextDefault);
     Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity));
     std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template),
                                                     std::move(timeline), options.threads));
-    core->image_config_ = image;
+    core->image_config_ = prospect.image_config;
     core->video_config_ = video;
     return core;
 }

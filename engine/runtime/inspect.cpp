@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums up what the loader took from a checkpoint.
 #include "engine/checkpoints.h"
-#include "engine/models/registry.h"
 #include "engine/runtime/model_parts.h"
 #include "engine/runtime/timeline.h"
 
@@ -101,13 +100,14 @@ TokenizerFacts tokenizer_facts(const fs::path& dir, const Model& model) {
 
 } // namespace
 
-Result<ModelReport> inspect_model(const fs::path& path) {
+Result<ModelReport> inspect_model(const EngineOptions& options) {
+    const fs::path& path = options.model_dir;
     std::error_code ignored;
     if (!fs::exists(path, ignored)) {
         return Error{ErrorCode::NotFound, fmt::format("there is no model {}", path.string())};
     }
     const fs::path dir = fs::is_directory(path, ignored) ? path : path.parent_path();
-    Model model = TRY(open_model(path, {}, Contents::HeadersOnly));
+    Model model = TRY(load_model(options, Contents::HeadersOnly));
     ModelReport report;
     report.family = model.family;
     report.weight_format = model.weight_format;
@@ -124,6 +124,9 @@ Result<ModelReport> inspect_model(const fs::path& path) {
         report.vision = TRY(vision_facts(dir, model));
     }
     report.tokenizer = tokenizer_facts(dir, model);
+    for (const AppliedAdapter& adapter : model.adapters) {
+        report.adapters.push_back({adapter.name, adapter.modules, adapter.rank_max, adapter.parameters});
+    }
     report.unused_tensors = std::move(model.unused_tensors);
     return report;
 }

@@ -3,9 +3,16 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "engine/kernels/thread_pool.h"
+#include "engine/models/adapter.h"
+#include "engine/models/registry.h"
+#include "engine/quant/pack.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,7 +64,29 @@ Result<Tokenizer> read_ranks(const fs::path& dir) {
     return tokenizer;
 }
 
+// Rows of one matrix at a time, by all threads.
+auto pack_with(ThreadPool& pool) {
+    return [&pool](const WeightMatrix& plain, const WeightMatrix& packed, std::span<std::byte> bytes) {
+        constexpr std::int64_t kRows = 64;
+        pool.run((plain.rows + kRows - 1) / kRows, [&](std::int64_t i, int) { pack_rows(plain, packed, i * kRows, std::min(kRows, plain.rows - i * kRows), bytes); });
+    };
+}
+
 } // namespace
+
+Result<Model> load_model(const EngineOptions& options, Contents contents) {
+    LoadOptions load{.contents = contents, .pack_bits = options.quantize == Quantize::Bits4 ? 4 : options.quantize == Quantize::Bits8 ? 8 : 0, .pack = {}};
+    std::optional<ThreadPool> pool;
+    if (load.pack_bits > 0 && contents == Contents::Read) {
+        pool.emplace(options.threads);
+        load.pack = pack_with(*pool);
+    }
+    Model model = TRY(open_model(options.model_dir, contents == Contents::Read ? options.on_progress : OnProgress(), load));
+    for (const fs::path& adapter : options.adapters) {
+        TRY(apply_adapter(adapter, model));
+    }
+    return model;
+}
 
 Result<ChatTemplate> read_template(const fs::path& dir, const Model& model) {
     if (model.gguf != nullptr) {

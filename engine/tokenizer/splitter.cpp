@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only user of PCRE2.
+// Patterns by PCRE2, under limits.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "engine/tokenizer/splitter.h"
 

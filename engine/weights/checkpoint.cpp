@@ -94,6 +94,7 @@ Result<Checkpoint> Checkpoint::open(const fs::path& dir,
             }
         }
         checkpoint.file_bytes_ += file->file_bytes();
+        checkpoint.shards_.push_back({shard, file});
         checkpoint.files_.push_back(std::move(file));
         if (on_shard) {
             on_shard(checkpoint.files_.size(), shards.size());

@@ -29,6 +29,13 @@ public:
     /// All tensors of GGUF files: the parts of a split model, and its vision tower. A name in two of them is ParseFailed.
     static Result<Checkpoint> of_gguf(const std::vector<std::shared_ptr<const GgufFile>>& files);
 
+    struct Shard {
+        std::string name; ///< of the file in its folder
+        std::shared_ptr<const SafetensorsFile> file;
+    };
+    /// The safetensors files, by name; none for GGUF.
+    [[nodiscard]] const std::vector<Shard>& shards() const { return shards_; }
+
     /// Null when there is no such tensor.
     [[nodiscard]] const TensorView* find(std::string_view name) const;
     /// The tensor, which must have this shape and be F32, F16 or BF16; its data may be unaligned.
@@ -47,6 +54,7 @@ public:
 private:
     std::vector<std::shared_ptr<const void>> files_; // SafetensorsFile or GgufFile
     TensorMap names_;
+    std::vector<Shard> shards_;
     std::int64_t file_bytes_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -11,18 +12,29 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace handeye {
 namespace {
 
 Error os_error(const std::filesystem::path& path, const char* what, int error) {
-    const ErrorCode code = error == ENOENT   ? ErrorCode::NotFound
+    const ErrorCode code = error == ENOMEM   ? ErrorCode::OutOfMemory
+                           : error == ENOENT   ? ErrorCode::NotFound
                            : error == EACCES ? ErrorCode::PermissionDenied
                                              : ErrorCode::IoFailed;
     return {code, fmt::format("{} {}: {}", what, path.string(), std::strerror(error))};
 }
 
 } // namespace
+
+void drop_pages(std::span<const std::byte> bytes) {
+    static const auto kPage = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + kPage - 1) / kPage * kPage;
+    const auto end = reinterpret_cast<std::uintptr_t>(bytes.data() + bytes.size()) / kPage * kPage;
+    if (begin < end) {
+        static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED)); // a refusal only costs memory
+    }
+}
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)); // a FIFO would wait for its writer
@@ -43,7 +55,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     const auto size = static_cast<std::size_t>(info.st_size);
     void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
     if (data == MAP_FAILED) {
-        return os_error(path, "cannot map", errno);
+        return os_error(path, errno == ENOMEM ? fmt::format("no address space (RLIMIT_AS) for the {} bytes of", size).c_str() : "cannot map", errno);
     }
     file.bytes_ = {static_cast<const std::byte*>(data), size};
     return file;

@@ -26,4 +26,7 @@ private:
     std::span<const std::byte> bytes_;
 };
 
+/// Lets go of whole pages of a mapping that are not needed again soon: they no longer count as this process's memory.
+void drop_pages(std::span<const std::byte> bytes);
+
 } // namespace handeye

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/weights/weight_loader.h"
 
+#include "engine/quant/pack.h"
+#include "engine/weights/mapped_file.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -40,7 +43,7 @@ void WeightLoader::take_tensor(std::string_view name, const TensorView& view) {
 Result<std::vector<float>> WeightLoader::floats(std::string_view name, const Shape& shape) {
     const TensorView view = TRY(checkpoint_.weight(name, shape));
     take_tensor(name, view);
-    if (contents_ == Contents::HeadersOnly) {
+    if (options_.contents == Contents::HeadersOnly) {
         return std::vector<float>(static_cast<std::size_t>(view.count()));
     }
     return checkpoint_.floats(name, shape);
@@ -63,6 +66,29 @@ Result<WeightMatrix> WeightLoader::matrix(const std::string& module, const Modul
     taken_.push_back({.name = module, .format = format, .is_matrix = true, .rows = w.rows, .cols = w.cols, .parameters = w.count(), .bytes = w.stored_bytes});
     parameters_ += w.count();
     return w;
+}
+
+Result<WeightMatrix> WeightLoader::linear(const std::string& module, const ModuleShape& shape) {
+    WeightMatrix plain = TRY(matrix(module, shape));
+    ModuleRecord& record = taken_.back();
+    record.is_linear = true;
+    const int bits = options_.pack_bits;
+    if (bits == 0 || plain.format != &kPlainFormat || pack_group(bits, plain.cols) == 0) {
+        return plain;
+    }
+    WeightMatrix packed = packed_shape(plain, bits);
+    weights_by_format_[record.format] -= plain.count();
+    record.format = format_name(packed);
+    record.bytes = packed.stored_bytes;
+    record.is_packed_here = true;
+    weights_by_format_[record.format] += plain.count();
+    if (options_.contents == Contents::HeadersOnly) {
+        return packed;
+    }
+    std::vector<std::byte> bytes(static_cast<std::size_t>(packed.stored_bytes));
+    options_.pack(plain, packed, bytes);
+    drop_pages({plain.codes, static_cast<std::size_t>(plain.stored_bytes)});
+    return with_bytes(std::move(packed), std::move(bytes));
 }
 
 std::vector<std::string> WeightLoader::unused() const {

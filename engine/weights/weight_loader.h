@@ -7,10 +7,13 @@
 #include "engine/weights/checkpoint.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace handeye {
@@ -18,11 +21,21 @@ namespace handeye {
 /// Whether numbers are read, or only names, types and shapes are checked.
 enum class Contents { Read, HeadersOnly };
 
+/// How weights are taken.
+struct LoadOptions {
+    Contents contents = Contents::Read;
+    int pack_bits = 0; ///< 4 or 8: plain matrices of the decoder's layers are packed while they are loaded (engine/quant/pack.h)
+    /// Packs all rows of `plain` into `bytes`; set when pack_bits is and numbers are read.
+    std::function<void(const WeightMatrix& plain, const WeightMatrix& packed, std::span<std::byte> bytes)> pack;
+};
+
 /// What was taken for one module ("model.layers.0.mlp.down_proj"), or one norm, bias or other tensor that is no matrix.
 struct ModuleRecord {
     std::string name;
     std::string format; ///< "bf16", "q4_k", "gptq-4bit"
     bool is_matrix = false;
+    bool is_packed_here = false; ///< while loading; in the file it is plain
+    bool is_linear = false; ///< a matrix of a decoder layer, which may be packed
     std::int64_t rows = 0; ///< 0 when it is no matrix
     std::int64_t cols = 0;
     std::int64_t parameters = 0;
@@ -32,8 +45,8 @@ struct ModuleRecord {
 /// Borrows the checkpoint while loading. Every error names the tensor, its type and shape, and what was expected.
 class WeightLoader {
 public:
-    explicit WeightLoader(const Checkpoint& checkpoint, QuantHints hints = {}, Contents contents = Contents::Read)
-        : checkpoint_(checkpoint), hints_(hints), contents_(contents) {}
+    explicit WeightLoader(const Checkpoint& checkpoint, QuantHints hints = {}, LoadOptions options = {})
+        : checkpoint_(checkpoint), hints_(hints), options_(std::move(options)) {}
 
     [[nodiscard]] const TensorView* find(std::string_view name) const { return checkpoint_.find(name); }
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
@@ -48,8 +61,10 @@ public:
     Result<std::vector<float>> floats_if_any(std::string_view name, const Shape& shape);
     /// A matrix in the format that its tensors are in.
     Result<WeightMatrix> matrix(const std::string& module, const ModuleShape& shape);
+    /// The same for a matrix of a decoder layer: packed when the options say so and it is plain. Its pages of the file are let go of.
+    Result<WeightMatrix> linear(const std::string& module, const ModuleShape& shape);
 
-    [[nodiscard]] Contents contents() const { return contents_; }
+    [[nodiscard]] Contents contents() const { return options_.contents; }
     /// What was taken, in that order.
     [[nodiscard]] const std::vector<ModuleRecord>& taken() const { return taken_; }
     /// Names that nobody took, less those that are known to mean nothing here.
@@ -66,7 +81,7 @@ private:
 
     const Checkpoint& checkpoint_;
     QuantHints hints_;
-    Contents contents_;
+    LoadOptions options_;
     std::vector<ModuleRecord> taken_;
     std::set<std::string, std::less<>> used_;
     std::vector<std::string> ignored_;

@@ -212,11 +212,32 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace handeye::kernels {
 HWY_EXPORT(matmul_here);
+namespace {
+
+// Two narrow products beside the wide one: the packed weights stay as they are.
+void add_low_rank(ThreadPool& pool, ConstMatrix x, const LowRank& low, Matrix y) {
+    thread_local std::vector<float> memory;
+    memory.resize(static_cast<std::size_t>(x.rows * low.down.rows));
+    const Matrix narrow{memory.data(), x.rows, low.down.rows, low.down.rows};
+    HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, {}, narrow, Into::Overwrite}, low.down);
+    for (float& value : memory) {
+        value *= low.scale;
+    }
+    HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {narrow, {}, y, Into::Add}, low.up);
+}
+
+} // namespace
 
 void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y, Into into) {
     CHECK(w.format != nullptr && w.cols == x.cols && w.rows == y.cols && y.rows == x.rows);
     CHECK(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols);
     HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, bias, y, into}, w);
+    if (w.added != nullptr) {
+        for (const LowRank& low : *w.added) {
+            CHECK(low.down.cols == x.cols && low.up.rows == y.cols && low.up.cols == low.down.rows);
+            add_low_rank(pool, x, low, y);
+        }
+    }
 }
 
 } // namespace handeye::kernels

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of commands that load a model, beside --model: adapters, and packing while loading.
+#pragma once
+
+#include "engine/engine.h"
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace handeye::cli {
+
+struct ModelOptions {
+    std::vector<std::string> adapters;
+    std::string quantize; ///< "", "8bit" or "4bit"
+};
+
+/// `--adapter DIR` (repeatable) and `--quantize 8bit|4bit`.
+void add_model_options(CLI::App& app, ModelOptions& options);
+/// Puts them into the engine's. NotFound for a folder that is not there.
+Result<void> put_model_options(const ModelOptions& options, EngineOptions& engine);
+
+} // namespace handeye::cli
