@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes GLM-4.1V-9B with its real shapes and random weights: 10 GB of nothing, for measuring.
+"""Writes GLM-4.1V-9B with its real shapes and random weights, for measuring.
 
-    python full_size.py gguf FOLDER    Q4_K_M as llama.cpp mixes it, and an mmproj in F16 (needs PyPI's gguf only for nothing: raw bytes)
-    python full_size.py gptq FOLDER    int4, groups of 128, symmetric, version 1; the vision tower in BF16
+    python full_size.py gguf FOLDER    Q4_K_M as llama.cpp mixes it, and an mmproj in F16: 8 GB
+    python full_size.py gptq FOLDER    int4, groups of 128, symmetric, version 1; the vision tower in BF16: 8.5 GB
 
-Only numpy is needed. Weights are random codes under scales that keep activations near one; seed 20261122. The tokenizer is one of
-single bytes with the real control tokens at their real ids and 151,552 entries, so that it takes the memory that the real one takes.
+Then `handeye models plan FOLDER --context 300 --image-size 336x336 --measure`. Only numpy is needed. Weights are
+random codes under scales that keep activations near one; seed 20261122. The tokenizer is one of single bytes with the real control tokens at their real ids and 151,552 entries, so that it takes the memory that the real one takes.
 Delete the folder afterwards.
 """
 import json
