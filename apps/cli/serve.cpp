@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye serve`: a model behind an OpenAI-compatible endpoint.
 #include "apps/cli/command.h"
+#include "apps/cli/model_options.h"
 #include "apps/daemon_options.h"
 #include "apps/models/store.h"
 #include "base/log.h"
@@ -40,6 +41,7 @@ struct Options {
     int max_model_len = 0;
     int threads = 0;
     bool skips_checksums = false;
+    ModelOptions engine;
 };
 
 struct Found {
@@ -140,9 +142,10 @@ private:
     ChatModel* model_ = nullptr;
 };
 
-EngineProcessOptions engine_options(const Options& options, const Found& found, const std::shared_ptr<Link>& link) {
+Result<EngineProcessOptions> engine_options(const Options& options, const Found& found, const std::shared_ptr<Link>& link) {
     EngineProcessOptions out;
     out.engine = {.model_dir = found.path, .threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    TRY(put_model_options(options.engine, out.engine));
     out.engine.on_progress = [link](std::string_view stage, double share) {
         const std::string text = fmt::format("{} {:.0f} %", stage, share * 100);
         link->set_loading(text);
@@ -172,7 +175,8 @@ Result<int> serve(const Options& options, const Context& context) {
     std::unique_ptr<OpenAiServer> server = TRY(OpenAiServer::start(endpoint)); // before the load of minutes: a port that is taken is told at once
     const auto link = std::make_shared<Link>(*server);
     link->set_loading("starting");
-    const std::unique_ptr<EngineProcess> engine = TRY(open_engine_process(engine_options(options, found, link)));
+    EngineProcessOptions wanted = TRY(engine_options(options, found, link));
+    const std::unique_ptr<EngineProcess> engine = TRY(open_engine_process(std::move(wanted)));
     link->set_model(*engine);
     say_ready(context, *server, options, endpoint, engine->info());
     std::mutex mutex;
@@ -202,6 +206,7 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
+    add_model_options(app, options->engine);
     app.footer("Example: handeye serve glm-4.1v-thinking --model-format gptq --port 8000\n"
                "         curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\\n"
                "             -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'\n"
