@@ -154,7 +154,7 @@ private:
             last = source;
             done_ += bytes;
             fetched_ += source == FileFetch::Source::Fetched ? bytes : 0;
-            if (options_.on_progress) {
+            if (options_.on_progress && bytes != 0) {
                 options_.on_progress({(last == FileFetch::Source::Kept ? "checking " : "") + file.name, static_cast<std::uint64_t>(std::max<std::int64_t>(0, done_)),
                                       static_cast<std::uint64_t>(std::max<std::int64_t>(0, fetched_)), total_});
             }
