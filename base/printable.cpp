@@ -64,4 +64,14 @@ std::string printable(std::string_view text_utf8) {
     return out;
 }
 
+std::string bytes_text(std::int64_t bytes) {
+    constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 999.95 && unit + 1 < kUnits.size(); ++unit) {
+        value /= 1000;
+    }
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
 } // namespace handeye

@@ -28,20 +28,6 @@ constexpr std::array kRows = {
 
 } // namespace
 
-std::string size_text(std::int64_t bytes) {
-    constexpr std::array<const char*, 4> kUnits = {"kB", "MB", "GB", "TB"};
-    if (bytes < 1000) {
-        return fmt::format("{} bytes", bytes);
-    }
-    std::size_t unit = 0;
-    double value = static_cast<double>(bytes) / 1000;
-    while (value >= 1000 && unit + 1 < kUnits.size()) {
-        value /= 1000;
-        ++unit;
-    }
-    return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, kUnits[unit]);
-}
-
 Runner declare_models(CLI::App& app) {
     app.require_subcommand(1);
     std::vector<std::pair<CLI::App*, Runner>> all;

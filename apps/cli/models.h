@@ -4,9 +4,6 @@
 
 #include "apps/cli/command.h"
 
-#include <cstdint>
-#include <string>
-
 namespace handeye::cli {
 
 Runner declare_models_inspect(CLI::App& app);
@@ -15,8 +12,5 @@ Runner declare_models_pull(CLI::App& app);
 Runner declare_models_plan(CLI::App& app);
 Runner declare_models_quantize(CLI::App& app);
 Runner declare_models_verify(CLI::App& app);
-
-/// "4.7 GB": powers of ten, as disks and memory are sold.
-std::string size_text(std::int64_t bytes);
 
 } // namespace handeye::cli

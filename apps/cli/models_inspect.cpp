@@ -2,6 +2,7 @@
 // `handeye models inspect`: what a checkpoint is, from its headers.
 #include "apps/cli/model_options.h"
 #include "apps/cli/models.h"
+#include "base/printable.h"
 #include "engine/checkpoints.h"
 
 #include <CLI/CLI.hpp>
@@ -45,12 +46,12 @@ std::string count_text(std::int64_t count) {
 
 void print_facts(const ModelReport& r) {
     print(fmt::format("{}, {} parameters, mostly {}: {} in {} file{}", r.family, count_text(r.parameters), r.weight_format,
-                      size_text(r.file_bytes), r.files, r.files == 1 ? "" : "s"));
+                      bytes_text(r.file_bytes), r.files, r.files == 1 ? "" : "s"));
     print(fmt::format("{} layers{}, context of {} tokens at most, {} of cache for each token", r.layers,
-                      r.experts > 0 ? fmt::format(" of {} experts", r.experts) : "", r.context_tokens_max, size_text(r.kv_bytes_per_token)));
+                      r.experts > 0 ? fmt::format(" of {} experts", r.experts) : "", r.context_tokens_max, bytes_text(r.kv_bytes_per_token)));
     if (r.vision) {
         print(fmt::format("pictures: {} blocks of width {}, {} parameters, {}; at most {} tokens a picture", r.vision->blocks, r.vision->width,
-                          count_text(r.vision->parameters), size_text(r.vision->bytes), r.vision->image_tokens_max));
+                          count_text(r.vision->parameters), bytes_text(r.vision->bytes), r.vision->image_tokens_max));
     } else {
         print("pictures: none, text only");
     }
@@ -67,12 +68,12 @@ void print_report(const ModelReport& r) {
     print_facts(r);
     print(fmt::format("\n{:<24} {:>8} {:>16} {:>10}", "format", "modules", "parameters", "size"));
     for (const FormatShare& f : r.formats) {
-        print(fmt::format("{:<24} {:>8} {:>16} {:>10}", f.format, f.modules, f.parameters, size_text(f.bytes)));
+        print(fmt::format("{:<24} {:>8} {:>16} {:>10}", f.format, f.modules, f.parameters, bytes_text(f.bytes)));
     }
-    print(fmt::format("{:<24} {:>8} {:>16} {:>10}", "norms, biases, kernels", r.vectors, "", size_text(r.vector_bytes)));
+    print(fmt::format("{:<24} {:>8} {:>16} {:>10}", "norms, biases, kernels", r.vectors, "", bytes_text(r.vector_bytes)));
     print(fmt::format("\n{:<52} {:>5}  {:<20} {:>14} {:>10}", "module", "count", "format", "shape", "size"));
     for (const ModuleGroup& m : r.modules) {
-        print(fmt::format("{:<52} {:>5}  {:<20} {:>14} {:>10}", m.name, m.modules, m.format, fmt::format("{}x{}", m.rows, m.cols), size_text(m.bytes)));
+        print(fmt::format("{:<52} {:>5}  {:<20} {:>14} {:>10}", m.name, m.modules, m.format, fmt::format("{}x{}", m.rows, m.cols), bytes_text(m.bytes)));
     }
     if (r.unused_tensors.empty()) {
         print("\nEvery tensor of the files is used.");

@@ -96,7 +96,7 @@ void print_spec(const RegistryModel& model, const ModelSpec& spec, const std::fi
     const std::vector<std::string> id_lines(ids.begin(), ids.end());
     const std::vector<std::string> lines = wrapped(quantizations, kLineMax - kIndent - kIdWidth - 1);
     for (std::size_t i = 0; i < std::max(lines.size(), id_lines.size()); ++i) {
-        print(without_end(fmt::format("  {:>5} {:<8}  {:<{}} {}", i == 0 ? size_text(spec.size_in_billions) + "B" : "", i == 0 ? spec.format : "", i < lines.size() ? lines[i] : "",
+        print(without_end(fmt::format("  {:>5} {:<8}  {:<{}} {}", i == 0 ? billions_text(spec.size_in_billions) + "B" : "", i == 0 ? spec.format : "", i < lines.size() ? lines[i] : "",
                           kLineMax - kIndent - kIdWidth - 1, i < id_lines.size() ? id_lines[i] : "")));
     }
     print_remark(spec.remark);

@@ -2,6 +2,7 @@
 // `handeye models plan`: the memory that a model will take, before it is loaded.
 #include "apps/cli/model_options.h"
 #include "apps/cli/models.h"
+#include "base/printable.h"
 #include "engine/checkpoints.h"
 
 #include <cmath>
@@ -55,16 +56,16 @@ void print_report(const PlanReport& r, const PlanOptions& plan) {
     print(fmt::format("a context of {} tokens, full, with {} pictures of {}x{} ({} tokens) in it", r.context_tokens, plan.images, plan.image.width_px,
                       plan.image.height_px, r.prompt_image_tokens));
     for (const MemoryPart& part : r.parts) {
-        print(fmt::format("  {:<28} {:>10}", part.name, size_text(part.bytes)));
+        print(fmt::format("  {:<28} {:>10}", part.name, bytes_text(part.bytes)));
     }
-    print(fmt::format("  {:<28} {:>10}", "together, at the peak", size_text(r.total_bytes)));
+    print(fmt::format("  {:<28} {:>10}", "together, at the peak", bytes_text(r.total_bytes)));
     for (const MemoryFit& fit : r.fits) {
-        print(fmt::format("{:<30} {} of {}{}", fit.limit + ":", size_text(fit.needed_bytes), size_text(fit.available_bytes),
+        print(fmt::format("{:<30} {} of {}{}", fit.limit + ":", bytes_text(fit.needed_bytes), bytes_text(fit.available_bytes),
                           fit.shortfall_bytes > 0 ? fmt::format(": {} BYTES TOO LITTLE", fit.shortfall_bytes) : ""));
     }
     if (r.measured_bytes) {
         print(fmt::format("loaded in {:.2f} s, the full context took {:.1f} s", r.load_seconds, r.prompt_seconds));
-        print(fmt::format("measured peak: {} ({} bytes); the plan is {:+.1f} % off", size_text(*r.measured_bytes), *r.measured_bytes, 100 * deviation(r)));
+        print(fmt::format("measured peak: {} ({} bytes); the plan is {:+.1f} % off", bytes_text(*r.measured_bytes), *r.measured_bytes, 100 * deviation(r)));
     }
     print(r.does_fit() ? "it fits" : "it does not fit");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye models quantize`: a smaller copy of a 16-bit checkpoint.
 #include "apps/cli/models.h"
+#include "base/printable.h"
 #include "engine/checkpoints.h"
 
 #include <CLI/CLI.hpp>
@@ -34,7 +35,7 @@ Runner declare_models_quantize(CLI::App& app) {
         if (context.json) {
             print_json({{"out", options->out}, {"modules", report->modules}, {"in_bytes", report->in_bytes}, {"out_bytes", report->out_bytes}});
         } else {
-            print(fmt::format("{}: {} matrices in {}, {} instead of {}", options->out, report->modules, options->to, size_text(report->out_bytes), size_text(report->in_bytes)));
+            print(fmt::format("{}: {} matrices in {}, {} instead of {}", options->out, report->modules, options->to, bytes_text(report->out_bytes), bytes_text(report->in_bytes)));
         }
         return 0;
     };

@@ -4,6 +4,7 @@
 #include "apps/models/pull_file.h"
 #include "apps/models/shape.h"
 #include "apps/models/store.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -212,16 +213,6 @@ private:
 } // namespace
 
 Result<PullReport> pull_model(Hub& hub, const PullOptions& options, const std::stop_token& stop) { return Pull(hub, options, stop).run(); }
-
-std::string bytes_text(std::uint64_t bytes) {
-    constexpr std::array<const char*, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 999.95 && unit + 1 < kUnits.size(); ++unit) {
-        value /= 1000;
-    }
-    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
-}
 
 std::string progress_line(const PullProgress& progress, Duration since_start) {
     const double seconds = std::chrono::duration<double>(since_start).count();

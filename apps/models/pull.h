@@ -52,7 +52,5 @@ Result<PullReport> pull_model(Hub& hub, const PullOptions& options, const std::s
 
 /// "45 %  8.4 of 18.6 GB  52.1 MB/s  3 min left  model-00002-of-00004.safetensors"
 std::string progress_line(const PullProgress& progress, Duration since_start);
-/// "18.6 GB"
-std::string bytes_text(std::uint64_t bytes);
 
 } // namespace handeye

@@ -36,7 +36,7 @@ std::string quantization_in(const ModelSpec& spec, const std::string& wanted) {
 std::string described(const RegistryModel& model) {
     std::string out;
     for (const ModelSpec& spec : model.specs) {
-        out += fmt::format("{}{}B {} ({})", out.empty() ? "" : "; ", size_text(spec.size_in_billions), spec.format, fmt::join(spec.quantizations, ", "));
+        out += fmt::format("{}{}B {} ({})", out.empty() ? "" : "; ", billions_text(spec.size_in_billions), spec.format, fmt::join(spec.quantizations, ", "));
     }
     return out;
 }
@@ -131,14 +131,14 @@ Result<std::string> ModelRow::id_at(const std::string& hub) const {
 
 std::filesystem::path ModelRow::folder() const {
     const std::string_view stored = spec->format == "pytorch" ? std::string_view("none") : std::string_view(quantization);
-    return std::filesystem::path(model->name) / fmt::format("{}B-{}-{}", size_text(spec->size_in_billions), spec->format, stored);
+    return std::filesystem::path(model->name) / fmt::format("{}B-{}-{}", billions_text(spec->size_in_billions), spec->format, stored);
 }
 
 std::string ModelRow::arguments() const {
     const bool has_sizes = sizes_of(*model).size() > 1;
-    return fmt::format("{}:{}:{}{}", model->name, spec->format, quantization, has_sizes ? " --size-in-billions " + size_text(spec->size_in_billions) : "");
+    return fmt::format("{}:{}:{}{}", model->name, spec->format, quantization, has_sizes ? " --size-in-billions " + billions_text(spec->size_in_billions) : "");
 }
 
-std::string size_text(double billions) { return fmt::format("{:.9g}", billions); }
+std::string billions_text(double billions) { return fmt::format("{:.9g}", billions); }
 
 } // namespace handeye

@@ -74,6 +74,6 @@ struct ModelRow {
 Result<ModelRow> find_row(const Registry& registry, const WantedModel& wanted);
 
 /// "9", "0.5": as people write sizes.
-std::string size_text(double billions);
+std::string billions_text(double billions);
 
 } // namespace handeye

@@ -183,7 +183,7 @@ Result<void> check_shape(const CheckpointShape& shape, const ModelRow& row, std:
     const double promised = row.spec->size_in_billions * 1e9;
     if (std::abs(shape.parameters - promised) > kSizeSlack * promised) {
         return differs(row, fmt::format("with {} layers of width {} it has {:.3g} billion parameters, the row says {}", shape.layers, shape.hidden, shape.parameters / 1e9,
-                                        size_text(row.spec->size_in_billions)));
+                                        billions_text(row.spec->size_in_billions)));
     }
     const auto rule = std::find_if(kFormatRules.begin(), kFormatRules.end(), [&](const FormatRule& one) { return one.format == row.spec->format; });
     if (rule == kFormatRules.end()) {

@@ -32,5 +32,14 @@ TEST(Printable, ShowsBytesThatAreNoUtf8) {
     EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
 }
 
+TEST(BytesText, HasOneDecimalFromAThousandOn) {
+    EXPECT_EQ(bytes_text(0), "0 B");
+    EXPECT_EQ(bytes_text(999), "999 B");
+    EXPECT_EQ(bytes_text(1000), "1.0 kB");
+    EXPECT_EQ(bytes_text(999'949), "999.9 kB");
+    EXPECT_EQ(bytes_text(999'950), "1.0 MB");
+    EXPECT_EQ(bytes_text(18'970'000'000), "19.0 GB");
+}
+
 } // namespace
 } // namespace handeye
