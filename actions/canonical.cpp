@@ -245,11 +245,19 @@ Result<Action> read_type(Fields& fields, const json& object) {
 }
 
 Result<Action> read_key(Fields& fields, const json&) {
-    const Result<KeyChord> chord = fields.is_list("keys") ? make_chord(TRY(fields.names("keys"))) : parse_chord(TRY(fields.text("keys")));
-    if (!chord) {
-        return chord.error();
+    if (!fields.is_list("keys")) {
+        const std::string text = TRY(fields.text("keys"));
+        return Action(TRY(parse_chord(text)));
     }
-    return Action(*chord);
+    std::vector<std::string> names = TRY(fields.names("keys"));
+    if (names.size() == 1) { // as a task file lists its chords
+        return Action(TRY(parse_chord(names.front())));
+    }
+    const auto chord_within = std::find_if(names.begin(), names.end(), [](const std::string& name) { return name.size() > 1 && name.find('+') != std::string::npos; });
+    if (chord_within != names.end()) {
+        return bad(fmt::format("key: one action is one chord, and '{}' is one by itself: give each its own action", chord_within->substr(0, 40)));
+    }
+    return Action(TRY(make_chord(std::move(names))));
 }
 
 Result<Action> read_wait(Fields& fields, const json&) {

@@ -72,7 +72,7 @@ StageResult StepRunner::check_allowance(const Allowance& allowance) {
         return end(TaskOutcome::BudgetExceeded, std::move(message));
     };
     if (const int used = at_.step - allowance.steps_before; used >= budget.steps_max) {
-        return exceeded("steps", used, budget.steps_max, fmt::format("all {} steps are used", budget.steps_max));
+        return exceeded("steps", used, budget.steps_max, budget.steps_max == 1 ? "the one step is used" : fmt::format("all {} steps are used", budget.steps_max));
     }
     if (const std::int64_t used = tokens_ - allowance.tokens_before; used >= budget.tokens_max) {
         return exceeded("tokens", static_cast<double>(used), static_cast<double>(budget.tokens_max),

@@ -115,7 +115,7 @@ public:
         for_each_object(file_.tree, ShapeId::File, [&](const Node& node, ShapeId shape) {
             const Node* const named = shape == ShapeId::Run || shape_of(shape).find("file") == nullptr ? nullptr : node.find("file");
             if (named != nullptr && machine_files_ == MachineFiles::Refused) {
-                tell(*named, fmt::format("the file \"{}\" of this machine", named->scalar.substr(0, 80)));
+                tell(*named, fmt::format("the file \"{}\" of this machine: a daemon looks into files below its tasks.files_root only, and none is set or this one is not known to lie there", named->scalar.substr(0, 80)));
             }
         });
         for_each_picture(file_.tree, [&](const Node& name) {

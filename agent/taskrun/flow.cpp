@@ -32,7 +32,13 @@ std::string label_of(const Node& step, std::string_view verb) {
     const Node* const call = step.find(verb);
     if (label.empty() && call != nullptr && verb == "type") {
         const Node* const into = call->find("into");
-        label = into == nullptr ? "" : "into " + label_of(Node{.kind = Node::Kind::Map, .entries = {{"click", {}, *into}}}, "click");
+        constexpr std::array<std::string_view, 5> kNames{"label", "text", "id", "role", "model"};
+        const bool is_named = into != nullptr && std::any_of(kNames.begin(), kNames.end(), [&](std::string_view key) { return into->find(key) != nullptr; });
+        if (is_named) {
+            label = "into " + label_of(Node{.kind = Node::Kind::Map, .entries = {{"click", {}, *into}}}, "click");
+        } else { // by its picture, or where the keyboard is
+            label = fmt::format("\"{}\"", text_of(*call, "text"));
+        }
     } else if (label.empty() && call != nullptr) {
         constexpr std::array<std::string_view, 17> kMain{"label", "text", "id", "role", "template", "model", "app", "url", "window", "file", "expr", "question", "name", "as", "direction", "in", "max"};
         const auto key = std::find_if(kMain.begin(), kMain.end(), [&](std::string_view word) { return call->find(word) != nullptr && call->find(word)->kind == Node::Kind::Scalar; });
@@ -43,8 +49,18 @@ std::string label_of(const Node& step, std::string_view verb) {
             }
         }
     }
-    label.resize(std::min(label.size(), kLabelBytesMax));
     return label;
+}
+
+/// One line of it, cut between two characters; with what its references stand for, where they may be told.
+std::string shown_label(const std::string& raw, const Values& values) {
+    std::string label = values.text(raw).value_or(raw);
+    std::replace_if(label.begin(), label.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    std::size_t end = std::min(label.size(), kLabelBytesMax);
+    while (end < label.size() && end > 0 && (static_cast<unsigned char>(label[end]) & 0xC0U) == 0x80U) {
+        --end;
+    }
+    return label.substr(0, end);
 }
 
 bool is_reason(const Node& retry, FailureKind kind) {
@@ -111,7 +127,7 @@ Outcome Flow::run_step(const Node& step, std::vector<StepRecord>& records) {
     record.line = step.place.line;
     record.round = std::exchange(round_, 0); // steps within it are of its own rounds
     record.verb = taskfile::verb_of(step);
-    record.label = label_of(step, record.verb);
+    record.label = shown_label(label_of(step, record.verb), context_.values());
     record.id = text_of(step, "id");
     record.is_optional = taskfile::is_set(step, "optional");
     record.is_irreversible = taskfile::is_set(step, "irreversible") && !taskfile::is_set(step, "idempotent");

@@ -103,6 +103,19 @@ Result<void> check_bounds(const std::string& name, const Node& row, const json& 
     return {};
 }
 
+Result<void> check_names(const Given& given, const Node* vars) {
+    std::vector<std::string_view> known;
+    for (const Entry& entry : vars != nullptr ? vars->entries : std::vector<Entry>()) {
+        known.push_back(entry.key);
+    }
+    for (const auto& [name, value] : given) {
+        if (std::find(known.begin(), known.end(), name) == known.end()) {
+            return Error{ErrorCode::NotFound, fmt::format("there is no variable \"{}\"; {}", name, suggestion(name, "variables", known))};
+        }
+    }
+    return {};
+}
+
 // Whether none of the references to secrets in `text` was made by a value, wholly or in part.
 bool names_no_secret(const std::string& text, const std::vector<std::pair<std::size_t, std::size_t>>& values) {
     constexpr std::string_view kOpening = "{{secret:";
@@ -132,9 +145,7 @@ std::string to_text(const json& value) {
 Result<Values> Values::of(const Node& file, const Given& given, const std::function<std::string(const std::string&)>& secret_name) {
     Values out;
     const Node* const vars = file.find("vars");
-    std::vector<std::string_view> known;
     for (const Entry& entry : vars != nullptr ? vars->entries : std::vector<Entry>()) {
-        known.push_back(entry.key);
         const std::string type = text_of(entry.value, "type");
         const auto found = given.find(entry.key);
         if (type == "secret") {
@@ -146,6 +157,7 @@ Result<Values> Values::of(const Node& file, const Given& given, const std::funct
         }
         const Node* const standard = entry.value.find("default");
         if (found == given.end() && standard == nullptr && taskfile::is_set(entry.value, "required")) {
+            TRY(check_names(given, vars)); // rather than what is missing: what is there and misspelt
             return Error{ErrorCode::NotFound, fmt::format("the variable \"{0}\" is needed: --var {0}=VALUE", entry.key)};
         }
         json value;
@@ -158,11 +170,7 @@ Result<Values> Values::of(const Node& file, const Given& given, const std::funct
         }
         out.names_["vars"][entry.key] = std::move(value);
     }
-    for (const auto& [name, value] : given) {
-        if (std::find(known.begin(), known.end(), name) == known.end()) {
-            return Error{ErrorCode::NotFound, fmt::format("there is no variable \"{}\"; {}", name, suggestion(name, "variables", known))};
-        }
-    }
+    TRY(check_names(given, vars));
     return out;
 }
 

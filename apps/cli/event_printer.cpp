@@ -38,15 +38,26 @@ std::string short_number(const nlohmann::json& data, const char* key) {
 } // namespace
 
 void EventPrinter::print_file_step(const std::string& type, const nlohmann::json& data) {
-    const auto title = [&](int number) { return fmt::format("{:>4}  {} {}", number, text_of(data, "verb"), text_of(data, "label")); };
+    const auto title = [&](int number) {
+        const std::string label = text_of(data, "label");
+        return fmt::format("{:>4}  {:{}}{}{}{}", number, "", 2 * begun_.size(), text_of(data, "verb"), label.empty() ? "" : " ", label);
+    };
     if (type == "taskfile.step_started") {
-        begun_.push_back({++file_steps_, place_of(data)});
-        is_fixed_step_ = text_of(data, "verb") != "goal";
-        if (holds_steps(text_of(data, "verb"))) { // its own line comes before theirs
+        if (!begun_.empty() && !begun_.back().is_told) { // a goal that goes its kept path
+            begun_.back().is_told = true;
             print_progress("");
-            print("    " + title(file_steps_));
+            print("    " + begun_.back().title);
+        }
+        const bool holds = holds_steps(text_of(data, "verb")); // its own line comes before theirs
+        const int number = ++file_steps_;
+        Begun step{number, place_of(data), title(number), holds};
+        begun_.push_back(std::move(step));
+        is_fixed_step_ = text_of(data, "verb") != "goal";
+        if (holds) {
+            print_progress("");
+            print("    " + begun_.back().title);
         } else {
-            print_progress(title(file_steps_) + " ...");
+            print_progress(begun_.back().title + " ...");
         }
     } else if (type == "taskfile.output") {
         print_progress("");

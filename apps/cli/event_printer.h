@@ -30,6 +30,8 @@ private:
     struct Begun {
         int number = 0;
         std::string place; ///< in the file
+        std::string title;
+        bool is_told = false; ///< its own line came before those of what lies within it
     };
     std::vector<Begun> begun_;   ///< those under way, the innermost last
     int targets_ = 0;            ///< whose recorded place is known,

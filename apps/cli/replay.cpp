@@ -110,11 +110,15 @@ Result<int> replay(const RunOptions& options, const Context& context) {
     const bool heals = !options.heal_dir.empty(); // then the file that the diff is about is kept beside it
     const std::filesystem::path file = TRY(write_compiled(task, heals ? std::filesystem::path(options.heal_dir) / "task" : scratch.path() / "task"));
     tell_left_out(task);
-    const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(file, {}));
+    const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(file, {}, heals ? "" : std::filesystem::path(options.goal).filename().string()));
     program->set_languages(options.languages);
     RunOptions run = options;
     run.heal_dir = heals ? (std::filesystem::path(options.heal_dir) / "healed").string() : "";
-    return run_here(run, program.get(), context);
+    const int code = TRY(run_here(run, program.get(), context));
+    if (code == 1 && !heals && !context.json) {
+        print(fmt::format("the lines are those of the task file that it was replayed by: handeye export {} --to task -o DIR", options.goal));
+    }
+    return code;
 }
 
 } // namespace

@@ -96,6 +96,9 @@ Result<int> run_file(RunOptions& options, const CLI::App& app, const Context& co
     }
     const std::map<std::string, std::string> vars = TRY(variables_of(options.vars));
     const std::unique_ptr<TaskProgram> program = TRY(TaskProgram::load(options.goal, vars));
+    for (const std::string& warning : program->warnings()) {
+        fmt::print(stderr, "{}\n", warning);
+    }
     TRY(check(options.results));
     const std::string local = TRY(local_option(options, app));
     program->set_languages(options.languages);

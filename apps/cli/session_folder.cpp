@@ -195,8 +195,13 @@ CLI::App* add_prune(CLI::App& sessions, Options& options) {
     // Put before the conversions, which would read "-1d" as a very large number.
     const CLI::Validator not_negative([](std::string& text) { return text.starts_with('-') ? fmt::format("{} is negative: what may stay is counted from 0", text) : std::string(); }, "", "NOT_NEGATIVE");
     CLI::App* const prune = sessions.add_subcommand("prune", "Delete old recordings; never one that is open, marked to keep, or named by you");
-    prune->add_option("--older-than", options.age_s_max, "Delete those that nothing was added to for so long: 12h, 30d, 8w")
+    const CLI::Validator has_unit([](std::string& text) {
+        const bool is_age = !text.empty() && text.find_first_not_of("0123456789.") == text.size() - 1 && std::string_view("mhdwMHDW").find(text.back()) != std::string_view::npos;
+        return is_age || text.starts_with('-') ? std::string() : fmt::format("\"{}\" is no age: a number and m, h, d or w for minutes, hours, days or weeks, such as 12h or 30d", text);
+    }, "", "AGE");
+    prune->add_option("--older-than", options.age_s_max, "Delete those that nothing was added to for so long: 30m, 12h, 30d, 8w")
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "AGE"))
+        ->transform(has_unit)
         ->transform(not_negative)
         ->check(CLI::Range(std::uint64_t{0}, kAgeMax))
         ->type_name("AGE");

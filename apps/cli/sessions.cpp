@@ -94,7 +94,11 @@ Runner declare_sessions(CLI::App& app) {
         if (close->parsed()) {
             return ask_and_print(*daemon, "session.close", {{"session", *id}}, context, [](const json& result) { return result.value("session", "") + " closes"; });
         }
-        return ask_and_print(*daemon, "session.list", json::object(), context, list_text);
+        Result<int> listed = ask_and_print(*daemon, "session.list", json::object(), context, list_text);
+        if (!listed && listed.error().code == ErrorCode::Unavailable && daemon->text.empty()) {
+            return Error{ErrorCode::Unavailable, "handeyed does not run, so no session is open; `handeye sessions list` shows what was recorded"};
+        }
+        return listed;
     };
 }
 

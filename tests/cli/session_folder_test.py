@@ -75,6 +75,8 @@ class SessionFolder(unittest.TestCase):
                       ("--max-count", "-1"), ("--older-than", "99999999d")):
             self.run_it("prune", *words, code=2)
         self.assertEqual(len(self.names()), 3)
+        for age in ("0s", "soon", "30"):
+            self.assertIn(f'"{age}" is no age: a number and m, h, d or w', self.run_it("prune", "--older-than", age, code=2).stderr)
 
     def test_a_negative_age_is_called_so(self):
         for option, value in (("--older-than", "-1d"), ("--max-size", "-1GB"), ("--max-count", "-1")):

@@ -136,6 +136,15 @@ steps:
         self.assertEqual(code, 1, self.last)
         self.assertIn("Save", self.last)
         self.assertEqual(self.received("renamed.json")["clicked"], [])
+        self.assertIn("first.handeye:", self.last)
+        self.assertNotIn("/replay-", self.last, "a folder that is gone")
+        self.assertIn("handeye export first.handeye --to task", self.last)
+
+        # Nor is anything typed into a field beside another word: it has no label of its own.
+        other = {"title": "Contact", "widgets": [["field", "Colour"], ["check", "Agree"], ["button", "Save"], ["button", "Cancel"]]}
+        self.assertEqual(self.handeye("replay", "first.handeye", "--headless", SCREEN, "--launch", self.launch("other.json", other)), 1, self.last)
+        self.assertIn('entry "Name" was not found', self.last)
+        self.assertEqual(self.received("other.json")["fields"], {"Colour": ""})
 
         # The model of today would do the same on these screens; one that is asked for something else would not.
         self.assertEqual(self.handeye("replay", "first.handeye", "--model-only", "--model", MODEL, "--json"), 0, self.last)
@@ -174,6 +183,10 @@ steps:
             tokens.append(self.tokens(f"{out}.handeye"))
         self.assertGreater(tokens[0], 0)
         self.assertEqual(tokens[1:], [0, 0], "the second run is free")
+        numbers = re.findall(r"^(?:ok  |    ) +(\d+)  ( *)(\w+)", self.last, re.MULTILINE)
+        self.assertEqual([int(row[0]) for row in numbers], [*range(1, len(numbers)), 2], self.last)
+        self.assertEqual([len(row[1]) for row in numbers], [0, 0, *[2] * (len(numbers) - 3), 0], "what lies within the goal is set in")
+        self.assertEqual(self.last.count("goal Set Name to Ada, tick Agree"), 2, "as it was meant")
         kept = list((self.folder / "kept.paths").glob("*/task.yaml"))
         self.assertEqual(len(kept), 1)
         self.assertIn('"${vars.who}"', kept[0].read_text())
