@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +18,37 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kResultBytesMax = 16U << 20U; // of one session's tasks together; a larger one is in the recording alone
+constexpr std::size_t kQuestionBytesMax = 4096, kChoiceBytesMax = 256, kChoicesMax = 64; // of what is shown to people; variables make them long
+
+std::string cut(std::string text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) {
+        return text;
+    }
+    std::size_t end = bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) { // no half of a character
+        --end;
+    }
+    return text.substr(0, end) + "…";
+}
+
+/// What people may know of a question: no secret, and no more than finds room before their eyes.
+QuestionRecord shown_question(const Redactor& redactor, const std::string& question_utf8, const std::vector<std::string>& choices) {
+    QuestionRecord out;
+    out.text_utf8 = cut(redactor.redacted(question_utf8), kQuestionBytesMax);
+    for (std::size_t i = 0; i < std::min(choices.size(), kChoicesMax); ++i) {
+        std::string shown = cut(redactor.redacted(choices[i]), kChoiceBytesMax);
+        const bool is_taken = std::find(out.choices.begin(), out.choices.end(), shown) != out.choices.end();
+        out.choices.push_back(is_taken ? fmt::format("{} ({})", shown, i + 1) : std::move(shown));
+    }
+    out.text_utf8 += choices.size() > kChoicesMax ? fmt::format(" (the first {} of {} answers)", kChoicesMax, choices.size()) : "";
+    return out;
+}
+
+/// The task gets the choice itself, however it was shown.
+std::optional<std::string> meant(std::optional<std::string> answer, const QuestionRecord& shown, const std::vector<std::string>& choices) {
+    const auto found = answer ? std::find(shown.choices.begin(), shown.choices.end(), *answer) : shown.choices.end();
+    return found == shown.choices.end() ? std::move(answer) : choices[static_cast<std::size_t>(found - shown.choices.begin())];
+}
 
 } // namespace
 
@@ -27,7 +59,10 @@ std::optional<std::string> LiveSession::ask_question(const std::string& question
         log::error("server", fmt::format("session {}: {}", parts_.id, id.error().message));
         return std::nullopt;
     }
-    const QuestionRecord record{.session = parts_.id, .question = *id, .text_utf8 = redactor_->redacted(question_utf8), .choices = choices, .expires_at = parts_.clock->wall_now() + parts_.settings.approval_ttl};
+    QuestionRecord record = shown_question(*redactor_, question_utf8, choices);
+    record.session = parts_.id;
+    record.question = *id;
+    record.expires_at = parts_.clock->wall_now() + parts_.settings.approval_ttl;
     const auto tell_state = [this](TaskState state) {
         std::string task;
         {
@@ -39,9 +74,9 @@ std::optional<std::string> LiveSession::ask_question(const std::string& question
     };
     tell_state(TaskState::WaitingForAnswer);
     const auto announce = [&] {
-        note("question.asked", dump_json(json{{"question", record.question}, {"text", question_utf8}, {"choices", choices}, {"expires_at", format_utc(record.expires_at)}}));
+        note("question.asked", dump_json(json{{"question", record.question}, {"text", record.text_utf8}, {"choices", record.choices}, {"expires_at", format_utc(record.expires_at)}}));
     };
-    std::optional<std::string> answer = questions_.ask(record, announce, stop);
+    std::optional<std::string> answer = meant(questions_.ask(record, announce, stop), record, choices);
     const std::optional<QuestionRecord> settled = questions_.find(record.question);
     note("question.settled", dump_json(json{{"question", record.question}, {"state", question_state_name(settled ? settled->state : QuestionState::Dropped)}, {"by", settled ? settled->by : ""}}));
     tell_state(TaskState::Running);

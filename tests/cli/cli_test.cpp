@@ -141,6 +141,15 @@ TEST_F(Cli, ActRefusesWhatIsNoActionAndWhatLiesOutside) {
     EXPECT_NE(outside.err.find("320x200"), std::string::npos) << outside.err;
 }
 
+TEST_F(Cli, ActTakesAListOfOneChordAndNamesAChordAmongKeys) {
+    const Ran one = handeye(R"(act '{"verb":"key","keys":["ctrl+s"]}' --headless 320x200 --json)");
+    ASSERT_EQ(one.code, 0) << one.err;
+    EXPECT_EQ((*parse_json(one.out))["action"]["keys"], "ctrl+s");
+    const Ran two = handeye(R"(act '{"verb":"key","keys":["ctrl+a","delete"]}' --headless 320x200)");
+    EXPECT_EQ(two.code, 2);
+    EXPECT_NE(two.err.find("'ctrl+a' is one by itself: give each its own action"), std::string::npos) << two.err;
+}
+
 TEST_F(Cli, ActLandsWhereItAimed) {
     const Ran ran = handeye(R"x(act "left_click(start_box='[500,250]')" --headless 320x200 --json)x");
     ASSERT_EQ(ran.code, 0) << ran.err;

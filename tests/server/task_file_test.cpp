@@ -296,6 +296,40 @@ TEST_F(TaskFiles, AQuestionWaitsForAPersonOfAnyConnection) {
     EXPECT_EQ(call(*client, "question.answer", {{"question", question}, {"answer", "red"}}).kind, "no_such_question"); // once only
 }
 
+TEST_F(TaskFiles, AQuestionAndItsAnswersTellNoSecretAndStayShort) {
+    auto store = std::make_shared<SecretStore>();
+    ASSERT_TRUE(store->add({.name = "mail", .value_utf8 = "correct-horse", .is_anywhere = true}));
+    secrets = store;
+    start(false);
+    const auto client = connect();
+    const std::string session = session_of(*client);
+    ASSERT_EQ(call(*client, "events.subscribe", {{"sessions", {session}}, {"from_seq", 1}}).kind, "");
+    std::string umlauts;
+    for (int i = 0; i < 3000; ++i) {
+        umlauts += "ä";
+    }
+    std::string choices = "correct-horse, x" + umlauts + ", x" + umlauts + "y";
+    for (int i = 0; i < 70; ++i) {
+        choices += fmt::format(", c{}", i);
+    }
+    const std::string steps = fmt::format("  - ask: {{question: \"{} correct-horse?\", choices: [{}], as: word}}\n  - assert: {{expr: outputs.word == 'correct-horse'}}\n", umlauts, choices);
+    const Reply started = call(*client, "task.run_file", request(session, text(steps)));
+    ASSERT_EQ(started.kind, "") << started.message;
+    const auto event = event_of_type(*client, "question.asked");
+    ASSERT_TRUE(event);
+    const Reply asked = call(*client, "question.list", {{"session", session}});
+    const json question = asked.result["questions"][0];
+    EXPECT_EQ(asked.result.dump().find("correct-horse"), std::string::npos);
+    EXPECT_EQ(event->at("data").at("choices"), question["choices"]);
+    EXPECT_LT(question["text"].get<std::string>().size(), 4200U);
+    ASSERT_EQ(question["choices"].size(), 64U);
+    EXPECT_EQ(question["choices"][0], "{{secret:mail}}");
+    EXPECT_EQ(question["choices"][1].get<std::string>().size(), 255U + 3U); // no half of a character
+    EXPECT_NE(question["choices"][1], question["choices"][2]);
+    EXPECT_EQ(call(*client, "question.answer", {{"question", question["question"]}, {"answer", question["choices"][0]}}).kind, "");
+    EXPECT_EQ(wait_task(*client, started.result["task"])["outcome"], "done") << "the task gets the choice itself";
+}
+
 TEST_F(TaskFiles, WhereNobodyAnswersThePersonIsMissing) {
     start(false);
     const auto client = connect();
