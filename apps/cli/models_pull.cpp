@@ -4,6 +4,7 @@
 #include "apps/daemon_options.h"
 #include "apps/models/pull.h"
 #include "apps/models/store.h"
+#include "base/printable.h"
 
 #include <cstdlib>
 
