@@ -199,6 +199,9 @@ private:
         }
         if (const auto* const lost = std::get_if<PersonLost>(&input.what)) {
             TRY(end(reader_.finish(), input.time));
+            clicked_.reset(); // a click that was lost may have given another field the focus
+            clicked_window_ = WindowInfo();
+            last_input_ = input.time;
             return leave_out(fmt::format("{} presses and releases of the mouse", lost->events), "they came faster than the display told of them");
         }
         const auto* const typed = std::get_if<PersonKey>(&input.what);

@@ -89,7 +89,7 @@ class TaskFilesInTheDaemon(unittest.TestCase):
         self.assertEqual(sorted(there), sorted(here))
         suite = xml.etree.ElementTree.parse(self.folder / "there.xml").getroot()[0]
         self.assertEqual((suite.get("tests"), suite.get("failures")), ("4", "0"))
-        self.assertEqual(suite[2].get("name"), "form.yaml:10: click ${box} [1]")
+        self.assertEqual(suite[2].get("name"), "form.yaml:10: click Agree [1]")
 
     def test_each_event_is_as_described_and_the_recording_holds_the_result(self):
         events = [json.loads(line) for line in self.handeye("run", "form.yaml", "--json", *self.on_form("events.json")).stdout.splitlines()]
