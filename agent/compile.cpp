@@ -122,12 +122,13 @@ private:
         return std::find(kVerbs.begin(), kVerbs.end(), verb_of(step)) != kVerbs.end();
     }
 
-    /// By what its button says, or because a rule wanted a person's word for it.
+    /// By what its button says, because the task file said so, or because a rule wanted a person's word for it.
     static bool is_irreversible(const report::StepRecord& step) {
         const bool was_asked = text_of(step.gated, "gate") == "ask";
+        const bool was_said = !step.proposals.empty() && field_of(field_of(step.proposals.back(), "found"), "irreversible") == true;
         constexpr std::array<std::string_view, 6> kPressing{"click", "double_click", "triple_click", "middle_click", "long_press", "drag"};
         const bool presses = std::find(kPressing.begin(), kPressing.end(), verb_of(step)) != kPressing.end();
-        return was_asked || (presses && says_irreversible(text_of(element_of(step), "label")));
+        return was_asked || was_said || (presses && says_irreversible(text_of(element_of(step), "label")));
     }
 
     Result<void> add_action(const report::StepRecord& step, const json& action) {

@@ -296,7 +296,7 @@ void note_found(Context& context, const Node& target, const Found& found) {
     }
 }
 
-std::string found_json(const Found& found, const std::optional<Drift>& drift) {
+std::string found_json(const Found& found, const std::optional<Drift>& drift, bool is_irreversible) {
     const Rect& box = found.best.box;
     nlohmann::json out{{"rung", rung_name(found.best.rung)},
                        {"score", found.best.score},
@@ -304,6 +304,9 @@ std::string found_json(const Found& found, const std::optional<Drift>& drift) {
                        {"what", found.best.what_utf8},
                        {"box", {{"x", box.x}, {"y", box.y}, {"width", box.width_px}, {"height", box.height_px}}},
                        {"tried", found.tried}};
+    if (is_irreversible) {
+        out["irreversible"] = true;
+    }
     if (drift) {
         out["drift"] = {{"right", drift->right_px}, {"down", drift->down_px}};
         if (!drift->instead_of.empty()) {

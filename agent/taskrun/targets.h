@@ -26,6 +26,6 @@ Outcome wait_for(const Node& target, Context& context);
 Rung meant_rung(const Node& target);
 /// Notes in the record of the step how the target was found, and how far that is from what was recorded of it.
 void note_found(Context& context, const Node& target, const Found& found);
-std::string found_json(const Found& found, const std::optional<Drift>& drift);
+std::string found_json(const Found& found, const std::optional<Drift>& drift, bool is_irreversible = false);
 
 } // namespace handeye::taskrun

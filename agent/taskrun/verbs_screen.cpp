@@ -162,7 +162,7 @@ Outcome act_at(const Node& step, const Node& target, Context& context, const Mak
     return act(context, [&](const Look& look) -> Result<Proposal> {
         const Found found = TRY(found_for(step, target, context, look));
         Action action = TRY(make(found.point, look));
-        return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(found, context.record->drift)};
+        return Proposal{std::move(action), fmt::format("{} {}", context.record->verb, context.record->label), found_json(found, context.record->drift, taskfile::is_set(step, "irreversible"))};
     });
 }
 
@@ -299,7 +299,7 @@ Outcome do_drag(const Node& step, const Node& call, Context& context) {
         const Found end = TRY(found_for(step, to, context, look));
         const Found start = TRY(found_for(step, from, context, look)); // the one that the record names
         Drag drag{spot(start.point), spot(end.point), words(call.find("hold_keys")), ""};
-        return Proposal{std::move(drag), fmt::format("drag {}", context.record->label), found_json(start, context.record->drift)};
+        return Proposal{std::move(drag), fmt::format("drag {}", context.record->label), found_json(start, context.record->drift, taskfile::is_set(step, "irreversible"))};
     });
 }
 

@@ -106,10 +106,11 @@ steps:
   - click: {landmarks: [{text: Name, right: 90, down: 0}, {text: Agree, right: 60, down: -35}]}
     optional: true
   - click: Save
+    irreversible: true
   - assert: {file: filled.json, newer_than: task, contains: '"clicked":\\["Save"\\]', within: 5s}
 """)
         code = self.handeye("run", file, "--var", "who=Ada", "--headless", SCREEN, "--launch", self.launch("filled.json"), "--result", "result.json", "--junit",
-                            "result.xml", "--json")
+                            "result.xml", "--record", "fill.handeye", "--json")
         self.assertEqual(code, 0, self.last)
         self.assertEqual(self.received("filled.json")["checks"], {"Agree": True})
         result = json.loads((self.folder / "result.json").read_text())
@@ -118,6 +119,10 @@ steps:
         self.assertEqual(xml.etree.ElementTree.parse(self.folder / "result.xml").getroot()[0].get("failures"), "0")
         opened = next(line for line in map(json.loads, self.last.splitlines()[1:]) if line and line.get("type") == "session.opened")
         self.assertEqual(opened["data"]["model"]["name"], "none")
+        self.assertEqual(self.handeye("export", "fill.handeye", "--to", "task", "-o", "again/"), 0, self.last)
+        again = (self.folder / "again" / "task.yaml").read_text()
+        self.assertEqual(again.count("irreversible: true"), 1, again)
+        self.assertLess(again.index("Save"), again.index("irreversible: true"), "what the file said of a step stays said")
 
     def test_what_the_model_did_is_done_again_without_it(self):
         code = self.handeye("run", GOAL, "--headless", SCREEN, "--launch", self.launch("first.json"), "--model", MODEL, "--record", "first.handeye")
