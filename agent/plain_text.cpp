@@ -13,11 +13,12 @@ namespace {
 
 using Chars = std::unique_ptr<char, decltype(&g_free)>;
 
-/// Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, and what only marks a direction or a language.
+/// Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, what only marks a direction or a language, the empty Braille cell
+/// and the object replacement character.
 bool is_unseen(gunichar c) {
-    constexpr std::array<std::pair<gunichar, gunichar>, 17> kRanges{{{0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},
-                                                                     {0x200B, 0x200F}, {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
-                                                                     {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}}};
+    constexpr std::array<std::pair<gunichar, gunichar>, 18> kRanges{{{0x00AD, 0x00AD}, {0x034F, 0x034F}, {0x061C, 0x061C}, {0x115F, 0x1160}, {0x17B4, 0x17B5}, {0x180B, 0x180F},
+                                                                     {0x200B, 0x200F}, {0x202A, 0x202E}, {0x2060, 0x206F}, {0x2800, 0x2800}, {0x3164, 0x3164}, {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+                                                                     {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFC}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}}};
     return std::any_of(kRanges.begin(), kRanges.end(), [c](const auto& range) { return c >= range.first && c <= range.second; });
 }
 
@@ -44,10 +45,11 @@ std::string each_seen(std::string_view text, const Shown& shown) {
 } // namespace
 
 std::string plain_text(std::string_view text) {
-    if (!is_utf8(text)) {
-        return std::string(text);
-    }
-    return normalised(each_seen(text, [](std::string_view c) { return c; }));
+    // A window's title is what its program says: bytes that are no text must not keep the rest from being read.
+    std::string whole(text);
+    std::erase(whole, '\0');
+    const Chars valid(g_utf8_make_valid(whole.data(), static_cast<gssize>(whole.size())), g_free);
+    return normalised(each_seen(valid.get(), [](std::string_view c) { return c; }));
 }
 
 std::string plain_pattern(std::string_view pattern) {

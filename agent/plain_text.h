@@ -7,8 +7,8 @@
 
 namespace handeye {
 
-/// Unicode NFKC, without what is not seen: zero-width signs, marks of the writing direction, soft hyphens, variation selectors. What is
-/// not UTF-8 stays as it is.
+/// Unicode NFKC, without what is not seen: zero-width signs, marks of the writing direction, soft hyphens, variation selectors, NUL. Bytes
+/// that are not UTF-8 become U+FFFD. Letters of other alphabets that look alike stay different.
 std::string plain_text(std::string_view text_utf8);
 
 /// A PCRE2 pattern in the same form. What would become a sign with a meaning (a full-width asterisk) stands for that sign itself.

@@ -103,6 +103,9 @@ TEST(PolicyGate, TextIsHeldAgainstRulesAsAPersonSeesIt) {
     EXPECT_EQ(decide(one(R"("effect":"deny","text":["a\uff0ab"])"), clicks("a*b")), Gate::Deny) << "a sign of its own, and no operator";
     EXPECT_EQ(decide(one(R"("effect":"deny","text":["a\uff0ab"])"), clicks("aab")), Gate::Allow);
     EXPECT_EQ(decide(one(R"("effect":"deny","titles":["Del\u200Bete*"])"), facts(kClick, {{window("De\xC2\xADlete")}})), Gate::Deny);
+    for (const std::string& odd : {std::string("De\u200Blete\xFF"), std::string("De\u200Blete\0x", 11), std::string("Del\u2800ete\uFFFC")}) { // one odd byte hides nothing
+        EXPECT_EQ(decide(one(R"("effect":"deny","titles":["Delete*"])"), facts(kClick, {{window(odd)}})), Gate::Deny) << odd;
+    }
     EXPECT_EQ(decide(one(R"("effect":"allow","domains":["a.example"])", "deny"), facts(kClick, {{window("w", "https://a.ex\xE2\x80\x8B" "ample/")}})), Gate::Deny) << "a host is no text to look at";
 }
 
