@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kDiffName = "heal.diff";
 constexpr std::size_t kContext = 3;
 
 /// The offset of a place; columns count characters.
@@ -168,6 +169,19 @@ Result<std::string> with_target(const std::string& text, taskfile::Place place, 
     return out;
 }
 
+// As git writes a name that holds a line feed or another sign that a diff has a use for.
+static std::string diff_name(const std::string& name) {
+    const auto is_odd = [](unsigned char c) { return c < 0x20 || c == 0x7F || c == '"' || c == '\\'; };
+    if (std::none_of(name.begin(), name.end(), is_odd)) {
+        return name;
+    }
+    std::string out = "\"";
+    for (const char c : name) {
+        out += is_odd(static_cast<unsigned char>(c)) ? fmt::format("\\{:03o}", static_cast<unsigned char>(c)) : std::string(1, c);
+    }
+    return out + "\"";
+}
+
 std::string unified_diff(const std::string& name, const std::string& before, const std::string& after) {
     const std::vector<std::string_view> old_lines = lines_of(before), new_lines = lines_of(after);
     const std::size_t count = std::min(old_lines.size(), new_lines.size());
@@ -189,7 +203,7 @@ std::string unified_diff(const std::string& name, const std::string& before, con
         out += hunk;
         at = last + kContext;
     }
-    return out.empty() ? out : fmt::format("--- a/{0}\n+++ b/{0}\n{1}", name, out);
+    return out.empty() ? out : fmt::format("--- {}\n+++ {}\n{}", diff_name("a/" + name), diff_name("b/" + name), out);
 }
 
 Result<fs::path> write_healed(const Healer& healer, const fs::path& root, const fs::path& folder) { return write_healed(healer.healed(), healer.writer().pictures(), root, folder); }
@@ -205,6 +219,9 @@ Result<fs::path> write_healed(const std::vector<Healed>& all, const std::map<std
         const std::string before = TRY(read_file(file, taskfile::kFileBytesMax));
         const Change change = changed(before, changes);
         const fs::path name = file.lexically_relative(base);
+        if (name == kDiffName) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("a task file cannot be called {} where one is healed: that is the difference's own name", kDiffName)};
+        }
         TRY(make_folders(folder, name.parent_path()));
         TRY(write_file_atomic(folder / name, change.after, 0600));
         diff += change.notes + unified_diff(name.generic_string(), before, change.after);
@@ -213,7 +230,7 @@ Result<fs::path> write_healed(const std::vector<Healed>& all, const std::map<std
             TRY(is_named ? write_file_atomic((folder / name).parent_path() / picture, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()), 0600) : Result<void>());
         }
     }
-    const fs::path path = folder / "heal.diff";
+    const fs::path path = folder / kDiffName;
     TRY(write_file_atomic(path, diff, 0600));
     return path;
 }

@@ -334,6 +334,7 @@ TEST(HealedFiles, MakesADiffThatPatchTakes) {
     const std::string diff = unified_diff("t.yaml", before, after);
     EXPECT_EQ(diff, "--- a/t.yaml\n+++ b/t.yaml\n@@ -1,8 +1,8 @@\n a\n-b\n+B\n c\n d\n-e\n+E\n f\n g\n h\n@@ -9,4 +9,4 @@\n i\n j\n k\n-l\n+L\n");
     EXPECT_TRUE(unified_diff("t.yaml", before, before).empty());
+    EXPECT_TRUE(unified_diff("n\n+++ b/\"q\".yaml", "a\n", "b\n").starts_with("--- \"a/n\\012+++ b/\\042q\\042.yaml\"\n+++ \"b/n\\012+++ b/\\042q\\042.yaml\"\n@@ ")) << "a name is one line";
 }
 
 } // namespace
