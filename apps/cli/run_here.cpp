@@ -149,7 +149,7 @@ void print_end(const Context& context, const TaskReport& report, const std::file
         return; // task.finished was the last line
     }
     const std::string message = report.message.substr(0, report.message.find('\n')); // the rest stands at its step
-    print(fmt::format("{}: {} ({} step{}, {:.1f} s)", task_outcome_name(report.outcome), message, report.steps, report.steps == 1 ? "" : "s",
+    print(fmt::format("{}: {} ({} action{}, {:.1f} s)", task_outcome_name(report.outcome), message, report.steps, report.steps == 1 ? "" : "s",
                       std::chrono::duration<double>(report.wall).count()));
     if (!report.answer_utf8.empty()) {
         print("answer: " + report.answer_utf8);

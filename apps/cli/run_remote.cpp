@@ -75,7 +75,7 @@ public:
         if (!context_.json && ended && session) {
             const std::string recording = session->value("recording", "");
             const std::string message = ended->value("message", "");
-            print(fmt::format("{}: {} ({} steps, {:.1f} s, in the daemon)", task_outcome_name(*outcome), message.substr(0, message.find('\n')), // the rest stands at its step
+            print(fmt::format("{}: {} ({} actions, {:.1f} s, in the daemon)", task_outcome_name(*outcome), message.substr(0, message.find('\n')), // the rest stands at its step
                               ended->value("steps", 0), ended->value("wall_ms", 0.0) / 1e3));
             print(fmt::format("recording: {}\nreport:    handeye report {}", recording, recording));
         }

@@ -52,7 +52,10 @@ struct Found {
 Result<Found> find_served(const Options& options) {
     const std::string given = options.model.empty() ? options.name : options.model;
     const bool is_named_exactly = options.size || !options.format.empty() || !options.quantization.empty();
-    if (!is_named_exactly || is_checkpoint(given)) {
+    if (is_named_exactly && (given.empty() || is_checkpoint(given))) {
+        return Error{ErrorCode::InvalidArgument, "--size-in-billions, --model-format and --quantization choose among the rows of a NAME; a folder is what it is"};
+    }
+    if (!is_named_exactly) {
         std::filesystem::path path = TRY(find_model(given));
         std::string name = given.empty() ? std::filesystem::weakly_canonical(path).filename().string() : given;
         return Found{std::move(path), std::move(name)};
@@ -201,7 +204,7 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--host", options->host, "Numeric address to listen on; beyond this machine only with a key")->capture_default_str();
     app.add_option("--port", options->port, "0: any")->capture_default_str()->check(CLI::Range(0, 65535));
     app.add_option("--api-key", options->api_key, "What clients must show (default: $HANDEYE_API_KEY, which other users do not see; else nobody is asked)");
-    app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says)")->check(CLI::Range(1, kContextMax));
+    app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
     app.add_option("--limit-mm-per-prompt", options->limits, "image=N: pictures in one request")->capture_default_str();
     app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
