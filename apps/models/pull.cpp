@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kSpareBytes = 64U << 20U; // left free on the disk
 constexpr std::size_t kConfigBytesMax = 4U << 20U;
 constexpr mode_t kLockMode = 0644;
+constexpr mode_t kPartialMode = 0700; // nobody else plants anything there
+constexpr mode_t kFolderMode = 0755;  // becomes the model's own
 
 Error io_error(const std::string& what, const std::error_code& problem) { return {ErrorCode::IoFailed, fmt::format("{}: {}", what, problem.message())}; }
 
@@ -41,6 +44,21 @@ Result<FileDescriptor> lock(const fs::path& path) {
         return Error{ErrorCode::Overloaded, fmt::format("another pull to this place runs (it holds {})", path.string())};
     }
     return file;
+}
+
+// What is in it gets removed and moved: never what a link leads to, nor what somebody else put there.
+Result<void> make_own_folder(const fs::path& path, mode_t mode) {
+    struct stat about {};
+    if ((::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) || ::lstat(path.c_str(), &about) != 0) {
+        return Error{ErrorCode::IoFailed, fmt::format("cannot make {}: {}", path.string(), std::strerror(errno))};
+    }
+    if (!S_ISDIR(about.st_mode) || about.st_uid != ::geteuid()) {
+        return Error{ErrorCode::PermissionDenied, fmt::format("{} is {}; remove it, or name another place with --into", path.string(),
+                                                              S_ISLNK(about.st_mode)   ? "a link"
+                                                              : S_ISDIR(about.st_mode) ? "another user's folder"
+                                                                                       : "no folder")};
+    }
+    return {};
 }
 
 Result<void> sync_folder(const fs::path& path) {
@@ -77,11 +95,13 @@ public:
 private:
     Result<void> make_places() const {
         std::error_code problem;
-        fs::create_directories(places_.files, problem);
-        if (!problem) {
-            fs::create_directories(places_.state, problem);
+        fs::create_directories(partial_.parent_path(), problem);
+        if (problem) {
+            return io_error("cannot make " + partial_.parent_path().string(), problem);
         }
-        return problem ? Result<void>(io_error("cannot make " + partial_.string(), problem)) : Result<void>();
+        TRY(make_own_folder(partial_, kPartialMode));
+        TRY(make_own_folder(places_.files, kFolderMode));
+        return make_own_folder(places_.state, kPartialMode);
     }
 
     Result<void> check_room() {

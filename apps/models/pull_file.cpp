@@ -33,6 +33,15 @@ Error io_error(const char* what, const std::filesystem::path& path) {
 
 bool is_worth_another_try(ErrorCode code) { return code == ErrorCode::Unavailable || code == ErrorCode::DeadlineExceeded; }
 
+bool is_ours(const struct stat& about) { return S_ISREG(about.st_mode) && about.st_nlink == 1 && about.st_uid == ::geteuid(); }
+
+// Links, hard links and what else could lead elsewhere.
+Result<void> remove_unless_ours(const std::filesystem::path& path) {
+    struct stat about {};
+    const bool is_fine = ::lstat(path.c_str(), &about) != 0 ? errno == ENOENT : is_ours(about);
+    return is_fine || ::unlink(path.c_str()) == 0 ? Result<void>() : io_error("replace", path);
+}
+
 // "bytes 100-199/200"
 bool is_range_of(std::string_view text, std::uint64_t from, std::uint64_t total) {
     return text == fmt::format("bytes {}-{}/{}", from, total - 1, total);
@@ -60,16 +69,23 @@ Result<void> FileFetch::save_state() const {
 }
 
 Result<void> FileFetch::open() {
-    file_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kFileMode));
-    struct stat about {};
-    if (!file_.is_open() || ::fstat(file_.get(), &about) != 0 || !S_ISREG(about.st_mode)) {
-        return io_error("open", path_);
-    }
+    TRY(remove_unless_ours(path_));
+    TRY(remove_unless_ours(state_path_));
     const auto state = read_json(state_path_);
-    const auto size = static_cast<std::uint64_t>(about.st_size);
-    const bool is_same = state && state->is_object() && state->value("file", json()) == json(identity()) && size <= wanted_.file.bytes;
-    if (!is_same) {
-        return restart();
+    const bool is_same = state && state->is_object() && state->value("file", json()) == json(identity());
+    std::uint64_t size = 0;
+    if (is_same) {
+        file_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        struct stat about {};
+        const bool is_plain = file_.is_open() && ::fstat(file_.get(), &about) == 0 && is_ours(about);
+        size = is_plain ? static_cast<std::uint64_t>(about.st_size) : wanted_.file.bytes + 1;
+    }
+    if (!is_same || size > wanted_.file.bytes) { // a new inode: nothing that is there is written to
+        if (::unlink(path_.c_str()) != 0 && errno != ENOENT) {
+            return io_error("replace", path_);
+        }
+        file_ = FileDescriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode));
+        return file_.is_open() ? restart() : io_error("open", path_);
     }
     const json etag = state->value("etag", json());
     etag_ = etag.is_string() ? etag.get<std::string>() : "";

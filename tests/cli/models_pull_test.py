@@ -198,6 +198,60 @@ class Breaks(Case):
         self.refuse("Connection refused", code=5)
 
 
+class Planted(Case):
+    """What somebody put where a pull would keep its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.into = self.folder / "here"
+        self.partial = self.folder / "here.partial"
+        self.victim = self.folder / "victim"
+        self.victim.mkdir()
+        (self.victim / "thesis").write_text("mine")
+
+    def refuse_planted(self, what):
+        said = self.pull("--into", self.into, code=3)
+        self.assertIn(what, said)
+        self.assertEqual({path.name: path.read_text() for path in self.victim.iterdir()}, {"thesis": "mine"})
+        self.assertFalse(os.path.lexists(self.into))
+
+    def test_links_in_the_place_of_folders(self):
+        self.partial.symlink_to(self.victim)
+        self.refuse_planted("here.partial is a link")
+        self.partial.unlink()
+        for name in ("files", "state"):
+            self.partial.mkdir(exist_ok=True)
+            (self.partial / name).symlink_to(self.victim)
+            self.refuse_planted(f"here.partial/{name} is a link")
+            shutil.rmtree(self.partial)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a folder away")
+    def test_folders_of_another_user(self):
+        self.partial.mkdir()
+        os.chown(self.partial, 65534, 65534)
+        self.refuse_planted("here.partial is another user's folder")
+
+    def test_links_in_the_place_of_files(self):
+        (self.partial / "files").mkdir(parents=True)
+        (self.partial / "state").mkdir()
+        os.link(self.victim / "thesis", self.partial / "files" / SHARD)
+        os.link(self.victim / "thesis", self.partial / "files" / "SHA256SUMS")
+        (self.partial / "files" / "config.json").symlink_to(self.victim / "thesis")
+        os.mkfifo(self.partial / "files" / "tokenizer.json")
+        (self.partial / "state" / (SHARD + ".json")).symlink_to(self.victim / "thesis")
+        self.check_place(self.pull("--into", self.into))
+        self.assertEqual((self.victim / "thesis").read_text(), "mine")
+
+    def test_a_half_with_a_second_name_is_begun_anew(self):
+        self.mischief.drops = [None, 100_000]
+        self.mischief.wrong_range = True
+        self.pull("--into", self.into, code=2)
+        self.mischief.wrong_range = False
+        os.link(self.partial / "files" / SHARD, self.folder / "second")
+        self.check_place(self.pull("--into", self.into))
+        self.assertEqual((self.folder / "second").stat().st_size, 100_000)
+
+
 class Hostile(Case):
     def test_wrong_content(self):
         self.assertLess((self.upstream / "plain" / "config.json").stat().st_size, LFS_BYTES)  # without a SHA-256 in the listing
