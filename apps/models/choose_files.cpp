@@ -12,6 +12,7 @@ namespace handeye {
 namespace {
 
 constexpr std::size_t kNamesShown = 8;
+constexpr std::uint64_t kBesideBytesMax = 1'000'000'000; // tokenizer, configuration, template: some ten MB as a rule
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -86,10 +87,19 @@ Result<std::vector<PullFile>> choose_safetensors(const std::vector<HubFile>& fil
     if (!has_config || !has_weights) {
         return Error{ErrorCode::NotFound, fmt::format("the repository has no {}: {}", has_config ? ".safetensors file" : "config.json", some_of(files))};
     }
+    std::uint64_t beside = 0;
+    for (const PullFile& one : chosen) {
+        beside += is_weight_file(one) ? 0 : one.file.bytes;
+    }
+    if (beside > kBesideBytesMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("beside its weights the repository has {} bytes, at most {} are fetched", beside, kBesideBytesMax)};
+    }
     return chosen;
 }
 
 } // namespace
+
+bool is_weight_file(const PullFile& file) { return file.name.ends_with(".safetensors") || file.name.ends_with(".gguf"); }
 
 Result<std::vector<PullFile>> choose_files(const std::vector<HubFile>& files, const ModelRow& row) {
     std::vector<PullFile> chosen = row.spec->format == "ggufv2" ? TRY(choose_gguf(files, row)) : TRY(choose_safetensors(files));

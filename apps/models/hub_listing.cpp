@@ -2,6 +2,7 @@
 #include "apps/models/hub_listing.h"
 
 #include "base/json.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <set>
@@ -58,7 +59,7 @@ class Rows {
 public:
     Result<void> add(HubFile file, const json& size) {
         if (!is_safe_path(file.path)) {
-            return bad(fmt::format("\"{}\" is no path of a file below the model's folder", file.path.substr(0, kPathBytesMax)));
+            return bad(fmt::format("\"{}\" is no path of a file below the model's folder", one_line(file.path)));
         }
         if (!size.is_number_unsigned() || size.get<std::uint64_t>() > kFileBytesMax) {
             return bad(fmt::format("{} has no size from 0 to {} bytes", file.path, kFileBytesMax));
@@ -91,6 +92,14 @@ private:
 
 } // namespace
 
+std::string one_line(std::string_view text) {
+    std::string out;
+    for (const char c : printable(text.substr(0, kPathBytesMax))) {
+        out += c == '\n' ? "\\x0a" : c == '\t' ? "\\x09" : std::string(1, c);
+    }
+    return out;
+}
+
 Result<std::vector<HubFile>> parse_huggingface_tree(std::string_view text) {
     const json document = TRY(parse_json(text, {.bytes_max = kListingBytesMax, .depth_max = kDepthMax}).with_context("the hub's listing"));
     if (!document.is_array()) {
@@ -119,7 +128,7 @@ Result<std::vector<HubFile>> parse_modelscope_files(std::string_view text) {
     const json list = data.is_object() ? data.value("Files", json()) : json();
     if (!list.is_array()) {
         const std::string said = text_in(document, "Message");
-        return bad(fmt::format("it has no Data.Files{}", said.empty() ? "" : ", but says: " + said.substr(0, kPathBytesMax)));
+        return bad(fmt::format("it has no Data.Files{}", said.empty() ? "" : ", but says: " + one_line(said)));
     }
     Rows rows;
     for (const json& row : list) {

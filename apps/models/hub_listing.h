@@ -24,6 +24,9 @@ struct HubFile {
     std::string git_blob; ///< SHA-1 of git's blob, for small files without a SHA-256
 };
 
+/// What a hub says, at most 512 bytes of it, so that a message can hold it: nothing of it begins a line or moves the cursor.
+std::string one_line(std::string_view text);
+
 /// One page of GET /api/models/ID/tree/REVISION. ParseFailed names the path that cannot be: absolute, upwards, twice, without
 /// a hash; LimitExceeded for too many files or bytes.
 Result<std::vector<HubFile>> parse_huggingface_tree(std::string_view json);
@@ -41,8 +44,9 @@ struct PullFile {
     HubFile file;
     std::string name; ///< one path component
 };
+bool is_weight_file(const PullFile& file);
 /// Those of `files` that a row needs: weights, configuration, tokenizer, template; of GGUF the quantisation's own. NotFound when
-/// something is missing, with what there is.
+/// something is missing, with what there is; LimitExceeded for more than 1 GB that is no weights.
 Result<std::vector<PullFile>> choose_files(const std::vector<HubFile>& files, const ModelRow& row);
 
 } // namespace handeye

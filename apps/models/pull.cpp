@@ -32,8 +32,6 @@ constexpr mode_t kFolderMode = 0755;  // becomes the model's own
 
 Error io_error(const std::string& what, const std::error_code& problem) { return {ErrorCode::IoFailed, fmt::format("{}: {}", what, problem.message())}; }
 
-bool is_weight_file(const PullFile& file) { return file.name.ends_with(".safetensors") || file.name.ends_with(".gguf"); }
-
 // Only one program at a time writes there; the lock dies with it.
 Result<FileDescriptor> lock(const fs::path& path) {
     FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kLockMode));
@@ -88,6 +86,7 @@ public:
         while (report_.files.size() < files_.size()) {
             report_.files.push_back(TRY(fetch(files_[report_.files.size()])));
         }
+        TRY(check_after());
         TRY(finish());
         return report_;
     }
@@ -123,21 +122,51 @@ private:
         return {};
     }
 
-    [[nodiscard]] std::uint64_t weights_bytes() const {
+    enum class VisionFile { Counted, Left };
+    [[nodiscard]] std::uint64_t weights_bytes(VisionFile vision) const {
         std::uint64_t bytes = 0;
         for (const PullFile& file : files_) {
-            bytes += is_weight_file(file) && file.name.find("mmproj") == std::string::npos ? file.file.bytes : 0;
+            const bool is_left = vision == VisionFile::Left && file.name.find("mmproj") != std::string::npos;
+            bytes += is_weight_file(file) && !is_left ? file.file.bytes : 0;
         }
         return bytes;
     }
 
+    [[nodiscard]] bool is_gguf() const { return options_.row.spec->format == "ggufv2"; }
+
+    [[nodiscard]] const PullFile& first_gguf() const {
+        return *std::find_if(files_.begin(), files_.end(), [](const PullFile& file) { return file.name.find("mmproj") == std::string::npos; });
+    }
+
+    Result<void> check_gguf(std::span<const std::uint8_t> beginning) const {
+        const CheckpointShape shape = TRY(shape_of_gguf(beginning).with_context(first_gguf().name));
+        TRY(check_shape(shape, options_.row, weights_bytes(VisionFile::Left))); // enough for the decoder alone,
+        return check_shape(shape, options_.row, weights_bytes(VisionFile::Counted)); // and with the vision tower not too much
+    }
+
+    /// What was shown before is not always what came: the same of the file on the disk, whose hash was compared. (config.json is
+    /// such a file from the first.)
+    Result<void> check_after() const {
+        if (!is_gguf()) {
+            return {};
+        }
+        const fs::path path = places_.files / first_gguf().name;
+        const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        std::vector<std::uint8_t> bytes(std::min<std::uint64_t>(first_gguf().file.bytes, kGgufPrefixBytes));
+        for (std::size_t done = 0; done < bytes.size();) {
+            const ssize_t got = ::pread(file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+            if (got <= 0) {
+                return Error{ErrorCode::IoFailed, fmt::format("cannot read {}: {}", path.string(), got == 0 ? "it ends early" : std::strerror(errno))};
+            }
+            done += static_cast<std::size_t>(got);
+        }
+        return check_gguf(bytes);
+    }
+
     /// Whether this is what the row says, for the price of a small file or the beginning of a large one.
     Result<void> check_before() {
-        if (options_.row.spec->format == "ggufv2") {
-            const auto first = std::find_if(files_.begin(), files_.end(), [](const PullFile& file) { return file.name.find("mmproj") == std::string::npos; });
-            const std::vector<std::uint8_t> bytes = TRY(beginning_of(first->file));
-            const CheckpointShape shape = TRY(shape_of_gguf(bytes).with_context(first->name));
-            return check_shape(shape, options_.row, weights_bytes());
+        if (is_gguf()) {
+            return check_gguf(TRY(beginning_of(first_gguf().file)));
         }
         const auto config = std::find_if(files_.begin(), files_.end(), [](const PullFile& file) { return file.name == "config.json"; });
         std::rotate(files_.begin(), config, std::next(config)); // first of all
@@ -147,7 +176,7 @@ private:
         report_.files.push_back(TRY(fetch(files_.front())));
         const std::string text = TRY(read_file(places_.files / "config.json", kConfigBytesMax));
         const CheckpointShape shape = TRY(shape_of_config(text));
-        return check_shape(shape, options_.row, weights_bytes());
+        return check_shape(shape, options_.row, weights_bytes(VisionFile::Counted));
     }
 
     Result<std::vector<std::uint8_t>> beginning_of(const HubFile& file) const {

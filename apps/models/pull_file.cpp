@@ -21,7 +21,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVainTriesMax = 5;
+constexpr int kVainTriesMax = 5;  // in a row, without a byte beyond the furthest one
+constexpr int kRequestsMax = 100; // for one file, whatever they bring
 constexpr Duration kFirstPause = std::chrono::seconds(1); // doubled with each try in vain
 constexpr std::size_t kPieceBytes = 1U << 20U;
 constexpr std::size_t kGitBlobBytesMax = 256U << 20U; // beyond some MB hubs keep SHA-256 sums
@@ -186,8 +187,8 @@ Result<void> FileFetch::check() {
 Result<PulledFile> FileFetch::run(Clock& clock, const std::stop_token& stop) {
     TRY(hash_what_is_there());
     int vain = 0;
-    while (have_ < wanted_.file.bytes) {
-        const std::uint64_t before = have_;
+    std::uint64_t furthest = have_;
+    for (int request = 1; have_ < wanted_.file.bytes; ++request) {
         const auto tried = try_once(stop);
         if (tried) {
             break;
@@ -195,7 +196,11 @@ Result<PulledFile> FileFetch::run(Clock& clock, const std::stop_token& stop) {
         if (!is_worth_another_try(tried.error().code)) {
             return tried.error();
         }
-        vain = have_ > before ? 0 : vain + 1;
+        vain = have_ > furthest ? 0 : vain + 1; // what begins anew and gets no further is no progress
+        furthest = std::max(furthest, have_);
+        if (request == kRequestsMax) {
+            return tried.error().with_context(fmt::format("{} requests did not bring it all; what is here is kept, and the same command goes on", request));
+        }
         if (vain >= kVainTriesMax) {
             return tried.error().with_context(fmt::format("{} tries in a row brought nothing; what is here is kept, and the same command goes on", vain));
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/models/shape.h"
 
+#include "apps/models/hub_listing.h"
 #include "base/json.h"
 
 #include <algorithm>
@@ -127,7 +128,7 @@ Error differs(const ModelRow& row, const std::string& what) {
 Result<void> check_family(const CheckpointShape& shape, const ModelRow& row) {
     const auto named = std::find_if(kNamedFamilies.begin(), kNamedFamilies.end(), [&](const NamedFamily& one) { return one.name == row.model->name; });
     if (named != kNamedFamilies.end() && std::find(named->families.begin(), named->families.end(), shape.family) == named->families.end()) {
-        return differs(row, fmt::format("it is a model of the family \"{}\", the row wants \"{}\"", shape.family.substr(0, 64), named->families[0]));
+        return differs(row, fmt::format("it is a model of the family \"{}\", the row wants \"{}\"", one_line(shape.family.substr(0, 64)), named->families[0]));
     }
     const bool is_gguf = row.spec->format == "ggufv2"; // its vision tower is a file of its own
     if (!is_gguf && shape.has_vision != row.model->has_ability("vision")) {
@@ -140,7 +141,7 @@ Result<void> check_quantizer(const CheckpointShape& shape, const ModelRow& row, 
     const bool is_plain_mlx = rule.format == "mlx" && (row.quantization == "bf16" || row.quantization == "none");
     const bool is_named = std::find(rule.quantizers.begin(), rule.quantizers.end(), shape.quantizer) != rule.quantizers.end();
     if (is_plain_mlx ? !shape.quantizer.empty() : !is_named) {
-        return differs(row, fmt::format("its configuration says that it is quantised by \"{}\", the row says {}", shape.quantizer.substr(0, 64), row.quantization));
+        return differs(row, fmt::format("its configuration says that it is quantised by \"{}\", the row says {}", one_line(shape.quantizer.substr(0, 64)), row.quantization));
     }
     if (rule.format == "mlx" && !is_plain_mlx && row.quantization != fmt::format("{}bit", shape.bits)) {
         return differs(row, fmt::format("its weights have {} bits, the row says {}", shape.bits, row.quantization));

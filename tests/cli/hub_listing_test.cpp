@@ -45,6 +45,15 @@ TEST(HubListing, PathsLeadDownwardsOnly) {
     EXPECT_EQ(fault(json::array({file("a/b-c_d.0/e..f")})), "");
 }
 
+TEST(HubListing, WhatItSaysForgesNoLine) {
+    EXPECT_EQ(fault(json::array({file("x\nhandeye: done\t\x1b[2J")})),
+              "the hub's listing: \"x\\x0ahandeye: done\\x09\\x1b[2J\" is no path of a file below the model's folder");
+    const auto refused = parse_modelscope_files(R"({"Message": "no\nhandeye: done"})");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::ParseFailed);
+    EXPECT_EQ(refused.error().message, "the hub's listing: it has no Data.Files, but says: no\\x0ahandeye: done");
+}
+
 TEST(HubListing, SizesAndHashesAreWhole) {
     for (const json& size : {json(-1), json(1.5), json("3"), json(), json(std::uint64_t{1} << 60U)}) {
         EXPECT_NE(fault(json::array({with(file(), "size", size)})).find("has no size"), std::string::npos) << size;
@@ -121,6 +130,17 @@ TEST(HubFiles, OfGgufTheQuantisationItselfInAllItsParts) {
     EXPECT_EQ(chosen_of({"a/m.Q4_K.gguf", "b/m.Q4_K.gguf"}, "glm4-chat-1m:gguf:Q4_K"), std::vector<std::string>()); // which one?
 }
 
+TEST(HubFiles, WhatIsNoWeightsIsSmall) {
+    static const Registry registry = *parse_registry(bundled_registry_text(), "registry");
+    const ModelRow row = *find_row(registry, *parse_wanted("glm-4.5v"));
+    const auto chosen = [&](std::uint64_t bytes) {
+        return choose_files({{.path = "a.txt", .bytes = bytes}, {.path = "config.json", .bytes = 1000}, {.path = "model.safetensors", .bytes = 90'000'000'000}}, row);
+    };
+    EXPECT_TRUE(chosen(999'999'000));
+    ASSERT_FALSE(chosen(999'999'001));
+    EXPECT_EQ(chosen(999'999'001).error().code, ErrorCode::LimitExceeded);
+}
+
 TEST(HubFiles, NothingThatRuns) {
     EXPECT_EQ(chosen_of({"config.json", "model.safetensors", "pytorch_model.bin", "modeling_x.py", ".gitattributes", "sub/config.json", "tokenizer.model", "chat_template.jinja"}, "glm-4.5v"),
               (std::vector<std::string>{"chat_template.jinja", "config.json", "model.safetensors", "tokenizer.model"}));
@@ -151,6 +171,7 @@ TEST(Shape, RowsOfTheRegistryFitTheirModels) {
     EXPECT_FALSE(check_shape(shape, nine, 5'000'000'000)); // too few bytes for 16 bits
     EXPECT_FALSE(check_shape(*shape_of_config(with(glm4_9b, "quantization_config", {{"quant_method", "gptq"}}).dump()), nine, 18'800'000'000));
     EXPECT_FALSE(check_shape(*shape_of_config(with(glm4_9b, "model_type", "chatglm").dump()), nine, 18'800'000'000));
+    EXPECT_NE(check_shape(*shape_of_config(with(glm4_9b, "model_type", "x\nhandeye: done").dump()), nine, 1).error().message.find("\"x\\x0ahandeye: done\""), std::string::npos);
     EXPECT_FALSE(shape_of_config(with(glm4_9b, "hidden_size", -1).dump()));
     EXPECT_FALSE(shape_of_config(with(glm4_9b, "num_hidden_layers", 1e300).dump()));
     EXPECT_FALSE(shape_of_config("[]"));

@@ -28,6 +28,7 @@ class Mischief:
         self.wrong_bytes = set()    # files whose content differs from the listing
         self.endless = set()        # files that never end
         self.wrong_length = set()   # files that come one byte longer
+        self.beginning = {}         # file: the bytes that a range from 0 to an end is answered with, whatever the file is
         self.ignores_range = False  # 200 and everything where a range was asked for
         self.wrong_range = False    # a 206 of other bytes
         self.redirect_to = None     # another place for large files
@@ -186,7 +187,7 @@ class Hub:
         if wanted and is_same and not self.mischief.ignores_range:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             end = min(int(last) + 1 if last else len(data), len(data))
-            part = data[int(first):end]
+            part = (self.mischief.beginning.get(path, data) if first == "0" and last else data)[int(first):end]
             request.send_response(206)
             begin = int(first) + (1 if self.mischief.wrong_range else 0)
             request.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")

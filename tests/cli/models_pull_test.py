@@ -181,6 +181,17 @@ class Breaks(Case):
         self.mischief.ignores_range = True
         self.check_place(self.pull())
 
+    def test_a_hub_that_gets_no_further_is_left(self):
+        self.mischief.ignores_range = True
+        self.mischief.drops = [None] + [3000, 2000, 1000] * 20
+        self.refuse("5 tries in a row brought nothing", code=5)
+        self.assertEqual(len(self.hub.fetched(SHARD)), 6)  # the first brought something
+
+    def test_a_hub_that_gives_a_byte_at_a_time_is_left(self):
+        self.mischief.drops = [None] + [1] * 500
+        self.refuse("100 requests did not bring it all", code=5)
+        self.assertEqual(len(self.hub.fetched(SHARD)), 100)
+
     def test_a_hub_that_is_busy_is_asked_again(self):
         self.mischief.statuses = [503]
         self.check_place(self.pull())
@@ -352,6 +363,25 @@ class Promises(Case):
         self.assertEqual(self.hub.fetched("Tiny-Q4_K_M.gguf"), ["bytes=0-1048575"])
         (self.upstream / "gguf" / "Tiny-Q4_K_M.gguf").write_bytes(bytes(10_000))
         self.assertIn("this is no GGUF file", self.pull(model="tinygguf", code=2))
+
+
+    def test_of_gguf_a_vision_tower_counts_as_weights(self):
+        self.mischief.listing = [{"type": "file", "oid": "0" * 40, "size": size, "path": path, "lfs": {"oid": "0" * 64, "size": size}}
+                                 for path, size in (("Tiny-Q4_K_M.gguf", (self.upstream / "gguf" / "Tiny-Q4_K_M.gguf").stat().st_size), ("mmproj.gguf", 50_000_000))]
+        registry = self.folder / "config" / "handeye" / "registry.json"
+        registry.write_text(registry.read_text().replace('"abilities": ["chat"]', '"abilities": ["chat", "vision"]'))
+        self.assertIn("bits for each of", self.pull(model="tinygguf", code=2))
+        self.assertEqual(self.hub.fetched("mmproj.gguf"), [])
+
+    def test_of_gguf_the_beginning_is_that_of_the_file(self):
+        path = self.upstream / "gguf" / "Tiny-Q4_K_M.gguf"
+        good = path.read_bytes()
+        self.mischief.beginning[path.name] = good
+        path.write_bytes(b"gguf" + good[4:])  # with its hash in the listing
+        said = self.pull(model="tinygguf", code=2)
+        self.assertIn("Tiny-Q4_K_M.gguf: this is no GGUF file", said)
+        self.assertIn(None, self.hub.fetched(path.name))  # it came whole
+        self.assertEqual([path.suffix for path in (self.folder / "data/handeye/models/tinygguf").iterdir()], [".partial"])
 
 
 class Secrets(Case):
