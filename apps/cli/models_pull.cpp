@@ -82,6 +82,7 @@ Result<int> pull(Options options, const Context& context) {
         options.hub.endpoint = mirror;
     }
     options.hub.token = TRY(read_hub_token(options.token_file));
+    options.hub.is_token_given = !options.token_file.empty();
     Hub hub = TRY(Hub::open(options.hub));
     SystemClock clock;
     ProgressView view(clock);
@@ -115,7 +116,7 @@ Runner declare_models_pull(CLI::App& app) {
     app.add_option("--hub", options->hub.hub, "huggingface or modelscope")->capture_default_str()->check(CLI::IsMember({"huggingface", "modelscope"}));
     app.add_option("--endpoint", options->hub.endpoint, "URL of a mirror with the hub's layout (default: $HF_ENDPOINT, else the hub itself)");
     app.add_option("--into", options->into, "This folder instead of the one where names are looked up");
-    app.add_option("--token-file", options->token_file, "File with the token for Hugging Face (default: $HF_TOKEN, else what its own tools keep)");
+    app.add_option("--token-file", options->token_file, "File with the token for Hugging Face (default, over https only: $HF_TOKEN, else what its own tools keep)");
     app.add_option("--ca-file", options->hub.ca_file, "PEM file with the authorities that may vouch for the hub (default: the system's)");
     app.footer("Example: handeye models pull glm-4.1v-thinking:gptq\n"
                "What was fetched is kept when it is interrupted; the same command goes on. Every file is compared with its hash, the\n"

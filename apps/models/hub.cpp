@@ -68,7 +68,7 @@ Result<void> check_status(const HttpHead& head, const std::string& what) {
     case 200:
     case 206: return {};
     case 401:
-    case 403: return Error{ErrorCode::PermissionDenied, fmt::format("{}: the hub says no ({}): it wants a token (HF_TOKEN), or its terms accepted on the model's page", what, head.status)};
+    case 403: return Error{ErrorCode::PermissionDenied, fmt::format("{}: the hub says no ({}): it wants a token (HF_TOKEN; without TLS only --token-file), or its terms accepted on the model's page", what, head.status)};
     case 404: return Error{ErrorCode::NotFound, fmt::format("{}: the hub does not have it (404)", what)};
     case 429: return Error{ErrorCode::Unavailable, fmt::format("{}: too many requests (429)", what)};
     default: break;
@@ -105,7 +105,7 @@ Result<HttpHead> Hub::follow(HttpUrl at, const HttpGetOptions& options, const Ht
     for (int i = 0; i <= kRedirectsMax; ++i) {
         HttpGetOptions here = options;
         const bool is_home = to_string(at.endpoint) == to_string(base_.endpoint);
-        if (is_home && layout_->takes_token && !options_.token.empty() && (at.endpoint.is_tls || is_this_machine(at.endpoint))) {
+        if (is_home && layout_->takes_token && !options_.token.empty() && (at.endpoint.is_tls || (options_.is_token_given && is_this_machine(at.endpoint)))) {
             here.fields.emplace_back("Authorization", "Bearer " + options_.token);
         }
         std::string location;

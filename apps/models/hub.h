@@ -28,7 +28,8 @@ std::span<const HubLayout> hub_layouts();
 struct HubOptions {
     std::string hub = "huggingface";
     std::string endpoint;          ///< "https://..."; empty: the hub's own. http: only where it is said so here
-    std::string token;             ///< empty: none. Sent to the endpoint's own origin only, through TLS or to this machine
+    std::string token;             ///< empty: none. Sent to the endpoint's own origin only, through TLS or, when it was given, to this machine
+    bool is_token_given = false;   ///< for this pull, not found where tools keep one
     std::filesystem::path ca_file; ///< PEM; empty: the system's authorities
     Duration idle_timeout = std::chrono::seconds(60);
 };

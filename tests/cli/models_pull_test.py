@@ -388,10 +388,21 @@ class Secrets(Case):
     def test_the_token_goes_to_the_hub_alone_and_is_never_shown(self):
         self.mischief.token = "hf_canary"
         self.refuse("the hub says no (401)", code=3)
-        self.refuse("the hub says no (401)", code=3, HF_TOKEN="hf_wrong")
-        shown = self.run_it("models", "pull", "tiny", "--endpoint", self.hub.url, "-v", HF_TOKEN="hf_canary")
+        (self.folder / "token").write_text("hf_wrong")
+        self.assertIn("the hub says no (401)", self.pull("--token-file", self.folder / "token", code=3))
+        (self.folder / "token").write_text("hf_canary")
+        shown = self.run_it("models", "pull", "tiny", "--endpoint", self.hub.url, "-v", "--token-file", self.folder / "token")
         self.assertNotIn("canary", shown)
         self.assertEqual({authorization for server, _, _, authorization in self.hub.log if server == "content"}, {None})
+
+    def test_a_token_that_was_only_found_needs_tls(self):
+        kept = self.folder / ".cache" / "huggingface" / "token"
+        kept.parent.mkdir(parents=True)
+        kept.write_text("hf_canary")
+        self.check_place(self.pull())
+        shutil.rmtree(self.place)
+        self.run_it("models", "pull", "tiny", HF_TOKEN="hf_canary", HF_ENDPOINT=self.hub.url)
+        self.assertEqual({authorization for *_, authorization in self.hub.log}, {None})
 
     def test_the_token_comes_from_a_file(self):
         self.mischief.token = "hf_canary"
@@ -420,6 +431,10 @@ class Tls(Case):
 
     def test_a_certificate_that_nobody_vouches_for(self):
         self.refuse("its certificate does not prove that it is 127.0.0.1", code=5)
+
+    def test_a_token_that_was_found_goes_to_the_endpoint_that_was_named(self):
+        self.pull("--ca-file", self.folder / "cert.pem", code=3, HF_TOKEN="hf_canary")
+        self.assertEqual({(server, authorization) for server, _, _, authorization in self.hub.log}, {("home", "Bearer hf_canary")})
 
     def test_a_redirect_never_leaves_tls(self):
         said = self.pull("--ca-file", self.folder / "cert.pem", code=3)
