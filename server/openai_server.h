@@ -27,6 +27,7 @@ struct OpenAiOptions {
     std::vector<std::string> names;  ///< of the model; the first is its id. At least one
     std::size_t body_bytes_max = 64U << 20U;
     std::size_t images_max = 300;    ///< of one request
+    std::uint64_t picture_bytes_max = 256U << 20U; ///< of one request's pictures together, decoded; told by their headers before one is decoded
     std::size_t connections_max = 256;
     std::size_t waiting_max = 64;    ///< requests that wait for the model; one more is answered with 429
     std::size_t unread_bytes_max = 4U << 20U; ///< of an answer; a client that reads slower is dropped

@@ -25,6 +25,7 @@ constexpr int kPort = 8000;
 constexpr int kContextMax = 1 << 30;
 constexpr std::size_t kBodyBytesMax = std::size_t{2} << 30U;
 constexpr std::size_t kImagesMax = 300;
+constexpr std::uint64_t kPictureBytesMax = 1U << 30U; // what the engine's process takes in one message
 
 struct Options {
     std::string name;
@@ -38,6 +39,7 @@ struct Options {
     std::string api_key;
     std::string limits = "image=300";
     std::size_t body_bytes_max = OpenAiOptions{}.body_bytes_max;
+    std::uint64_t picture_bytes_max = OpenAiOptions{}.picture_bytes_max;
     int max_model_len = 0;
     int threads = 0;
     bool skips_checksums = false;
@@ -101,6 +103,7 @@ Result<OpenAiOptions> endpoint_options(const Options& options, const Found& foun
         out.names.push_back(found.name);
     }
     out.body_bytes_max = options.body_bytes_max;
+    out.picture_bytes_max = options.picture_bytes_max;
     out.images_max = TRY(images_of(options.limits));
     std::error_code problem;
     const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path();
@@ -207,6 +210,7 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
     app.add_option("--limit-mm-per-prompt", options->limits, "image=N: pictures in one request")->capture_default_str();
     app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
+    app.add_option("--max-picture-bytes", options->picture_bytes_max, "Of the pictures of one request together, decoded (3 a pixel)")->capture_default_str()->check(CLI::Range(std::uint64_t{1024}, kPictureBytesMax));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->engine);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/openai/chat_call.h"
 
+#include "base/image_header.h"
 #include "base/json.h"
 #include "base/suggest.h"
 
@@ -136,6 +137,27 @@ public:
         return message;
     }
 
+    /// After all messages were read: their pictures together are within the limit, or none is decoded.
+    void decode_pictures(std::vector<Message>& messages) {
+        if (decoded_bytes_ > context_.limits.picture_bytes_max) {
+            refuse("messages", fmt::format("the pictures take {} bytes when they are decoded; the limit for one request is {}", decoded_bytes_, context_.limits.picture_bytes_max));
+        }
+        auto next = pictures_.begin();
+        for (Message& message : messages) {
+            for (Part& part : message.parts) {
+                if (auto* const image = std::get_if<ImagePart>(&part); image != nullptr) {
+                    Result<Image> picture = context_.decode(next->bytes);
+                    if (!picture) {
+                        refuse(next->where, picture.error().message);
+                    }
+                    *image = ImagePart{std::move(*picture)};
+                    next->bytes = {};
+                    ++next;
+                }
+            }
+        }
+    }
+
 private:
     static Role role_of(const std::string& role, const std::string& where) {
         if (role == "system" || role == "developer") {
@@ -163,15 +185,34 @@ private:
         if (++images_ > context_.limits.images_max) {
             refuse(where, fmt::format("one request takes at most {} pictures", context_.limits.images_max));
         }
-        Result<Image> picture = image_from_data_url(url.get_ref<const std::string&>(), context_.decode);
-        if (!picture) {
-            refuse(where + ".image_url", picture.error().message);
+        pictures_.push_back({.where = where + ".image_url"});
+        const DecodePicture keep = [this](std::span<const std::uint8_t> bytes) { return measure(bytes); };
+        if (const auto kept = image_from_data_url(url.get_ref<const std::string&>(), context_.decode ? keep : DecodePicture()); !kept) {
+            refuse(pictures_.back().where, kept.error().message);
         }
-        return ImagePart{std::move(*picture)};
+        return ImagePart{}; // filled by decode_pictures()
     }
+
+    // Keeps the bytes of the last picture and adds up what all will take as RGB.
+    Result<Image> measure(std::span<const std::uint8_t> bytes) {
+        const ImageHeader header = TRY(read_image_header(bytes));
+        constexpr auto kPixelBytes = static_cast<std::uint64_t>(bytes_per_pixel(PixelFormat::Rgb));
+        const auto pixels = static_cast<std::uint64_t>(header.width_px) * static_cast<std::uint64_t>(header.height_px); // of 32 bits each at most
+        const bool is_beyond = pixels > (UINT64_MAX - decoded_bytes_) / kPixelBytes;
+        decoded_bytes_ = is_beyond ? UINT64_MAX : decoded_bytes_ + pixels * kPixelBytes;
+        pictures_.back().bytes.assign(bytes.begin(), bytes.end());
+        return Image();
+    }
+
+    struct Picture {
+        std::string where;
+        std::vector<std::uint8_t> bytes;
+    };
 
     const ChatContext& context_;
     std::size_t images_ = 0;
+    std::vector<Picture> pictures_; ///< in the order of the parts
+    std::uint64_t decoded_bytes_ = 0;
 };
 
 void check_model(const json& body, const ChatContext& context) {
@@ -222,6 +263,7 @@ ChatCall read(const json& body, const ChatContext& context) {
     for (std::size_t i = 0; i < messages->size(); ++i) {
         call.request.messages.push_back(reader.read((*messages)[i], fmt::format("messages[{}]", i)));
     }
+    reader.decode_pictures(call.request.messages);
     return call;
 }
 

@@ -38,6 +38,7 @@ std::string error_json(const ApiError& error);
 struct ChatLimits {
     std::size_t body_bytes_max = 0;
     std::size_t images_max = 0;
+    std::uint64_t picture_bytes_max = 0; ///< of all pictures together, decoded
 };
 /// `names` are what "model" may say. A call without a seed gets `fresh_seed`.
 struct ChatContext {

@@ -65,7 +65,7 @@ public:
     void read_next() {
         parser_.emplace();
         parser_->header_limit(kHeadBytesMax);
-        parser_->body_limit(house_.options.body_bytes_max);
+        parser_->body_limit(boost::none); // judged with the rest of the head
         stop_ = std::stop_source();
         stream_.expires_after(is_first_ ? house_.options.head_timeout : house_.options.idle_timeout);
         is_first_ = false;
@@ -82,8 +82,6 @@ private:
     void on_head(error_code ec) {
         if (ec == http::error::header_limit) {
             refuse(refusal(431, "the request's head passes 16 KiB"));
-        } else if (ec == http::error::body_limit) {
-            refuse(refusal(413, fmt::format("the body passes {} bytes", house_.options.body_bytes_max)));
         } else if (ec == http::error::end_of_stream || ec == beast::error::timeout || ec == asio::error::operation_aborted) {
             drop();
         } else if (ec) {
@@ -101,8 +99,13 @@ private:
                 return;
             }
         }
-        const auto authorization = request[http::field::authorization];
-        if (const auto no = house_.service.check_key(path_of({request.target().data(), request.target().size()}), {authorization.data(), authorization.size()}); no) {
+        const OpenAiHead head{.verb = std::string(request.method_string()),
+                              .path = path_of({request.target().data(), request.target().size()}),
+                              .content_type = std::string(request[http::field::content_type]),
+                              .authorization = std::string(request[http::field::authorization]),
+                              .body_bytes = parser_->content_length().value_or(0),
+                              .is_chunked = parser_->chunked()};
+        if (const auto no = house_.service.check_head(head); no) {
             refuse(*no); // before its body is read
             return;
         }
@@ -121,6 +124,7 @@ private:
 
     void read_body() {
         body_parser_.emplace(std::move(*parser_));
+        body_parser_->body_limit(house_.options.body_bytes_max); // of chunks, whose sum no head tells
         http::async_read(stream_, buffer_, *body_parser_, [self = shared_from_this()](error_code ec, std::size_t) {
             if (ec == http::error::body_limit) {
                 self->refuse(refusal(413, fmt::format("the body passes {} bytes", self->house_.options.body_bytes_max)));
@@ -136,10 +140,7 @@ private:
         stream_.expires_never(); // the answer may take its time
         keep_alive_ = request.keep_alive();
         is_answered_ = false;
-        OpenAiRequest asked{.verb = std::string(request.method_string()),
-                            .path = path_of({request.target().data(), request.target().size()}),
-                            .content_type = std::string(request[http::field::content_type]),
-                            .body = std::move(request.body())};
+        OpenAiRequest asked{.path = path_of({request.target().data(), request.target().size()}), .body = std::move(request.body())};
         watch();
         house_.service.handle(std::move(asked), exchange());
     }

@@ -16,6 +16,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kChatPath = "/v1/chat/completions";
+constexpr std::string_view kModelsPath = "/v1/models";
+constexpr std::string_view kHealthPath = "/health";
 constexpr std::size_t kIdBytes = 12;
 constexpr std::size_t kSeedBytes = 7; // below 2^56: what JSON readers everywhere keep whole
 
@@ -45,16 +48,36 @@ OpenAiResponse to_response(const ApiError& error) { return {error.status, error_
 
 OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(options.waiting_max) {}
 
-std::optional<OpenAiResponse> OpenAiService::check_key(const std::string& path, std::string_view authorization) const {
+bool OpenAiService::has_key(const OpenAiHead& head) const {
     constexpr std::string_view kBearer = "Bearer ";
-    if (options_.api_key.empty() || !path.starts_with("/v1")) {
-        return std::nullopt;
+    if (options_.api_key.empty() || !head.path.starts_with("/v1")) {
+        return true;
     }
-    const std::string_view key = authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
-    if (equal_constant_time(key, options_.api_key)) {
-        return std::nullopt;
+    const std::string_view said = head.authorization;
+    return equal_constant_time(said.starts_with(kBearer) ? said.substr(kBearer.size()) : std::string_view(), options_.api_key);
+}
+
+std::optional<OpenAiResponse> OpenAiService::check_head(const OpenAiHead& head) const {
+    if (!has_key(head)) {
+        return to_response({.status = 401, .message = "Authorization: Bearer KEY is missing or wrong", .code = "invalid_api_key"});
     }
-    return to_response({.status = 401, .message = "Authorization: Bearer KEY is missing or wrong", .code = "invalid_api_key"});
+    const bool is_chat = head.path == kChatPath;
+    if (!is_chat && head.path != kHealthPath && head.path != kModelsPath) {
+        return to_response({.status = 404, .message = fmt::format("there is no {}; there are {}, {} and {}", head.path.substr(0, 100), kChatPath, kModelsPath, kHealthPath)});
+    }
+    if (head.verb != (is_chat ? "POST" : "GET")) {
+        return to_response({.status = 405, .message = fmt::format("{} is asked with {}", head.path, is_chat ? "POST" : "GET")});
+    }
+    if (!is_chat) {
+        return head.body_bytes == 0 && !head.is_chunked ? std::nullopt : std::optional(to_response({.message = fmt::format("{} takes no body", head.path)}));
+    }
+    if (head.content_type.substr(0, head.content_type.find(';')) != "application/json") { // what a form of a web page cannot send unasked
+        return to_response({.status = 415, .message = "Content-Type must be application/json"});
+    }
+    if (head.body_bytes > options_.body_bytes_max) {
+        return to_response({.status = 413, .message = fmt::format("the body has {} bytes; the limit is {}", head.body_bytes, options_.body_bytes_max)});
+    }
+    return std::nullopt;
 }
 
 OpenAiResponse OpenAiService::health() const {
@@ -75,25 +98,14 @@ OpenAiResponse OpenAiService::models() const {
 }
 
 void OpenAiService::handle(OpenAiRequest request, Exchange exchange) {
-    const bool is_get = request.verb == "GET";
-    const bool is_chat = request.path == "/v1/chat/completions";
-    const bool is_known = is_chat || request.path == "/health" || request.path == "/v1/models";
-    if (!is_known) {
-        exchange.respond(to_response({.status = 404, .message = fmt::format("there is no {}; there are /v1/chat/completions, /v1/models and /health", request.path.substr(0, 100))}));
-    } else if (is_chat ? request.verb != "POST" : !is_get) {
-        exchange.respond(to_response({.status = 405, .message = fmt::format("{} is asked with {}", request.path, is_chat ? "POST" : "GET")}));
-    } else if (is_chat) {
+    if (request.path == kChatPath) {
         start_chat(std::move(request), exchange);
     } else {
-        exchange.respond(request.path == "/health" ? health() : models());
+        exchange.respond(request.path == kHealthPath ? health() : models());
     }
 }
 
 void OpenAiService::start_chat(OpenAiRequest request, const Exchange& exchange) {
-    if (request.content_type.substr(0, request.content_type.find(';')) != "application/json") { // what a form of a web page cannot send unasked
-        exchange.respond(to_response({.status = 415, .message = "Content-Type must be application/json"}));
-        return;
-    }
     if (const ModelGate::Status status = gate_.status(); status.state != ModelState::Ready) {
         exchange.respond(to_response(not_ready(status)));
         return;
@@ -113,7 +125,7 @@ void OpenAiService::answer_chat(const OpenAiRequest& request, const Exchange& ex
         decode = [&](std::span<const std::uint8_t> bytes) { return options_.decode_picture(bytes, exchange.stop); };
     }
     const ChatCallOrError read = read_chat_call(
-        request.body, {.names = options_.names, .limits = {.body_bytes_max = options_.body_bytes_max, .images_max = options_.images_max}, .decode = decode, .fresh_seed = fresh_seed()});
+        request.body, {.names = options_.names, .limits = {.body_bytes_max = options_.body_bytes_max, .images_max = options_.images_max, .picture_bytes_max = options_.picture_bytes_max}, .decode = decode, .fresh_seed = fresh_seed()});
     if (const auto* const refused = std::get_if<ApiError>(&read); refused != nullptr) {
         exchange.respond(to_response(*refused));
         return;

@@ -15,10 +15,18 @@
 
 namespace handeye {
 
-struct OpenAiRequest {
+/// What of a request is there before its body.
+struct OpenAiHead {
     std::string verb;
     std::string path; ///< without the query
     std::string content_type;
+    std::string authorization;
+    std::uint64_t body_bytes = 0; ///< as it announces them
+    bool is_chunked = false;      ///< then it does not
+};
+/// One whose head was good.
+struct OpenAiRequest {
+    std::string path; ///< without the query
     std::string body;
 };
 struct OpenAiResponse {
@@ -40,14 +48,15 @@ class OpenAiService {
 public:
     explicit OpenAiService(const OpenAiOptions& options);
 
-    /// nullopt: go on. Before the body is read: paths below /v1 want the key.
-    [[nodiscard]] std::optional<OpenAiResponse> check_key(const std::string& path, std::string_view authorization) const;
-    /// The I/O thread. What takes long is done on the worker's.
+    /// nullopt: read its body and handle() it. The key (below /v1), the path, the method and what is said of the body, in this order.
+    [[nodiscard]] std::optional<OpenAiResponse> check_head(const OpenAiHead& head) const;
+    /// A request that passed check_head(). The I/O thread. What takes long is done on the worker's.
     void handle(OpenAiRequest request, Exchange exchange);
 
     [[nodiscard]] ModelGate& gate() { return gate_; }
 
 private:
+    [[nodiscard]] bool has_key(const OpenAiHead& head) const;
     [[nodiscard]] OpenAiResponse health() const;
     [[nodiscard]] OpenAiResponse models() const;
     void start_chat(OpenAiRequest request, const Exchange& exchange);

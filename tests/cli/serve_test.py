@@ -10,12 +10,15 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 import urllib.error
 import urllib.request
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NANO = ROOT / "models" / "nano"
@@ -51,6 +54,13 @@ def question(**more):
     picture = base64.b64encode((FORM / "frame.png").read_bytes()).decode()
     content = [{"type": "text", "text": (FORM / "prompt.txt").read_text()}, {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]
     return {"model": "tiny", "messages": [{"role": "user", "content": content}], "temperature": 0, **more}
+
+
+def png(width, height):
+    """The header of one with 1 bit a pixel, and hardly any pixels."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
 
 
 class Case(unittest.TestCase):
@@ -189,6 +199,9 @@ class Refusals(Case):
             return question(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}])
         broken = (FORM / "frame.png").read_bytes()[:200]
         self.assertEqual(self.refused(with_url("data:image/png;base64," + base64.b64encode(broken).decode()))["param"], "messages[0].content[0].image_url")
+        wide = png(8000, 8000)
+        much = question(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode(wide).decode()}}] * 2}])
+        self.assertIn("384000000 bytes when they are decoded; the limit for one request is 268435456", self.refused(much)["message"])
         for url in ("http://127.0.0.1/x.png", "file:///etc/passwd", "data:text/html;base64,QUJD", "data:image/png;base64,%%%"):
             self.refused(with_url(url))
 
@@ -197,8 +210,21 @@ class Refusals(Case):
         self.assertEqual(self.refused(long)["code"], "context_length_exceeded")
         self.refused(question(messages=[{"role": "user", "content": "x" * 300_000}]), 413)
 
+    def test_no_body_is_waited_for_that_nobody_may_send(self):
+        key = f"Authorization: Bearer {KEY}\r\n"
+        json_type = "Content-Type: application/json\r\n"
+        long = "Content-Length: 100000\r\n"
+        chat = "POST /v1/chat/completions"
+        for line, fields, status in (("POST /health", long, 405), ("POST /nowhere", long, 404), (chat, json_type + long, 401), ("GET /health", long, 400), ("PUT /v1/models", key + long, 405),
+                                     ("GET /health", "Transfer-Encoding: chunked\r\n", 400), (chat, key + long, 415), (chat, key + json_type + "Content-Length: 200001\r\n", 413),
+                                     (chat, json_type + "Content-Length: 200001\r\n", 401)):
+            with self.subTest(line=line, fields=fields), socket.create_connection(("127.0.0.1", self.server.port), timeout=WAIT_S) as wire:
+                wire.sendall(f"{line} HTTP/1.1\r\nHost: here\r\n{fields}\r\n".encode())  # and nothing of the body
+                answer = http.client.HTTPResponse(wire)
+                answer.begin()
+                self.assertEqual((answer.status, answer.getheader("Connection")), (status, "close"))
+
     def test_what_is_no_http(self):
-        import socket
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=WAIT_S) as line:
             line.sendall(b"HELO me\r\n\r\n")
             self.assertIn(b" 400 ", line.recv(4096))

@@ -16,7 +16,7 @@ using nlohmann::json;
 const std::vector<std::string> kNames{"nano", "alias"};
 
 ChatCallOrError read(const json& body) {
-    return read_chat_call(body.dump(), {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2}, .decode = [](std::span<const std::uint8_t> bytes) -> Result<Image> {
+    return read_chat_call(body.dump(), {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2, .picture_bytes_max = 6}, .decode = [](std::span<const std::uint8_t> bytes) -> Result<Image> {
                                             return bytes.empty() ? Result<Image>(Error{ErrorCode::ParseFailed, "no picture"}) : Image::from_pixels({2, 2}, PixelFormat::Gray, {1, 2, 3, 4});
                                         },
                                         .fresh_seed = 77});
@@ -62,13 +62,38 @@ TEST(ChatCall, DefaultsAreThoseOfTheShape) {
 TEST(ChatCall, MessagesKeepOrderPartsAndNoOldThinking) {
     const json body{{"messages",
                      {{{"role", "developer"}, {"content", "Be kind."}},
-                      {{"role", "user"}, {"content", {{{"type", "text"}, {"text", "What is it?"}}, {{"type", "image_url"}, {"image_url", {{"url", "data:image/png;base64,QUJD"}}}}}}},
+                      {{"role", "user"}, {"content", {{{"type", "text"}, {"text", "What is it?"}}, {{"type", "image_url"}, {"image_url", {{"url", "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="}}}}}}},
                       {{"role", "assistant"}, {"content", "<think>hm</think>A cat"}}}}};
     const auto call = std::get<ChatCall>(read(body));
     ASSERT_EQ(call.request.messages.size(), 3U);
     EXPECT_EQ(call.request.messages[0].role, Role::System);
     EXPECT_TRUE(std::holds_alternative<ImagePart>(call.request.messages[1].parts.at(1)));
     EXPECT_EQ(std::get<TextPart>(call.request.messages[2].parts.at(0)).text_utf8, "A cat");
+}
+
+// 8000x8000 pixels say these headers; behind them there are none.
+TEST(ChatCall, NoPictureIsDecodedWhenAllTogetherAreTooMuch) {
+    const std::string url = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAH0AAAB9AAQAAAAAuipBZAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+    const json part{{"type", "image_url"}, {"image_url", {{"url", url}}}};
+    const json body{{"messages", {{{"role", "user"}, {"content", {part}}}, {{"role", "user"}, {"content", {part}}}}}};
+    int decoded = 0;
+    const auto ask = [&](std::uint64_t bytes_max) {
+        return read_chat_call(body.dump(), {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2, .picture_bytes_max = bytes_max}, .decode = [&](std::span<const std::uint8_t> /*bytes*/) {
+                                                ++decoded;
+                                                return Image::from_pixels({1, 1}, PixelFormat::Gray, {7});
+                                            }});
+    };
+    constexpr std::uint64_t kSum = 2ULL * 8000 * 8000 * 3;
+    const auto refused = ask(kSum - 1);
+    ASSERT_TRUE(std::holds_alternative<ApiError>(refused));
+    EXPECT_EQ(std::get<ApiError>(refused).status, 400);
+    EXPECT_NE(std::get<ApiError>(refused).message.find("384000000"), std::string::npos) << std::get<ApiError>(refused).message;
+    EXPECT_NE(std::get<ApiError>(refused).message.find("383999999"), std::string::npos);
+    EXPECT_EQ(decoded, 0);
+    const auto fits = ask(kSum);
+    ASSERT_TRUE(std::holds_alternative<ChatCall>(fits));
+    EXPECT_EQ(decoded, 2);
+    EXPECT_EQ(std::get<ImagePart>(std::get<ChatCall>(fits).request.messages.at(1).parts.at(0)).image.size(), (Size{1, 1}));
 }
 
 struct BadCall {
@@ -105,12 +130,12 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCall{"RemoteUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://h/x.png"}}]}]})", "messages[0].content[0].image_url"},
                     BadCall{"FileUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"file:///etc/passwd"}]}]})", "messages[0].content[0].image_url"},
                     BadCall{"Base64", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,Q"}}]}]})", "messages[0].content[0].image_url"},
-                    BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,QUJD"},{"type":"image_url","image_url":"data:image/png;base64,QUJD"},{"type":"image_url","image_url":"data:image/png;base64,QUJD"}]}]})", "messages[0].content[2]"}),
+                    BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="}]}]})", "messages[0].content[2]"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ChatCall, WhatIsNoJsonObjectIsRefused) {
     for (const char* const text : {"", "{", "[]", "7", R"({"messages":1,"messages":2})", "\xff"}) {
-        const auto call = read_chat_call(text, {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2}, .decode = {}});
+        const auto call = read_chat_call(text, {.names = kNames, .limits = {.body_bytes_max = 1U << 20U, .images_max = 2, .picture_bytes_max = 6}, .decode = {}});
         EXPECT_TRUE(std::holds_alternative<ApiError>(call)) << text;
     }
 }
