@@ -3,16 +3,19 @@
 #include "base/log.h"
 #include "server/http_guard.h"
 #include "server/openai/door.h"
+#include "server/openai/request_head.h"
 #include "server/transport/beast_types.h"
 
 #include <deque>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace handeye {
@@ -34,21 +37,6 @@ struct House {
     std::optional<std::uint16_t> guarded_port; ///< on loopback without a key Host must be of this machine, and no web page may ask
     std::map<std::uint64_t, std::weak_ptr<Connection>> connections;
 };
-
-RequestHead read_head(const http::request<http::empty_body>& request) {
-    RequestHead head;
-    head.target = std::string(request.target());
-    for (const auto& field : request) {
-        if (field.name() == http::field::host) {
-            head.hosts.emplace_back(field.value());
-        } else if (field.name() == http::field::origin) {
-            head.origins.emplace_back(field.value());
-        }
-    }
-    return head;
-}
-
-std::string path_of(std::string_view target) { return std::string(target.substr(0, target.find('?'))); }
 
 OpenAiResponse refusal(int status, std::string message) { return to_response(ApiError{.status = status, .message = std::move(message)}); }
 
@@ -74,6 +62,7 @@ public:
 
     void drop() {
         stop_.request_stop();
+        house_.service.forget_gone();
         error_code ignored;
         stream_.socket().close(ignored);
     }
@@ -94,18 +83,12 @@ private:
     void take_head() {
         const auto& request = parser_->get();
         if (house_.guarded_port) {
-            if (const auto problem = check_sender(read_head(request), house_.guarded_port); problem) {
+            if (const auto problem = check_sender(sender_head(request), house_.guarded_port); problem) {
                 refuse(refusal(problem->status, problem->reason));
                 return;
             }
         }
-        const OpenAiHead head{.verb = std::string(request.method_string()),
-                              .path = path_of({request.target().data(), request.target().size()}),
-                              .content_type = std::string(request[http::field::content_type]),
-                              .authorization = std::string(request[http::field::authorization]),
-                              .body_bytes = parser_->content_length().value_or(0),
-                              .is_chunked = parser_->chunked()};
-        if (const auto no = house_.service.check_head(head); no) {
+        if (const auto no = house_.service.check_head(openai_head(*parser_)); no) {
             refuse(*no); // before its body is read
             return;
         }
@@ -140,6 +123,8 @@ private:
         stream_.expires_never(); // the answer may take its time
         keep_alive_ = request.keep_alive();
         is_answered_ = false;
+        is_begun_ = false;
+        speaks_http11_ = request.version() >= kHttp11;
         OpenAiRequest asked{.path = path_of({request.target().data(), request.target().size()}), .body = std::move(request.body())};
         watch();
         house_.service.handle(std::move(asked), exchange());
@@ -172,11 +157,27 @@ private:
         });
     }
 
+    // A client that has sent all may still read: EOF is not its end. One that has closed answers our next bytes with RST, so it gets
+    // some: every client of HTTP/1.1 passes over a 100. After that only RST, or a write that fails, says that nobody reads.
+    void await_reset() {
+        static constexpr std::string_view kAnybody = "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!is_begun_ && speaks_http11_) {
+            std::ignore = ::send(stream_.socket().native_handle(), kAnybody.data(), kAnybody.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        is_watching_ = true;
+        stream_.socket().async_wait(asio::socket_base::wait_error, [self = shared_from_this()](error_code ec) {
+            self->is_watching_ = false;
+            self->on_watched(ec ? ec : asio::error::connection_reset);
+        });
+    }
+
     void on_watched(error_code ec) {
         if (is_finishing_) {
             linger();
         } else if (is_answered_ && (!ec || ec == asio::error::operation_aborted)) {
             read_next();
+        } else if (ec == asio::error::eof) {
+            is_answered_ ? read_next() : await_reset();
         } else if (ec || buffer_.size() > kAheadBytesMax) {
             is_gone_ = true;
             drop();
@@ -194,6 +195,7 @@ private:
         if (is_gone_) {
             return;
         }
+        is_begun_ = true;
         response_ = http::response<http::string_body>();
         response_.result(static_cast<unsigned>(response.status));
         response_.version(kHttp11);
@@ -220,6 +222,7 @@ private:
     }
 
     void begin_stream() {
+        is_begun_ = true;
         keep_alive_ = false; // its end is the end of the connection
         send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
              "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
@@ -301,7 +304,9 @@ private:
     std::size_t unread_bytes_ = 0;
     bool is_first_ = true;
     bool keep_alive_ = false;
+    bool is_begun_ = false; ///< something of the answer was sent
     bool is_answered_ = false;
+    bool speaks_http11_ = false;
     bool is_watching_ = false;
     bool is_ended_ = false;
     bool is_gone_ = false;

@@ -5,7 +5,9 @@
 #include "base/json.h"
 #include "server/openai/answer.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -46,7 +48,7 @@ ApiError not_ready(const ModelGate::Status& status) {
 
 OpenAiResponse to_response(const ApiError& error) { return {error.status, error_json(error)}; }
 
-OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(options.waiting_max) {}
+OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(1) {}
 
 bool OpenAiService::has_key(const OpenAiHead& head) const {
     constexpr std::string_view kBearer = "Bearer ";
@@ -99,21 +101,56 @@ OpenAiResponse OpenAiService::models() const {
 
 void OpenAiService::handle(OpenAiRequest request, Exchange exchange) {
     if (request.path == kChatPath) {
-        start_chat(std::move(request), exchange);
+        start_chat(std::move(request), std::move(exchange));
     } else {
         exchange.respond(request.path == kHealthPath ? health() : models());
     }
 }
 
-void OpenAiService::start_chat(OpenAiRequest request, const Exchange& exchange) {
+void OpenAiService::start_chat(OpenAiRequest request, Exchange exchange) {
     if (const ModelGate::Status status = gate_.status(); status.state != ModelState::Ready) {
         exchange.respond(to_response(not_ready(status)));
         return;
     }
-    const auto shared = std::make_shared<const OpenAiRequest>(std::move(request)); // a std::function is copied
-    if (!worker_.submit([this, shared, exchange] { answer_chat(*shared, exchange); })) {
-        exchange.respond(to_response({.status = 429, .message = fmt::format("{} requests wait for the model already", options_.waiting_max), .type = "rate_limit_error", .code = "overloaded"}));
+    const auto respond = exchange.respond;
+    if (!wait_in_line({std::move(request), std::move(exchange)})) {
+        respond(to_response({.status = 429, .message = fmt::format("{} requests wait for the model already", options_.waiting_max), .type = "rate_limit_error", .code = "overloaded"}));
     }
+}
+
+bool OpenAiService::wait_in_line(Waiting&& waiting) {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.size() >= options_.waiting_max) {
+        return false;
+    }
+    waiting_.push_back(std::move(waiting));
+    // The job before may be about to return: this one follows it.
+    is_answering_ = is_answering_ || worker_.submit([this] { answer_all_waiting(); });
+    return is_answering_;
+}
+
+void OpenAiService::answer_all_waiting() {
+    for (;;) {
+        Waiting next;
+        {
+            const std::lock_guard lock(mutex_);
+            if (waiting_.empty()) {
+                is_answering_ = false;
+                return;
+            }
+            next = std::move(waiting_.front());
+            waiting_.pop_front();
+        }
+        answer_chat(next.request, next.exchange);
+    }
+}
+
+void OpenAiService::forget_gone() {
+    std::deque<Waiting> gone; // freed after the lock
+    const std::lock_guard lock(mutex_);
+    const auto first = std::stable_partition(waiting_.begin(), waiting_.end(), [](const Waiting& one) { return !one.exchange.stop.stop_requested(); });
+    std::move(first, waiting_.end(), std::back_inserter(gone));
+    waiting_.erase(first, waiting_.end());
 }
 
 void OpenAiService::answer_chat(const OpenAiRequest& request, const Exchange& exchange) {

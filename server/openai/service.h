@@ -7,8 +7,10 @@
 #include "server/openai_server.h"
 #include "server/worker.h"
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -53,13 +55,22 @@ public:
     /// A request that passed check_head(). The I/O thread. What takes long is done on the worker's.
     void handle(OpenAiRequest request, Exchange exchange);
 
+    /// Takes the requests whose clients have gone out of the queue. Any thread.
+    void forget_gone();
+
     [[nodiscard]] ModelGate& gate() { return gate_; }
 
 private:
     [[nodiscard]] bool has_key(const OpenAiHead& head) const;
     [[nodiscard]] OpenAiResponse health() const;
     [[nodiscard]] OpenAiResponse models() const;
-    void start_chat(OpenAiRequest request, const Exchange& exchange);
+    struct Waiting {
+        OpenAiRequest request;
+        Exchange exchange;
+    };
+    void start_chat(OpenAiRequest request, Exchange exchange);
+    bool wait_in_line(Waiting&& waiting);
+    void answer_all_waiting();
     void answer_chat(const OpenAiRequest& request, const Exchange& exchange);
     void answer_whole(const ChatCall& call, const Exchange& exchange);
     void answer_in_pieces(const ChatCall& call, const Exchange& exchange);
@@ -67,6 +78,9 @@ private:
     const OpenAiOptions& options_;
     const std::int64_t started_s_;
     ModelGate gate_;
+    std::mutex mutex_; // guards the next two
+    std::deque<Waiting> waiting_;
+    bool is_answering_ = false; ///< the worker is at it and takes the next one by itself
     Worker worker_; // last: it uses the others
 };
 

@@ -4,9 +4,19 @@
 #include "server/openai/answer.h"
 #include "server/openai/chat_call.h"
 #include "server/openai/text_split.h"
+#include "server/openai_server.h"
+#include "tests/server/server_fixture.h"
 
+#include <array>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 namespace handeye {
 namespace {
@@ -101,7 +111,7 @@ struct BadCall {
     const char* patch; ///< merged into a good request
     const char* param;
 };
-class ChatCallRefuses : public testing::TestWithParam<BadCall> {};
+class ChatCallRefuses : public ::testing::TestWithParam<BadCall> {};
 
 TEST_P(ChatCallRefuses, ByTheFieldsName) {
     json body = hello();
@@ -117,7 +127,7 @@ TEST_P(ChatCallRefuses, ByTheFieldsName) {
 
 INSTANTIATE_TEST_SUITE_P(
     Calls, ChatCallRefuses,
-    testing::Values(BadCall{"Model", R"({"model":"gpt-4"})", "model"}, BadCall{"ModelType", R"({"model":7})", "model"}, BadCall{"Temperature", R"({"temperature":-0.1})", "temperature"},
+    ::testing::Values(BadCall{"Model", R"({"model":"gpt-4"})", "model"}, BadCall{"ModelType", R"({"model":7})", "model"}, BadCall{"Temperature", R"({"temperature":-0.1})", "temperature"},
                     BadCall{"TemperatureHigh", R"({"temperature":2.5})", "temperature"}, BadCall{"TopP", R"({"top_p":0})", "top_p"}, BadCall{"MaxTokens", R"({"max_tokens":0})", "max_tokens"},
                     BadCall{"MaxTokensHuge", R"({"max_tokens":18446744073709551615})", "max_tokens"}, BadCall{"MaxTokensText", R"({"max_tokens":"7"})", "max_tokens"},
                     BadCall{"Seed", R"({"seed":1.5})", "seed"}, BadCall{"Stop", R"({"stop":[7]})", "stop"}, BadCall{"StopEmpty", R"({"stop":""})", "stop"},
@@ -174,7 +184,7 @@ struct SplitCase {
     const char* reasoning;
     const char* content;
 };
-class ReasoningSplits : public testing::TestWithParam<SplitCase> {};
+class ReasoningSplits : public ::testing::TestWithParam<SplitCase> {};
 
 TEST_P(ReasoningSplits, WhereverThePiecesEnd) {
     in_pieces(GetParam().text, [](const auto& pieces) {
@@ -194,10 +204,104 @@ TEST_P(ReasoningSplits, WhereverThePiecesEnd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Texts, ReasoningSplits,
-                         testing::Values(SplitCase{"Both", "<think>a < b</think>\n<answer>c</answer>", "a < b", "<answer>c</answer>"}, SplitCase{"BlanksFirst", "\n <think>a</think>b", "a", "b"},
+                         ::testing::Values(SplitCase{"Both", "<think>a < b</think>\n<answer>c</answer>", "a < b", "<answer>c</answer>"}, SplitCase{"BlanksFirst", "\n <think>a</think>b", "a", "b"},
                                          SplitCase{"None", "a <think>b</think>", "", "a <think>b</think>"}, SplitCase{"Open", "<think>a</thin", "a</thin", ""},
                                          SplitCase{"OnlyBegun", "<thi", "", "<thi"}, SplitCase{"Empty", "<think></think>", "", ""}, SplitCase{"Twice", "<think>a</think>b</think>c", "a", "b</think>c"}),
                          [](const auto& row) { return row.param.name; });
+
+/// A client by hand; every wait has an end.
+class Client {
+public:
+    explicit Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        const timeval patience{.tv_sec = 20, .tv_usec = 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+        EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    }
+    ~Client() { close(); }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    void ask(std::string_view version = "1.1") {
+        const std::string body = hello().dump();
+        const std::string all = fmt::format("POST /v1/chat/completions HTTP/{}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", version, body.size(), body);
+        EXPECT_EQ(::send(fd_, all.data(), all.size(), MSG_NOSIGNAL), static_cast<ssize_t>(all.size()));
+    }
+    void end_sending() { EXPECT_EQ(::shutdown(fd_, SHUT_WR), 0); }
+    void close() {
+        if (fd_ >= 0) {
+            ::close(std::exchange(fd_, -1));
+        }
+    }
+    [[nodiscard]] pollfd awaited() const { return {.fd = fd_, .events = POLLIN, .revents = 0}; }
+    /// What comes until `end` was read, or until there is no more.
+    std::string read_until(std::string_view end) {
+        std::array<char, 4096> some{};
+        std::string all;
+        while (all.find(end) == std::string::npos) {
+            const ssize_t n = ::recv(fd_, some.data(), some.size(), 0);
+            if (n <= 0) {
+                break;
+            }
+            all.append(some.data(), static_cast<std::size_t>(n));
+        }
+        return all;
+    }
+
+private:
+    int fd_;
+};
+
+class OpenAiSockets : public ::testing::Test {
+protected:
+    OpenAiSockets() {
+        model_.hold();
+        auto started = OpenAiServer::start({.listen = {.host = "127.0.0.1"}, .names = {"nano"}, .waiting_max = 1});
+        EXPECT_TRUE(started) << started.error().message;
+        server_ = std::move(*started);
+        server_->set_model(model_);
+    }
+    ~OpenAiSockets() override { model_.release(); }
+
+    testing::HoldableModel model_;
+    std::unique_ptr<OpenAiServer> server_;
+};
+
+TEST_F(OpenAiSockets, AClientThatOnlyEndsItsSendingGetsItsAnswer) {
+    Client modern(server_->port());
+    modern.ask();
+    modern.end_sending();
+    EXPECT_EQ(modern.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n"); // the server has seen the end
+    Client old(server_->port());
+    old.ask("1.0");
+    old.end_sending();
+    model_.release();
+    EXPECT_NE(modern.read_until("chat.completion").find("HTTP/1.1 200"), std::string::npos);
+    EXPECT_EQ(old.read_until("chat.completion").find("HTTP/1.1 200"), 0U); // to HTTP/1.0 nothing comes before it
+}
+
+TEST_F(OpenAiSockets, AClientThatWentAwayLeavesItsPlaceInTheQueue) {
+    Client first(server_->port());
+    first.ask();
+    ASSERT_TRUE(model_.wait_for_calls(1));
+    Client second(server_->port());
+    Client third(server_->port());
+    second.ask();
+    third.ask();
+    std::array<pollfd, 2> both{second.awaited(), third.awaited()};
+    ASSERT_EQ(::poll(both.data(), both.size(), 20'000), 1); // one of the two is refused; the other has the one place
+    std::string answer = (both[0].revents != 0 ? second : third).read_until("overloaded");
+    ASSERT_NE(answer.find("HTTP/1.1 429"), std::string::npos) << answer;
+    second.close();
+    third.close();
+    for (int i = 0; i < 1000 && answer.find(" 429 ") != std::string::npos; ++i) { // until the server has heard of it
+        Client next(server_->port());
+        next.ask();
+        next.end_sending(); // in line it is told "100 Continue"
+        answer = next.read_until("\r\n\r\n");
+    }
+    EXPECT_EQ(answer, "HTTP/1.1 100 Continue\r\n\r\n");
+}
 
 TEST(Answer, HasTheShape) {
     const AnswerHead head{.id = "chatcmpl-1", .created_s = 5, .model = "nano"};
