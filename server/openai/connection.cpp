@@ -5,6 +5,7 @@
 #include "server/openai/door.h"
 #include "server/openai/request_head.h"
 #include "server/transport/beast_types.h"
+#include "server/transport/request_head.h"
 
 #include <deque>
 #include <map>
@@ -83,7 +84,7 @@ private:
     void take_head() {
         const auto& request = parser_->get();
         if (house_.guarded_port) {
-            if (const auto problem = check_sender(sender_head(request), house_.guarded_port); problem) {
+            if (const auto problem = check_sender(read_head(request), house_.guarded_port); problem) {
                 refuse(refusal(problem->status, problem->reason));
                 return;
             }

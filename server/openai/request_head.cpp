@@ -5,19 +5,6 @@ namespace handeye {
 
 std::string path_of(std::string_view target) { return std::string(target.substr(0, target.find('?'))); }
 
-RequestHead sender_head(const http::request<http::empty_body>& request) {
-    RequestHead head;
-    head.target = std::string(request.target());
-    for (const auto& field : request) {
-        if (field.name() == http::field::host) {
-            head.hosts.emplace_back(field.value());
-        } else if (field.name() == http::field::origin) {
-            head.origins.emplace_back(field.value());
-        }
-    }
-    return head;
-}
-
 OpenAiHead openai_head(const http::request_parser<http::empty_body>& parser) {
     const auto& request = parser.get();
     return {.verb = std::string(request.method_string()),

@@ -2,7 +2,6 @@
 // What of a request's head the checks look at. Pure.
 #pragma once
 
-#include "server/http_guard.h"
 #include "server/openai/service.h"
 #include "server/transport/beast_types.h"
 
@@ -13,8 +12,6 @@ namespace handeye {
 
 /// Without the query.
 std::string path_of(std::string_view target);
-/// Who asks, for check_sender().
-RequestHead sender_head(const http::request<http::empty_body>& request);
 /// What is asked. The parser has read a whole head.
 OpenAiHead openai_head(const http::request_parser<http::empty_body>& parser);
 

@@ -6,6 +6,7 @@
 #include "server/core.h"
 #include "server/http_api.h"
 #include "server/http_guard.h"
+#include "server/transport/request_head.h"
 
 #include <charconv>
 #include <limits>
@@ -36,21 +37,6 @@ bool ends_inside_a_character(std::string_view text) {
     const auto lead = static_cast<unsigned char>(text[text.size() - 1 - behind]);
     const std::size_t wanted = lead >= 0xF0U ? 3 : lead >= 0xE0U ? 2 : lead >= 0xC0U ? 1 : 0;
     return behind < wanted;
-}
-
-RequestHead read_head(const http::request<http::empty_body>& request) {
-    RequestHead head;
-    head.target = std::string(request.target());
-    for (const auto& field : request) {
-        if (field.name() == http::field::host) {
-            head.hosts.emplace_back(field.value());
-        } else if (field.name() == http::field::origin) {
-            head.origins.emplace_back(field.value());
-        }
-    }
-    head.is_get = request.method() == http::verb::get;
-    head.is_upgrade = websocket::is_upgrade(request);
-    return head;
 }
 
 HttpRequest read_request(http::request<http::string_body>&& request) {
