@@ -23,6 +23,40 @@ constexpr int kSideMaxPx = 16384;
 constexpr Duration kWindowDeadline = std::chrono::seconds(15);
 constexpr Duration kWindowPoll = std::chrono::milliseconds(20);
 
+constexpr TargetField kFields[] = {
+    {"display", &TargetSpec::display, "x11", "X display, e.g. :0 (default: $DISPLAY)"},
+    {"window", &TargetSpec::window, "x11", "Only the window whose title contains this"},
+    {"region", &TargetSpec::region, "x11", "Only this part of the display: X,Y,WIDTH,HEIGHT"},
+    {"headless", &TargetSpec::headless, "x11", "Start an own invisible display of WIDTHxHEIGHT with a window manager"},
+};
+
+bool is_set(const TargetSpec& spec, const TargetField& field) {
+    const auto* const text = std::get_if<std::string TargetSpec::*>(&field.value);
+    return text != nullptr ? !(spec.**text).empty() : spec.*std::get<bool TargetSpec::*>(field.value);
+}
+
+bool has_word(std::string_view words, std::string_view word) {
+    return fmt::format(" {} ", words).find(fmt::format(" {} ", word)) != std::string::npos;
+}
+
+/// A field that the platform does not know would change nothing: that is said, not passed over.
+Result<void> check_fields(const TargetSpec& spec) {
+    for (const TargetField& field : kFields) {
+        if (!is_set(spec, field) || has_word(field.platforms, spec.platform)) {
+            continue;
+        }
+        std::vector<std::string_view> known;
+        for (const TargetField& other : kFields) {
+            if (has_word(other.platforms, spec.platform)) {
+                known.push_back(other.name);
+            }
+        }
+        return Error{ErrorCode::InvalidArgument, fmt::format("target field \"{}\" is of platform {}, not of \"{}\"{}{}", field.name, field.platforms,
+                                                             spec.platform.substr(0, 64), known.empty() ? "" : ", which knows: ", fmt::join(known, ", "))};
+    }
+    return {};
+}
+
 // "12,34,56,78" or "640x480": whole numbers between separators, nothing else.
 std::optional<std::vector<int>> numbers(std::string_view text, char separator) {
     std::vector<int> out;
@@ -74,11 +108,15 @@ Result<void> launch_and_wait(Platform& platform, const std::string& line, Clock&
 
 } // namespace
 
+std::span<const TargetField> target_fields() { return kFields; }
+
 Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
+    TRY(check_fields(spec));
     PlatformOptions options;
     options.platform = spec.platform;
     options.display = spec.display;
     options.window_title = spec.window;
+    options.attach = spec.attach;
     if (!spec.region.empty()) {
         const auto part = numbers(spec.region, ',');
         if (!part || part->size() != 4 || (*part)[2] == 0 || (*part)[3] == 0) {
@@ -102,6 +140,30 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     return options;
 }
 
+namespace {
+
+bool put(const nlohmann::json& value, const TargetField& field, TargetSpec& spec) {
+    if (const auto* const text = std::get_if<std::string TargetSpec::*>(&field.value); text != nullptr && value.is_string()) {
+        spec.**text = value.get<std::string>();
+        return true;
+    }
+    if (const auto* const flag = std::get_if<bool TargetSpec::*>(&field.value); flag != nullptr && value.is_boolean()) {
+        spec.**flag = value.get<bool>();
+        return true;
+    }
+    return false;
+}
+
+std::string list_of_fields() {
+    std::vector<std::string_view> texts, flags;
+    for (const TargetField& field : kFields) {
+        (std::holds_alternative<bool TargetSpec::*>(field.value) ? flags : texts).push_back(field.name);
+    }
+    return fmt::format("texts: {}{}{}", fmt::join(texts, ", "), flags.empty() ? "" : "; true or false: ", fmt::join(flags, ", "));
+}
+
+} // namespace
+
 Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json) {
     TargetSpec spec;
     spec.platform = platform;
@@ -112,21 +174,12 @@ Result<TargetSpec> target_from_json(const std::string& platform, std::string_vie
     if (!target.is_object()) {
         return Error{ErrorCode::InvalidArgument, "target must be an object"};
     }
-    const std::array<std::pair<std::string_view, std::string*>, 4> texts{
-        {{"display", &spec.display}, {"window", &spec.window}, {"region", &spec.region}, {"headless", &spec.headless}}};
     for (const auto& [key, value] : target.items()) {
-        const auto* const field =
-            std::find_if(texts.begin(), texts.end(), [&](const auto& text) { return text.first == key; });
-        if (field != texts.end() && value.is_string()) {
-            *field->second = value.get<std::string>();
-        } else if (key == "launch" && value.is_array() &&
-                   std::all_of(value.begin(), value.end(), [](const auto& line) { return line.is_string(); })) {
+        const auto* const field = std::find_if(std::begin(kFields), std::end(kFields), [&](const TargetField& one) { return one.name == key; });
+        if (key == "launch" && value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& line) { return line.is_string(); })) {
             spec.launch = value.get<std::vector<std::string>>();
-        } else {
-            return Error{ErrorCode::InvalidArgument,
-                         fmt::format("target.{} is unknown or of the wrong type; texts: display, window, region, headless; "
-                                     "array of texts: launch",
-                                     key)};
+        } else if (field == std::end(kFields) || !put(value, *field, spec)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("target.{} is unknown or of the wrong type; {}; array of texts: launch", key, list_of_fields())};
         }
     }
     return spec;
@@ -134,15 +187,11 @@ Result<TargetSpec> target_from_json(const std::string& platform, std::string_vie
 
 std::string target_to_json(const TargetSpec& spec) {
     nlohmann::json target = nlohmann::json::object();
-    const auto put = [&](const char* key, const std::string& text) {
-        if (!text.empty()) {
-            target[key] = text;
+    for (const TargetField& field : kFields) {
+        if (is_set(spec, field)) {
+            std::visit([&](auto member) { target[std::string(field.name)] = spec.*member; }, field.value);
         }
-    };
-    put("display", spec.display);
-    put("window", spec.window);
-    put("region", spec.region);
-    put("headless", spec.headless);
+    }
     if (!spec.launch.empty()) {
         target["launch"] = spec.launch;
     }

@@ -8,24 +8,37 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace handeye {
 
-/// As a person or a client writes it. Field names are those of the options (`--window`) and of the API's `target` object.
+/// As a person or a client writes it; what each means: target_fields().
 struct TargetSpec {
     std::string platform = "x11";
     std::string display;
     std::string window;
     std::string region;              ///< "X,Y,W,H"
     std::string headless;            ///< "WxH"
+    std::string attach;              ///< "HOST:PORT"
     std::vector<std::string> launch; ///< command lines started on the target before anything else, quotes as in a shell
 };
 
-/// InvalidArgument names the field, what it held and the form it wants.
+/// One field of a target: `password_file` in the API's `target` object is `--password-file` on the command line.
+struct TargetField {
+    std::string_view name;
+    std::variant<std::string TargetSpec::*, bool TargetSpec::*> value;
+    std::string_view platforms; ///< those that know it, separated by blanks
+    std::string_view help;      ///< one line for a person
+};
+/// All fields but `platform` and `launch`.
+std::span<const TargetField> target_fields();
+
+/// InvalidArgument names the field, what it held and the form it wants; also for a field of another platform.
 Result<PlatformOptions> to_platform_options(const TargetSpec& spec);
 /// The API's `target` object. Unknown keys and wrong types are errors.
 Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json);

@@ -17,6 +17,7 @@ struct PlatformOptions {
     std::string window_title;          ///< x11: scope the session to the window whose title contains this; empty: whole display
     std::optional<Rect> region;        ///< x11: scope to this part of the display
     std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager
+    std::string attach;                ///< HOST:PORT of what is running already
     std::filesystem::path replay_file; ///< replay: frames of a recording
 };
 

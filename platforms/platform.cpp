@@ -3,6 +3,7 @@
 #include "platforms/platform.h"
 
 #include "platforms/person_input.h"
+#include "platforms/probe.h"
 
 #include <algorithm>
 
@@ -59,6 +60,10 @@ Result<void> Platform::inject_unless_stopped(const InputEvent& event, const std:
 }
 
 Result<std::string> Platform::clipboard() { return Error{ErrorCode::Unsupported, "this platform cannot read the clipboard"}; }
+
+Result<std::unique_ptr<ProbeWindow>> Platform::open_probe() {
+    return Error{ErrorCode::Unsupported, "on this platform no window of ours can be shown that would tell what arrived"};
+}
 
 Result<std::shared_ptr<void>> Platform::freeze() { return std::shared_ptr<void>(); }
 

@@ -137,6 +137,7 @@ struct PersonWatch {
 };
 
 struct PersonFollow; // platforms/person_input.h
+class ProbeWindow;   // platforms/probe.h
 
 class Platform {
 public:
@@ -176,6 +177,9 @@ public:
     virtual std::string launch_failure() { return {}; }
     /// The text in the clipboard; empty: it holds none. Unsupported where the platform cannot read it.
     virtual Result<std::string> clipboard();
+
+    /// A window of our own, in front, that tells what really arrives. Unsupported, with the reason, where there can be none.
+    virtual Result<std::unique_ptr<ProbeWindow>> open_probe();
 
     /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
     virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small window of our own that tells what really arrived: `handeye doctor` looks at it, clicks it and types into it.
+// Platform::open_probe() shows it.
 #pragma once
 
 #include "base/clock.h"
 #include "base/geometry.h"
 #include "base/result.h"
-#include "platforms/platform.h"
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,8 +17,6 @@ namespace handeye {
 
 class ProbeWindow {
 public:
-    /// Shows the window on the platform's display, in front; Unsupported where a platform has no windows of ours.
-    static Result<std::unique_ptr<ProbeWindow>> open(Platform& platform);
     virtual ~ProbeWindow() = default;
 
     /// In the platform's frame.

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/printable.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -48,16 +49,24 @@ void tell_of_rules_that_do_not_hold(std::string_view what) {
     }
 }
 
+namespace {
+
+CLI::Option* add_field(CLI::App& app, const std::string& name, std::string& text, const std::string& help) { return app.add_option(name, text, help); }
+CLI::Option* add_field(CLI::App& app, const std::string& name, bool& flag, const std::string& help) { return app.add_flag(name, flag, help); }
+
+} // namespace
+
 void add_target_options(CLI::App& app, TargetSpec& spec) {
     const char* const group = "Target";
     app.add_option("--platform", spec.platform, "Where to look and act (see `handeye platforms`)")
         ->capture_default_str()
         ->group(group);
-    app.add_option("--display", spec.display, "X display, e.g. :0 (default: $DISPLAY)")->group(group);
-    app.add_option("--window", spec.window, "Only the window whose title contains this")->group(group);
-    app.add_option("--region", spec.region, "Only this part of the display: X,Y,WIDTH,HEIGHT")->group(group);
-    app.add_option("--headless", spec.headless, "Start an own invisible display of WIDTHxHEIGHT with a window manager")
-        ->group(group);
+    for (const TargetField& field : target_fields()) {
+        std::string name = fmt::format("--{}", field.name);
+        std::replace(name.begin(), name.end(), '_', '-');
+        const std::string help = fmt::format("{} [{}]", field.help, field.platforms);
+        std::visit([&](auto member) { add_field(app, name, spec.*member, help)->group(group); }, field.value);
+    }
     app.add_option("--launch", spec.launch, "Start this program on the target first and wait for its window (repeatable)")
         ->allow_extra_args(false)
         ->group(group);

@@ -200,7 +200,7 @@ std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token&
     rows.push_back(passed("display", fmt::format("{} {}x{} by {}, {} monitor(s)", display->platform,
                                                  display->size.width_px, display->size.height_px, display->backend,
                                                  display->monitors.size())));
-    const Result<std::unique_ptr<ProbeWindow>> probe = ProbeWindow::open(**platform);
+    const Result<std::unique_ptr<ProbeWindow>> probe = (*platform)->open_probe();
     if (!probe) {
         rows.push_back(failed("probe window", probe.error().message, ""));
         return rows;

@@ -51,6 +51,7 @@ public:
 
     std::string launch_failure() override;
     Result<std::string> clipboard() override;
+    Result<std::unique_ptr<ProbeWindow>> open_probe() override;
 
     /// How another connection of this process reaches the same display.
     [[nodiscard]] const DisplayAddress& address() const { return address_; }

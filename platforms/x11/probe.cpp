@@ -149,31 +149,27 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<ProbeWindow>> ProbeWindow::open(Platform& platform) {
-    const DisplayInfo info = TRY(platform.display());
-    const auto* const screen = dynamic_cast<const x11::X11Platform*>(&platform);
-    if (screen == nullptr) {
-        return Error{ErrorCode::Unsupported, fmt::format("platform {} has no probe window", info.platform)};
-    }
-    std::unique_ptr<x11::Connection> connection = TRY(x11::Connection::open(screen->address()));
-    ::Display* const display = connection->get();
-    const int number = DefaultScreen(display);
+Result<std::unique_ptr<ProbeWindow>> x11::X11Platform::open_probe() {
+    const DisplayInfo info = TRY(display());
+    std::unique_ptr<Connection> connection = TRY(Connection::open(address_));
+    ::Display* const server = connection->get();
+    const int number = DefaultScreen(server);
     XColor color{};
     color.red = static_cast<unsigned short>(kBackgroundRgb[0] * 257);
     color.green = static_cast<unsigned short>(kBackgroundRgb[1] * 257);
     color.blue = static_cast<unsigned short>(kBackgroundRgb[2] * 257);
-    XAllocColor(display, DefaultColormap(display, number), &color);
+    XAllocColor(server, DefaultColormap(server, number), &color);
     const Rect shown{info.origin.x, info.origin.y, info.size.width_px, info.size.height_px};
     const Point corner{shown.center().x - kWidthPx / 2, shown.center().y - kHeightPx / 2};
     const ::Window window =
-        XCreateSimpleWindow(display, connection->root(), corner.x, corner.y, kWidthPx, kHeightPx, 0, 0, color.pixel);
-    XSelectInput(display, window, ExposureMask | StructureNotifyMask | ButtonPressMask | KeyPressMask | FocusChangeMask);
-    XStoreName(display, window, "handeye probe");
+        XCreateSimpleWindow(server, connection->root(), corner.x, corner.y, kWidthPx, kHeightPx, 0, 0, color.pixel);
+    XSelectInput(server, window, ExposureMask | StructureNotifyMask | ButtonPressMask | KeyPressMask | FocusChangeMask);
+    XStoreName(server, window, "handeye probe");
     // Above everything and where we say: a window manager would place and decorate it.
     XSetWindowAttributes attributes{};
     attributes.override_redirect = 1;
-    XChangeWindowAttributes(display, window, CWOverrideRedirect, &attributes);
-    XMapRaised(display, window);
+    XChangeWindowAttributes(server, window, CWOverrideRedirect, &attributes);
+    XMapRaised(server, window);
     TRY(connection->sync("showing the probe window"));
     auto probe = std::make_unique<X11Probe>(std::move(connection), window, info.origin);
     if (!probe->wait_shown()) {

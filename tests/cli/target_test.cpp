@@ -41,6 +41,12 @@ TEST(TargetSpec, NamesWhatIsWrong) {
     EXPECT_FALSE(to_platform_options({.display = ":0", .headless = "640x480"}).has_value());
 }
 
+TEST(TargetSpec, AFieldOfAnotherPlatformIsNamed) {
+    const auto options = to_platform_options({.platform = "pigeon", .display = ":7"});
+    ASSERT_FALSE(options.has_value());
+    EXPECT_EQ(options.error().message, R"(target field "display" is of platform x11, not of "pigeon")");
+}
+
 TEST(TargetSpec, JsonRoundTrip) {
     const TargetSpec spec{.display = ":7", .window = "Édit", .launch = {"a 'b c'", "d"}};
     const auto back = target_from_json("x11", target_to_json(spec));
