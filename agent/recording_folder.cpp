@@ -183,13 +183,18 @@ Result<void> delete_recording(const std::filesystem::path& path) {
         return Error{ErrorCode::NotFound, fmt::format("{} is not a file", path.string())};
     }
     const RecordingLock lock = TRY(RecordingLock::take(path));
-    if (::symlink("deleting", keep_name(path).c_str()) != 0) {
+    while (::symlink("deleting", keep_name(path).c_str()) != 0) {
         if (errno != EEXIST) {
             return cannot("claim", path);
         }
-        if (mark_of(path) == Mark::Kept) { // else a claim of one that died: the lock is ours
+        const Mark mark = mark_of(path);
+        if (mark == Mark::Kept) {
             return Error{ErrorCode::PermissionDenied, fmt::format("{} is marked to keep", path.string())};
         }
+        if (mark == Mark::Claimed) {
+            break; // by one that died: the lock is ours
+        }
+        // It was kept and has been set free in between: without a claim of ours it could be kept again while it goes.
     }
     const Result<void> removed = remove_parts(path);
     const Result<void> unclaimed = remove_file(keep_name(path));
