@@ -3,6 +3,7 @@
 #include "apps/cli/command.h"
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/shrunk_file.h"
 #include "base/suggest.h"
 
 #include <algorithm>
@@ -124,6 +125,7 @@ int run(int argc, char** argv) {
 } // namespace handeye::cli
 
 int main(int argc, char** argv) {
+    handeye::explain_shrunk_files(handeye::cli::exit_code(handeye::ErrorCode::IoFailed));
     try {
         return handeye::cli::run(argc, argv);
     } catch (const std::exception& problem) {

@@ -36,15 +36,16 @@ bool DaemonModel::is_loading() const {
 }
 
 void DaemonModel::load(const DaemonOptions& told) {
-    const auto folder = told.model.empty() ? find_model("") : find_checkpoint(told.model, told.models_root);
-    if (!folder) {
-        finish(folder.error());
+    const auto found = told.model.empty() ? find_model("") : find_checkpoint(told.model, told.models_root);
+    const auto quantize = found ? quantize_of(*found, told.quantize) : Result<Quantize>(found.error());
+    if (!quantize) {
+        finish(quantize.error());
         return;
     }
     EngineProcessOptions options;
-    options.engine = {.model_dir = *folder, .threads = told.threads, .checksums = told.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    options.engine = {.model_dir = found->path, .threads = told.threads, .checksums = told.skips_checksums ? Checksums::Skip : Checksums::Verify};
     options.engine.adapters.assign(told.adapters.begin(), told.adapters.end());
-    options.engine.quantize = told.quantize == "4bit" ? Quantize::Bits4 : told.quantize == "8bit" ? Quantize::Bits8 : Quantize::None;
+    options.engine.quantize = *quantize;
     options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
     options.on_event = [this](const EngineEvent& event) { hear(event); };
     finish(open_engine_process(options));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/target.h"
 
-#include "apps/models/store.h"
 #include "base/command_line.h"
 #include "base/json.h"
 
@@ -220,7 +219,7 @@ Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clo
     return open_platform(options, clock);
 }
 
-Result<std::filesystem::path> find_model(const std::string& given) {
+Result<LocalCheckpoint> find_model(const std::string& given) {
     namespace fs = std::filesystem;
     const char* from_environment = std::getenv("HANDEYE_MODEL");
     if (!given.empty() || (from_environment != nullptr && from_environment[0] != '\0')) {
@@ -232,7 +231,7 @@ Result<std::filesystem::path> find_model(const std::string& given) {
                                          program / "../../models/nano"};
     for (const fs::path& place : places) {
         if (fs::exists(place / "config.json", problem)) {
-            return fs::weakly_canonical(place, problem);
+            return LocalCheckpoint{fs::weakly_canonical(place, problem)};
         }
     }
     return Error{ErrorCode::NotFound, "the bundled model was not found beside the program: name a checkpoint with --model DIR"};

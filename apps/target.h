@@ -2,6 +2,7 @@
 // Which screen a command means: the target options of the command line and the target object of the API, one meaning.
 #pragma once
 
+#include "apps/models/store.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "platforms/open_platform.h"
@@ -48,7 +49,7 @@ std::string target_to_json(const TargetSpec& spec);
 Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clock, std::stop_token stop);
 
 /// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from. Both may be the
-/// folder of a checkpoint, one .gguf file, or NAME[:FORMAT[:QUANTIZATION]] of the registry (find_checkpoint() in models/store.h).
-Result<std::filesystem::path> find_model(const std::string& given);
+/// folder of a checkpoint, one .gguf file, or NAME[:FORMAT[:QUANTIZATION]] of the registry (find_checkpoint()).
+Result<LocalCheckpoint> find_model(const std::string& given);
 
 } // namespace handeye

@@ -64,10 +64,10 @@ Figure timed(std::string name, Duration took, Duration least, std::string least_
 }
 
 Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
-    const std::filesystem::path model = TRY(find_model(options.model));
+    const LocalCheckpoint model = TRY(find_model(options.model));
     std::vector<Figure> figures;
-    EngineOptions engine{.model_dir = model, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
-    TRY(put_model_options(options.extra, engine));
+    EngineOptions engine{.model_dir = model.path, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    TRY(put_model_options(options.extra, model, engine));
     for (const BenchLine& line : TRY(bench_model(engine, Image()))) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }

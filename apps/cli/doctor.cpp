@@ -131,19 +131,19 @@ Result<Completion> answer(ChatModel& model, const Golden& golden, const std::sto
 }
 
 Row check_engine(const std::string& model_option, const ModelOptions& extra, const std::stop_token& stop) {
-    const Result<std::filesystem::path> model_dir = find_model(model_option);
-    if (!model_dir) {
-        return failed("engine", model_dir.error().message, "handeye doctor --model DIR");
+    const Result<LocalCheckpoint> checkpoint = find_model(model_option);
+    if (!checkpoint) {
+        return failed("engine", checkpoint.error().message, "handeye doctor --model DIR");
     }
-    EngineOptions engine{.model_dir = *model_dir};
-    if (const Result<void> put = put_model_options(extra, engine); !put) {
+    EngineOptions engine;
+    if (const Result<void> put = put_model_options(extra, *checkpoint, engine); !put) {
         return failed("engine", put.error().message, "");
     }
     const Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
     if (!model) {
         return failed("engine", model.error().message, "");
     }
-    Result<std::vector<Golden>> goldens = read_goldens(*model_dir / "eval" / "golden");
+    Result<std::vector<Golden>> goldens = read_goldens(checkpoint->path / "eval" / "golden");
     if (!goldens) {
         return failed("engine", goldens.error().message, "");
     }

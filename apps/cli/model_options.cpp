@@ -11,7 +11,9 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
     app.add_option("--quantize", options.quantize, "Pack a 16-bit model while it is loaded: less memory, and a longer start")->check(CLI::IsMember({"8bit", "4bit"}));
 }
 
-Result<void> put_model_options(const ModelOptions& options, EngineOptions& engine) {
+Result<void> put_model_options(const ModelOptions& options, const LocalCheckpoint& checkpoint, EngineOptions& engine) {
+    engine.model_dir = checkpoint.path;
+    engine.quantize = TRY(quantize_of(checkpoint, options.quantize));
     std::error_code ignored;
     for (const std::string& adapter : options.adapters) {
         if (!std::filesystem::is_directory(adapter, ignored)) {
@@ -19,7 +21,6 @@ Result<void> put_model_options(const ModelOptions& options, EngineOptions& engin
         }
         engine.adapters.emplace_back(adapter);
     }
-    engine.quantize = options.quantize == "4bit" ? Quantize::Bits4 : options.quantize == "8bit" ? Quantize::Bits8 : Quantize::None;
     return {};
 }
 

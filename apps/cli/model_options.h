@@ -2,6 +2,7 @@
 // Options of commands that load a model, beside --model: adapters, and packing while loading.
 #pragma once
 
+#include "apps/models/store.h"
 #include "engine/engine.h"
 
 #include <string>
@@ -20,7 +21,7 @@ struct ModelOptions {
 
 /// `--adapter DIR` (repeatable) and `--quantize 8bit|4bit`.
 void add_model_options(CLI::App& app, ModelOptions& options);
-/// Puts them into the engine's. NotFound for a folder that is not there.
-Result<void> put_model_options(const ModelOptions& options, EngineOptions& engine);
+/// Puts them and the checkpoint into the engine's. NotFound for a folder that is not there; InvalidArgument as quantize_of().
+Result<void> put_model_options(const ModelOptions& options, const LocalCheckpoint& checkpoint, EngineOptions& engine);
 
 } // namespace handeye::cli

@@ -98,8 +98,8 @@ Runner declare_models_inspect(CLI::App& app) {
     add_model_options(app, options->model);
     return [options](const Context& context) -> Result<int> {
         EngineOptions engine;
-        engine.model_dir = TRY(find_model(options->path));
-        TRY(put_model_options(options->model, engine));
+        const LocalCheckpoint checkpoint = TRY(find_model(options->path));
+        TRY(put_model_options(options->model, checkpoint, engine));
         const ModelReport report = TRY(inspect_model(engine));
         if (context.json) {
             print_json(to_json(report));

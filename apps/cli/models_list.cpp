@@ -29,7 +29,7 @@ json to_json(const RegistryModel& model, const ModelSpec& spec, const std::files
     json local = json::object();
     for (const std::string& quantization : spec.quantizations) {
         if (const auto folder = find_local({&model, &spec, quantization}, root); folder) {
-            local[quantization] = folder->string();
+            local[quantization] = folder->path.string();
         }
     }
     out["local"] = std::move(local);

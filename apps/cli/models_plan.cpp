@@ -82,8 +82,8 @@ Result<Size> read_size(const std::string& text) {
 
 Result<int> plan(Options& options, const Context& context) {
     options.plan.image = TRY(read_size(options.image));
-    options.plan.engine.model_dir = TRY(find_model(options.path));
-    TRY(put_model_options(options.model, options.plan.engine));
+    const LocalCheckpoint checkpoint = TRY(find_model(options.path));
+    TRY(put_model_options(options.model, checkpoint, options.plan.engine));
     const PlanReport report = TRY(options.is_measured ? measure_model(options.plan) : plan_model(options.plan));
     if (context.json) {
         print_json(to_json(report, options.plan));

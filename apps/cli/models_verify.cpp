@@ -71,9 +71,9 @@ Runner declare_models_verify(CLI::App& app) {
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
-        const std::filesystem::path model = TRY(find_model(options->model));
-        EngineOptions engine{.model_dir = model, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify};
-        TRY(put_model_options(options->extra, engine));
+        const LocalCheckpoint model = TRY(find_model(options->model));
+        EngineOptions engine{.model_dir = model.path, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify};
+        TRY(put_model_options(options->extra, model, engine));
         const VerifyReport report = TRY(verify_model(engine, options->cases));
         if (context.json) {
             print_json(to_json(report));

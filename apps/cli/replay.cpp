@@ -77,8 +77,8 @@ void print_answer(const ReplayedAnswer& answer) {
 Result<int> ask_model_again(const RunOptions& options, const Context& context) {
     const Recording recording = TRY(Recording::open(options.goal));
     EngineOptions engine;
-    engine.model_dir = TRY(find_model(options.model));
-    TRY(put_model_options(options.extra, engine));
+    const LocalCheckpoint checkpoint = TRY(find_model(options.model));
+    TRY(put_model_options(options.extra, checkpoint, engine));
     engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
     const std::unique_ptr<ChatModel> model = TRY(open_engine(engine));
     SystemClock clock;

@@ -75,10 +75,10 @@ Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options, const T
         return std::unique_ptr<ChatModel>(std::make_unique<NoModel>());
     }
     EngineOptions engine;
-    engine.model_dir = TRY(find_model(options.model.empty() && program != nullptr ? program->model() : options.model));
+    const LocalCheckpoint checkpoint = TRY(find_model(options.model.empty() && program != nullptr ? program->model() : options.model));
     engine.threads = options.threads;
     engine.checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify;
-    TRY(put_model_options(options.extra, engine));
+    TRY(put_model_options(options.extra, checkpoint, engine));
     engine.on_progress = [](std::string_view stage, double share) {
         print_progress(fmt::format("{} {:.0f} %", stage, share * 100));
     };

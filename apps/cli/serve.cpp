@@ -47,7 +47,7 @@ struct Options {
 };
 
 struct Found {
-    std::filesystem::path path;
+    LocalCheckpoint checkpoint;
     std::string name; ///< that clients know it by
 };
 
@@ -58,9 +58,9 @@ Result<Found> find_served(const Options& options) {
         return Error{ErrorCode::InvalidArgument, "--size-in-billions, --model-format and --quantization choose among the rows of a NAME; a folder is what it is"};
     }
     if (!is_named_exactly) {
-        std::filesystem::path path = TRY(find_model(given));
-        std::string name = given.empty() ? std::filesystem::weakly_canonical(path).filename().string() : given;
-        return Found{std::move(path), std::move(name)};
+        LocalCheckpoint checkpoint = TRY(find_model(given));
+        std::string name = given.empty() ? std::filesystem::weakly_canonical(checkpoint.path).filename().string() : given;
+        return Found{std::move(checkpoint), std::move(name)};
     }
     WantedModel wanted = TRY(parse_wanted(given));
     wanted.size_in_billions = options.size;
@@ -69,8 +69,7 @@ Result<Found> find_served(const Options& options) {
     const Registry registry = TRY(load_registry());
     const ModelRow row = TRY(find_row(registry, wanted));
     const std::filesystem::path root = TRY(read_models_root());
-    std::filesystem::path folder = TRY(find_local(row, root));
-    return Found{std::move(folder), row.model->name};
+    return Found{TRY(find_local(row, root)), row.model->name};
 }
 
 // "image=300,video=0": as other servers spell it.
@@ -150,8 +149,8 @@ private:
 
 Result<EngineProcessOptions> engine_options(const Options& options, const Found& found, const std::shared_ptr<Link>& link) {
     EngineProcessOptions out;
-    out.engine = {.model_dir = found.path, .threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
-    TRY(put_model_options(options.engine, out.engine));
+    out.engine = {.threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    TRY(put_model_options(options.engine, found.checkpoint, out.engine));
     out.engine.on_progress = [link](std::string_view stage, double share) {
         const std::string text = fmt::format("{} {:.0f} %", stage, share * 100);
         link->set_loading(text);

@@ -4,7 +4,7 @@
 #include "apps/daemon_options.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -32,6 +32,19 @@ std::vector<ModelRow> rows_of(const Registry& registry, const WantedModel& wante
     return rows;
 }
 
+/// Its files are those of quantisation "none".
+bool is_made_while_loading(const ModelRow& row) { return row.spec->format == "pytorch" && row.quantization != "none"; }
+
+Result<Quantize> packed_as(const ModelRow& row) {
+    if (row.quantization == "4-bit") {
+        return Quantize::Bits4;
+    }
+    if (row.quantization == "8-bit") {
+        return Quantize::Bits8;
+    }
+    return Error{ErrorCode::Unsupported, fmt::format("{}: a 16-bit checkpoint is packed to 4-bit or 8-bit while it is loaded, not to {}", row.arguments(), row.quantization)};
+}
+
 } // namespace
 
 bool is_checkpoint(const fs::path& path) {
@@ -45,20 +58,28 @@ bool is_checkpoint(const fs::path& path) {
 
 std::string pull_command(const ModelRow& row) { return "handeye models pull " + row.arguments(); }
 
-Result<fs::path> find_local(const ModelRow& row, const fs::path& root) {
-    if (row.spec->format == "pytorch" && row.quantization != "none") { // its files are those of "none", and they would run as they are
-        return Error{ErrorCode::Unsupported, fmt::format("{}: a 16-bit checkpoint is not quantised while it is loaded; `handeye models quantize` writes a quantised one", row.arguments())};
+Result<Quantize> quantize_of(const LocalCheckpoint& checkpoint, std::string_view option) {
+    const Quantize wanted = option == "4bit" ? Quantize::Bits4 : option == "8bit" ? Quantize::Bits8 : Quantize::None;
+    if (wanted != Quantize::None && checkpoint.quantize != Quantize::None && wanted != checkpoint.quantize) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("quantize is {}, and the model's name says {}", option, checkpoint.quantize == Quantize::Bits4 ? "4-bit" : "8-bit")};
     }
-    fs::path folder = root / row.folder();
-    if (!is_checkpoint(folder)) {
-        return Error{ErrorCode::NotFound, fmt::format("{} is not here (it would be in {}); this fetches it: {}", row.arguments(), folder.string(), pull_command(row))};
-    }
-    return folder;
+    return wanted == Quantize::None ? checkpoint.quantize : wanted;
 }
 
-Result<fs::path> find_checkpoint(const std::string& given, const fs::path& root) {
+Result<LocalCheckpoint> find_local(const ModelRow& row, const fs::path& root) {
+    LocalCheckpoint checkpoint{root / row.folder()};
+    if (is_made_while_loading(row)) {
+        checkpoint.quantize = TRY(packed_as(row));
+    }
+    if (!is_checkpoint(checkpoint.path)) {
+        return Error{ErrorCode::NotFound, fmt::format("{} is not here (it would be in {}); this fetches it: {}", row.arguments(), checkpoint.path.string(), pull_command(row))};
+    }
+    return checkpoint;
+}
+
+Result<LocalCheckpoint> find_checkpoint(const std::string& given, const fs::path& root) {
     if (is_checkpoint(given)) {
-        return fs::path(given);
+        return LocalCheckpoint{given};
     }
     const Error neither{ErrorCode::NotFound, fmt::format("{} is no model: --model wants the folder of a checkpoint, with a config.json or a .gguf file, one .gguf file, or a "
                                                          "NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`", given)};
@@ -69,14 +90,15 @@ Result<fs::path> find_checkpoint(const std::string& given, const fs::path& root)
     const Registry registry = TRY(load_registry());
     const std::vector<ModelRow> rows = rows_of(registry, *wanted);
     const fs::path place = root.empty() ? TRY(read_models_root()) : root;
-    std::set<fs::path> here;
+    std::map<fs::path, LocalCheckpoint> here;
     for (const ModelRow& row : rows) {
-        if (const auto local = find_local(row, place); local) {
-            here.insert(*local);
+        const bool is_meant = !wanted->quantization.empty() || !is_made_while_loading(row); // a name alone asks for no packing
+        if (const auto local = find_local(row, place); local && is_meant) {
+            here.emplace(local->path, *local);
         }
     }
     if (here.size() == 1) {
-        return *here.begin();
+        return here.begin()->second;
     }
     const ModelRow chosen = TRY(find_row(registry, *wanted).with_context(fmt::format("{} is no path", given)));
     return find_local(chosen, place);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "apps/models/registry.h"
+#include "engine/engine.h"
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace handeye {
 
@@ -15,12 +17,19 @@ bool is_checkpoint(const std::filesystem::path& path);
 /// The command that fetches the row: "handeye models pull NAME:FORMAT:QUANTIZATION".
 std::string pull_command(const ModelRow& row);
 
-/// The row's folder below `root`. NotFound with pull_command() when it is not there;
-/// Unsupported for a quantisation that would have to be made while it is loaded.
-Result<std::filesystem::path> find_local(const ModelRow& row, const std::filesystem::path& root);
+/// What loads: a folder or one .gguf file, and whether it is packed while it is loaded.
+struct LocalCheckpoint {
+    std::filesystem::path path;
+    Quantize quantize = Quantize::None; ///< "NAME:pytorch:4-bit" is the 16-bit checkpoint, packed
+};
+/// With --quantize, "8bit" or "4bit" or empty, beside it. InvalidArgument where the name says the other one.
+Result<Quantize> quantize_of(const LocalCheckpoint& checkpoint, std::string_view option);
+
+/// The row's folder below `root`. NotFound with pull_command() when it is not there.
+Result<LocalCheckpoint> find_local(const ModelRow& row, const std::filesystem::path& root);
 
 /// `given` is a path, which wins, or NAME[:FORMAT[:QUANTIZATION]]. A name without more finds the one kind of it that is here; with
 /// none or several here it means the row that find_row() chooses. `root` empty: read_models_root(). NotFound says what to do.
-Result<std::filesystem::path> find_checkpoint(const std::string& given, const std::filesystem::path& root);
+Result<LocalCheckpoint> find_checkpoint(const std::string& given, const std::filesystem::path& root);
 
 } // namespace handeye

@@ -156,8 +156,8 @@ TEST_F(ModelRegistry, ANameIsTheCopyThatIsHere) {
     EXPECT_EQ(absent.error().code, ErrorCode::NotFound);
     EXPECT_NE(absent.error().message.find("handeye models pull glm-4.1v-thinking:awq:Int4"), std::string::npos) << absent.error().message;
     place("glm-4.1v-thinking/9B-awq-Int4");
-    EXPECT_EQ(*find_checkpoint("glm-4.1v-thinking:awq", ""), folder_ / "data/handeye/models/glm-4.1v-thinking/9B-awq-Int4");
-    EXPECT_EQ(*find_checkpoint("glm-4.1v-thinking", ""), folder_ / "data/handeye/models/glm-4.1v-thinking/9B-awq-Int4"); // the only one
+    EXPECT_EQ(find_checkpoint("glm-4.1v-thinking:awq", "")->path, folder_ / "data/handeye/models/glm-4.1v-thinking/9B-awq-Int4");
+    EXPECT_EQ(find_checkpoint("glm-4.1v-thinking", "")->path, folder_ / "data/handeye/models/glm-4.1v-thinking/9B-awq-Int4"); // the only one
     EXPECT_NE(find_checkpoint("glm-4.1v-thinking:gptq", "").error().message.find("pull glm-4.1v-thinking:gptq:Int4-Int8Mix"), std::string::npos);
     place("glm4-0414/32B-mlx-4bit");
     EXPECT_TRUE(find_checkpoint("glm4-0414", "")); // its size need not be said
@@ -165,10 +165,24 @@ TEST_F(ModelRegistry, ANameIsTheCopyThatIsHere) {
     EXPECT_NE(find_checkpoint("glm4-0414:mlx:4bit", "").error().message.find("--size-in-billions"), std::string::npos);
 }
 
+TEST_F(ModelRegistry, ANameMaySayThatItsSixteenBitsArePackedWhileLoading) {
+    place("glm4-chat-1m/9B-pytorch-none");
+    EXPECT_EQ(find_checkpoint("glm4-chat-1m", "")->quantize, Quantize::None);
+    EXPECT_EQ(find_checkpoint("glm4-chat-1m:pytorch", "")->quantize, Quantize::None);
+    EXPECT_EQ(find_checkpoint("glm4-chat-1m:pytorch:8-bit", "")->quantize, Quantize::Bits8);
+    const auto four = find_checkpoint("glm4-chat-1m:pytorch:4-bit", "");
+    ASSERT_TRUE(four) << four.error().message;
+    EXPECT_EQ(four->quantize, Quantize::Bits4);
+    EXPECT_EQ(four->path, folder_ / "data/handeye/models/glm4-chat-1m/9B-pytorch-none");
+    EXPECT_EQ(*quantize_of(*four, "4bit"), Quantize::Bits4);
+    EXPECT_EQ(*quantize_of({.path = four->path}, "8bit"), Quantize::Bits8);
+    EXPECT_EQ(quantize_of(*four, "8bit").error().message, "quantize is 8bit, and the model's name says 4-bit");
+}
+
 TEST_F(ModelRegistry, TheConfigurationSaysWhereModelsLie) {
     write("config/handeye/config.yaml", "models: {root: " + (folder_ / "elsewhere").string() + "}\n");
     write("elsewhere/glm-4.5v/106B-fp8-FP8/config.json", "{}");
-    EXPECT_EQ(*find_checkpoint("glm-4.5v:fp8", ""), folder_ / "elsewhere/glm-4.5v/106B-fp8-FP8");
+    EXPECT_EQ(find_checkpoint("glm-4.5v:fp8", "")->path, folder_ / "elsewhere/glm-4.5v/106B-fp8-FP8");
     const auto [text, code] = run("models verify --model glm4-chat-1m --cases /none");
     EXPECT_EQ(code, 2);
     EXPECT_NE(text.find((folder_ / "elsewhere/glm4-chat-1m/9B-pytorch-none").string()), std::string::npos) << text;

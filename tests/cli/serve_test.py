@@ -22,6 +22,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NANO = ROOT / "models" / "nano"
+CHATGLM = ROOT / "tests" / "golden" / "engine" / "chatglm-f32"
 FORM = NANO / "eval" / "golden" / "form-01"
 WAIT_S = 120
 KEY = "a key of this test"
@@ -246,7 +247,20 @@ class Places(unittest.TestCase):
                       self.fail_to_serve("glm4-0414", "--size-in-billions", "32", "--model-format", "gguf", "--quantization", "q4_k_m"))
         self.assertIn("handeye models pull glm-4.1v-thinking:pytorch:none", self.fail_to_serve("--model", "glm-4.1v-thinking"))
         self.assertIn("did you mean \"glm-4.5v\"?", self.fail_to_serve("glm-4.5"))
-        self.assertIn("is not quantised while it is loaded", self.fail_to_serve("glm4-chat-1m:pytorch:4-bit", code=5))
+        self.assertIn("handeye models pull glm4-chat-1m:pytorch:4-bit", self.fail_to_serve("glm4-chat-1m:pytorch:4-bit"))
+
+    def test_a_name_may_say_that_sixteen_bits_are_packed_while_they_load(self):
+        shutil.copytree(CHATGLM, self.folder / "data/handeye/models/glm4-chat-1m/9B-pytorch-none")
+        for words in (["glm4-chat-1m:pytorch:4-bit"], ["glm4-chat-1m", "--quantization", "4-bit"]):
+            server = Server(self.folder, *words)
+            try:
+                body = json.dumps({"model": server.said["model"], "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 2}).encode()
+                request = urllib.request.Request(f"{server.said['url']}/chat/completions", data=body, headers={"Content-Type": "application/json"})
+                with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+                    self.assertEqual(json.load(answer)["usage"]["completion_tokens"], 2)
+                self.assertEqual(server.said["weight_format"], "compressed-tensors-4bit")
+            finally:
+                server.stop()
 
     def test_beyond_this_machine_only_with_a_key(self):
         self.assertIn("say --api-key", self.fail_to_serve("--host", "0.0.0.0", "--port", "0", code=3))
