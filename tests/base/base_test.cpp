@@ -6,13 +6,17 @@
 #include "base/image.h"
 #include "base/image_codec.h"
 #include "base/json.h"
+#include "base/shrunk_file.h"
 
 #include <filesystem>
 #include <stop_token>
 #include <thread>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace handeye {
@@ -151,6 +155,23 @@ TEST(File, RefusesWhatIsTooLargeMissingOrAFolder) {
     EXPECT_EQ(read_file(dir / "y", 4).error().code, ErrorCode::NotFound);
     EXPECT_EQ(read_file(dir, 4).error().code, ErrorCode::InvalidArgument);
     std::filesystem::remove_all(dir);
+}
+
+TEST(ShrunkFile, EndsTheProgramWithWordsAndItsCode) {
+    const std::filesystem::path path = std::filesystem::temp_directory_path() / fmt::format("handeye-shrunk-{}", ::getpid());
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_GE(fd, 0);
+    std::filesystem::remove(path);
+    ASSERT_EQ(::ftruncate(fd, 8192), 0);
+    auto* const bytes = static_cast<const volatile char*>(::mmap(nullptr, 8192, PROT_READ, MAP_SHARED, fd, 0));
+    ASSERT_NE(static_cast<const volatile void*>(bytes), MAP_FAILED);
+    ASSERT_EQ(::ftruncate(fd, 0), 0);
+    const auto read_it = [&] {
+        explain_shrunk_files(7);
+        return bytes[4096];
+    };
+    EXPECT_EXIT(static_cast<void>(read_it()), testing::ExitedWithCode(7), "a file became shorter while it was in use");
+    ::close(fd);
 }
 
 } // namespace
