@@ -89,6 +89,17 @@ run_fuzzers() {
     done
 }
 
+# GLM-4.1V-9B in its real size with random weights: 30 GB of disk for a while, 12 GB of memory.
+run_full_size() {
+    local free_kb memory_kb folder=$root/build/full-size
+    free_kb=$(df --output=avail -k "$root/build" | tail -1)
+    memory_kb=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    ((free_kb > 32000000 && memory_kb > 12000000)) || { say "needs 32 GB of disk and 12 GB of memory; here: $((free_kb / 1000000)) and $((memory_kb / 1000000))"; exit 77; }
+    rm -rf "$folder"
+    /usr/bin/python3 -B "$root/tests/oracle/full_size.py" check "$root/build/dev/bin/handeye" "$folder"
+    rm -rf "$folder"
+}
+
 build_cuda() {
     command -v nvcc >/dev/null || { say "nvcc is not here"; exit 77; }
     fresh_build cuda

@@ -3,13 +3,19 @@
 
     python full_size.py gguf FOLDER    Q4_K_M as llama.cpp mixes it, and an mmproj in F16: 8 GB
     python full_size.py gptq FOLDER    int4, groups of 128, symmetric, version 1; the vision tower in BF16: 8.5 GB
+    python full_size.py bf16 FOLDER    five shards: 20.6 GB
+    python full_size.py check HANDEYE FOLDER    writes each below FOLDER, sees what is promised of it, and deletes it
 
-Then `handeye models plan FOLDER --context 300 --image-size 336x336 --measure`. Only numpy is needed. Weights are
-random codes under scales that keep activations near one; seed 20261122. The tokenizer is one of single bytes with the real control tokens at their real ids and 151,552 entries, so that it takes the memory that the real one takes.
-Delete the folder afterwards.
+What is promised: that `models plan` reckons the peak of gguf and gptq within 5 %, and that `models quantize` of bf16 takes no more
+memory than its result and one shard. Only numpy is needed. Weights are random codes under scales that keep activations near
+one; seed 20261122. The tokenizer is one of single bytes with the real control tokens at their real ids and 151,552 entries, so
+that it takes the memory that the real one takes.
 """
 import json
+import os
+import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -186,6 +192,8 @@ def hub_data(name, dtype, shape):
         return np.full(count, 1 / np.sqrt(shape[0] * 128) / 4.6, np.float16).tobytes()
     if "norm" in name:
         return bf16(np.zeros(count) if name.endswith("bias") else np.ones(count))
+    if count > 1 << 22:  # any sign and mantissa, magnitudes from 2^-7 to 2^-5: as fast as bytes are cut
+        return (random_bytes(count * 2).view(np.uint16) & 0x80FF | 0x3C00).tobytes()
     return bf16(np.float32(0.02) * RANDOM.standard_normal(count, np.float32))
 
 
@@ -209,15 +217,32 @@ def write_shard(path, tensors):
             print(f"\r{path.name} {tensor[0]:60}", end="", file=sys.stderr)
 
 
+def plain_linear(name, rows, cols):
+    return [(f"{name}.weight", "BF16", [rows, cols])]
+
+
 def gptq(folder):
+    write_hub(folder, gptq_linear, LAYERS, {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": False, "checkpoint_format": "gptq"}})
+
+
+def bf16_hub(folder):
+    write_hub(folder, plain_linear, 10, {})
+
+
+def write_hub(folder, linear, layers_of_a_shard, quantization):
+    """Decoder shards of so many layers each, and one of the vision tower."""
+    shards = LAYERS // layers_of_a_shard + 1
     lm, vis = "model.language_model.", "model.visual."
     tensors = [(lm + "embed_tokens.weight", "BF16", [VOCABULARY, HIDDEN]), (lm + "norm.weight", "BF16", [HIDDEN]), ("lm_head.weight", "BF16", [VOCABULARY, HIDDEN])]
     for i in range(LAYERS):
+        if i > 0 and i % layers_of_a_shard == 0:
+            write_shard(folder / f"model-{i // layers_of_a_shard:05}-of-{shards:05}.safetensors", tensors)
+            tensors = []
         at = f"{lm}layers.{i}."
         tensors += [(at + n + ".weight", "BF16", [HIDDEN]) for n in ("input_layernorm", "post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm")]
         for n, rows, cols in (("self_attn.q_proj", HEADS * HEAD, HIDDEN), ("self_attn.k_proj", KV * HEAD, HIDDEN), ("self_attn.v_proj", KV * HEAD, HIDDEN),
                               ("self_attn.o_proj", HIDDEN, HEADS * HEAD), ("mlp.gate_up_proj", 2 * FFN, HIDDEN), ("mlp.down_proj", HIDDEN, FFN)):
-            tensors += gptq_linear(at + n, rows, cols)
+            tensors += linear(at + n, rows, cols)
             tensors += [(at + n + ".bias", "BF16", [rows])] if n[-6] in "qkv" else []
     vision = [(vis + "patch_embed.proj.weight", "BF16", [VIT, 3, 2, 14, 14]), (vis + "patch_embed.proj.bias", "BF16", [VIT]), (vis + "post_conv_layernorm.weight", "BF16", [VIT]),
               (vis + "embeddings.position_embedding.weight", "BF16", [576, VIT]), (vis + "post_layernorm.weight", "BF16", [VIT]), (vis + "downsample.weight", "BF16", [HIDDEN, VIT, 2, 2]),
@@ -228,16 +253,15 @@ def gptq(folder):
         at = f"{vis}blocks.{i}."
         vision += [(at + n + ".weight", "BF16", s) for n, s in (("norm1", [VIT]), ("norm2", [VIT]), ("attn.qkv", [3 * VIT, VIT]), ("attn.proj", [VIT, VIT]), ("mlp.gate_proj", [VIT_MLP, VIT]),
                                                                  ("mlp.up_proj", [VIT_MLP, VIT]), ("mlp.down_proj", [VIT, VIT_MLP]))]
-    write_shard(folder / "model-00001-of-00002.safetensors", tensors)
-    write_shard(folder / "model-00002-of-00002.safetensors", vision)
+    write_shard(folder / f"model-{shards - 1:05}-of-{shards:05}.safetensors", tensors)
+    write_shard(folder / f"model-{shards:05}-of-{shards:05}.safetensors", vision)
     config = {"model_type": "glm4v", "image_token_id": 151343, "video_token_id": 151344, "image_start_token_id": 151339, "image_end_token_id": 151340, "video_start_token_id": 151341,
               "video_end_token_id": 151342, "tie_word_embeddings": False,
               "text_config": {"vocab_size": VOCABULARY, "hidden_size": HIDDEN, "intermediate_size": FFN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "num_key_value_heads": KV,
                               "hidden_act": "silu", "max_position_embeddings": 65536, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "partial_rotary_factor": 0.5,
                               "rope_scaling": {"rope_type": "default", "mrope_section": [8, 12, 12]}, "eos_token_id": [151329, 151336, 151338, 151348], "attention_bias": True},
               "vision_config": {"hidden_size": VIT, "depth": DEPTH, "num_heads": 12, "intermediate_size": MERGER, "out_hidden_size": HIDDEN, "image_size": 336, "patch_size": 14,
-                                "hidden_act": "silu", "rms_norm_eps": 1e-5, "spatial_merge_size": 2, "temporal_patch_size": 2},
-              "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": False, "checkpoint_format": "gptq"}}
+                                "hidden_act": "silu", "rms_norm_eps": 1e-5, "spatial_merge_size": 2, "temporal_patch_size": 2}, **quantization}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "chat_template.jinja").write_text(TEMPLATE)
     write_tokenizer(folder)
@@ -257,11 +281,46 @@ def write_tokenizer(folder):
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
 
 
-def main():
-    folder = Path(sys.argv[2])
+WRITERS = {"gguf": gguf, "gptq": gptq, "bf16": bf16_hub}
+
+
+def write(kind, folder):
     folder.mkdir(parents=True)
-    {"gguf": gguf, "gptq": gptq}[sys.argv[1]](folder)
+    WRITERS[kind](folder)
     print(file=sys.stderr)
+
+
+def peak_bytes(words):
+    """Runs it and reads what the kernel says of the most memory that it had, mapped files included."""
+    child = subprocess.Popen(words)
+    _, status, used = os.wait4(child.pid, 0)
+    if status != 0:
+        raise SystemExit(f"{' '.join(map(str, words))}: status {status}")
+    return used.ru_maxrss * 1024
+
+
+def check(handeye, folder):
+    for kind in ("gguf", "gptq"):
+        write(kind, folder / kind)
+        subprocess.run([handeye, "models", "plan", folder / kind, "--context", "300", "--image-size", "336x336", "--measure"], check=True)
+        shutil.rmtree(folder / kind)
+    write("bf16", folder / "bf16")
+    shard = max(path.stat().st_size for path in (folder / "bf16").glob("*.safetensors"))
+    for bits in ("4bit", "8bit"):
+        peak = peak_bytes([handeye, "models", "quantize", folder / "bf16", folder / bits, "--to", bits])
+        result = sum(path.stat().st_size for path in (folder / bits).glob("*.safetensors"))
+        print(f"quantize --to {bits}: {peak / 1e9:.2f} GB at the peak; the result has {result / 1e9:.2f} GB, the largest shard {shard / 1e9:.2f} GB", flush=True)
+        shutil.rmtree(folder / bits)
+        if peak > result + shard:
+            raise SystemExit("that is more than the result and one shard")
+    shutil.rmtree(folder / "bf16")
+
+
+def main():
+    if sys.argv[1] == "check":
+        check(Path(sys.argv[2]).absolute(), Path(sys.argv[3]))
+    else:
+        write(sys.argv[1], Path(sys.argv[2]))
 
 
 main()
