@@ -235,6 +235,33 @@ TEST(WrongFiles, ConfigThatIsNotJsonIsAParseError) {
     }
 }
 
+TEST(WrongFiles, AConfigOfAMillionBracketsIsALimitThatIsExceeded) {
+    TinyCheckpoint checkpoint;
+    for (const char* const bracket : {"[", "{\"a\":"}) {
+        std::string text = "{\"model_type\":";
+        for (int i = 0; i < 1'000'000; ++i) {
+            text += bracket;
+        }
+        checkpoint.replace("config.json", text);
+        expect_error(checkpoint, ErrorCode::LimitExceeded, "config.json");
+    }
+}
+
+// Nothing is ever generated that equals it: the other ends of an answer hold.
+TEST(WrongFiles, AStopIdBeyondTheVocabularyIsNeverMet) {
+    TinyCheckpoint checkpoint;
+    checkpoint.edit("config.json", [](json& c) { c["text_config"]["eos_token_id"] = {613, 1 << 20}; });
+    checkpoint.edit("generation_config.json", [](json& c) { c["eos_token_id"] = {613, 1 << 20}; });
+    const auto model = checkpoint.open();
+    ASSERT_TRUE(model) << model.error().message;
+    ChatRequest request;
+    request.messages.push_back({.role = Role::User, .parts = {TextPart{"Hello"}}});
+    request.max_new_tokens = 3;
+    const auto answer = (*model)->generate(request, {}, {});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_LE(answer->usage.completion_tokens, 3);
+}
+
 TEST(WrongFiles, PreprocessorOfAnotherPatchSizeIsRefused) {
     TinyCheckpoint checkpoint;
     checkpoint.edit("preprocessor_config.json", [](json& c) { c["patch_size"] = 16; });

@@ -196,6 +196,14 @@ TEST_F(CheckpointFolder, RefusesAShardOutsideTheFolder) {
     }
 }
 
+TEST_F(CheckpointFolder, AShardThatIsALinkToItselfIsNamed) {
+    std::filesystem::create_symlink("loop.safetensors", folder_.path() / "loop.safetensors");
+    folder_.write("model.safetensors.index.json", R"({"weight_map":{"a":"loop.safetensors"}})");
+    const auto checkpoint = Checkpoint::open(folder_.path());
+    ASSERT_FALSE(checkpoint);
+    EXPECT_NE(checkpoint.error().message.find("loop.safetensors"), std::string::npos) << checkpoint.error().message;
+}
+
 TEST_F(CheckpointFolder, RefusesATensorThatTheIndexMisplaces) {
     folder_.write("s1.safetensors", one_);
     folder_.write("model.safetensors.index.json", R"({"weight_map":{"c":"s1.safetensors"}})");
