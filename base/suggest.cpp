@@ -2,6 +2,7 @@
 #include "base/suggest.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -27,6 +28,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+std::string lowered(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return out;
+}
+
 } // namespace
 
 std::string_view nearest_name(std::string_view given, std::span<const std::string_view> names) {
@@ -42,6 +49,20 @@ std::string_view nearest_name(std::string_view given, std::span<const std::strin
         }
     }
     return best;
+}
+
+std::vector<std::string_view> nearest_names(std::string_view given, std::span<const std::string_view> names, std::size_t count) {
+    std::vector<std::pair<std::size_t, std::string_view>> ranked;
+    const std::string wanted = lowered(given.substr(0, kGivenBytesMax));
+    for (const std::string_view name : names) {
+        ranked.emplace_back(edit_distance(lowered(name), wanted), name);
+    }
+    std::ranges::stable_sort(ranked, {}, &std::pair<std::size_t, std::string_view>::first);
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i) {
+        out.push_back(ranked[i].second);
+    }
+    return out;
 }
 
 std::string suggestion(std::string_view given, std::string_view what, std::span<const std::string_view> names) {

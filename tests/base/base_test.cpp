@@ -7,6 +7,7 @@
 #include "base/image_codec.h"
 #include "base/json.h"
 #include "base/shrunk_file.h"
+#include "base/suggest.h"
 
 #include <filesystem>
 #include <stop_token>
@@ -172,6 +173,15 @@ TEST(ShrunkFile, EndsTheProgramWithWordsAndItsCode) {
     };
     EXPECT_EXIT(static_cast<void>(read_it()), testing::ExitedWithCode(7), "a file became shorter while it was in use");
     ::close(fd);
+}
+
+TEST(NearestNames, AreInTheOrderOfTheirDistance) {
+    const std::vector<std::string_view> names{"Q2_K", "Q4_0", "Q4_K_M", "Q4_K_S", "Q8_0"};
+    EXPECT_EQ(nearest_names("q4_k_l", names, 2), (std::vector<std::string_view>{"Q4_K_M", "Q4_K_S"}));
+    EXPECT_EQ(nearest_names("", names, 1), (std::vector<std::string_view>{"Q2_K"}));
+    EXPECT_EQ(nearest_names("x", names, 9).size(), names.size());
+    EXPECT_TRUE(nearest_names("x", {}, 3).empty());
+    EXPECT_EQ(nearest_names(std::string(1'000'000, 'x'), names, 1).size(), 1U);
 }
 
 } // namespace
