@@ -21,6 +21,7 @@ struct ModelInfo {
     std::int64_t parameters = 0;
     std::int64_t weights_bytes = 0;
     int context_tokens_max = 0;
+    bool reads_pictures = true; ///< false: a model of text alone, which cannot look at a screen
 };
 
 /// Called with each piece of new text, complete UTF-8 characters only, on the engine's thread; must not block.

@@ -139,6 +139,9 @@ Result<TaskReport> LiveSession::run_agent(const TaskSpec& spec, const std::strin
         }
         const ChatModel* const ready = TRY(parts_.gate->wait_ready(stop));
         model = ready->info();
+        if (!model.reads_pictures) {
+            return Error{ErrorCode::Unsupported, fmt::format("the daemon's model, {} ({}), is one of text alone and sees no screen: start handeyed with one that reads pictures", model.name, model.family)};
+        }
     }
     set_task_state(task_id, TaskState::Running);
     TRY(open_agent(spec, model));

@@ -277,7 +277,8 @@ json encode_info(const ModelInfo& info) {
             {"prompt", info.prompt},
             {"parameters", info.parameters},
             {"weights_bytes", info.weights_bytes},
-            {"context_tokens_max", info.context_tokens_max}};
+            {"context_tokens_max", info.context_tokens_max},
+            {"reads_pictures", info.reads_pictures}};
 }
 
 Result<ModelInfo> decode_info(const json& value) {
@@ -288,7 +289,8 @@ Result<ModelInfo> decode_info(const json& value) {
                          .prompt = value.at("prompt").get<std::string>(),
                          .parameters = value.at("parameters").get<std::int64_t>(),
                          .weights_bytes = value.at("weights_bytes").get<std::int64_t>(),
-                         .context_tokens_max = int_of(value.at("context_tokens_max"))};
+                         .context_tokens_max = int_of(value.at("context_tokens_max")),
+                         .reads_pictures = value.at("reads_pictures").get<bool>()};
     });
 }
 

@@ -6,7 +6,9 @@
 #include "engine/runtime/generation.h"
 #include "engine/weights/checksums.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <new>
 #include <utility>
 
@@ -48,22 +50,33 @@ private:
     std::atomic<bool> is_busy_{false};
 };
 
+std::string folder_name(const fs::path& dir) {
+    const fs::path clean = dir.lexically_normal();
+    return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
+}
+
+/// "AutoGLM-Phone-9B", or "autoglm-phone/9B-pytorch-none": its config is that of GLM-4.1V, to the letter, and only its name tells
+/// what it was trained to speak.
+bool is_auto_glm(const fs::path& dir) {
+    const auto holds = [](std::string name, std::string_view word) {
+        std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        return name.find(word) != std::string::npos;
+    };
+    const std::string name = folder_name(dir);
+    return holds(name, "glm") ? holds(name, "autoglm") : holds(folder_name(dir.lexically_normal() / ".."), "autoglm");
+}
+
 // handeye.json beside the weights says which prompt the checkpoint was trained on; published ones have no such file.
 Result<std::string> prompt_name(const fs::path& dir, const std::string& fallback) {
     std::error_code ignored;
     if (!fs::exists(dir / "handeye.json", ignored)) {
-        return fallback;
+        return is_auto_glm(dir) ? "autoglm" : fallback;
     }
     const nlohmann::json json = TRY(read_json(dir / "handeye.json"));
     if (!json.is_object() || !json.contains("prompt") || !json["prompt"].is_string()) {
         return Error{ErrorCode::ParseFailed, "handeye.json has no text at \"prompt\""};
     }
     return json["prompt"].get<std::string>();
-}
-
-std::string folder_name(const fs::path& dir) {
-    const fs::path clean = dir.lexically_normal();
-    return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
 }
 
 } // namespace
@@ -86,7 +99,8 @@ Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
                    .prompt = std::move(prompt),
                    .parameters = model.parameters,
                    .weights_bytes = model.weights.size_bytes(),
-                   .context_tokens_max = static_cast<int>(core->timeline().capacity())};
+                   .context_tokens_max = static_cast<int>(core->timeline().capacity()),
+                   .reads_pictures = model.vision.has_value()};
     return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info)));
 }
 

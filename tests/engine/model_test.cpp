@@ -69,6 +69,23 @@ TEST(OpenEngine, SaysWhatItOpened) {
     EXPECT_EQ(info.prompt, "glm-4.1v");
     EXPECT_EQ(info.weights_bytes, 4 * info.parameters);
     EXPECT_EQ(info.context_tokens_max, 32768);
+    EXPECT_TRUE(info.reads_pictures);
+    const auto text = open_engine({.model_dir = kGolden.parent_path() / "glm4-ct-int4", .threads = 1});
+    ASSERT_TRUE(text) << text.error().message;
+    EXPECT_FALSE((*text)->info().reads_pictures);
+}
+
+// Its config is that of GLM-4.1V: only the name tells.
+TEST(OpenEngine, KnowsAutoGlmByTheNameOfItsFolder) {
+    TinyCheckpoint checkpoint;
+    const TemporaryFolder folder;
+    for (const auto& [name, prompt] : {std::pair{"AutoGLM-Phone-9B", "autoglm"}, {"autoglm-phone/9B-pytorch-none", "autoglm"}, {"autoglm-trials/GLM-4.1V-9B-Thinking", "glm-4.1v"}, {"GLM-4.1V", "glm-4.1v"}}) {
+        fs::create_directories((folder.path() / name).parent_path());
+        fs::create_directory_symlink(checkpoint.path(), folder.path() / name);
+        const auto model = open_engine({.model_dir = folder.path() / name, .threads = 1});
+        ASSERT_TRUE(model) << model.error().message;
+        EXPECT_EQ((*model)->info().prompt, prompt) << name;
+    }
 }
 
 // A packed copy of a model has as many parameters as the model; how they are stored does not count.

@@ -109,6 +109,9 @@ TEST(Wire, AnswersOfAStrangeWorkerAreErrors) {
     bad["stop_reason"] = 99;
     EXPECT_FALSE(decode_completion(bad));
     EXPECT_FALSE(decode_info(json::array()));
+    const ModelInfo text{.name = "a", .reads_pictures = false};
+    EXPECT_FALSE(decode_info(encode_info(text))->reads_pictures);
+    EXPECT_TRUE(decode_info(encode_info(ModelInfo{}))->reads_pictures);
     EXPECT_EQ(decode_error(json(5)).code, ErrorCode::Internal);
     EXPECT_EQ(decode_error({{"code", "nonsense"}, {"message", 5}}).code, ErrorCode::Internal);
     for (int i = 0; i <= static_cast<int>(ErrorCode::Internal); ++i) {
