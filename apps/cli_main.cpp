@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdio>
 #include <iterator>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +65,34 @@ int report_error(const Error& error, bool json) {
     return exit_code(error.code);
 }
 
+/// The first word of `words` that is neither an option nor an option's value; end() when there is none.
+std::vector<std::string_view>::const_iterator first_word(const CLI::App& app, std::vector<std::string_view>::const_iterator from, std::vector<std::string_view>::const_iterator end) {
+    for (auto word = from; word != end; ++word) {
+        if (!word->starts_with('-')) {
+            return word;
+        }
+        const CLI::Option* const option = word->find('=') == std::string_view::npos ? app.get_option_no_throw(std::string(*word)) : nullptr;
+        if (option != nullptr && option->get_items_expected_min() > 0 && std::next(word) != end) {
+            ++word; // its value
+        }
+    }
+    return end;
+}
+
+/// What is wrong with the word after a command that has commands of its own; nullopt: it is one of them, or nothing is there.
+std::optional<Error> misspelt(const CLI::App& command, const std::vector<std::string_view>& words, std::vector<std::string_view>::const_iterator at) {
+    std::vector<std::string> all;
+    for (const CLI::App* const sub : command.get_subcommands([](const CLI::App*) { return true; })) {
+        all.push_back(sub->get_name());
+    }
+    const auto word = first_word(command, std::next(at), words.end());
+    if (command.get_require_subcommand_min() == 0 || word == words.end() || std::find(all.begin(), all.end(), *word) != all.end()) {
+        return std::nullopt;
+    }
+    const std::vector<std::string_view> names(all.begin(), all.end());
+    return Error{ErrorCode::InvalidArgument, fmt::format("\"{}\" is no command of {}; {}", *word, command.get_name(), suggestion(*word, "commands of " + command.get_name(), names))};
+}
+
 /// --help and --version end here too, with 0.
 int report_bad_use(const CLI::App& app, const CLI::ParseError& problem, int argc, char** argv) {
     const std::vector<std::string_view> words(argv + 1, argv + argc);
@@ -78,6 +107,9 @@ int report_bad_use(const CLI::App& app, const CLI::ParseError& problem, int argc
         const std::string_view nearest = nearest_name(*first, names);
         const std::string remedy = nearest.empty() ? "`handeye --help` lists them" : fmt::format("did you mean \"{}\"?", nearest);
         return report_error({ErrorCode::InvalidArgument, fmt::format("\"{}\" is no command; {}", *first, remedy)}, is_json);
+    }
+    if (const auto error = problem.get_exit_code() != 0 && is_command ? misspelt(*app.get_subcommand(std::string(*first)), words, first) : std::nullopt; error) {
+        return report_error(*error, is_json);
     }
     if (problem.get_exit_code() != 0 && is_json) {
         return report_error({ErrorCode::InvalidArgument, problem.what()}, is_json);

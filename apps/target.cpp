@@ -220,21 +220,13 @@ Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clo
 }
 
 Result<LocalCheckpoint> find_model(const std::string& given) {
-    namespace fs = std::filesystem;
-    const char* from_environment = std::getenv("HANDEYE_MODEL");
-    if (!given.empty() || (from_environment != nullptr && from_environment[0] != '\0')) {
-        return find_checkpoint(given.empty() ? from_environment : given, {});
-    }
-    std::error_code problem;
-    const fs::path program = fs::read_symlink("/proc/self/exe", problem).parent_path();
-    const std::array<fs::path, 3> places{program / "../share/handeye/models/nano", program / "../../../models/nano",
-                                         program / "../../models/nano"};
-    for (const fs::path& place : places) {
-        if (fs::exists(place / "config.json", problem)) {
-            return LocalCheckpoint{fs::weakly_canonical(place, problem)};
-        }
-    }
-    return Error{ErrorCode::NotFound, "the bundled model was not found beside the program: name a checkpoint with --model DIR"};
+    const std::string wanted = wanted_model(given);
+    return wanted.empty() ? find_bundled_model() : find_checkpoint(wanted, {});
+}
+
+std::string wanted_model(const std::string& given) {
+    const char* const from_environment = std::getenv("HANDEYE_MODEL");
+    return given.empty() && from_environment != nullptr ? from_environment : given;
 }
 
 } // namespace handeye

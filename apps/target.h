@@ -49,7 +49,9 @@ std::string target_to_json(const TargetSpec& spec);
 Result<std::unique_ptr<Platform>> open_target(const TargetSpec& spec, Clock& clock, std::stop_token stop);
 
 /// --model, else $HANDEYE_MODEL, else the bundled model beside the program or in the source tree it was built from. Both may be the
-/// folder of a checkpoint, one .gguf file, or NAME[:FORMAT[:QUANTIZATION]] of the registry (find_checkpoint()).
+/// folder of a checkpoint, one .gguf file, "nano" for the bundled one, or NAME[:FORMAT[:QUANTIZATION]] of the registry (find_checkpoint()).
 Result<LocalCheckpoint> find_model(const std::string& given);
+/// What find_model() looks for: `given`, else $HANDEYE_MODEL; empty: the bundled model.
+std::string wanted_model(const std::string& given);
 
 } // namespace handeye

@@ -130,7 +130,7 @@ Runner declare_bench(CLI::App& app) {
         ->required()
         ->check(CLI::IsMember({"engine", "capture", "input", "step", "control"}));
     add_target_options(app, options->target);
-    app.add_option("--model", options->model, "Checkpoint, a folder or one .gguf file (default: the bundled model)");
+    app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);

@@ -225,7 +225,7 @@ Runner declare_doctor(CLI::App& app) {
     };
     auto options = std::make_shared<Options>();
     add_target_options(app, options->target);
-    app.add_option("--model", options->model, "Checkpoint, a folder or one .gguf file (default: the bundled model)");
+    app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
         std::vector<Row> rows = check_platform(options->target, context.stop);

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -13,6 +14,9 @@ class App;
 }
 
 namespace handeye::cli {
+
+/// What --help says of an option that names a model.
+inline constexpr std::string_view kModelHelp = "Folder of a checkpoint, one .gguf file, or NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`";
 
 struct ModelOptions {
     std::vector<std::string> adapters;

@@ -93,7 +93,7 @@ Runner declare_models_inspect(CLI::App& app) {
         ModelOptions model;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("PATH", options->path, "Checkpoint folder, or one .gguf file (default: the bundled model)");
+    app.add_option("PATH", options->path, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.footer("Reads headers, config and tokenizer, not the weights: as fast for 40 GB as for 1 GB. Exit code 2: not a checkpoint that loads.");
     add_model_options(app, options->model);
     return [options](const Context& context) -> Result<int> {

@@ -110,6 +110,7 @@ void print_table(const Registry& registry, const std::filesystem::path& root) {
             print_spec(model, spec, root);
         }
     }
+    print(fmt::format("{}  the bundled model, which comes with the program and is meant where none is named", kBundledModel));
     print(fmt::format("* is here, in {}", root.string()));
 }
 

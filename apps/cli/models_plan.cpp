@@ -100,7 +100,7 @@ Result<int> plan(Options& options, const Context& context) {
 
 Runner declare_models_plan(CLI::App& app) {
     auto options = std::make_shared<Options>();
-    app.add_option("PATH", options->path, "Checkpoint folder, or one .gguf file (default: the bundled model)");
+    app.add_option("PATH", options->path, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--context", options->plan.engine.context_tokens, "Tokens of the context (default: what loading takes)")->check(CLI::Range(1, 1 << 24));
     app.add_option("--images", options->plan.images, "Pictures in one prompt")->check(CLI::Range(0, 300))->capture_default_str();
     app.add_option("--image-size", options->image, "Their size in pixels")->type_name("WxH")->capture_default_str();

@@ -56,6 +56,7 @@ void print_table(const VerifyReport& report) {
 
 Runner declare_models_verify(CLI::App& app) {
     struct Options {
+        std::string folder;
         std::string model;
         std::string cases;
         std::string device = "cpu";
@@ -64,15 +65,19 @@ Runner declare_models_verify(CLI::App& app) {
         ModelOptions extra;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("--model", options->model, "Checkpoint folder, or one .gguf file")->required();
+    app.add_option("MODEL", options->folder, std::string(kModelHelp));
+    app.add_option("--model", options->model, "The same, as an option");
     app.add_option("--cases", options->cases, "Folder with cases.json and expected.safetensors")->required();
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
-        const LocalCheckpoint model = TRY(find_model(options->model));
-        EngineOptions engine{.model_dir = model.path, .threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify};
+        if (options->folder.empty() == options->model.empty()) {
+            return Error{ErrorCode::InvalidArgument, options->folder.empty() ? "name the model that the cases are of: handeye models verify MODEL --cases DIR" : "say MODEL or --model, not both"};
+        }
+        const LocalCheckpoint model = TRY(find_model(options->folder.empty() ? options->model : options->folder));
+        EngineOptions engine{.threads = options->threads, .checksums = options->skips_checksums ? Checksums::Skip : Checksums::Verify};
         TRY(put_model_options(options->extra, model, engine));
         const VerifyReport report = TRY(verify_model(engine, options->cases));
         if (context.json) {

@@ -132,7 +132,7 @@ Runner declare_replay(CLI::App& app) {
     app.add_option("--result", options->results.json, "Write what became of each step there, as JSON");
     app.add_option("--junit", options->results.junit, "Write it as JUnit XML, for build servers");
     app.add_option("--languages", options->languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
-    app.add_option("--model", options->model, "Checkpoint, a folder or one .gguf file, for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--model", options->model, fmt::format("{}, for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     add_heal_options(app, *options);
     add_model_options(app, options->extra);
     auto is_model_only = std::make_shared<bool>(false);

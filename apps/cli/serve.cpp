@@ -51,16 +51,26 @@ struct Found {
     std::string name; ///< that clients know it by
 };
 
+/// The options that choose among the rows of a name, as they were given; empty: none was.
+std::string choosing(const Options& options) {
+    return options.size                    ? fmt::format("--size-in-billions {}", billions_text(*options.size))
+           : !options.format.empty()       ? "--model-format " + options.format
+           : !options.quantization.empty() ? "--quantization " + options.quantization
+                                           : "";
+}
+
 Result<Found> find_served(const Options& options) {
-    const std::string given = options.model.empty() ? options.name : options.model;
-    const bool is_named_exactly = options.size || !options.format.empty() || !options.quantization.empty();
-    if (is_named_exactly && (given.empty() || is_checkpoint(given))) {
-        return Error{ErrorCode::InvalidArgument, "--size-in-billions, --model-format and --quantization choose among the rows of a NAME; a folder is what it is"};
-    }
-    if (!is_named_exactly) {
+    const std::string given = wanted_model(options.model.empty() ? options.name : options.model);
+    const std::string chosen = choosing(options);
+    if (chosen.empty()) {
         LocalCheckpoint checkpoint = TRY(find_model(given));
-        std::string name = given.empty() ? std::filesystem::weakly_canonical(checkpoint.path).filename().string() : given;
-        return Found{std::move(checkpoint), std::move(name)};
+        return Found{std::move(checkpoint), given.empty() ? std::string(kBundledModel) : given};
+    }
+    if (given.empty()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{0} chooses among the rows of a model, and no NAME was given; `handeye models list` shows them: handeye serve glm-4.1v-thinking {0}", chosen)};
+    }
+    if (is_checkpoint(given)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} chooses among the rows of a NAME; {} is a checkpoint and is served as it is: leave the option out", chosen, given)};
     }
     WantedModel wanted = TRY(parse_wanted(given));
     wanted.size_in_billions = options.size;
@@ -197,7 +207,7 @@ Result<int> serve(const Options& options, const Context& context) {
 
 Runner declare_serve(CLI::App& app) {
     const auto options = std::make_shared<Options>();
-    app.add_option("NAME", options->name, "NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`, or a checkpoint (default: the bundled model)");
+    app.add_option("NAME", options->name, "NAME[:FORMAT[:QUANTIZATION]] of `handeye models list`, or a checkpoint (default: $HANDEYE_MODEL, else nano, the bundled model)");
     app.add_option("--model", options->model, "The same, as an option");
     app.add_option("--size-in-billions", options->size, "Where a name comes in several sizes");
     app.add_option("--model-format", options->format, "pytorch, awq, gptq, fp8, mlx or gguf");

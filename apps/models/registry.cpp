@@ -14,6 +14,7 @@
 namespace handeye {
 namespace {
 
+constexpr std::size_t kShownMax = 6; // names in one error
 constexpr std::string_view kPlaceholder = "{quantization}";
 
 bool is_same_word(std::string_view a, std::string_view b) {
@@ -33,12 +34,55 @@ std::string quantization_in(const ModelSpec& spec, const std::string& wanted) {
     return found == all.end() ? "" : *found;
 }
 
-std::string described(const RegistryModel& model) {
-    std::string out;
-    for (const ModelSpec& spec : model.specs) {
-        out += fmt::format("{}{}B {} ({})", out.empty() ? "" : "; ", billions_text(spec.size_in_billions), spec.format, fmt::join(spec.quantizations, ", "));
+/// "a, b, c": the few that are nearest to what was said, and how many there are.
+std::string few(const std::vector<std::string>& all, const std::string& said) {
+    const std::vector<std::string_view> names(all.begin(), all.end());
+    const std::vector<std::string_view> shown = nearest_names(said, names, kShownMax);
+    const std::string more = shown.size() < all.size() ? fmt::format(" ({} in all: `handeye models list`)", all.size()) : "";
+    return fmt::format("{}{}", fmt::join(shown, ", "), more);
+}
+
+/// What each of some rows has, once, in their order.
+template <class Field>
+std::vector<std::string> distinct(const std::vector<const ModelSpec*>& specs, Field field) {
+    std::vector<std::string> out;
+    for (const ModelSpec* const spec : specs) {
+        for (const std::string& one : field(*spec)) {
+            if (std::find(out.begin(), out.end(), one) == out.end()) {
+                out.push_back(one);
+            }
+        }
     }
     return out;
+}
+std::vector<std::string> format_of(const ModelSpec& spec) { return {spec.format}; }
+std::vector<std::string> size_of(const ModelSpec& spec) { return {billions_text(spec.size_in_billions)}; }
+std::vector<std::string> quantizations_of(const ModelSpec& spec) { return spec.quantizations; }
+
+/// Which of the words of `wanted` this model does not have, and what is nearest to it.
+std::string misfit(const RegistryModel& model, const std::string& format, const WantedModel& wanted) {
+    std::vector<const ModelSpec*> specs;
+    for (const ModelSpec& spec : model.specs) {
+        specs.push_back(&spec);
+    }
+    const std::vector<std::string> formats = distinct(specs, format_of);
+    std::erase_if(specs, [&](const ModelSpec* spec) { return !format.empty() && !is_same_word(spec->format, format); });
+    if (specs.empty()) {
+        return fmt::format("{} does not come as {}; its formats are {}", model.name, wanted.format, few(formats, format));
+    }
+    const std::string what = format.empty() ? model.name : fmt::format("{}:{}", model.name, specs.front()->format);
+    const std::vector<std::string> sizes = distinct(specs, size_of);
+    std::erase_if(specs, [&](const ModelSpec* spec) { return wanted.size_in_billions && !is_same_size(spec->size_in_billions, *wanted.size_in_billions); });
+    if (specs.empty()) {
+        return fmt::format("{} does not come with {} billion; --size-in-billions may be {}", what, billions_text(*wanted.size_in_billions), few(sizes, ""));
+    }
+    return fmt::format("{} does not come as {}; its quantisations are {}", what, wanted.quantization, few(distinct(specs, quantizations_of), wanted.quantization));
+}
+
+std::vector<const ModelSpec*> specs_of(const std::vector<ModelRow>& rows) {
+    std::vector<const ModelSpec*> specs;
+    std::transform(rows.begin(), rows.end(), std::back_inserter(specs), [](const ModelRow& row) { return row.spec; });
+    return specs;
 }
 
 // 16-bit files are asked for before others when no format is named.
@@ -61,6 +105,9 @@ Result<const RegistryModel*> find_named(const Registry& registry, const std::str
     const auto found = std::find_if(registry.models.begin(), registry.models.end(), [&](const RegistryModel& one) { return is_same_word(one.name, name); });
     if (found != registry.models.end()) {
         return &*found;
+    }
+    if (is_same_word(name, kBundledModel)) {
+        return Error{ErrorCode::NotFound, fmt::format("{} is the bundled model: it comes with the program, in one form; name it without format, quantisation and size", kBundledModel)};
     }
     std::vector<std::string_view> names;
     std::transform(registry.models.begin(), registry.models.end(), std::back_inserter(names), [](const RegistryModel& one) { return std::string_view(one.name); });
@@ -99,20 +146,21 @@ Result<ModelRow> find_row(const Registry& registry, const WantedModel& wanted) {
         }
     }
     if (rows.empty()) {
-        return Error{ErrorCode::NotFound, fmt::format("{} does not come like that; there are {}", model->name, described(*model))};
+        return Error{ErrorCode::NotFound, misfit(*model, format, wanted)};
     }
     if (format.empty()) {
         prefer_plain(rows);
     }
     if (rows.size() > 1 && !is_same_size(rows.front().spec->size_in_billions, rows.back().spec->size_in_billions)) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} comes in several sizes; say --size-in-billions: there are {}", model->name, described(*model))};
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} comes in several sizes; say --size-in-billions {}", model->name, fmt::join(distinct(specs_of(rows), size_of), " or "))};
     }
     if (rows.size() > 1) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} comes in several formats; say NAME:FORMAT: there are {}", model->name, described(*model))};
+        return Error{ErrorCode::InvalidArgument, fmt::format("{0} comes in several formats; say which, as {0}:{1}: there are {2}", model->name, rows.front().spec->format,
+                                                             few(distinct(specs_of(rows), format_of), ""))};
     }
     if (rows.front().quantization == "?") {
         return Error{ErrorCode::InvalidArgument, fmt::format("say which quantisation of {}, as {}:{}:{}: there are {}", model->name, model->name, rows.front().spec->format,
-                                                             rows.front().spec->quantizations.front(), fmt::join(rows.front().spec->quantizations, ", "))};
+                                                             rows.front().spec->quantizations.front(), few(rows.front().spec->quantizations, ""))};
     }
     return rows.front();
 }

@@ -46,6 +46,9 @@ Result<Registry> load_registry();
 /// models/registry.json
 std::string_view bundled_registry_text();
 
+/// The name of the model that comes with the program. A registry's model of that name wins.
+inline constexpr std::string_view kBundledModel = "nano";
+
 /// What a person names: NAME[:FORMAT[:QUANTIZATION]] and a size.
 struct WantedModel {
     std::string name;

@@ -45,7 +45,23 @@ Result<Quantize> packed_as(const ModelRow& row) {
     return Error{ErrorCode::Unsupported, fmt::format("{}: a 16-bit checkpoint is packed to 4-bit or 8-bit while it is loaded, not to {}", row.arguments(), row.quantization)};
 }
 
+bool has_model(const Registry& registry, std::string_view name) {
+    return std::any_of(registry.models.begin(), registry.models.end(), [&](const RegistryModel& model) { return model.name == name; });
+}
+
 } // namespace
+
+Result<LocalCheckpoint> find_bundled_model() {
+    std::error_code problem;
+    const fs::path program = fs::read_symlink("/proc/self/exe", problem).parent_path();
+    const fs::path nano = fs::path("models") / kBundledModel;
+    for (const fs::path& place : {program / "../share/handeye" / nano, program / "../../.." / nano, program / "../.." / nano}) {
+        if (fs::exists(place / "config.json", problem)) {
+            return LocalCheckpoint{fs::weakly_canonical(place, problem)};
+        }
+    }
+    return Error{ErrorCode::NotFound, "the bundled model was not found beside the program: name a checkpoint with --model DIR"};
+}
 
 bool is_checkpoint(const fs::path& path) {
     std::error_code problem;
@@ -88,6 +104,9 @@ Result<LocalCheckpoint> find_checkpoint(const std::string& given, const fs::path
         return neither;
     }
     const Registry registry = TRY(load_registry());
+    if (given == kBundledModel && !has_model(registry, given)) {
+        return find_bundled_model();
+    }
     const std::vector<ModelRow> rows = rows_of(registry, *wanted);
     const fs::path place = root.empty() ? TRY(read_models_root()) : root;
     std::map<fs::path, LocalCheckpoint> here;

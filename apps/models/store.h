@@ -22,13 +22,17 @@ struct LocalCheckpoint {
     std::filesystem::path path;
     Quantize quantize = Quantize::None; ///< "NAME:pytorch:4-bit" is the 16-bit checkpoint, packed
 };
+
 /// With --quantize, "8bit" or "4bit" or empty, beside it. InvalidArgument where the name says the other one.
 Result<Quantize> quantize_of(const LocalCheckpoint& checkpoint, std::string_view option);
 
 /// The row's folder below `root`. NotFound with pull_command() when it is not there.
 Result<LocalCheckpoint> find_local(const ModelRow& row, const std::filesystem::path& root);
 
-/// `given` is a path, which wins, or NAME[:FORMAT[:QUANTIZATION]]. A name without more finds the one kind of it that is here; with
+/// Beside the program, or in the source tree that it was built from.
+Result<LocalCheckpoint> find_bundled_model();
+
+/// `given` is a path, which wins, the bundled model's name, or NAME[:FORMAT[:QUANTIZATION]]. A name without more finds the one kind of it that is here; with
 /// none or several here it means the row that find_row() chooses. `root` empty: read_models_root(). NotFound says what to do.
 Result<LocalCheckpoint> find_checkpoint(const std::string& given, const std::filesystem::path& root);
 

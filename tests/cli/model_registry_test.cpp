@@ -111,6 +111,35 @@ TEST_F(ModelRegistry, WhatFitsNoRowIsSaid) {
     }
 }
 
+TEST_F(ModelRegistry, ErrorsShowTheNearestFewAndNotEveryRow) {
+    const Registry registry = *load_registry();
+    const auto said = [&](const std::string& text, std::optional<double> size = {}) { return row(registry, text, size).error().message; };
+    EXPECT_EQ(said("glm-4.5v:gptq"), "glm-4.5v does not come as gptq; its formats are fp8, awq, mlx, pytorch");
+    EXPECT_EQ(said("glm-4.5v", 9), "glm-4.5v does not come with 9 billion; --size-in-billions may be 106");
+    const std::string quantization = said("glm4-chat-1m:gguf:Q4_K_L");
+    EXPECT_NE(quantization.find("glm4-chat-1m:ggufv2 does not come as Q4_K_L; its quantisations are Q4_K"), std::string::npos) << quantization;
+    EXPECT_NE(quantization.find("in all: `handeye models list`)"), std::string::npos) << quantization;
+    EXPECT_EQ(said("glm4-0414"), "glm4-0414 comes in several sizes; say --size-in-billions 9 or 32");
+    for (const std::string& one : {quantization, said("glm4-0414:gguf:nonsense", 9), said("glm4-chat-1m:gguf"), said("glm4-0414:pytorch:Q4_K_M"), said("glm4-0414:awq")}) {
+        EXPECT_LT(one.size(), 200U) << one;
+    }
+}
+
+TEST_F(ModelRegistry, TheBundledModelHasItsNameLikeTheOthers) {
+    const auto folder = find_checkpoint("nano", "");
+    ASSERT_TRUE(folder) << folder.error().message;
+    EXPECT_EQ(folder->path.filename(), "nano");
+    EXPECT_TRUE(is_checkpoint(folder->path));
+    const Registry registry = *load_registry();
+    EXPECT_NE(row(registry, "nano:gguf").error().message.find("nano is the bundled model"), std::string::npos);
+    const auto [text, code] = run("models pull nano");
+    EXPECT_EQ(code, 2);
+    EXPECT_NE(text.find("it comes with the program"), std::string::npos) << text;
+    const std::string spec = R"({"format":"pytorch","size_in_billions":0.5,"quantizations":["none"],"engines":"","model_id":"me/own","hubs":{"huggingface":"me/own"}})";
+    write("config/handeye/registry.json", R"({"models":[{"name":"nano","context_length":4096,"languages":["de"],"abilities":["chat"],"specs":[)" + spec + "]}]}");
+    EXPECT_EQ(find_checkpoint("nano", "").error().code, ErrorCode::NotFound); // one's own is meant, which is not here
+}
+
 TEST_F(ModelRegistry, AUsersFileAddsAndReplaces) {
     const std::string spec = R"({"format":"pytorch","size_in_billions":0.5,"quantizations":["none"],"engines":"","model_id":"me/own","hubs":{"huggingface":"me/own"}})";
     write("config/handeye/registry.json", R"({"models":[{"name":"own","context_length":4096,"languages":["de"],"abilities":["chat"],"specs":[)" + spec +
@@ -183,7 +212,7 @@ TEST_F(ModelRegistry, TheConfigurationSaysWhereModelsLie) {
     write("config/handeye/config.yaml", "models: {root: " + (folder_ / "elsewhere").string() + "}\n");
     write("elsewhere/glm-4.5v/106B-fp8-FP8/config.json", "{}");
     EXPECT_EQ(find_checkpoint("glm-4.5v:fp8", "")->path, folder_ / "elsewhere/glm-4.5v/106B-fp8-FP8");
-    const auto [text, code] = run("models verify --model glm4-chat-1m --cases /none");
+    const auto [text, code] = run("models verify glm4-chat-1m --cases /none");
     EXPECT_EQ(code, 2);
     EXPECT_NE(text.find((folder_ / "elsewhere/glm4-chat-1m/9B-pytorch-none").string()), std::string::npos) << text;
     EXPECT_NE(text.find("handeye models pull glm4-chat-1m:pytorch:none"), std::string::npos) << text;
