@@ -29,6 +29,9 @@ struct OpenAiOptions {
     std::size_t images_max = 300;    ///< of one request
     std::uint64_t picture_bytes_max = 256U << 20U; ///< of one request's pictures together, decoded; told by their headers before one is decoded
     std::size_t connections_max = 256;
+    std::size_t address_connections_max = 128; ///< from one address (of IPv6: one /64); a proxy is one, too
+    std::size_t silent_connections_max = 128;  ///< that have asked nothing yet, or nothing more; one more ends the oldest
+    std::size_t body_sum_factor = 4; ///< times body_bytes_max: of the bodies of all requests that are not answered yet
     std::size_t waiting_max = 64;    ///< requests that wait for the model; one more is answered with 429
     std::size_t unread_bytes_max = 4U << 20U; ///< of an answer; a client that reads slower is dropped
     Duration head_timeout = std::chrono::seconds(30);

@@ -222,9 +222,30 @@ void check_model(const json& body, const ChatContext& context) {
     }
     if (!name.is_string() || std::find(context.names.begin(), context.names.end(), name.get<std::string>()) == context.names.end()) {
         throw Refused{{.status = 404,
-                       .message = fmt::format("the model \"{}\" is not served here; \"{}\" is", name.is_string() ? name.get<std::string>().substr(0, 128) : "?", context.names.front()),
+                       .message = fmt::format("the model {} is not served here; \"model\" may be \"{}\"", dump_json(name.is_string() ? json(name.get<std::string>().substr(0, 128)) : json(name.type_name())),
+                                              fmt::join(context.names, "\", \"")),
                        .param = "model",
                        .code = "model_not_found"}};
+    }
+}
+
+// The templates of these models have one switch. What a client believes to have set must be set, or it is told.
+void read_template_arguments(const json& body, ChatRequest& request) {
+    constexpr std::array<std::string_view, 1> kSwitches{"enable_thinking"};
+    const json given = body.value("chat_template_kwargs", json());
+    if (given.is_null()) {
+        return;
+    }
+    if (!given.is_object()) {
+        refuse("chat_template_kwargs", "it must be an object");
+    }
+    for (const auto& [name, value] : given.items()) {
+        if (std::find(kSwitches.begin(), kSwitches.end(), name) == kSwitches.end()) {
+            refuse("chat_template_kwargs." + name.substr(0, 64), "there is no such switch; " + suggestion(name.substr(0, 64), "switches", kSwitches));
+        }
+    }
+    if (given.contains("enable_thinking") && !given.at("enable_thinking").is_null()) {
+        request.enable_thinking = flag(given, "enable_thinking");
     }
 }
 
@@ -252,9 +273,7 @@ ChatCall read(const json& body, const ChatContext& context) {
     const int older = whole(body, "max_tokens", 1, kTokensMax, call.request.max_new_tokens);
     call.request.max_new_tokens = whole(body, "max_completion_tokens", 1, kTokensMax, older);
     call.request.stop_texts = stops_of(body);
-    if (const json extra = body.value("chat_template_kwargs", json()); extra.is_object() && extra.contains("enable_thinking")) {
-        call.request.enable_thinking = flag(extra, "enable_thinking");
-    }
+    read_template_arguments(body, call.request);
     const auto messages = body.find("messages");
     if (messages == body.end() || !messages->is_array() || messages->empty() || messages->size() > kMessagesMax) {
         refuse("messages", fmt::format("it must be a list of 1 to {} messages", kMessagesMax));

@@ -2,6 +2,7 @@
 // Connections of the endpoint: requests one after the other, each answered whole or as a stream. The I/O thread only.
 #include "base/log.h"
 #include "server/http_guard.h"
+#include "server/openai/crowd.h"
 #include "server/openai/door.h"
 #include "server/openai/request_head.h"
 #include "server/transport/beast_types.h"
@@ -36,6 +37,7 @@ struct House {
     OpenAiService& service;
     const OpenAiOptions& options;
     std::optional<std::uint16_t> guarded_port; ///< on loopback without a key Host must be of this machine, and no web page may ask
+    Crowd crowd;
     std::map<std::uint64_t, std::weak_ptr<Connection>> connections;
 };
 
@@ -46,6 +48,7 @@ public:
     Connection(House& house, std::uint64_t number, AnySocket socket) : house_(house), number_(number), stream_(std::move(socket)) {}
     ~Connection() {
         stop_.request_stop();
+        house_.crowd.leave(number_);
         house_.connections.erase(number_);
     }
     Connection(const Connection&) = delete;
@@ -56,6 +59,7 @@ public:
         parser_->header_limit(kHeadBytesMax);
         parser_->body_limit(boost::none); // judged with the rest of the head
         stop_ = std::stop_source();
+        house_.crowd.fall_silent(number_);
         stream_.expires_after(is_first_ ? house_.options.head_timeout : house_.options.idle_timeout);
         is_first_ = false;
         http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) { self->on_head(ec); });
@@ -63,6 +67,7 @@ public:
 
     void drop() {
         stop_.request_stop();
+        house_.crowd.leave(number_);
         house_.service.forget_gone();
         error_code ignored;
         stream_.socket().close(ignored);
@@ -70,6 +75,7 @@ public:
 
 private:
     void on_head(error_code ec) {
+        house_.crowd.speak(number_);
         if (ec == http::error::header_limit) {
             refuse(refusal(431, "the request's head passes 16 KiB"));
         } else if (ec == http::error::end_of_stream || ec == beast::error::timeout || ec == asio::error::operation_aborted) {
@@ -83,6 +89,7 @@ private:
 
     void take_head() {
         const auto& request = parser_->get();
+        is_head_ = request.method() == http::verb::head;
         if (house_.guarded_port) {
             if (const auto problem = check_sender(read_head(request), house_.guarded_port); problem) {
                 refuse(refusal(problem->status, problem->reason));
@@ -108,16 +115,34 @@ private:
 
     void read_body() {
         body_parser_.emplace(std::move(*parser_));
+        body_parser_->eager(true);
         body_parser_->body_limit(house_.options.body_bytes_max); // of chunks, whose sum no head tells
-        http::async_read(stream_, buffer_, *body_parser_, [self = shared_from_this()](error_code ec, std::size_t) {
-            if (ec == http::error::body_limit) {
-                self->refuse(refusal(413, fmt::format("the body passes {} bytes", self->house_.options.body_bytes_max)));
-            } else if (ec) {
-                self->drop();
-            } else {
-                self->serve(self->body_parser_->release());
-            }
-        });
+        read_more();
+    }
+
+    // Piece by piece: what all connections have of their bodies counts, not what they announce.
+    void read_more() {
+        if (body_parser_->is_done()) {
+            serve(body_parser_->release());
+            return;
+        }
+        http::async_read_some(stream_, buffer_, *body_parser_, [self = shared_from_this()](error_code ec, std::size_t) { self->on_more(ec); });
+    }
+
+    void on_more(error_code ec) {
+        if (ec == http::error::body_limit) {
+            refuse(refusal(413, fmt::format("the body passes {} bytes", house_.options.body_bytes_max)));
+        } else if (ec) {
+            drop();
+        } else if (!house_.crowd.hold(number_, body_parser_->get().body().size())) {
+            body_parser_.reset();
+            refuse(to_response({.status = 429,
+                                .message = fmt::format("the requests that are being read or wait hold {} bytes, and all together may hold {}; ask again later", house_.crowd.body_bytes(), house_.crowd.limits().body_bytes_max),
+                                .type = "rate_limit_error",
+                                .code = "overloaded"}));
+        } else {
+            read_more();
+        }
     }
 
     void serve(http::request<http::string_body>&& request) {
@@ -197,6 +222,7 @@ private:
             return;
         }
         is_begun_ = true;
+        house_.crowd.release(number_);
         response_ = http::response<http::string_body>();
         response_.result(static_cast<unsigned>(response.status));
         response_.version(kHttp11);
@@ -209,6 +235,9 @@ private:
         response_.body() = response.body;
         response_.keep_alive(keep_alive_);
         response_.prepare_payload();
+        if (is_head_) { // its length is told, and nothing more
+            response_.body().clear();
+        }
         stream_.expires_after(house_.options.write_timeout);
         http::async_write(stream_, response_, [self = shared_from_this()](error_code ec, std::size_t) {
             self->is_answered_ = true;
@@ -224,6 +253,7 @@ private:
 
     void begin_stream() {
         is_begun_ = true;
+        house_.crowd.release(number_);
         keep_alive_ = false; // its end is the end of the connection
         send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
              "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
@@ -304,6 +334,7 @@ private:
     std::deque<std::string> queue_;
     std::size_t unread_bytes_ = 0;
     bool is_first_ = true;
+    bool is_head_ = false; ///< HEAD: the answer has no body
     bool keep_alive_ = false;
     bool is_begun_ = false; ///< something of the answer was sent
     bool is_answered_ = false;
@@ -316,10 +347,34 @@ private:
 
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
+CrowdLimits crowd_limits(const OpenAiOptions& options) {
+    return {.connections_max = options.connections_max,
+            .address_connections_max = options.address_connections_max,
+            .silent_max = options.silent_connections_max,
+            .body_bytes_max = options.body_sum_factor * options.body_bytes_max};
+}
+
+/// The address's bytes; of IPv6 the first 64 bits, since one machine may have all the rest.
+std::string address_of(const AnySocket& socket) {
+    constexpr std::size_t kNetworkBytes = 8;
+    error_code ec;
+    const auto remote = socket.remote_endpoint(ec);
+    if (ec) {
+        return {}; // it has gone already
+    }
+    if (remote.protocol().family() == AF_INET6) {
+        const auto* const six = reinterpret_cast<const sockaddr_in6*>(remote.data());
+        const std::string bytes(reinterpret_cast<const char*>(&six->sin6_addr), sizeof six->sin6_addr);
+        return IN6_IS_ADDR_V4MAPPED(&six->sin6_addr) ? bytes.substr(sizeof six->sin6_addr - sizeof(in_addr)) : bytes.substr(0, kNetworkBytes);
+    }
+    const auto* const four = reinterpret_cast<const sockaddr_in*>(remote.data());
+    return {reinterpret_cast<const char*>(&four->sin_addr), sizeof four->sin_addr};
+}
+
 class Door final : public OpenAiDoor {
 public:
     Door(Loop& loop, OpenAiService& service, const OpenAiOptions& options, ListenSocket socket)
-        : house_{.loop = loop, .service = service, .options = options}, socket_(std::move(socket)), acceptor_(std::make_unique<Acceptor>(loop.context())) {
+        : house_{.loop = loop, .service = service, .options = options, .crowd = Crowd(crowd_limits(options))}, socket_(std::move(socket)), acceptor_(std::make_unique<Acceptor>(loop.context())) {
         if (options.api_key.empty() && is_loopback(options.listen)) {
             house_.guarded_port = socket_.port();
         }
@@ -363,12 +418,19 @@ private:
     }
 
     void take(AnySocket socket) {
-        if (house_.connections.size() >= house_.options.connections_max) {
+        const std::uint64_t number = next_number_++;
+        const Crowd::Admission admission = house_.crowd.admit(number, address_of(socket));
+        if (admission.leaves) {
+            const auto silent = house_.connections.find(*admission.leaves);
+            if (const auto connection = silent != house_.connections.end() ? silent->second.lock() : nullptr; connection) {
+                connection->drop();
+            }
+        }
+        if (!admission.is_admitted) {
             return; // the socket closes with this call
         }
         error_code ignored;
         socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-        const std::uint64_t number = next_number_++;
         const auto connection = std::make_shared<Connection>(house_, number, std::move(socket));
         house_.connections[number] = connection;
         connection->read_next();

@@ -6,6 +6,7 @@
 #include "server/openai/answer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <iterator>
 #include <utility>
@@ -44,6 +45,14 @@ ApiError not_ready(const ModelGate::Status& status) {
             .code = "model_not_ready"};
 }
 
+/// "application/json; charset=utf-8" and the like: names of types have no letter case (RFC 9110, 8.3.1).
+bool is_json(std::string_view content_type) {
+    constexpr std::string_view kJson = "application/json";
+    std::string_view type = content_type.substr(0, content_type.find(';'));
+    type = type.substr(0, type.find_last_not_of(" \t") + 1);
+    return std::equal(type.begin(), type.end(), kJson.begin(), kJson.end(), [](unsigned char a, char b) { return std::tolower(a) == b; });
+}
+
 } // namespace
 
 OpenAiResponse to_response(const ApiError& error) { return {error.status, error_json(error)}; }
@@ -67,13 +76,13 @@ std::optional<OpenAiResponse> OpenAiService::check_head(const OpenAiHead& head) 
     if (!is_chat && head.path != kHealthPath && head.path != kModelsPath) {
         return to_response({.status = 404, .message = fmt::format("there is no {}; there are {}, {} and {}", head.path.substr(0, 100), kChatPath, kModelsPath, kHealthPath)});
     }
-    if (head.verb != (is_chat ? "POST" : "GET")) {
+    if (is_chat ? head.verb != "POST" : head.verb != "GET" && head.verb != "HEAD") {
         return to_response({.status = 405, .message = fmt::format("{} is asked with {}", head.path, is_chat ? "POST" : "GET")});
     }
     if (!is_chat) {
         return head.body_bytes == 0 && !head.is_chunked ? std::nullopt : std::optional(to_response({.message = fmt::format("{} takes no body", head.path)}));
     }
-    if (head.content_type.substr(0, head.content_type.find(';')) != "application/json") { // what a form of a web page cannot send unasked
+    if (!is_json(head.content_type)) { // what a form of a web page cannot send unasked
         return to_response({.status = 415, .message = "Content-Type must be application/json"});
     }
     if (head.body_bytes > options_.body_bytes_max) {

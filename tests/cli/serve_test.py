@@ -186,7 +186,9 @@ class Refusals(Case):
         self.ask("/v1/models", status=401, key=None)
 
     def test_requests(self):
-        self.assertEqual(self.refused(question(model="gpt-4"), 404)["code"], "model_not_found")
+        wrong = self.refused(question(model="gpt-4"), 404)
+        self.assertEqual((wrong["code"], wrong["message"]), ("model_not_found", 'the model "gpt-4" is not served here; "model" may be "tiny"'))
+        self.assertEqual(self.refused(question(chat_template_kwargs={"thinking": False}))["param"], "chat_template_kwargs.thinking")
         self.assertEqual(self.refused(question(tools=[{"type": "function"}]))["param"], "tools")
         self.assertEqual(self.refused(question(temperature=7))["param"], "temperature")
         self.assertIn("no JSON", self.refused(b"{")["message"])
@@ -261,6 +263,18 @@ class Places(unittest.TestCase):
                 self.assertEqual(server.said["weight_format"], "compressed-tensors-4bit")
             finally:
                 server.stop()
+
+    def test_rows_are_chosen_of_a_name(self):
+        for words, what in ((("--model-format", "gptq"), "--model-format gptq chooses among the rows of a model, and no NAME was given"), (("--size-in-billions", "9"), "--size-in-billions 9 chooses"),
+                            ((str(NANO), "--quantization", "none"), f"{NANO} is a checkpoint and is served as it is"), (("nano", "--model-format", "gguf"), "nano is the bundled model")):
+            with self.subTest(words=words):
+                self.assertIn(what, self.fail_to_serve(*words))
+
+    def test_the_name_that_it_announces_is_one_that_it_takes(self):
+        for words in ((), ("nano",)):
+            server = Server(self.folder, *words)
+            self.assertEqual(server.said["model"], "nano")
+            self.assertEqual(server.stop(), 0)
 
     def test_beyond_this_machine_only_with_a_key(self):
         self.assertIn("say --api-key", self.fail_to_serve("--host", "0.0.0.0", "--port", "0", code=3))

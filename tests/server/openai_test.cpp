@@ -5,23 +5,21 @@
 #include "server/openai/chat_call.h"
 #include "server/openai/text_split.h"
 #include "server/openai_server.h"
+#include "tests/server/openai_client.h"
 #include "tests/server/server_fixture.h"
 
 #include <array>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 namespace handeye {
 namespace {
 
 using nlohmann::json;
+using testing::Client;
 
 const std::vector<std::string> kNames{"nano", "alias"};
 
@@ -134,6 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCall{"StopMany", R"({"stop":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]})", "stop"}, BadCall{"Stream", R"({"stream":"yes"})", "stream"},
                     BadCall{"Choices", R"({"n":2})", "n"}, BadCall{"Tools", R"({"tools":[{}]})", "tools"}, BadCall{"Logprobs", R"({"logprobs":true})", "logprobs"},
                     BadCall{"Format", R"({"response_format":{"type":"json_object"}})", "response_format"}, BadCall{"Unknown", R"({"temprature":1})", "temprature"},
+                    BadCall{"TemplateSwitch", R"({"chat_template_kwargs":{"enable_thinking":true,"thinking":true}})", "chat_template_kwargs.thinking"},
+                    BadCall{"TemplateSwitches", R"({"chat_template_kwargs":["enable_thinking"]})", "chat_template_kwargs"},
+                    BadCall{"TemplateSwitchType", R"({"chat_template_kwargs":{"enable_thinking":"no"}})", "enable_thinking"},
                     BadCall{"NoMessages", R"({"messages":[]})", "messages"}, BadCall{"Role", R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].role"},
                     BadCall{"NoRole", R"({"messages":[{"content":"x"}]})", "messages[0]"}, BadCall{"NoContent", R"({"messages":[{"role":"user"}]})", "messages[0].content"},
                     BadCall{"Part", R"({"messages":[{"role":"user","content":[{"type":"audio"}]}]})", "messages[0].content[0]"},
@@ -142,6 +143,22 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCall{"Base64", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,Q"}}]}]})", "messages[0].content[0].image_url"},
                     BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="}]}]})", "messages[0].content[2]"}),
     [](const auto& row) { return row.param.name; });
+
+TEST(ChatCall, AWrongModelIsToldAllThatAreServed) {
+    json body = hello();
+    body["model"] = "nan\n";
+    const auto error = std::get<ApiError>(read(body));
+    EXPECT_EQ(error.status, 404);
+    EXPECT_EQ(error.message, R"(the model "nan\n" is not served here; "model" may be "nano", "alias")");
+}
+
+TEST(ChatCall, ASwitchThatIsNotKnownIsNamedWithTheOneThatIs) {
+    json body = hello();
+    body["chat_template_kwargs"] = {{"enable_thinkin", false}};
+    EXPECT_NE(std::get<ApiError>(read(body)).message.find("did you mean \"enable_thinking\"?"), std::string::npos);
+    body["chat_template_kwargs"] = {{"enable_thinking", nullptr}};
+    EXPECT_EQ(std::get<ChatCall>(read(body)).request.enable_thinking, std::nullopt);
+}
 
 TEST(ChatCall, WhatIsNoJsonObjectIsRefused) {
     for (const char* const text : {"", "{", "[]", "7", R"({"messages":1,"messages":2})", "\xff"}) {
@@ -208,49 +225,6 @@ INSTANTIATE_TEST_SUITE_P(Texts, ReasoningSplits,
                                          SplitCase{"None", "a <think>b</think>", "", "a <think>b</think>"}, SplitCase{"Open", "<think>a</thin", "a</thin", ""},
                                          SplitCase{"OnlyBegun", "<thi", "", "<thi"}, SplitCase{"Empty", "<think></think>", "", ""}, SplitCase{"Twice", "<think>a</think>b</think>c", "a", "b</think>c"}),
                          [](const auto& row) { return row.param.name; });
-
-/// A client by hand; every wait has an end.
-class Client {
-public:
-    explicit Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        const timeval patience{.tv_sec = 20, .tv_usec = 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-        EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    }
-    ~Client() { close(); }
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    void ask(std::string_view version = "1.1") {
-        const std::string body = hello().dump();
-        const std::string all = fmt::format("POST /v1/chat/completions HTTP/{}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", version, body.size(), body);
-        EXPECT_EQ(::send(fd_, all.data(), all.size(), MSG_NOSIGNAL), static_cast<ssize_t>(all.size()));
-    }
-    void end_sending() { EXPECT_EQ(::shutdown(fd_, SHUT_WR), 0); }
-    void close() {
-        if (fd_ >= 0) {
-            ::close(std::exchange(fd_, -1));
-        }
-    }
-    [[nodiscard]] pollfd awaited() const { return {.fd = fd_, .events = POLLIN, .revents = 0}; }
-    /// What comes until `end` was read, or until there is no more.
-    std::string read_until(std::string_view end) {
-        std::array<char, 4096> some{};
-        std::string all;
-        while (all.find(end) == std::string::npos) {
-            const ssize_t n = ::recv(fd_, some.data(), some.size(), 0);
-            if (n <= 0) {
-                break;
-            }
-            all.append(some.data(), static_cast<std::size_t>(n));
-        }
-        return all;
-    }
-
-private:
-    int fd_;
-};
 
 class OpenAiSockets : public ::testing::Test {
 protected:
