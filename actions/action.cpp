@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -116,13 +117,32 @@ std::string history_summary(const Action& action) {
                    [&](const Hover& a) { return with(named(a.element_info, a.at)); },
                    [&](const Drag& a) { return with(fmt::format("{} to {}", named(a.element_info, a.from), target_text(a.to))); },
                    [&](const Scroll& a) { return with(direction_name(a.direction)); },
-                   [&](const Swipe& a) { return with(direction_name(a.direction)); },
+                   [&](const Swipe& a) { return with(a.to && a.at ? fmt::format("{} to {}", target_text(*a.at), target_text(*a.to)) : std::string(direction_name(a.direction))); },
                    [&](const TypeText& a) { return with(a.text_utf8); }, [&](const KeyChord& a) { return with(joined(a)); },
                    [&](const Wait&) { return with(""); }, [&](const OpenApp& a) { return with(a.name); },
                    [&](const OpenUrl& a) { return with(a.url); }, [&](const FocusWindow& a) { return with(a.title); },
                    [&](const Navigate&) { return with(""); }, [&](const Answer& a) { return with(a.text_utf8); },
                    [&](const AskUser& a) { return with(a.question_utf8); }, [&](const Finish& a) { return with(a.message_utf8); }},
         action));
+}
+
+Direction direction_between(const Target& from, const Target& to) {
+    const auto* const a = std::get_if<Spot>(&from);
+    const auto* const b = std::get_if<Spot>(&to);
+    if (a == nullptr || b == nullptr) {
+        return Direction::Up;
+    }
+    const double right = b->x - a->x;
+    const double down = b->y - a->y;
+    if (std::abs(right) > std::abs(down)) {
+        return right > 0 ? Direction::Right : Direction::Left;
+    }
+    return down > 0 ? Direction::Down : Direction::Up;
+}
+
+bool is_finger_path(const Action& action) {
+    const auto* const swipe = std::get_if<Swipe>(&action);
+    return swipe != nullptr && swipe->to.has_value();
 }
 
 bool ends_task(const Action& action) {

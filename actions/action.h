@@ -39,6 +39,8 @@ struct Mark {
 using Target = std::variant<Spot, Mark>;
 
 enum class Direction { Up, Down, Left, Right };
+/// The direction of the longer part of the way; Up where it has no length, or a mark's place is not known here.
+Direction direction_between(const Target& from, const Target& to);
 
 struct Click {
     Target at;
@@ -47,6 +49,7 @@ struct Click {
     Duration hold{};                 ///< > 0: long press
     std::vector<std::string> hold_keys; ///< held while clicking, as named by the model
     std::string element_info;        ///< the model's own name for it; never trusted
+    std::string ask_first = {};      ///< the model's own words for what a person must agree to before; empty: it asks for nothing
     bool operator==(const Click&) const = default;
 };
 struct Hover {
@@ -71,8 +74,9 @@ struct Scroll {
 };
 /// Finger direction: Up moves the finger up and shows what is further down.
 struct Swipe {
-    std::optional<Target> at;
+    std::optional<Target> at;        ///< unset: the middle of the target
     Direction direction = Direction::Up;
+    std::optional<Target> to = {};   ///< set: the finger goes from `at`, which is set too, to here, and `direction` is where that is
     bool operator==(const Swipe&) const = default;
 };
 struct TypeText {
@@ -132,6 +136,8 @@ std::string to_canonical_json(const Action& action);
 /// The short form that histories tell: "left_click Save", "type Ada", "scroll down". A click is named by what the model called
 /// it, else by its place; at most 200 bytes, on one line.
 std::string history_summary(const Action& action);
+/// True for a Swipe from a point to a point: whatever carries it out presses on the way, as a drag does.
+bool is_finger_path(const Action& action);
 /// True for Answer that ends the task, and Finish.
 bool ends_task(const Action& action);
 

@@ -2,11 +2,10 @@
 // Calls to actions: one function per kind of action, which knows the names that its arguments go by.
 #include "actions/build.h"
 
+#include "actions/argument_words.h"
 #include "actions/keys.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cmath>
 #include <initializer_list>
 
@@ -25,55 +24,13 @@ const Names kInfoNames = {"element_info", "start_element_info"};
 const Names kTextNames = {"content", "text", "value", "input", "input_text"};
 constexpr std::chrono::seconds kLongHold{8};   // left_click_hold
 constexpr std::chrono::seconds kLongPress{1};
+constexpr std::size_t kConsentBytesMax = 2000;
 
 Fault incomplete(std::string message) {
     return {Fault::Kind::Incomplete, std::move(message)};
 }
 Fault invalid(std::string message) {
     return {Fault::Kind::Invalid, std::move(message)};
-}
-
-std::string lowered(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return out;
-}
-
-std::optional<Direction> find_direction(std::string_view name) {
-    const std::string word = lowered(name);
-    return word == "up"      ? std::optional(Direction::Up)
-           : word == "down"  ? std::optional(Direction::Down)
-           : word == "left"  ? std::optional(Direction::Left)
-           : word == "right" ? std::optional(Direction::Right)
-                             : std::nullopt;
-}
-
-/// The first number in a value: 5, "5", "5 seconds".
-std::optional<double> number_in(const Literal& value) {
-    if (value.kind == Literal::Kind::Number) {
-        return value.number;
-    }
-    const std::size_t at = value.text.find_first_of("-0123456789");
-    double number = 0;
-    if (!value.is_text() || at == std::string::npos ||
-        std::from_chars(value.text.data() + at, value.text.data() + value.text.size(), number).ec != std::errc{}) {
-        return std::nullopt;
-    }
-    return number;
-}
-
-std::optional<bool> truth_of(std::string_view word) {
-    for (const std::string_view good : {"complete", "completed", "success", "successful", "succeeded", "done", "finished", "true"}) {
-        if (word == good) {
-            return true;
-        }
-    }
-    for (const std::string_view bad : {"infeasible", "fail", "failed", "failure", "impossible", "false"}) {
-        if (word == bad) {
-            return false;
-        }
-    }
-    return std::nullopt;
 }
 
 class Builder {
@@ -112,6 +69,10 @@ public:
         case Intent::Fail: return Action(Finish{Verdict::Infeasible, text({"message", "reason", "text", "content"})});
         case Intent::Status: return status();
         case Intent::Do: return dispatch_do();
+        case Intent::Note:
+            return invalid("Note keeps nothing here: what you say before an action is kept, so say there what you need later, and go on with the next action");
+        case Intent::CallApi:
+            return invalid("Call_API reaches nothing here: read the screen yourself and give what you found with finish(message=\"...\")");
         case Intent::Unsupported:
             return invalid(fmt::format("'{}' is not available here; use one of the listed actions", call_.name.substr(0, 40)));
         }
@@ -224,9 +185,6 @@ private:
     }
 
     Built click(MouseButton button, int count, Duration hold) {
-        if (find({"message"}) != nullptr) { // AutoGLM: a tap with a message needs a person's consent
-            return Action(AskUser{text({"message"}, -1)});
-        }
         auto at = place();
         auto held = hold_keys();
         if (fault_) {
@@ -235,7 +193,17 @@ private:
         if (!at) {
             return incomplete(missing("the place to act, such as start_box='[x,y]'"));
         }
-        return Action(Click{*at, button, count, hold, std::move(held), text(kInfoNames, -1)});
+        return Action(Click{*at, button, count, hold, std::move(held), text(kInfoNames, -1), consent()});
+    }
+
+    /// AutoGLM: a tap with a message wants a person's consent first, whatever the message says.
+    [[nodiscard]] std::string consent() const {
+        const Literal* const message = find({"message"});
+        if (message == nullptr || (message->kind == Literal::Kind::Bool && !message->boolean)) {
+            return {};
+        }
+        const std::string words(message->text.substr(0, kConsentBytesMax));
+        return words.empty() ? "a sensitive step" : words;
     }
 
     Built hover() {
@@ -299,7 +267,7 @@ private:
 
     Built swipe() {
         if (find(kEndNames) != nullptr) { // AutoGLM: from a point to a point
-            return drag();
+            return finger_path();
         }
         Swipe swipe;
         swipe.at = place();
@@ -316,6 +284,18 @@ private:
         }
         swipe.direction = *found;
         return Action(std::move(swipe));
+    }
+
+    Built finger_path() {
+        const std::vector<Spot> from = places(kPlaceNames, 0);
+        const std::vector<Spot> to = places(kEndNames, 1);
+        if (fault_) {
+            return *fault_;
+        }
+        if (from.empty() || to.empty()) {
+            return incomplete(missing("start=[x1,y1] and end=[x2,y2]"));
+        }
+        return Action(Swipe{from.front(), direction_between(from.front(), to.front()), to.front()});
     }
 
     /// The text to enter; nullopt: none was given.

@@ -20,6 +20,7 @@ enum class Intent {
     Scroll, ScrollUp, ScrollDown, ScrollLeft, ScrollRight, Swipe, Type, InputText, KeyPress, Enter,
     Wait, OpenApp, Back, Home, SearchPage, Answer, AskUser, Finish, Fail, Status,
     Do,          ///< AutoGLM: the name is the argument `action`
+    Note, CallApi, ///< AutoGLM's, with words of their own for the model
     Unsupported, ///< known from other agents, and not done here
 };
 /// Letter case, "_", "-" and spaces do not count: "Left_ Click" is left_click. nullopt: no dialect calls anything so.

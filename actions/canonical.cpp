@@ -192,6 +192,7 @@ Result<Action> read_click(Fields& fields, const json& object) {
     }
     click.hold_keys = TRY(read_hold_keys(fields));
     click.element_info = TRY(fields.text_or("element_info"));
+    click.ask_first = TRY(fields.text_or("ask_first"));
     return Action(std::move(click));
 }
 
@@ -230,7 +231,18 @@ Result<Action> read_scroll(Fields& fields, const json& object) {
 Result<Action> read_swipe(Fields& fields, const json& object) {
     Swipe swipe;
     swipe.at = TRY(read_optional_place(fields, object));
-    swipe.direction = TRY(read_direction(fields, Direction::Up));
+    if (!fields.has(kTo.x) && !fields.has(kTo.y) && !fields.has(kTo.mark)) {
+        swipe.direction = TRY(read_direction(fields, Direction::Up));
+        return Action(std::move(swipe));
+    }
+    if (!swipe.at) {
+        return bad("swipe: a way to 'to_x' and 'to_y' begins at 'x' and 'y'");
+    }
+    if (fields.has("direction")) {
+        return bad("swipe: it takes 'direction' or a second point, not both");
+    }
+    swipe.to = TRY(read_place(fields, object, kTo));
+    swipe.direction = direction_between(*swipe.at, *swipe.to);
     return Action(std::move(swipe));
 }
 
@@ -350,6 +362,7 @@ void write(json& out, const Click& a) {
     }
     write_list(out, "hold_keys", a.hold_keys);
     write_text(out, "element_info", a.element_info);
+    write_text(out, "ask_first", a.ask_first);
 }
 void write(json& out, const Hover& a) {
     write_place(out, a.at, kAt);
@@ -375,7 +388,11 @@ void write(json& out, const Swipe& a) {
     if (a.at) {
         write_place(out, *a.at, kAt);
     }
-    out["direction"] = direction_word(a.direction);
+    if (a.to) {
+        write_place(out, *a.to, kTo);
+    } else {
+        out["direction"] = direction_word(a.direction);
+    }
 }
 void write(json& out, const TypeText& a) {
     out["text"] = a.text_utf8;

@@ -36,7 +36,7 @@ constexpr std::array kRows{
     Row{"takeover", Intent::AskUser}, Row{"interact", Intent::AskUser}, Row{"calluser", Intent::AskUser},
     Row{"askuser", Intent::AskUser}, Row{"searchpage", Intent::SearchPage}, Row{"do", Intent::Do},
     Row{"finish", Intent::Finish}, Row{"finished", Intent::Finish}, Row{"end", Intent::Finish},
-    Row{"note", Intent::Unsupported}, Row{"callapi", Intent::Unsupported}, Row{"gesture", Intent::Unsupported},
+    Row{"note", Intent::Note}, Row{"callapi", Intent::CallApi}, Row{"gesture", Intent::Unsupported},
     Row{"quotetext", Intent::Unsupported}, Row{"quoteclipboard", Intent::Unsupported}, Row{"llm", Intent::Unsupported},
 };
 constexpr std::size_t kNameBytesMax = 32;

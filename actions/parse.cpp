@@ -27,9 +27,19 @@ Error no_action(Dialect expected) {
     return {ErrorCode::ParseFailed, fmt::format("no action recognised; write exactly one of: {}", list_of_forms(expected))};
 }
 
-bool is_same_notation(Dialect a, Dialect b) {
-    return a == b || (a == Dialect::Canonical && b == Dialect::GlmMobile) || (a == Dialect::GlmMobile && b == Dialect::Canonical);
+enum class Shape { Json, Call, Line };
+Shape shape_of(Dialect dialect) {
+    switch (dialect) {
+    case Dialect::Canonical:
+    case Dialect::GlmMobile: return Shape::Json;
+    case Dialect::GlmDesktop:
+    case Dialect::GlmWebPoints:
+    case Dialect::AutoGlm: return Shape::Call;
+    case Dialect::GlmWebMarks: return Shape::Line;
+    }
+    return Shape::Call;
 }
+bool is_same_notation(Dialect a, Dialect b) { return shape_of(a) == shape_of(b); }
 bool is_incomplete(const Candidate& candidate) {
     const auto* fault = std::get_if<Fault>(&candidate.built);
     return fault != nullptr && fault->kind == Fault::Kind::Incomplete;

@@ -21,6 +21,7 @@ constexpr Duration kBetweenClicks = milliseconds(80); // inside the 250-400 ms o
 constexpr Duration kAroundHeldKeys = milliseconds(100);
 constexpr Duration kBeforeDragMoves = milliseconds(60);
 constexpr Duration kDragTime = milliseconds(400);     // all motions of a drag together
+constexpr Duration kFingerTime = milliseconds(1000);  // of a finger's way: slow enough that what it moves stops where it is let go
 constexpr Duration kBeforeDrop = milliseconds(100);
 constexpr Duration kBetweenNotches = milliseconds(15);
 constexpr Duration kBetweenKeys = milliseconds(12);
@@ -224,16 +225,32 @@ private:
         pause(kAfterMove);
         button(MouseButton::Left, Edge::Press);
         pause(kBeforeDragMoves);
+        move_pressed(from, to, kDragTime);
+        pause(kBeforeDrop);
+        button(MouseButton::Left, Edge::Release);
+        release_all(held, kAroundHeldKeys);
+        return {};
+    }
+
+    void move_pressed(Point from, Point to, Duration time) {
         const double distance = std::hypot(to.x - from.x, to.y - from.y);
         const int moves = std::clamp(static_cast<int>(distance) / kDragMovePx, kDragMovesMin, kDragMovesMax);
         for (int i = 1; i <= moves; ++i) {
             const auto between = [&](int a, int b) { return a + static_cast<int>(std::lround((b - a) * double(i) / moves)); };
             move({between(from.x, to.x), between(from.y, to.y)});
-            pause(kDragTime / moves);
+            pause(time / moves);
         }
-        pause(kBeforeDrop);
+    }
+
+    /// A finger's way from a point to a point: pressed on the way and let go of at once.
+    Result<void> add_finger_path(const Target& at, const Target& end) {
+        const Point from = TRY(locate(at));
+        const Point to = TRY(locate(end));
+        move(from);
+        pause(kAfterMove);
+        button(MouseButton::Left, Edge::Press);
+        move_pressed(from, to, kFingerTime);
         button(MouseButton::Left, Edge::Release);
-        release_all(held, kAroundHeldKeys);
         return {};
     }
 
@@ -272,6 +289,9 @@ private:
 
     /// With a pointer instead of a finger the wheel does what a swipe does: finger up shows what is further down.
     Result<void> add(const Swipe& swipe) {
+        if (swipe.to) {
+            return swipe.at ? add_finger_path(*swipe.at, *swipe.to) : Result<void>(Error{ErrorCode::InvalidArgument, "a swipe to a point begins at a point"});
+        }
         const auto wheel_direction = [](Direction finger) {
             switch (finger) {
             case Direction::Up: return Direction::Down;

@@ -147,7 +147,7 @@ private:
         while (call.name.ends_with(' ')) {
             call.name.pop_back();
         }
-        add({*name, reader.position()}, call, Dialect::GlmDesktop, reader.was_repaired());
+        add({*name, reader.position()}, call, dialect_of_call(call.name), reader.was_repaired());
         return reader.position();
     }
 

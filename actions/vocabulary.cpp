@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace handeye {
 namespace {
 
 using P = VerbParameter;
+
+constexpr std::array kDialects{Dialect::GlmMobile, Dialect::GlmDesktop, Dialect::GlmWebMarks, Dialect::GlmWebPoints, Dialect::AutoGlm};
 
 constexpr std::string_view kBoxMeaning = "Box around the target, [[xmin,ymin,xmax,ymax]], each value 0 to 999.";
 constexpr std::string_view kPointMeaning = "Where to act, '[x,y]' in thousandths of the screen.";
@@ -55,6 +58,14 @@ constexpr VerbForm web(int order, std::string_view name, std::string_view form, 
     return {name, form, meaning, order, {}, example, {}};
 }
 
+// The coordinate web form, and AutoGLM.
+constexpr VerbForm points(int order, std::string_view name, std::string_view form, std::string_view meaning, std::string_view note = {}) {
+    return {name, form, meaning, order, {}, note, {}};
+}
+constexpr VerbForm phone(int order, std::string_view name, std::string_view form, std::string_view meaning, std::string_view note = {}) {
+    return {name, form, meaning, order, {}, note, {}};
+}
+
 constexpr std::array kTable{
     VerbRow{
         .verb = "click",
@@ -65,6 +76,9 @@ constexpr std::array kTable{
         .desktop = desktop(1, "left_click", "left_click(start_box='[x,y]', element_info='')",
                            "Click the left mouse button at the point.", kPointer, kClickGroup),
         .web_marks = web(1, "Click", "Click [Label]", "Click the element that carries this label.", "Click [12]"),
+        .web_points = points(1, "CLICK", "CLICK(point=(x,y), element_info='')", "Click the point with the left mouse button.", "CLICK(point=(214,100), element_info='Search button')"),
+        .auto_glm = phone(2, "Tap", "do(action=\"Tap\", element=[x,y])", "Tap the point.",
+                          "For what cannot be taken back or is private (paying, ordering, deleting, sending), add why: do(action=\"Tap\", element=[x,y], message=\"pay 20 euros\"). The user is asked first."),
     },
     VerbRow{
         .verb = "right_click",
@@ -92,6 +106,7 @@ constexpr std::array kTable{
         .desktop = desktop(5, "left_double_click", "left_double_click(start_box='[x,y]', element_info='')",
                            "Click the left mouse button twice in quick succession.", kPointer),
         .web_marks = {},
+        .auto_glm = phone(6, "Double Tap", "do(action=\"Double Tap\", element=[x,y])", "Tap the point twice in quick succession."),
     },
     VerbRow{
         .verb = "triple_click",
@@ -106,6 +121,7 @@ constexpr std::array kTable{
         .mobile = mobile(5, "long_press", R"({"action_type":"long_press","box_2d":[[xmin,ymin,xmax,ymax]]})",
                          "Press the middle of the box and keep the finger there.", kBox),
         .desktop = {}, .web_marks = {},
+        .auto_glm = phone(5, "Long Press", "do(action=\"Long Press\", element=[x,y])", "Press the point and keep the finger there."),
     },
     VerbRow{
         .verb = "hover",
@@ -134,6 +150,9 @@ constexpr std::array kTable{
                            "Turn the mouse wheel over the point; down shows what lies further below.", kScroll),
         .web_marks = web(3, "Scroll", "Scroll [Label or WINDOW]; [up or down]",
                          "Scroll the page (WINDOW), or an element with its own scroll bar by its label.", "Scroll WINDOW; [down]"),
+        .web_points = points(4, "SCROLL_DOWN", "SCROLL_DOWN(point=(x,y), distance=0.5, element_info='')",
+                             "Scroll what is under the point towards its end by this share of the view; SCROLL_UP, written alike, towards its beginning.",
+                             "SCROLL_UP(point=(500,500), distance=0.75, element_info='result list')"),
     },
     VerbRow{
         .verb = "swipe",
@@ -143,6 +162,8 @@ constexpr std::array kTable{
                          "Move the finger in the given direction, inside the box or, without one, over the whole screen.", kSwipe,
                          "The direction is the finger's: up uncovers what is further down, left uncovers what is further right."),
         .desktop = {}, .web_marks = {},
+        .auto_glm = phone(4, "Swipe", "do(action=\"Swipe\", start=[x1,y1], end=[x2,y2])", "Move the finger from the first point to the second.",
+                          "From low to high shows what is further down."),
     },
     VerbRow{
         .verb = "type",
@@ -156,6 +177,10 @@ constexpr std::array kTable{
                            "Type into the element that has the focus. Nothing is clicked, cleared or confirmed.", kContent),
         .web_marks = web(2, "Type", "Type [Label]; [Content]",
                          "Empty the labelled field, type the content into it and press Enter.", "Type [2]; [red shoes]"),
+        .web_points = points(2, "TYPE", "TYPE(point=(x,y), text='', element_info='')", "Click the point, then type the text there. Nothing is emptied or confirmed.",
+                             "TYPE(point=(500,60), text='red shoes', element_info='Search field')"),
+        .auto_glm = phone(3, "Type", "do(action=\"Type\", text=\"xxx\")", "Empty the field that has the focus and type the text into it. Tap the field first; Enter is not pressed.",
+                          "Names of people are typed by do(action=\"Type_Name\", text=\"xxx\") alike."),
     },
     VerbRow{
         .verb = "key",
@@ -164,6 +189,7 @@ constexpr std::array kTable{
         .mobile = mobile(7, "keyboard_enter", R"({"action_type":"keyboard_enter"})", "Press Enter on the keyboard."),
         .desktop = desktop(7, "key", "key(keys='ctrl+c')", "Press a key, or several keys together.", kKeys),
         .web_marks = web(7, "Key", "Key; [Return]", "Press the Return key.", "Key; [Return]"),
+        .web_points = points(3, "KEY_PRESS", "KEY_PRESS(key='Return')", "Press a key, or several joined by +, such as ctrl+a.", "KEY_PRESS(key='Return')"),
     },
     VerbRow{
         .verb = "back",
@@ -173,6 +199,7 @@ constexpr std::array kTable{
                          "Go back one screen; also hides the on-screen keyboard."),
         .desktop = {},
         .web_marks = web(5, "GoBack", "GoBack", "Return to the page before.", "GoBack"),
+        .auto_glm = phone(7, "Back", "do(action=\"Back\")", "Go back one screen; also closes a dialog or the keyboard."),
     },
     VerbRow{
         .verb = "home",
@@ -180,6 +207,7 @@ constexpr std::array kTable{
         .example = R"({"verb":"home"})",
         .mobile = mobile(8, "navigate_home", R"({"action_type":"navigate_home"})", "Go to the home screen."),
         .desktop = {}, .web_marks = {},
+        .auto_glm = phone(8, "Home", "do(action=\"Home\")", "Go to the home screen."),
     },
     VerbRow{
         .verb = "search_page",
@@ -195,6 +223,7 @@ constexpr std::array kTable{
         .mobile = mobile(11, "open_app", R"({"action_type":"open_app","app_name":"<name>"})",
                          "Start an app by its name; an unknown name does nothing.", kOpenApp),
         .desktop = {}, .web_marks = {},
+        .auto_glm = phone(1, "Launch", "do(action=\"Launch\", app=\"xxx\")", "Start an app by its name: quicker than looking for it on the home screen."),
     },
     VerbRow{
         .verb = "open_url",
@@ -215,6 +244,7 @@ constexpr std::array kTable{
         .mobile = mobile(12, "wait", R"({"action_type":"wait"})", "Wait for the screen to finish changing."),
         .desktop = desktop(10, "WAIT", "WAIT()", "Do nothing for five seconds."),
         .web_marks = web(4, "Wait", "Wait", "Do nothing for five seconds.", "Wait"),
+        .auto_glm = phone(9, "Wait", "do(action=\"Wait\", duration=\"x seconds\")", "Wait for the screen to finish changing."),
     },
     VerbRow{
         .verb = "answer",
@@ -225,12 +255,15 @@ constexpr std::array kTable{
         .desktop = {},
         .web_marks = web(8, "ANSWER", "ANSWER; <content>[Content]</content>",
                          "Say the final answer, once everything asked for is done.", "ANSWER; <content>Guatemala</content>"),
+        .web_points = points(5, "ANSWER", "ANSWER(content='')", "Say the final answer, once everything asked for is done. It ends the task.", "ANSWER(content='Guatemala')"),
     },
     VerbRow{
         .verb = "ask_user",
         .help = "Hand over to a person (login, captcha, a decision).",
         .example = R"({"verb":"ask_user","question":"Please log in."})",
         .mobile = {}, .desktop = {}, .web_marks = {},
+        .auto_glm = phone(10, "Take_over", "do(action=\"Take_over\", message=\"xxx\")", "Hand over to the user, for a login, a captcha or a code that only they have.",
+                           "Where the user has to choose among several things that fit, do(action=\"Interact\") asks them."),
     },
     VerbRow{
         .verb = "finish",
@@ -240,6 +273,7 @@ constexpr std::array kTable{
                          "Say that the task is finished.", kStatus, {}, "status"),
         .desktop = desktop(11, "DONE", "DONE()", "Say that the task is finished."),
         .web_marks = {},
+        .auto_glm = phone(11, "finish", "finish(message=\"xxx\")", "Say that the task is finished, with the answer for the user where there was a question."),
     },
     VerbRow{
         .verb = "fail",
@@ -260,8 +294,21 @@ std::string_view dialect_name(Dialect dialect) {
     case Dialect::GlmMobile: return "glm-mobile";
     case Dialect::GlmDesktop: return "glm-desktop";
     case Dialect::GlmWebMarks: return "glm-web-marks";
+    case Dialect::GlmWebPoints: return "glm-web-points";
+    case Dialect::AutoGlm: return "autoglm";
     }
     return "";
+}
+
+std::span<const Dialect> model_dialects() {
+    return kDialects;
+}
+
+Dialect dialect_of_call(std::string_view name) {
+    constexpr std::array<std::pair<std::string_view, Dialect>, 3> kOwn{{{"do", Dialect::AutoGlm}, {"finish", Dialect::AutoGlm}, {"SCROLL_UP", Dialect::GlmWebPoints}}};
+    const auto* const own = std::ranges::find(kOwn, name, &std::pair<std::string_view, Dialect>::first);
+    const bool is_web = std::ranges::any_of(kTable, [&](const VerbRow& row) { return row.web_points && row.web_points->name == name; });
+    return own != kOwn.end() ? own->second : is_web ? Dialect::GlmWebPoints : Dialect::GlmDesktop;
 }
 
 std::span<const VerbRow> verb_table() {
@@ -283,7 +330,7 @@ std::vector<std::string_view> verbs_called(std::string_view name) {
             const VerbForm* const form = form_of(row, dialect);
             return form != nullptr && form->name == name;
         };
-        if (is_called(Dialect::GlmMobile) || is_called(Dialect::GlmDesktop) || is_called(Dialect::GlmWebMarks)) {
+        if (std::ranges::any_of(kDialects, is_called)) {
             verbs.push_back(row.verb);
         }
     }
@@ -297,6 +344,8 @@ const VerbForm* form_of(const VerbRow& row, Dialect dialect) {
     case Dialect::GlmMobile: return pointer(row.mobile);
     case Dialect::GlmDesktop: return pointer(row.desktop);
     case Dialect::GlmWebMarks: return pointer(row.web_marks);
+    case Dialect::GlmWebPoints: return pointer(row.web_points);
+    case Dialect::AutoGlm: return pointer(row.auto_glm);
     }
     return nullptr;
 }

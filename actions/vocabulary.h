@@ -16,8 +16,12 @@ enum class Dialect {
     GlmMobile,      ///< {"action_type":"click","box_2d":[[..]]}
     GlmDesktop,     ///< left_click(start_box='[x,y]', element_info='..')
     GlmWebMarks,    ///< Click [12]
+    GlmWebPoints,   ///< CLICK(point=(214,100), element_info='..')
+    AutoGlm,        ///< do(action="Tap", element=[x,y]), finish(message="..")
 };
 std::string_view dialect_name(Dialect dialect);
+/// All but Canonical: those that a prompt can ask for.
+std::span<const Dialect> model_dialects();
 
 /// One parameter of a verb in one dialect, as function schemas in prompts describe it.
 struct VerbParameter {
@@ -46,6 +50,8 @@ struct VerbRow {
     std::optional<VerbForm> mobile;
     std::optional<VerbForm> desktop;
     std::optional<VerbForm> web_marks;
+    std::optional<VerbForm> web_points = {};
+    std::optional<VerbForm> auto_glm = {};
 };
 
 /// All verbs.
@@ -56,6 +62,9 @@ const VerbRow* find_verb(std::string_view verb);
 std::vector<std::string_view> verbs_called(std::string_view name);
 /// How a row is written in a dialect; nullptr where that dialect has no such verb, and for Dialect::Canonical.
 const VerbForm* form_of(const VerbRow& row, Dialect dialect);
+/// The dialect whose prompts call an action so, spelled so: "CLICK" is GlmWebPoints, "do" AutoGlm. GlmDesktop where none does, since
+/// its calls are what other agents write most like.
+Dialect dialect_of_call(std::string_view name);
 /// The rows that a dialect has, in the order in which its prompts list them.
 std::vector<const VerbRow*> verbs_of(Dialect dialect);
 

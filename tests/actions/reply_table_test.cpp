@@ -13,6 +13,8 @@ namespace {
 constexpr Dialect kMobile = Dialect::GlmMobile;
 constexpr Dialect kDesktop = Dialect::GlmDesktop;
 constexpr Dialect kWeb = Dialect::GlmWebMarks;
+constexpr Dialect kPoints = Dialect::GlmWebPoints;
+constexpr Dialect kPhone = Dialect::AutoGlm;
 
 struct Row {
     const char* name;
@@ -283,11 +285,11 @@ INSTANTIATE_TEST_SUITE_P(Calls, ReplyTable, testing::ValuesIn(kCallRows), row_na
 const Row kOtherRows[] = {
     {"AutoGlmTap", kMobile, "do(action=\"Tap\", element=[5,6])", HANDEYE_CLICK_AT(5, 6)},
     {"AutoGlmTapWithMessage", kMobile, "do(action=\"Tap\", element=[5,6], message=\"This pays.\")",
-     R"({"question":"This pays.","verb":"ask_user"})"},
+     R"({"ask_first":"This pays.","units":"thousandths","verb":"click","x":5,"y":6})"},
     {"AutoGlmType", kMobile, "do(action=\"Type\", text=\"hi\")", R"({"clear":true,"text":"hi","verb":"type"})"},
     {"AutoGlmTypeName", kMobile, "do(action=\"Type_Name\", text=\"hi\")", R"({"clear":true,"text":"hi","verb":"type"})"},
     {"AutoGlmSwipe", kMobile, "do(action=\"Swipe\", start=[1,2], end=[3,4])",
-     R"({"to_x":3,"to_y":4,"units":"thousandths","verb":"drag","x":1,"y":2})"},
+     R"({"to_x":3,"to_y":4,"units":"thousandths","verb":"swipe","x":1,"y":2})"},
     {"AutoGlmLaunch", kMobile, "do(action=\"Launch\", app=\"Files\")", R"({"app":"Files","verb":"open_app"})"},
     {"AutoGlmLongPress", kMobile, "do(action=\"Long Press\", element=[5,6])",
      R"({"hold_ms":1000.0,"units":"thousandths","verb":"long_press","x":5,"y":6})"},
@@ -296,7 +298,8 @@ const Row kOtherRows[] = {
     {"AutoGlmBack", kMobile, "do(action=\"Back\")", R"({"verb":"back"})"},
     {"AutoGlmHome", kMobile, "do(action=\"Home\")", R"({"verb":"home"})"},
     {"AutoGlmWait", kMobile, "do(action=\"Wait\", duration=\"2 seconds\")", R"({"seconds":2.0,"verb":"wait"})"},
-    {"AutoGlmNote", kMobile, "do(action=\"Note\", message=\"x\")", "!not available"},
+    {"AutoGlmNote", kMobile, "do(action=\"Note\", message=\"x\")", "!Note keeps nothing here"},
+    {"AutoGlmCallApi", kMobile, "do(action=\"Call_API\", instruction=\"sum it up\")", "!finish(message="},
     {"AutoGlmFinish", kMobile, "finish(message=\"All done.\")", R"({"message":"All done.","verb":"finish"})"},
     {"AutoGlmUnknown", kMobile, "do(action=\"Fly\")", "!no action 'Fly'"},
     {"AutoGlmWithoutAction", kMobile, "do(element=[5,6])", "!lacks its action"},
@@ -340,6 +343,80 @@ const Row kOtherRows[] = {
     {"MarkedTextIsNoOtherAction", kDesktop, "Type [2]; [DONE()]", R"~({"clear":true,"enter":true,"mark":2,"text":"DONE()","verb":"type"})~"},
 };
 INSTANTIATE_TEST_SUITE_P(Others, ReplyTable, testing::ValuesIn(kOtherRows), row_name);
+
+// AutoGLM: how the model writes it, and how it gets it wrong.
+const Row kAutoGlmRows[] = {
+    {"PhoneInAnswerTags", kPhone, "<think>It is below.</think><answer>do(action=\"Tap\", element=[5,6])</answer>", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneWithoutTags", kPhone, "It is below.\ndo(action=\"Tap\", element=[5,6])", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneSingleQuotes", kPhone, "do(action='Tap', element=[5,6])", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneCurlyQuotes", kPhone, "do(action=\u201cTap\u201d, element=[5,6])", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneElementInParentheses", kPhone, "do(action=\"Tap\", element=(5, 6))", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneElementAsText", kPhone, "do(action=\"Tap\", element=\"[5,6]\")", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneElementAsABox", kPhone, "do(action=\"Tap\", element=[1,2,3,4])", HANDEYE_CLICK_BOX(1, 2, 3, 4, 2, 3)},
+    {"PhoneInAFence", kPhone, "```\ndo(action=\"Back\")\n```", R"({"verb":"back"})"},
+    {"PhoneWithAnOpenEnd", kPhone, "do(action=\"Tap\", element=[5,6]", HANDEYE_CLICK_AT(5, 6), "repaired"},
+    {"PhoneLowerCase", kPhone, "do(action=\"long press\", element=[5,6])", R"({"hold_ms":1000.0,"units":"thousandths","verb":"long_press","x":5,"y":6})"},
+    {"PhoneTapAlone", kPhone, "Tap(element=[5,6])", HANDEYE_CLICK_AT(5, 6)},
+    {"PhoneTwoActions", kPhone, "do(action=\"Back\")\ndo(action=\"Home\")", R"({"verb":"home"})", "multiple actions"},
+    {"PhoneSensitiveWithoutWords", kPhone, "do(action=\"Tap\", element=[5,6], message=\"\")",
+     R"({"ask_first":"a sensitive step","units":"thousandths","verb":"click","x":5,"y":6})"},
+    {"PhoneTapNowhere", kPhone, "do(action=\"Tap\")", "!lacks the place"},
+    {"PhoneTapOutside", kPhone, "do(action=\"Tap\", element=[540,1200])", "!0-999"},
+    {"PhoneSwipeWithoutItsEnd", kPhone, "do(action=\"Swipe\", start=[1,2])", "!lacks its direction"},
+    {"PhoneSwipeWithoutItsStart", kPhone, "do(action=\"Swipe\", end=[1,2])", "!start=[x1,y1]"},
+    {"PhoneTypeWithQuotesInside", kPhone, "do(action=\"Type\", text=\"say \"hi\" now\")", R"~({"clear":true,"text":"say \"hi\" now","verb":"type"})~"},
+    {"PhoneTypeOfACall", kPhone, "do(action=\"Type\", text=\"do(action=\\\"Home\\\")\")", R"~({"clear":true,"text":"do(action=\"Home\")","verb":"type"})~"},
+    {"PhoneTypeNothing", kPhone, "do(action=\"Type\")", "!lacks the text"},
+    {"PhoneWaitInWords", kPhone, "do(action=\"Wait\", duration=\"3 seconds\")", R"({"seconds":3.0,"verb":"wait"})"},
+    {"PhoneInteract", kPhone, "do(action=\"Interact\")", R"({"verb":"ask_user"})"},
+    {"PhoneFinishWithText", kPhone, "<think>done</think><answer>finish(message=\"It is 5 (five).\")</answer>", R"~({"message":"It is 5 (five).","verb":"finish"})~"},
+    {"PhoneFinishOfAnUnclosedQuote", kPhone, "finish(message=\"Done.)", R"({"message":"Done.","verb":"finish"})", "repaired"},
+    {"PhoneProseIsNoSuccess", kPhone, "The task is finished.", "!no action recognised"},
+    {"PhoneListIsNoSuccess", kPhone, R"([{"Type": "Type"}])", "!lacks the text"},
+    {"PhoneAnswerInAnotherDialect", kPhone, "left_click(start_box='[5,6]')", HANDEYE_CLICK_AT(5, 6)},
+};
+INSTANTIATE_TEST_SUITE_P(AutoGlm, ReplyTable, testing::ValuesIn(kAutoGlmRows), row_name);
+
+// The coordinate web form.
+const Row kPointRows[] = {
+    {"PointClick", kPoints, "Thought: a\nAction: CLICK(point=(214,100), box=[[198,92,229,107]], element_info='x')\nMemory_Updated: {}",
+     R"({"element_info":"x","units":"thousandths","verb":"click","x":214,"y":100})"},
+    {"PointInBrackets", kPoints, "CLICK(point=[214,100])", HANDEYE_CLICK_AT(214, 100)},
+    {"PointAsText", kPoints, "CLICK(point='(214,100)')", HANDEYE_CLICK_AT(214, 100)},
+    {"PointTag", kPoints, "CLICK(point='<point>214 100</point>')", HANDEYE_CLICK_AT(214, 100)},
+    {"PointOnlyABox", kPoints, "CLICK(box=[[198,92,230,108]])", HANDEYE_CLICK_BOX(198, 92, 230, 108, 214, 100)},
+    {"PointInSmallLetters", kPoints, "click(point=(214,100))", HANDEYE_CLICK_AT(214, 100)},
+    {"PointInBoxTokens", kPoints, "Action: <|begin_of_box|>CLICK(point=(214,100))<|end_of_box|>", HANDEYE_CLICK_AT(214, 100)},
+    {"PointType", kPoints, "TYPE(point=(5,6), text='it's fine', element_info='Name')",
+     R"({"element_info":"Name","text":"it's fine","units":"thousandths","verb":"type","x":5,"y":6})"},
+    {"PointTypeWhereTheFocusIs", kPoints, "TYPE(text='hi')", R"({"text":"hi","verb":"type"})"},
+    {"PointTypeNothing", kPoints, "TYPE(point=(5,6))", "!lacks the text"},
+    {"PointKey", kPoints, "KEY_PRESS(key='Return')", R"({"keys":"return","verb":"key"})"},
+    {"PointChord", kPoints, "KEY_PRESS(key='ctrl+a')", R"({"keys":"ctrl+a","verb":"key"})"},
+    {"PointKeyUnknown", kPoints, "KEY_PRESS(key='florp')", "!florp"},
+    {"PointScrollDown", kPoints, "SCROLL_DOWN(point=(5,6), distance=0.75)",
+     R"({"amount":5,"direction":"down","units":"thousandths","verb":"scroll","viewport_share":0.75,"x":5,"y":6})"},
+    {"PointScrollNowhere", kPoints, "SCROLL_UP(distance=0.5)", R"({"amount":5,"direction":"up","verb":"scroll","viewport_share":0.5})"},
+    {"PointScrollTooFar", kPoints, "SCROLL_DOWN(point=(5,6), distance=5000)", "!share of the view"},
+    {"PointAnswer", kPoints, "ANSWER(content='Guatemala')", R"({"ends_task":true,"text":"Guatemala","verb":"answer"})"},
+    {"PointAnswerWithoutText", kPoints, "ANSWER(content='')", "!lacks its text"},
+    {"PointOutside", kPoints, "CLICK(point=(1920,100))", "!0-999"},
+    {"PointMissing", kPoints, "CLICK(element_info='Save')", "!lacks the place"},
+    {"PointMarksInstead", kPoints, "Action: Click [12]", R"({"mark":12,"verb":"click"})"},
+};
+INSTANTIATE_TEST_SUITE_P(WebPoints, ReplyTable, testing::ValuesIn(kPointRows), row_name);
+
+TEST(ReplyDialect, IsTheOneThatItWasWrittenIn) {
+    for (const auto& [reply, dialect] : {std::pair{"do(action=\"Back\")", kPhone}, {"finish(message=\"x\")", kPhone}, {"CLICK(point=(5,6))", kPoints}, {"SCROLL_UP(point=(5,6))", kPoints},
+                                         {"ANSWER(content='x')", kPoints}, {"left_click(start_box='[5,6]')", kDesktop}, {"DONE()", kDesktop}, {"Click [3]", kWeb},
+                                         {R"({"action_type":"navigate_home"})", kMobile}}) {
+        for (const Dialect expected : model_dialects()) {
+            const auto parsed = parse_reply(reply, expected);
+            ASSERT_TRUE(parsed.has_value()) << reply << ": " << parsed.error().message;
+            EXPECT_EQ(dialect_name(parsed->dialect), dialect_name(dialect)) << reply;
+        }
+    }
+}
 
 const Row kThinkingRows[] = {
     {"ClosedThinking", kDesktop, "<think>left_click(start_box='[1,2]')</think><answer>left_click(start_box='[5,6]')</answer>",

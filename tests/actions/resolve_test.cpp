@@ -218,6 +218,18 @@ TEST(Resolve, SwipesWithTheWheelInTheOppositeSense) {
     EXPECT_TRUE(told(resolve(Swipe{std::nullopt, Direction::Right}, context())).ends_with("wheel -1,0"));
 }
 
+TEST(Resolve, SwipesToAPointAsAFingerDoes) {
+    const auto plan = resolve(Swipe{at(500, 800), Direction::Up, at(500, 200)}, context());
+    const std::string line = told(plan);
+    EXPECT_TRUE(line.starts_with("move 960,864 press 0 move 960,")) << line;
+    EXPECT_TRUE(line.ends_with("move 960,216 release 0")) << line; // let go of at once
+    ASSERT_EQ(plan->points.size(), 2U);
+    EXPECT_EQ(plan->points[1].target.point, (Point{960, 216}));
+    EXPECT_GE(pauses_of(*plan), std::chrono::milliseconds(900)); // nothing is flung
+    EXPECT_EQ(resolve(Swipe{at(500, 800), Direction::Up, at(500, 1200)}, context()).error().code, ErrorCode::OutOfBounds);
+    EXPECT_EQ(resolve(Swipe{std::nullopt, Direction::Up, at(500, 200)}, context()).error().code, ErrorCode::InvalidArgument);
+}
+
 TEST(Resolve, TypesIntoAPlace) {
     EXPECT_EQ(told(resolve(TypeText{"Ada", at(500, 500), true, true, ""}, context())),
               "move 960,540 press 0 release 0 press Control_L press a release a release Control_L press BackSpace release BackSpace "

@@ -28,11 +28,11 @@ std::string page() {
                        "<!-- Written from the verb table (actions/vocabulary.cpp) by HANDEYE_UPDATE_GOLDENS=1 actions_test. -->\n\n"
                        "What an agent can do. The canonical form counts pixels of the target, or thousandths with `\"units\":\"thousandths\"`; the other\n"
                        "columns are what the models write, in thousandths. `handeye act` takes any of them.\n\n"
-                       "| verb | does | canonical | mobile | desktop | web, numbered elements |\n|---|---|---|---|---|---|\n";
+                       "| verb | does | canonical | mobile | desktop | web, numbered elements | web, coordinates | AutoGLM |\n|---|---|---|---|---|---|---|---|\n";
     for (const VerbRow& row : verb_table()) {
-        text += fmt::format("| {} | {} | `{}` | {} | {} | {} |\n", row.verb, cell(row.help), cell(row.example),
+        text += fmt::format("| {} | {} | `{}` | {} | {} | {} | {} | {} |\n", row.verb, cell(row.help), cell(row.example),
                             code_cell(form_of(row, Dialect::GlmMobile)), code_cell(form_of(row, Dialect::GlmDesktop)),
-                            code_cell(form_of(row, Dialect::GlmWebMarks)));
+                            code_cell(form_of(row, Dialect::GlmWebMarks)), code_cell(form_of(row, Dialect::GlmWebPoints)), code_cell(form_of(row, Dialect::AutoGlm)));
     }
     return text;
 }

@@ -30,8 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) {
         return 0;
     }
-    constexpr Dialect kDialects[] = {Dialect::GlmMobile, Dialect::GlmDesktop, Dialect::GlmWebMarks, Dialect::Canonical};
+    constexpr Dialect kDialects[] = {Dialect::GlmMobile, Dialect::GlmDesktop, Dialect::GlmWebMarks, Dialect::Canonical, Dialect::GlmWebPoints, Dialect::AutoGlm};
     const std::string_view reply(reinterpret_cast<const char*>(data) + 1, size - 1);
-    check(reply, kDialects[data[0] % 4U], data[0] >= 128 ? Sequence::TypeThenEnter : Sequence::LastOnly);
+    check(reply, kDialects[data[0] % std::size(kDialects)], data[0] >= 128 ? Sequence::TypeThenEnter : Sequence::LastOnly);
     return 0;
 }
