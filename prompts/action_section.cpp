@@ -27,7 +27,7 @@ std::string app_note(std::span<const std::string> app_names) {
 }
 /// What the table says of open_app, with the apps of this device where they are known.
 std::string note_of(const VerbForm& form, std::span<const std::string> app_names) {
-    return form.name == "open_app" ? app_note(app_names) : std::string(form.note);
+    return form.name == "open_app" || form.name == "Launch" ? app_note(app_names) : std::string(form.note);
 }
 
 std::string bullets(Dialect dialect, std::span<const std::string> app_names) {
@@ -56,6 +56,17 @@ std::string formats(Dialect dialect) {
     for (const VerbForm* form : forms_of(dialect)) {
         lines.push_back(form->note.empty() || form->note == form->form ? std::string(form->form)
                                                                        : fmt::format("{}   (such as: {})", form->form, form->note));
+    }
+    return joined(lines, "\n");
+}
+
+/// - form
+///     meaning note
+std::string listed(Dialect dialect, std::span<const std::string> app_names) {
+    std::vector<std::string> lines;
+    for (const VerbForm* form : forms_of(dialect)) {
+        const std::string note = note_of(*form, app_names);
+        lines.push_back(fmt::format("- {}\n    {}{}{}", form->form, form->meaning, note.empty() ? "" : " ", note));
     }
     return joined(lines, "\n");
 }
@@ -188,6 +199,7 @@ std::string action_section(std::string_view style, Dialect dialect, std::span<co
     return style == "bullets"          ? bullets(dialect, app_names)
            : style == "calls"          ? calls(dialect)
            : style == "formats"        ? formats(dialect)
+           : style == "listed"         ? listed(dialect, app_names)
            : style == "meanings"       ? meanings(dialect)
            : style == "json_schemas"   ? json_schemas(dialect, app_names)
            : style == "python_schemas" ? python_schemas(dialect)

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/image_codec.h"
+#include "base/json.h"
 #include "prompts/action_section.h"
 #include "prompts/embedded.h"
 #include "prompts/template.h"
@@ -12,8 +13,10 @@
 #include <cctype>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace handeye {
 namespace {
@@ -22,6 +25,7 @@ constexpr const char* kQuestions = "questions"; // the folder of prompts that ar
 constexpr std::size_t kTemplateBytesMax = 256U << 10U;
 constexpr std::size_t kHistoryImagesMax = 4;
 constexpr std::size_t kWebHistoryMax = 15;
+constexpr std::size_t kTurnsMax = 50;
 constexpr std::size_t kElementTextMax = 200; // characters; longer ones are whole paragraphs
 
 /// Grows the parts of a message; neighbouring texts become one part.
@@ -37,7 +41,14 @@ public:
         std::get<TextPart>(parts_.back()).text_utf8 += text;
     }
     void add_image(const Image& image) { parts_.emplace_back(ImagePart{image}); }
-    std::vector<Part> take() { return std::move(parts_); }
+    std::vector<Part> take() { return std::exchange(parts_, {}); }
+    /// Without the line breaks at its end.
+    std::vector<Part> take_trimmed() {
+        if (auto* const text = parts_.empty() ? nullptr : std::get_if<TextPart>(&parts_.back()); text != nullptr) {
+            text->text_utf8.resize(text->text_utf8.find_last_not_of('\n') + 1);
+        }
+        return take();
+    }
 
 private:
     std::vector<Part> parts_;
@@ -73,6 +84,15 @@ std::string element_list(std::span<const MarkedElement> elements) {
     return fmt::format("{}", fmt::join(lines, "\t"));
 }
 
+/// What AutoGLM's chat tells of the screen in words: JSON with the app in front and, where the last action came to nothing, why.
+std::string screen_info(const std::string& app, const std::string& observation) {
+    nlohmann::json info{{"current_app", app.empty() ? "unknown" : app}};
+    if (!observation.empty() && observation != "Success") {
+        info["last_action"] = observation;
+    }
+    return dump_json(info);
+}
+
 Result<Image> halved(const HistoryStep& step) {
     if (!step.screenshot_half.is_empty()) {
         return step.screenshot_half;
@@ -86,13 +106,29 @@ Dialect dialect_of(Surface surface) {
     case Surface::Mobile: return Dialect::GlmMobile;
     case Surface::Desktop: return Dialect::GlmDesktop;
     case Surface::Web: return Dialect::GlmWebMarks;
+    case Surface::WebPoints: return Dialect::GlmWebPoints;
     }
     return Dialect::GlmDesktop;
 }
 
+/// {{dialect:autoglm}}: the one that the model was trained on, where the surface alone does not tell it.
+Result<Dialect> dialect_in(const std::vector<TemplateNode>& nodes, Surface surface, std::string_view file) {
+    const auto node = std::ranges::find_if(nodes, [](const TemplateNode& one) { return one.kind == TemplateNode::Kind::Block && one.name == "dialect"; });
+    if (node == nodes.end()) {
+        return dialect_of(surface);
+    }
+    const auto dialects = model_dialects();
+    const auto found = std::ranges::find(dialects, node->style, [](Dialect one) {
+        std::string name(dialect_name(one));
+        std::ranges::replace(name, '-', '_');
+        return name;
+    });
+    return found == dialects.end() ? Result<Dialect>(Error{ErrorCode::ParseFailed, fmt::format("{}:{}: there is no dialect '{}'", file, node->line, node->style)}) : *found;
+}
+
 class Renderer {
 public:
-    Renderer(const PromptInput& input, std::string_view file) : input_(input), file_(file) {
+    Renderer(const PromptInput& input, Dialect dialect, std::string_view file) : input_(input), dialect_(dialect), file_(file), messages_(1) {
         for (std::size_t i = input_.history.size(); i > 0 && with_image_.size() < kHistoryImagesMax; --i) {
             if (!input_.history[i - 1].screenshot.is_empty()) {
                 with_image_.insert(with_image_.begin(), i - 1);
@@ -107,16 +143,19 @@ public:
             {"policy", input_.policy_text},
             {"start_url", input_.start_url},
             {"now", input_.now_text},
+            {"today", input_.today_text},
             {"elements", element_list(input_.elements)},
+            {"screen_info", screen_info(input_.current_app, input_.history.empty() ? "" : input_.history.back().observation)},
             {"history", input_.history.empty() ? "" : "yes"},
             {"history_images", with_image_.empty() ? "" : "yes"},
             {"history_image_count", fmt::format("{}", with_image_.size())},
         };
     }
 
-    Result<std::vector<Part>> render(const std::vector<TemplateNode>& nodes) {
+    Result<std::vector<Message>> render(const std::vector<TemplateNode>& nodes) {
         TRY(walk(nodes));
-        return writer_.take();
+        messages_.back().parts = messages_.size() > 1 ? writer_.take_trimmed() : writer_.take();
+        return std::move(messages_);
     }
 
 private:
@@ -160,9 +199,9 @@ private:
 
     Result<void> write_block(const TemplateNode& node) {
         if (node.name == "actions") {
-            const std::string section = action_section(node.style, dialect_of(input_.surface), input_.app_names);
+            const std::string section = action_section(node.style, dialect_, input_.app_names);
             if (section.empty()) {
-                return unknown(node, "style", "actions: bullets, calls, formats, json_schemas, meanings, python_schemas");
+                return unknown(node, "style", "actions: bullets, calls, formats, json_schemas, listed, meanings, python_schemas");
             }
             writer_.add_text(section);
             return {};
@@ -180,12 +219,39 @@ private:
         if (node.name == "history") {
             return write_history(node);
         }
-        return unknown(node, "block", "actions:STYLE, image:current, images:history, history:STYLE");
+        if (node.name == "message") {
+            return begin_message(node);
+        }
+        if (node.name == "dialect") {
+            return {}; // dialect_in() has read it
+        }
+        return unknown(node, "block", "actions:STYLE, dialect:NAME, image:current, images:history, history:STYLE, message:ROLE");
+    }
+
+    Result<void> begin_message(const TemplateNode& node) {
+        constexpr std::array<std::pair<std::string_view, Role>, 3> kRoles{{{"system", Role::System}, {"user", Role::User}, {"assistant", Role::Assistant}}};
+        const auto* const role = std::ranges::find(kRoles, node.style, &std::pair<std::string_view, Role>::first);
+        if (role == kRoles.end()) {
+            return unknown(node, "role", "message: assistant, system, user");
+        }
+        begin(role->second);
+        return {};
+    }
+    void begin(Role role) {
+        messages_.back().parts = writer_.take_trimmed();
+        if (!messages_.back().parts.empty()) {
+            messages_.emplace_back();
+        }
+        messages_.back().role = role;
     }
 
     Result<void> write_history(const TemplateNode& node) {
         if (node.style == "interleaved") {
             return write_interleaved();
+        }
+        if (node.style == "turns") {
+            write_turns();
+            return {};
         }
         using Line = std::function<std::string(std::size_t, const HistoryStep&)>;
         struct Style {
@@ -207,7 +273,7 @@ private:
         };
         const auto style = std::ranges::find(styles, node.style, &Style::name);
         if (style == styles.end()) {
-            return unknown(node, "style", "history: interleaved, numbered, steps_from_0, steps_from_1, web");
+            return unknown(node, "style", "history: interleaved, numbered, steps_from_0, steps_from_1, turns, web");
         }
         const std::size_t count = std::min(style->steps_max, input_.history.size());
         const auto steps = std::span(input_.history).last(count);
@@ -232,10 +298,30 @@ private:
         return {};
     }
 
+    /// What the user said at step `i` of a chat, without the picture, which is dropped once it was used.
+    [[nodiscard]] std::string turn_text(std::size_t i, bool is_first) const {
+        const std::string info = screen_info(input_.history[i].app, i == 0 ? "" : input_.history[i - 1].observation);
+        return is_first ? fmt::format("{}\n\n{}", input_.goal_utf8, info) : fmt::format("** Screen Info **\n\n{}", info);
+    }
+
+    /// Earlier steps as the chat that they were; where older ones are left out, it begins later with the same task.
+    void write_turns() {
+        const std::size_t begin_at = input_.history.size() - std::min(kTurnsMax, input_.history.size());
+        for (std::size_t i = begin_at; i < input_.history.size(); ++i) {
+            const HistoryStep& step = input_.history[i];
+            begin(Role::User);
+            writer_.add_text(turn_text(i, i == begin_at));
+            begin(Role::Assistant);
+            writer_.add_text(fmt::format("<think>{}</think><answer>{}</answer>", step.thinking.empty() ? step.thought : step.thinking, step.call));
+        }
+    }
+
     const PromptInput& input_;
+    Dialect dialect_;
     std::string_view file_;
     std::vector<std::size_t> with_image_; ///< steps whose screenshot is shown, oldest first
     std::map<std::string, std::string, std::less<>> fields_;
+    std::vector<Message> messages_; ///< the last one's parts are still in writer_
     PartWriter writer_;
 };
 
@@ -274,14 +360,13 @@ Result<Source> find_template(const std::string& prompt, std::string_view which, 
     return Source{"prompts/" + path, std::string(found->source)};
 }
 
-Result<ChatRequest> render_template(const PromptInput& input, std::string_view which, const RenderOptions& options) {
+Result<RenderedPrompt> render_template(const PromptInput& input, std::string_view which, const RenderOptions& options) {
     const Source source = TRY(find_template(input.prompt, which, options.override_dir));
     const std::vector<TemplateNode> nodes = TRY(parse_template(source.text, source.file));
-    Message message;
-    message.parts = TRY(Renderer(input, source.file).render(nodes));
-    ChatRequest request;
-    request.messages.push_back(std::move(message));
-    return request;
+    RenderedPrompt out{.surface = input.surface, .picture = input.screenshot.size()};
+    out.dialect = TRY(dialect_in(nodes, input.surface, source.file));
+    out.request.messages = TRY(Renderer(input, out.dialect, source.file).render(nodes));
+    return out;
 }
 
 } // namespace
@@ -291,8 +376,26 @@ std::string_view surface_name(Surface surface) {
     case Surface::Mobile: return "mobile";
     case Surface::Desktop: return "desktop";
     case Surface::Web: return "web";
+    case Surface::WebPoints: return "web-points";
     }
     return "";
+}
+
+std::optional<Surface> find_surface(std::string_view name) {
+    const auto* const found = std::ranges::find(kSurfaces, name, surface_name);
+    return found == kSurfaces.end() ? std::nullopt : std::optional(*found);
+}
+
+bool has_template(const std::string& prompt, Surface surface, const RenderOptions& options) {
+    return find_template(prompt, surface_name(surface), options.override_dir).has_value();
+}
+
+Surface default_surface(const std::string& prompt, std::string_view platform, const RenderOptions& options) {
+    const std::vector<Surface> wanted = platform == "android" ? std::vector{Surface::Mobile, Surface::Desktop}
+                                        : platform == "web"   ? std::vector{Surface::Web, Surface::WebPoints, Surface::Desktop, Surface::Mobile}
+                                                              : std::vector{Surface::Desktop, Surface::Mobile, Surface::WebPoints};
+    const auto found = std::ranges::find_if(wanted, [&](Surface one) { return has_template(prompt, one, options); });
+    return found == wanted.end() ? wanted.front() : *found;
 }
 
 std::vector<std::string> prompt_names() {
@@ -311,7 +414,7 @@ Result<ChatRequest> render_question(const std::string& name, const std::string& 
     input.prompt = kQuestions;
     input.goal_utf8 = words_utf8;
     input.screenshot = picture;
-    return render_template(input, name, options);
+    return TRY(render_template(input, name, options)).request;
 }
 
 Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptions& options) {
@@ -322,11 +425,7 @@ Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptio
     if (input.screenshot.is_empty()) {
         return Error{ErrorCode::InvalidArgument, "a prompt needs the current screenshot"};
     }
-    RenderedPrompt rendered;
-    rendered.request = TRY(render_template(input, surface_name(input.surface), options));
-    rendered.dialect = dialect_of(input.surface);
-    rendered.picture = input.screenshot.size();
-    return rendered;
+    return render_template(input, surface_name(input.surface), options);
 }
 
 } // namespace handeye

@@ -9,7 +9,9 @@
 #include "base/result.h"
 #include "engine/chat.h"
 
+#include <array>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,9 +19,17 @@
 
 namespace handeye {
 
-/// Which of the three action spaces of the GLM GUI agents is spoken.
-enum class Surface { Mobile, Desktop, Web };
+/// What kind of screen a prompt speaks of: of its own dialect unless the template says another.
+enum class Surface {
+    Mobile,
+    Desktop,
+    Web,       ///< elements by the numbers drawn on them
+    WebPoints, ///< a page by coordinates: canvases, and where no element has a number
+};
+inline constexpr std::array kSurfaces{Surface::Mobile, Surface::Desktop, Surface::Web, Surface::WebPoints};
 std::string_view surface_name(Surface surface);
+/// By its name; nullopt: there is none of that name.
+std::optional<Surface> find_surface(std::string_view name);
 
 /// One earlier step as prompts tell it.
 struct HistoryStep {
@@ -29,7 +39,9 @@ struct HistoryStep {
     std::string summary;      ///< the compact form: "left_click Save", "type Ada"
     std::string observation;  ///< what came of it: "Success", or the reason why not
     Image screenshot;         ///< before the action; empty: not kept
-    Image screenshot_half;    ///< `screenshot` at half size, where the caller keeps it: made once instead of at each prompt
+    Image screenshot_half = {}; ///< `screenshot` at half size, where the caller keeps it: made once instead of at each prompt
+    std::string thinking = {};  ///< between <think> and </think>; shown only where a prompt's chat keeps it
+    std::string app = {};       ///< Mobile: which was in front
 };
 
 struct MarkedElement {
@@ -40,22 +52,25 @@ struct MarkedElement {
 };
 
 struct PromptInput {
-    std::string prompt = "glm-4.1v"; ///< folder of templates: "glm-4.1v", "glm-4.5v", "compact"
+    std::string prompt = "glm-4.1v"; ///< folder of templates: "glm-4.1v", "glm-4.5v", "autoglm", "compact"
     Surface surface = Surface::Desktop;
     std::string goal_utf8;
     Image screenshot;                ///< current; with marks drawn for Web
     std::vector<HistoryStep> history;///< oldest first
     std::string memory;              ///< of the newest step, raw
     std::vector<std::string> app_names;    ///< Mobile: what open_app may name
+    std::string current_app;               ///< Mobile: which is in front; empty: unknown
     std::vector<MarkedElement> elements;   ///< Web
     std::string start_url;                 ///< Web
     std::string now_text;                  ///< Web, 4.5V: current date and time
+    std::string today_text;                ///< AutoGLM: the date alone, so that a chat begins the same all day
     std::string policy_text;               ///< what this agent may not do; empty: nothing said
 };
 
 struct RenderedPrompt {
     ChatRequest request; ///< messages only; sampling and limits are the caller's
     Dialect dialect = Dialect::GlmDesktop;
+    Surface surface = Surface::Desktop;
     Size picture;        ///< of the current screenshot as fed
 };
 
@@ -71,6 +86,11 @@ Result<RenderedPrompt> render_prompt(const PromptInput& input, const RenderOptio
 /// A question about one picture beside the steps of a task: prompts/questions/<name>.md, where {{goal}} stands for `words_utf8`. Errors
 /// as render_prompt().
 Result<ChatRequest> render_question(const std::string& name, const std::string& words_utf8, const Image& picture, const RenderOptions& options = {});
+
+/// Whether the prompt has a template for this kind of screen.
+bool has_template(const std::string& prompt, Surface surface, const RenderOptions& options = {});
+/// What this prompt speaks of on a platform ("x11", "web", "android", ...): the first that suits it and has a template.
+Surface default_surface(const std::string& prompt, std::string_view platform, const RenderOptions& options = {});
 
 /// The prompts that are embedded, for `--help` and errors; without the questions.
 std::vector<std::string> prompt_names();

@@ -101,7 +101,7 @@ private:
 
     /// Whether the tag is all that its line holds, and of a kind that leaves no trace.
     [[nodiscard]] bool is_alone(std::size_t open, const Tag& tag) const {
-        const bool leaves_none = tag.sigil != 0 || tag.name == "image" || tag.name == "images";
+        const bool leaves_none = tag.sigil != 0 || tag.name == "image" || tag.name == "images" || tag.name == "message" || tag.name == "dialect" || (tag.name == "history" && tag.style == "turns");
         return leaves_none && (open == 0 || source_[open - 1] == '\n') &&
                (tag.end == source_.size() || source_[tag.end] == '\n');
     }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Token ids of the approved prompt renderings: prompts.py [REPOSITORY]
 
-Reads tests/golden/prompts/*.txt, puts each into one user message by the rules of GLM-4.1V's published chat template (written
+Reads tests/golden/prompts/*.txt, puts each into its messages by the rules of GLM-4.1V's published chat template (written
 out below, and checked against the checkpoint's own template in jinja2), encodes it with the tokenizers library and the
 bundled model's tokenizer, and writes tests/golden/prompts/ids.json. Needs: tokenizers, jinja2."""
 import hashlib, json, pathlib, re, struct, sys
@@ -19,9 +19,19 @@ template = environment.from_string((nano / "chat_template.jinja").read_text(enco
 PICTURE = re.compile(r"<picture (\d+)x(\d+)>")
 
 
-def by_rules(text):
-    """[gMASK]<sop>, the user's turn with each picture as its three tokens in place, the assistant's turn opened."""
-    return "[gMASK]<sop><|user|>\n" + PICTURE.sub("<|begin_of_image|><|image|><|end_of_image|>", text) + "<|assistant|>\n"
+ROLE = re.compile(r"<\|(system|user|assistant)\|>\n")
+
+
+def messages_of(text):
+    """One message of the user, or a chat whose messages stand each after its role."""
+    pieces = ROLE.split(text)
+    return list(zip(pieces[1::2], pieces[2::2])) or [("user", text)]
+
+
+def by_rules(messages):
+    """[gMASK]<sop>, each turn after its role with each picture as its three tokens in place, the assistant's next turn opened."""
+    turns = "".join("<|%s|>\n" % role + PICTURE.sub("<|begin_of_image|><|image|><|end_of_image|>", text) for role, text in messages)
+    return "[gMASK]<sop>" + turns + "<|assistant|>\n"
 
 
 def parts(text):
@@ -39,8 +49,10 @@ def parts(text):
 result = {}
 for path in sorted(golden.glob("*.txt")):
     text = path.read_text(encoding="utf-8").removesuffix("\n")  # the file's own last line break
-    prompt = by_rules(text)
-    rendered = template.render(messages=[{"role": "user", "content": parts(text)}], add_generation_prompt=True)
+    messages = messages_of(text)
+    prompt = by_rules(messages)
+    turns = [{"role": role, "content": parts(words) if role == "user" else words} for role, words in messages]
+    rendered = template.render(messages=turns, add_generation_prompt=True)
     assert rendered == prompt, path.name
     ids = tokenizer.encode(prompt, add_special_tokens=False).ids
     result[path.stem] = {

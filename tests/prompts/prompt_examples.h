@@ -28,6 +28,8 @@ inline PromptInput long_input(const std::string& prompt, Surface surface) {
                       {5, "p", std::string(200, 'x'), ""}, {6, "a", "<img src=a>", ""}};
     input.start_url = "http://start.example/";
     input.now_text = "2026-01-02 03:04";
+    input.today_text = "2026-01-02, Friday";
+    input.current_app = "Clock";
     for (int i = 1; i <= 17; ++i) {
         const std::string n = std::to_string(i);
         input.history.push_back({"thought " + n, "call " + n, "history " + n, "summary " + n, i == 17 ? "the reason" : "",
@@ -50,10 +52,13 @@ inline PromptInput short_input(const std::string& prompt, Surface surface) {
     return input;
 }
 
-/// All parts as text, pictures as "<picture WxH>".
+/// All parts as text, pictures as "<picture WxH>"; where there are several messages, each after its role: "<|system|>", ...
 inline std::string told(const RenderedPrompt& prompt) {
     std::string text;
     for (const Message& message : prompt.request.messages) {
+        if (prompt.request.messages.size() > 1) {
+            text += message.role == Role::System ? "<|system|>\n" : message.role == Role::User ? "<|user|>\n" : "<|assistant|>\n";
+        }
         for (const Part& part : message.parts) {
             if (const auto* words = std::get_if<TextPart>(&part)) {
                 text += words->text_utf8;
@@ -74,6 +79,7 @@ struct Named {
 inline constexpr Named kAll[] = {{"glm-4.1v/mobile", "glm-4.1v", Surface::Mobile},   {"glm-4.1v/desktop", "glm-4.1v", Surface::Desktop},
                                  {"glm-4.1v/web", "glm-4.1v", Surface::Web},         {"glm-4.5v/mobile", "glm-4.5v", Surface::Mobile},
                                  {"glm-4.5v/desktop", "glm-4.5v", Surface::Desktop}, {"glm-4.5v/web", "glm-4.5v", Surface::Web},
-                                 {"compact/desktop", "compact", Surface::Desktop}};
+                                 {"glm-4.1v/web-points", "glm-4.1v", Surface::WebPoints}, {"glm-4.5v/web-points", "glm-4.5v", Surface::WebPoints},
+                                 {"autoglm/mobile", "autoglm", Surface::Mobile},     {"compact/desktop", "compact", Surface::Desktop}};
 
 } // namespace handeye::examples

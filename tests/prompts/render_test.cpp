@@ -41,10 +41,16 @@ protected:
 TEST_P(Prompt, HasThePartsOfItsModel) {
     const auto rendered = render_prompt(input());
     ASSERT_TRUE(rendered.has_value()) << rendered.error().message;
-    ASSERT_EQ(rendered->request.messages.size(), 1U);
-    EXPECT_EQ(rendered->request.messages[0].role, Role::User);
+    const std::vector<Message>& messages = rendered->request.messages;
+    ASSERT_EQ(messages.size(), structure().value("messages", std::size_t{1}));
+    for (std::size_t i = 0; i + 1 < messages.size(); ++i) { // a chat: only the newest message has its picture
+        EXPECT_EQ(messages[i].role, i == 0 ? Role::System : i % 2 == 1 ? Role::User : Role::Assistant) << i;
+        ASSERT_EQ(messages[i].parts.size(), 1U) << i;
+        EXPECT_TRUE(std::holds_alternative<TextPart>(messages[i].parts[0])) << i;
+    }
+    EXPECT_EQ(messages.back().role, Role::User);
     std::vector<std::string> parts;
-    for (const Part& part : rendered->request.messages[0].parts) {
+    for (const Part& part : messages.back().parts) {
         const auto* image = std::get_if<ImagePart>(&part);
         parts.push_back(image == nullptr ? "text"
                                          : std::to_string(image->image.size().width_px) + "x" + std::to_string(image->image.size().height_px));
@@ -116,6 +122,42 @@ TEST(CompactPrompt, HasTheExactBytesThatItsModelLearnt) {
               "# Task\nSet Name to Ada and click Save.\n# Steps done\nnone\n# Screen\n<picture 200x120>");
 }
 
+TEST(RenderPrompt, SaysWhichDialectItAsksFor) {
+    for (const auto& [prompt, surface, dialect] : {std::tuple{"glm-4.1v", Surface::Mobile, Dialect::GlmMobile}, {"glm-4.5v", Surface::Desktop, Dialect::GlmDesktop},
+                                                   {"glm-4.1v", Surface::Web, Dialect::GlmWebMarks}, {"glm-4.1v", Surface::WebPoints, Dialect::GlmWebPoints},
+                                                   {"autoglm", Surface::Mobile, Dialect::AutoGlm}}) {
+        const auto rendered = render_prompt(examples::short_input(prompt, surface));
+        ASSERT_TRUE(rendered.has_value()) << rendered.error().message;
+        EXPECT_EQ(dialect_name(rendered->dialect), dialect_name(dialect));
+        EXPECT_EQ(rendered->surface, surface);
+    }
+}
+
+TEST(RenderPrompt, AChatThatGrewLongBeginsLaterWithTheSameTask) {
+    PromptInput input = examples::long_input("autoglm", Surface::Mobile);
+    const HistoryStep step = input.history.front();
+    input.history.assign(200, step);
+    input.history[150].call = "call 151";
+    input.history[150].thinking = "why 151";
+    const auto rendered = render_prompt(input);
+    ASSERT_TRUE(rendered.has_value()) << rendered.error().message;
+    EXPECT_EQ(rendered->request.messages.size(), 102U); // system, 50 turns of two, the newest
+    const std::string text = examples::told(*rendered);
+    EXPECT_NE(text.find("<|user|>\nTHE GOAL\n\n{\"current_app\":\"unknown\"}<|assistant|>\n<think>why 151</think><answer>call 151</answer><|user|>"), std::string::npos) << text;
+}
+
+TEST(DefaultSurface, SuitsThePlatformAsFarAsThePromptDoes) {
+    for (const auto& [prompt, platform, surface] : {std::tuple{"glm-4.1v", "x11", "desktop"}, {"glm-4.1v", "vnc", "desktop"}, {"glm-4.1v", "web", "web"}, {"glm-4.1v", "android", "mobile"},
+                                                    {"compact", "web", "desktop"}, {"compact", "android", "desktop"}, {"autoglm", "android", "mobile"}, {"autoglm", "x11", "mobile"},
+                                                    {"glm-9", "web", "web"}}) {
+        EXPECT_EQ(surface_name(default_surface(prompt, platform)), surface) << prompt << " " << platform;
+    }
+    for (const Surface surface : kSurfaces) {
+        EXPECT_EQ(find_surface(surface_name(surface)), surface);
+    }
+    EXPECT_FALSE(find_surface("tv"));
+}
+
 TEST(RenderPrompt, ShowsOnlyPicturesThatWereKept) {
     PromptInput input = examples::long_input("glm-4.1v", Surface::Desktop);
     input.history[15].screenshot = Image();
@@ -178,6 +220,8 @@ TEST_F(Override, NamesFileAndLineOfAMistake) {
                                              {"{{! x }}\n\n{{history:sideways}}", ":3:", "history:sideways"},
                                              {"{{actions:songs}}", ":1:", "actions:songs"},
                                              {"{{image:previous}}", ":1:", "image:previous"},
+                                             {"a\n{{message:judge}}", ":2:", "message:judge"},
+                                             {"{{dialect:french}}", ":1:", "dialect 'french'"},
                                              {"a\nb\n{{goal", ":3:", "not closed"},
                                              {"{{#goal}}\nx", ":1:", "not closed"},
                                              {"x\n{{/goal}}", ":2:", "not open"},
@@ -228,7 +272,7 @@ TEST(ActionSection, HasNoUnknownStyle) {
 }
 
 TEST(PromptNames, AreThoseOfTheFolders) {
-    EXPECT_EQ(prompt_names(), (std::vector<std::string>{"compact", "glm-4.1v", "glm-4.5v"}));
+    EXPECT_EQ(prompt_names(), (std::vector<std::string>{"autoglm", "compact", "glm-4.1v", "glm-4.5v"}));
 }
 
 } // namespace
