@@ -127,7 +127,9 @@ private:
         const bool was_asked = text_of(step.gated, "gate") == "ask";
         const bool was_said = !step.proposals.empty() && field_of(field_of(step.proposals.back(), "found"), "irreversible") == true;
         constexpr std::array<std::string_view, 6> kPressing{"click", "double_click", "triple_click", "middle_click", "long_press", "drag"};
-        const bool presses = std::find(kPressing.begin(), kPressing.end(), verb_of(step)) != kPressing.end();
+        const json& action = step.proposals.empty() ? field_of(step.executed, "") : field_of(step.proposals.back(), "action");
+        const bool is_finger_path = verb_of(step) == "swipe" && (action.contains("to_x") || action.contains("to_mark"));
+        const bool presses = is_finger_path || std::find(kPressing.begin(), kPressing.end(), verb_of(step)) != kPressing.end();
         return was_asked || was_said || (presses && says_irreversible(text_of(element_of(step), "label")));
     }
 
@@ -144,7 +146,7 @@ private:
             at.insert(at.size() - 1, fmt::format(", hold: {:.0f}ms", std::clamp(number_of(action, "hold_ms", 1000), 1.0, 60'000.0)));
             return line("click: " + at);
         }
-        if (verb == "drag") {
+        if (verb == "drag" || (verb == "swipe" && (action.contains("to_x") || action.contains("to_mark")))) {
             const std::string from = TRY(target(step, 0));
             return line(fmt::format("drag: {{from: {}, to: {}{}}}", from, TRY(target(step, 1)), held(action)));
         }

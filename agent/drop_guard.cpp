@@ -20,7 +20,7 @@ constexpr std::size_t kTitleBytesShown = 80;
 } // namespace
 
 DropGuard::DropGuard(Borrowed borrowed, const Action& action, const Plan& plan) : with_(borrowed) {
-    if (!std::holds_alternative<Drag>(action) || plan.points.size() < 2) {
+    if (!(std::holds_alternative<Drag>(action) || is_finger_path(action)) || plan.points.size() < 2) {
         return;
     }
     from_ = plan.points.front().target.point;

@@ -116,10 +116,25 @@ Blob text_blob(std::string_view text_utf8) {
     return {to_hex(sha256(text_utf8)), "text/plain", std::move(bytes)};
 }
 
+namespace {
+std::string_view role_name(Role role) {
+    switch (role) {
+    case Role::System: return "system";
+    case Role::User: return "user";
+    case Role::Assistant: return "assistant";
+    case Role::Observation: return "observation";
+    }
+    return "";
+}
+} // namespace
+
 std::string prompt_text(const ChatRequest& request) {
     const auto picture = [](const Image& image) { return fmt::format("<picture {}x{}>", image.size().width_px, image.size().height_px); };
     std::string out;
     for (const Message& message : request.messages) {
+        if (request.messages.size() > 1) {
+            out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n\n", role_name(message.role));
+        }
         for (const Part& part : message.parts) {
             if (const auto* text = std::get_if<TextPart>(&part)) {
                 out += text->text_utf8;
@@ -146,7 +161,7 @@ SessionEvent session_opened(const std::string& session_id, const SessionOptions&
         {"model", {{"name", model.name}, {"family", model.family}, {"weight_format", model.weight_format},
                    {"parameters", model.parameters}, {"context_tokens_max", model.context_tokens_max}, {"digest", o.model_digest}}},
         {"prompt", o.prompt},
-        {"surface", surface_name(o.surface)},
+        {"surface", surface_name(o.surface.value_or(Surface::Desktop))},
         {"budget", {{"steps_max", o.budget.steps_max}, {"wall_ms_max", ms(o.budget.wall_max)},
                     {"tokens_max", o.budget.tokens_max}, {"parse_failures_max", o.budget.parse_failures_max}}},
         {"policy", json::parse(policy_to_json(o.policy), nullptr, false)},

@@ -96,7 +96,9 @@ std::string describe_effect(const Step& step, const std::string& nudge) {
 void History::add(const Step& step, std::string observation) {
     HistoryStep entry;
     entry.observation = clip_utf8(observation, limits_.observation_bytes_max);
+    entry.app = step.app;
     if (step.parsed) {
+        entry.thinking = clip_utf8(step.parsed->thinking, limits_.text_bytes_max);
         entry.thought = clip_utf8(step.parsed->thought, limits_.text_bytes_max);
         entry.call = clip_utf8(step.parsed->call, limits_.short_bytes_max);
         entry.history_text = clip_utf8(step.parsed->history_text, limits_.text_bytes_max);
@@ -138,6 +140,7 @@ void History::forget() {
     }
     if (steps_.size() > limits_.full_steps_max) {
         HistoryStep& old = steps_[steps_.size() - limits_.full_steps_max - 1];
+        old.thinking = clip_utf8(old.thinking, limits_.short_bytes_max);
         old.thought = clip_utf8(old.thought, limits_.short_bytes_max);
         old.history_text = clip_utf8(old.history_text, limits_.short_bytes_max);
     }

@@ -22,7 +22,7 @@ using report::text_of;
 
 constexpr double kNearShare = 0.02; // of the target's longer side
 
-Surface surface_of(const std::string& name) { return name == "mobile" ? Surface::Mobile : name == "web" ? Surface::Web : Surface::Desktop; }
+Surface surface_of(const std::string& name) { return find_surface(name).value_or(Surface::Desktop); }
 
 SamplingOptions sampling_of(const json& recorded) {
     SamplingOptions out;

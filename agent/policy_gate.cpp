@@ -6,6 +6,7 @@
 
 #include "actions/parse.h"
 #include "agent/glob.h"
+#include "agent/history.h"
 #include "agent/key_pattern.h"
 #include "agent/plain_text.h"
 #include "agent/target_facts.h"
@@ -19,6 +20,8 @@
 
 namespace handeye {
 namespace {
+
+constexpr std::size_t kAskedBytesMax = 500; // of the model's words in a decision
 
 enum class Fit { All, Some, None, Unknown };
 
@@ -44,6 +47,12 @@ bool touches_target(const Action& action) {
 
 bool holds(const std::vector<std::string>& verbs, std::string_view verb) {
     return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
+}
+
+/// A verb that stands for the same hands: a finger's way from a point to a point presses and moves as a drag does. It counts where
+/// something is denied or asked for, never where it is allowed.
+bool is_meant(const std::vector<std::string>& verbs, const Action& action, Effect effect) {
+    return holds(verbs, verb_name(action)) || (effect != Effect::Allow && is_finger_path(action) && holds(verbs, "drag"));
 }
 
 struct ReadyRule {
@@ -143,8 +152,7 @@ bool is_in_time(const TimeOfDay& time, int minute) {
 
 bool applies(const ReadyRule& ready, const ActionFacts& facts) {
     const PolicyRule& rule = ready.rule;
-    const std::string_view verb = verb_name(facts.action);
-    if (!rule.verbs.empty() ? !holds(rule.verbs, verb) : !touches_target(facts.action)) {
+    if (!rule.verbs.empty() ? !is_meant(rule.verbs, facts.action, rule.effect) : !touches_target(facts.action)) {
         return false; // words and pauses are only meant where they are named
     }
     if (rule.max_count > 0 && ready.matches >= rule.max_count) {
@@ -183,8 +191,8 @@ GateDecision decide_one(ReadyPolicy& ready, const ActionFacts& facts, bool count
     if (std::holds_alternative<Finish>(facts.action)) {
         return {Gate::Allow, "finish is always allowed", ""}; // a model that gives up is never held
     }
-    if (holds(policy.deny_verbs, verb)) {
-        return decision_of(Effect::Deny, fmt::format("deny_verbs: {}", verb), policy, verb);
+    if (is_meant(policy.deny_verbs, facts.action, Effect::Deny)) {
+        return decision_of(Effect::Deny, fmt::format("deny_verbs: {}", holds(policy.deny_verbs, verb) ? verb : "drag"), policy, verb);
     }
     if (!policy.allow_verbs.empty() && touches_target(facts.action) && !holds(policy.allow_verbs, verb)) {
         return decision_of(Effect::Deny, fmt::format("allow_verbs: no {}", verb), policy, verb);
@@ -237,6 +245,10 @@ struct PolicyGate::Impl {
                 strictest = std::move(decision);
             }
         }
+        const auto* const click = std::get_if<Click>(&facts.action);
+        if (click != nullptr && !click->ask_first.empty() && strictest.gate == Gate::Allow) { // the model's word makes it stricter, never the other way
+            return {Gate::Ask, "ask_first", fmt::format("the model asks for a person's word first: {}", clip_utf8(click->ask_first, kAskedBytesMax))};
+        }
         return strictest;
     }
 };
@@ -283,7 +295,10 @@ std::string_view risk_of(const Action& action) {
         (typed != nullptr && (typed->press_enter || typed->text_utf8.find_first_of("\r\n") != std::string::npos))) {
         return "high"; // a command line, a new program, a shortcut of the desktop
     }
-    const bool is_medium = typed != nullptr || chord != nullptr || std::holds_alternative<Drag>(action) || std::holds_alternative<Navigate>(action) ||
+    if (const auto* click = std::get_if<Click>(&action); click != nullptr && !click->ask_first.empty()) {
+        return "high"; // the model itself thinks so
+    }
+    const bool is_medium = typed != nullptr || chord != nullptr || std::holds_alternative<Drag>(action) || is_finger_path(action) || std::holds_alternative<Navigate>(action) ||
                            std::holds_alternative<OpenUrl>(action);
     return is_medium ? "medium" : "low";
 }
@@ -296,7 +311,7 @@ ActionFacts facts_of(const Action& action, const Plan& plan, const std::vector<E
     const auto* const click = std::get_if<Click>(&action);
     const auto* const drag = std::get_if<Drag>(&action);
     const auto* const typed = std::get_if<TypeText>(&action); // into a field that is clicked first
-    for (const CoordinateChain& chain : click != nullptr || drag != nullptr || typed != nullptr ? plan.points : std::vector<CoordinateChain>()) {
+    for (const CoordinateChain& chain : click != nullptr || drag != nullptr || typed != nullptr || is_finger_path(action) ? plan.points : std::vector<CoordinateChain>()) {
         const Element* const element = innermost_at(elements, chain.target.point);
         facts.labels.push_back(element == nullptr ? "" : element->label_utf8);
     }

@@ -49,7 +49,7 @@ public:
 
     [[nodiscard]] const std::string& id() const override { return options_.session_id; }
 
-    Result<void> configure(const Budget& budget, const Policy& policy, Surface surface) override {
+    Result<void> configure(const Budget& budget, const Policy& policy, std::optional<Surface> surface) override {
         SessionOptions changed = options_;
         changed.budget = budget;
         changed.policy = policy;
@@ -80,8 +80,12 @@ public:
     }
 
 private:
-    void take_prompt(SessionOptions& options) const {
+    void take_prompt(SessionOptions& options) {
         options.prompt = is_models_prompt_ ? model_.info().prompt : options.prompt;
+        if (!options.surface) {
+            const Result<DisplayInfo> display = platform_.display();
+            options.surface = default_surface(options.prompt, display ? display->platform : "", options.render);
+        }
     }
     StepRunner::Borrowed borrowed() { return {options_, platform_, model_, clock_, log_, *options_.redactor}; }
 

@@ -27,7 +27,7 @@ namespace handeye {
 struct SessionOptions {
     std::string session_id;               ///< ULID; empty: one is made
     std::string prompt;                   ///< prompt folder; empty: ChatModel::info().prompt
-    Surface surface = Surface::Desktop;
+    std::optional<Surface> surface;       ///< unset: what the prompt speaks of on this platform (default_surface())
     Budget budget;
     Policy policy;
     SamplingOptions sampling;             ///< greedy by default
@@ -64,7 +64,7 @@ public:
     /// The same for a program of steps; `name` is told as the task's goal.
     virtual Result<TaskReport> run_program(const std::string& name, Program& program, std::stop_token stop) = 0;
     /// Limits and surface of the tasks that follow; InvalidArgument as in create(). Not while a task runs.
-    virtual Result<void> configure(const Budget& budget, const Policy& policy, Surface surface) = 0;
+    virtual Result<void> configure(const Budget& budget, const Policy& policy, std::optional<Surface> surface) = 0;
     [[nodiscard]] virtual const std::string& id() const = 0;
 };
 

@@ -33,6 +33,7 @@ struct StepTimings {
 struct Step {
     int index = 0; ///< from 1
     Screenshot seen;
+    std::string app;                   ///< in front of a phone; empty: not asked, or unknown
     std::string prompt_text;           ///< all text parts, pictures as "<picture WxH>"
     Completion reply;
     std::optional<ParsedReply> parsed; ///< unset: the answer held no action

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The questions to the model, and its answers.
+#include "agent/marks.h"
 #include "agent/step_stage.h"
 
 #include <algorithm>
+#include <array>
+#include <clocale>
+#include <ctime>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +22,20 @@ std::string describe_secrets(const std::vector<std::string>& names) {
         out += fmt::format("{}{}", out.empty() ? "Secret values you can type without knowing them, as text of a type action: " : ", ", secret_reference(name));
     }
     return out;
+}
+
+std::tm local_time(WallTime now) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+    std::tm local{};
+    localtime_r(&seconds, &local);
+    return local;
+}
+
+/// As strftime() writes it, in English whatever the locale is: the models were shown that.
+std::string in_words(const std::tm& time, const char* format) {
+    static const locale_t english = ::newlocale(LC_ALL_MASK, "C", nullptr);
+    std::array<char, 64> text{};
+    return {text.data(), ::strftime_l(text.data(), text.size(), format, &time, english)};
 }
 
 } // namespace
@@ -59,9 +77,12 @@ Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWa
 PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const {
     PromptInput input;
     input.prompt = with_.options.prompt;
-    input.surface = with_.options.surface;
+    input.surface = with_.options.surface.value_or(Surface::Desktop);
     input.goal_utf8 = goal_utf8;
     input.screenshot = screenshot;
+    const std::tm today = local_time(with_.clock.wall_now());
+    input.today_text = in_words(today, "%Y-%m-%d, %A");
+    input.now_text = in_words(today, "%Y-%m-%d %H:%M, %A");
     input.policy_text = describe_policy(with_.options.policy);
     if (const std::string secrets = with_.options.secrets ? describe_secrets(with_.options.secrets->names()) : ""; !secrets.empty()) {
         input.policy_text += (input.policy_text.empty() ? "" : ". ") + secrets;
@@ -70,6 +91,13 @@ PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& 
         if (element.mark > 0) {
             input.elements.push_back({element.mark, element.role, element.label_utf8, ""});
         }
+    }
+    if (input.surface == Surface::Web && input.elements.empty() && has_template(input.prompt, Surface::WebPoints, with_.options.render)) {
+        input.surface = Surface::WebPoints; // a canvas, or nothing that could be numbered
+    } else if (input.surface == Surface::Web) {
+        input.screenshot = with_marks(screenshot, elements);
+    } else if (input.surface == Surface::Mobile) {
+        input.current_app = with_.platform.focused_window().value_or(WindowInfo{}).app;
     }
     return input;
 }
@@ -81,6 +109,7 @@ StageResult StepRunner::ask(Step& step) {
     PromptInput input = prompt_input(goal_, step.seen.image, elements_);
     input.history = history_.steps();
     input.memory = history_.memory();
+    step.app = input.current_app;
     const TimePoint begin = with_.clock.now();
     Result<RenderedPrompt> prompt = render_prompt(input, with_.options.render);
     if (!prompt) {
@@ -105,7 +134,7 @@ StageResult StepRunner::ask(Step& step) {
 }
 
 StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling) {
-    TRY(with_.log.emit(events::prompt_built(at_, prompt, step.prompt_text, with_.options.prompt, with_.options.surface, sampling)));
+    TRY(with_.log.emit(events::prompt_built(at_, prompt, step.prompt_text, with_.options.prompt, prompt.surface, sampling)));
     ChatRequest request = prompt.request;
     request.sampling = sampling;
     request.thinking_budget = with_.options.thinking_budget;

@@ -104,6 +104,9 @@ struct Describe {
         if (a.at) {
             add_spot(fact, *a.at);
         }
+        if (a.to) {
+            add_spot(fact, *a.to);
+        }
     }
     void operator()(const TypeText& a) const {
         fact.action += " " + a.text_utf8;

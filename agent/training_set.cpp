@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/training_set.h"
 
+#include "actions/vocabulary.h"
 #include "agent/redactor.h"
 #include "agent/training_text.h"
 #include "base/file.h"
@@ -112,6 +113,13 @@ Result<Question> question_of(const Recording& recording, const TaskRecord& task,
         return Error{ErrorCode::NotFound, "no model was asked"};
     }
     const json& prompt = step.prompts.back();
+    const std::string dialect = text_of(prompt, "dialect");
+    if (dialect == dialect_name(Dialect::AutoGlm)) {
+        return Error{ErrorCode::Unsupported, "its prompt is a chat of several messages, and a record holds one question"};
+    }
+    if (dialect == dialect_name(Dialect::GlmWebMarks)) {
+        return Error{ErrorCode::Unsupported, "the marks on its picture were not recorded"};
+    }
     std::vector<Size> sizes;
     for (const json& size : field_of(prompt, "pictures")) {
         sizes.push_back(size_of(size));
@@ -126,7 +134,7 @@ Result<Question> question_of(const Recording& recording, const TaskRecord& task,
     const std::string text = TRY(read_text(recording, field_of(prompt, "text")));
     out.text = TRY(question_text(text, sizes));
     TRY(find_pictures(out, prompt, sizes, task, at));
-    out.dialect = text_of(prompt, "dialect");
+    out.dialect = dialect;
     return out;
 }
 

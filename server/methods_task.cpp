@@ -37,14 +37,9 @@ json task_json(const TaskStatus& status) {
     return out;
 }
 
-Surface surface_from(const json& params, Surface fallback) {
-    const std::string name = params.value("surface", std::string(surface_name(fallback)));
-    for (const Surface surface : {Surface::Mobile, Surface::Desktop, Surface::Web}) {
-        if (surface_name(surface) == name) {
-            return surface;
-        }
-    }
-    return fallback; // the schema let nothing else through
+std::optional<Surface> surface_from(const json& params, std::optional<Surface> fallback) {
+    const auto named = params.find("surface");
+    return named == params.end() ? fallback : find_surface(named->get<std::string>()); // the schema let nothing else through
 }
 
 std::shared_ptr<LiveSession> find_task_or_fail(const Call& call, const std::string& task) {

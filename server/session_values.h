@@ -35,7 +35,7 @@ struct TaskSpec {
     std::string goal_utf8;
     Budget budget;
     Policy policy;
-    Surface surface = Surface::Desktop;
+    std::optional<Surface> surface; ///< unset: the platform's
     std::optional<std::vector<std::string>> secrets; ///< of the session's; unset: all of them
     std::shared_ptr<TaskProgram> program; ///< a task file; empty: the goal is the model's
     std::string request_key; ///< empty: none

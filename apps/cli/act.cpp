@@ -14,6 +14,8 @@
 namespace handeye::cli {
 namespace {
 
+constexpr int kExitNeedsPerson = 4;
+
 nlohmann::json to_json(const Action& action, const Plan& plan, const ActionResult& result) {
     nlohmann::json out{{"action", nlohmann::json::parse(to_canonical_json(action))},
                        {"result", certainty_name(result.certainty)},
@@ -48,6 +50,17 @@ std::string to_text(const Action& action, const ActionResult& result) {
     return result.reason.empty() ? text : text + ": " + result.reason;
 }
 
+/// A tap with a message is done when a person agrees, and nobody was asked here.
+int say_unasked(const Action& action, const std::string& what, bool is_json) {
+    const std::string reason = fmt::format("it wants a person's word first ({}); leave that out to have it done", what);
+    if (is_json) {
+        print_json({{"action", nlohmann::json::parse(to_canonical_json(action))}, {"result", certainty_name(Certainty::Refused)}, {"reason", reason}});
+    } else {
+        print(fmt::format("{}: {}, nothing was sent: {}", verb_name(action), certainty_name(Certainty::Refused), reason));
+    }
+    return kExitNeedsPerson;
+}
+
 } // namespace
 
 Runner declare_act(CLI::App& app) {
@@ -65,12 +78,16 @@ Runner declare_act(CLI::App& app) {
     app.footer("Examples:\n"
                "  handeye act \"left_click(start_box='[500,312]')\"\n"
                "  handeye act '{\"action_type\":\"click\",\"box_2d\":[[480,300,520,330]]}'\n"
+               "  handeye act 'do(action=\"Tap\", element=[500,312])'\n"
                "  handeye act '{\"verb\":\"type\",\"text\":\"Grüße, 世界\"}'\n"
                "  handeye act '{\"verb\":\"key\",\"keys\":\"ctrl+s\"}' --window Editor\n"
                "  handeye act '{\"verb\":\"type\",\"text\":\"{{secret:mail}}\"}' --secret mail=@/home/me/mail.txt\n"
                "Results: confirmed, unverifiable, suspected_noop (exit 0); partial, refused (exit 1).");
     return [options](const Context& context) -> Result<int> {
         const Action action = TRY(parse_action(options->action));
+        if (const auto* const click = std::get_if<Click>(&action); click != nullptr && !click->ask_first.empty()) {
+            return say_unasked(action, click->ask_first, context.json);
+        }
         tell_of_rules_that_do_not_hold("this action");
         const SecretUse secrets = TRY(take_secrets(options->secrets));
         SystemClock clock;
@@ -88,7 +105,7 @@ Runner declare_act(CLI::App& app) {
             print(to_text(action, result));
         }
         if (std::holds_alternative<AskUser>(action)) {
-            return 4;
+            return kExitNeedsPerson;
         }
         const bool fell_short = result.certainty == Certainty::Partial || result.certainty == Certainty::Refused;
         return context.stop.stop_requested() ? 3 : fell_short ? 1 : 0;

@@ -115,9 +115,9 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words, or a task file (.yaml, .json)")->required();
     add_target_options(app, options.target);
     add_secret_option(app, options.secrets);
-    app.add_option("--model", options.model, "Checkpoint, a folder or one .gguf file (default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--model", options.model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--record", options.record, "Recording to write (default: a new file in the state folder)");
-    app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web")->capture_default_str();
+    app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web, web-points (default: the platform's, as far as the model's prompt has it)");
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
     add_checksums_option(app, options.skips_checksums);

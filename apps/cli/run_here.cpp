@@ -9,7 +9,8 @@
 #include "apps/cli/secret_option.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "engine/engine.h"
+#include "base/suggest.h"
+#include "engine/checkpoints.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -35,13 +36,14 @@ private:
     EventPrinter& printer_;
 };
 
-Result<Surface> surface_from_name(const std::string& name) {
-    for (const Surface surface : {Surface::Mobile, Surface::Desktop, Surface::Web}) {
-        if (surface_name(surface) == name) {
-            return surface;
-        }
+Result<std::optional<Surface>> surface_from_name(const std::string& name) {
+    const std::optional<Surface> found = find_surface(name);
+    if (name.empty() || found) {
+        return found;
     }
-    return Error{ErrorCode::InvalidArgument, fmt::format("surface \"{}\" is none of mobile, desktop, web", name)};
+    std::vector<std::string_view> names;
+    std::transform(kSurfaces.begin(), kSurfaces.end(), std::back_inserter(names), surface_name);
+    return Error{ErrorCode::InvalidArgument, fmt::format("there is no --surface \"{}\"; {}", name, suggestion(name, "surfaces", names))};
 }
 
 // A verb may be named as a dialect calls it; what nothing is called stays, for the policy to refuse by its name.
@@ -70,9 +72,10 @@ private:
     ModelInfo info_;
 };
 
-Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options, const TaskProgram* program) {
+/// nullopt: the file asks no model.
+Result<std::optional<EngineOptions>> engine_options(const RunOptions& options, const TaskProgram* program) {
     if (program != nullptr && !program->needs_model()) {
-        return std::unique_ptr<ChatModel>(std::make_unique<NoModel>());
+        return std::optional<EngineOptions>();
     }
     EngineOptions engine;
     const LocalCheckpoint checkpoint = TRY(find_model(options.model.empty() && program != nullptr ? program->model() : options.model));
@@ -82,7 +85,24 @@ Result<std::unique_ptr<ChatModel>> load_model(const RunOptions& options, const T
     engine.on_progress = [](std::string_view stage, double share) {
         print_progress(fmt::format("{} {:.0f} %", stage, share * 100));
     };
-    Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
+    return std::optional(std::move(engine));
+}
+
+/// From its headers, before a load of minutes. What is wrong with them, loading says.
+Result<void> check_sight(const std::optional<EngineOptions>& engine) {
+    const auto report = engine ? inspect_model(*engine) : Result<ModelReport>(Error{ErrorCode::NotFound, "no model is asked"});
+    if (!report || report->vision) {
+        return {};
+    }
+    return Error{ErrorCode::InvalidArgument, fmt::format("{} is a {} model of text alone and sees no screen; `handeye run` needs one that reads pictures (\"vision\" in `handeye models list`), "
+                                                     "and `handeye serve` serves this one", engine->model_dir.string(), report->family)};
+}
+
+Result<std::unique_ptr<ChatModel>> load_model(const std::optional<EngineOptions>& engine) {
+    if (!engine) {
+        return std::unique_ptr<ChatModel>(std::make_unique<NoModel>());
+    }
+    Result<std::unique_ptr<ChatModel>> model = open_engine(*engine);
     print_progress("");
     return model;
 }
@@ -227,6 +247,8 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
     if (program != nullptr && !options.heal_dir.empty()) {
         program->allow_healing(options.heal_max);
     }
+    const std::optional<EngineOptions> engine = TRY(engine_options(options, program));
+    TRY(check_sight(engine));
     tell_of_rules_that_do_not_hold("this task");
     SystemClock clock;
     const std::string session_id = TRY(make_ulid(clock.wall_now()));
@@ -242,7 +264,7 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
         session_options.ask_text = [person](const auto& question, const auto& choices, const auto& stop) { return person->answer(question, choices, stop); };
     }
     const std::filesystem::path file = TRY(recording_path(options, session_id));
-    const std::unique_ptr<ChatModel> model = TRY(load_model(options, program));
+    const std::unique_ptr<ChatModel> model = TRY(load_model(engine));
     std::unique_ptr<Platform> target = TRY(open_target(options.target, clock, context.stop));
     const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
     const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, session_id));

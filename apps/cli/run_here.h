@@ -20,7 +20,7 @@ struct RunOptions {
     std::string goal;
     std::string model;
     std::string record;
-    std::string surface = "desktop";
+    std::string surface; ///< empty: the platform's
     std::string prompt;
     std::string prompts_dir;
     DaemonAddress daemon;

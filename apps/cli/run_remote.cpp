@@ -101,7 +101,9 @@ private:
     static Result<json> task_params(const RemoteTask& task, std::size_t bytes_max) {
         const SessionOptions& options = task.session;
         json params = task.file ? TRY(file_params(*task.file, bytes_max)) : json{{"goal", task.goal}};
-        params["surface"] = surface_name(options.surface);
+        if (options.surface) {
+            params["surface"] = surface_name(*options.surface);
+        }
         params["budget"] = {{"max_steps", options.budget.steps_max},
                             {"max_seconds", std::chrono::duration<double>(options.budget.wall_max).count()},
                             {"max_tokens", options.budget.tokens_max}};

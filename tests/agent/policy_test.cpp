@@ -78,6 +78,29 @@ TEST(PolicyGate, AClickIsHeldAgainstTheTextOfWhatItClicks) {
     EXPECT_EQ(decide(only, facts("left_click(start_box='[100,100]', element_info='Cancel')")), Gate::Deny) << "the model's word allows nothing";
 }
 
+TEST(PolicyGate, WhatTheModelItselfMarksIsAskedFor) {
+    const ActionFacts marked = facts(R"(do(action="Tap", element=[500,500], message="pays 20 euros"))");
+    const GateDecision asked = gate(R"({"otherwise":"allow"})").decide(marked);
+    EXPECT_EQ(asked.gate, Gate::Ask);
+    EXPECT_NE(asked.reason.find("pays 20 euros"), std::string::npos) << asked.reason;
+    EXPECT_EQ(decide(R"({"deny_verbs":["click"]})", marked), Gate::Deny) << "it loosens nothing";
+    EXPECT_EQ(decide(R"({"otherwise":"deny"})", marked), Gate::Deny);
+    EXPECT_EQ(decide(R"({"otherwise":"allow"})", facts(R"(do(action="Tap", element=[500,500]))")), Gate::Allow);
+    EXPECT_EQ(risk_of(marked.action), "high");
+}
+
+TEST(PolicyGate, AFingersWayIsADragWhereSomethingIsDenied) {
+    const ActionFacts way = facts(R"(do(action="Swipe", start=[100,800], end=[100,200]))");
+    EXPECT_EQ(decide(R"({"deny_verbs":["drag"]})", way), Gate::Deny);
+    EXPECT_EQ(decide(R"({"deny_verbs":["swipe"]})", way), Gate::Deny);
+    EXPECT_EQ(decide(R"({"allow_verbs":["drag"]})", way), Gate::Deny) << "drag allows no swipe";
+    EXPECT_EQ(decide(R"({"allow_verbs":["swipe"]})", way), Gate::Allow);
+    EXPECT_EQ(decide(one(R"("effect":"ask","verbs":["drag"])"), way), Gate::Ask);
+    EXPECT_EQ(decide(one(R"("effect":"allow","verbs":["drag"])", "deny"), way), Gate::Deny);
+    EXPECT_EQ(decide(R"({"deny_verbs":["drag"]})", facts(R"({"verb":"swipe","direction":"up"})")), Gate::Allow) << "the wheel turns, nothing is pressed";
+    EXPECT_EQ(decide(one(R"("effect":"deny","region":{"x":0,"y":0,"width":800,"height":150})"), way), Gate::Deny) << "its end lies there";
+}
+
 TEST(PolicyGate, TextIsHeldAgainstRulesAsAPersonSeesIt) {
     const auto clicks = [](const std::string& label) {
         Element element;

@@ -93,6 +93,34 @@ TEST_F(Cli, UnknownCommandsAreNamedInJsonToo) {
     }
 }
 
+TEST_F(Cli, MisspeltCommandsOfCommandsAreNamedWithTheNearest) {
+    EXPECT_EQ(handeye("models lsit").err, "handeye: \"lsit\" is no command of models; did you mean \"list\"?\n");
+    EXPECT_NE(handeye("task lnit x.yaml").err.find("\"lnit\" is no command of task; did you mean \"lint\"?"), std::string::npos);
+    EXPECT_NE(handeye("models flyaway").err.find("the commands of models are inspect, list, pull, plan, quantize, verify"), std::string::npos);
+    EXPECT_EQ(handeye("models lsit").code, 2);
+    const Ran json = handeye("models --json lsit");
+    const auto document = parse_json(json.out);
+    ASSERT_TRUE(document.has_value()) << json.out;
+    EXPECT_NE((*document)["error"]["message"].get<std::string>().find("did you mean"), std::string::npos);
+    EXPECT_EQ(handeye("models list --fly").err.find("is no command"), std::string::npos); // an option is what is wrong
+}
+
+TEST_F(Cli, VerifyTakesItsModelByItsPlace) {
+    EXPECT_NE(handeye("models verify --cases x").err.find("handeye models verify MODEL --cases DIR"), std::string::npos);
+    EXPECT_NE(handeye("models verify a --model b --cases x").err.find("not both"), std::string::npos);
+    const std::string golden = HANDEYE_SOURCE_DIR "/tests/golden/engine/glm4-ct-int4";
+    EXPECT_EQ(handeye("models verify " + golden + " --cases " + golden).code, 0);
+}
+
+// Before anything starts: the program to launch would leave a file.
+TEST_F(Cli, AModelOfTextAloneRunsNoTask) {
+    const std::string marker = (dir_ / "started").string();
+    const Ran ran = handeye("run \"Click Save.\" --headless 64x64 --launch \"touch " + marker + "\" --model " HANDEYE_SOURCE_DIR "/tests/golden/engine/glm4-ct-int4");
+    EXPECT_EQ(ran.code, 2) << ran.err;
+    EXPECT_NE(ran.err.find("is a glm4 model of text alone and sees no screen"), std::string::npos) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(marker));
+}
+
 TEST_F(Cli, ProgramThatEndsBeforeItsWindowIsNamedWithItsExitCode) {
     const Ran ran = handeye("screenshot --headless 320x200 --launch 'sh -c \"exit 3\"' -o x.png");
     EXPECT_EQ(ran.code, 5);
@@ -148,6 +176,28 @@ TEST_F(Cli, ActTakesAListOfOneChordAndNamesAChordAmongKeys) {
     const Ran two = handeye(R"(act '{"verb":"key","keys":["ctrl+a","delete"]}' --headless 320x200)");
     EXPECT_EQ(two.code, 2);
     EXPECT_NE(two.err.find("'ctrl+a' is one by itself: give each its own action"), std::string::npos) << two.err;
+}
+
+TEST_F(Cli, ActTakesEveryDialect) {
+    for (const char* const action : {"do(action=\"Tap\", element=[500,500])", "CLICK(point=(500,500), element_info=\"x\")", "left_click(start_box=\"[500,500]\")"}) {
+        const Ran ran = handeye(std::string("act --headless 200x100 --json '") + action + "'");
+        EXPECT_EQ(ran.code, 0) << action << ran.err;
+        const auto document = parse_json(ran.out);
+        ASSERT_TRUE(document.has_value()) << ran.out;
+        EXPECT_EQ((*document)["landed"], (nlohmann::json{{"x", 100}, {"y", 50}})) << action;
+    }
+    const Ran swipe = handeye("act --headless 200x100 --json 'do(action=\"Swipe\", start=[500,800], end=[500,200])'");
+    EXPECT_EQ(swipe.code, 0) << swipe.err;
+    EXPECT_EQ((*parse_json(swipe.out))["landed"], (nlohmann::json{{"x", 100}, {"y", 20}}));
+}
+
+TEST_F(Cli, ATapThatAsksFirstIsNotDoneUnasked) {
+    const Ran ran = handeye("act --headless 200x100 --json 'do(action=\"Tap\", element=[500,500], message=\"pays 20 euros\")'");
+    EXPECT_EQ(ran.code, 4) << ran.err;
+    const auto document = parse_json(ran.out);
+    ASSERT_TRUE(document.has_value()) << ran.out;
+    EXPECT_EQ((*document)["result"], "refused");
+    EXPECT_EQ((*document)["action"]["ask_first"], "pays 20 euros");
 }
 
 TEST_F(Cli, ActLandsWhereItAimed) {
