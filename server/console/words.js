@@ -29,7 +29,7 @@ const sayings = {
   drag: (_, from, to) => `Drag${at(from, "from")}${at(to, "to")}`,
   scroll: ({direction, amount, viewport_share: share}, from) =>
     `Scroll ${direction} by ${share ? `${Math.round(share * 100)} % of the view` : amount === 1 ? "1 notch" : `${amount} notches`}${at(from)}`,
-  swipe: ({direction}, from) => `Swipe ${direction}${at(from)}`,
+  swipe: ({direction}, from, to) => (to ? `Swipe${at(from, "from")}${at(to, "to")}` : `Swipe ${direction}${at(from)}`),
   type: ({text, clear, enter}, from) => `${from ? `Click${at(from)}, ` : ""}${clear ? "empty the field, " : ""}type “${visible(text)}”${enter ? " and press Enter" : ""}`,
   key: ({keys}) => `Press ${keysOf(keys)}`,
   back: () => "Go back",
