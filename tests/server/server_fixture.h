@@ -42,6 +42,8 @@ class HoldableModel final : public ChatModel {
 public:
     HoldableModel();
     void set_answers(std::vector<std::string> answers);
+    /// Before the server knows it.
+    void take_its_eyes() { info_.reads_pictures = false; }
     void hold();
     void release();
     /// Waits until this many calls have begun.

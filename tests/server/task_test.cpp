@@ -50,6 +50,16 @@ TEST_F(Tasks, AnEventHasExactlyTheFieldsOfTheContract) {
     EXPECT_TRUE(event->at("data").is_object());
 }
 
+TEST_F(Tasks, AModelOfTextAloneIsAskedNothing) {
+    model.take_its_eyes();
+    start();
+    const auto client = connect();
+    const json done = wait_task(*client, run_task(*client, create_session(*client)));
+    EXPECT_EQ(done["outcome"], "failed") << done;
+    EXPECT_NE(done["message"].get<std::string>().find("of text alone and sees no screen"), std::string::npos) << done;
+    EXPECT_EQ(done["steps"], 0);
+}
+
 TEST_F(Tasks, WithoutAModelTheEngineIsMissing) {
     start(false);
     const auto client = connect();
