@@ -91,7 +91,21 @@ private:
     std::vector<std::uint8_t> pixels_;
 };
 
+struct RoleTag {
+    std::string_view role;
+    std::string_view tag;
+};
+constexpr std::array<RoleTag, 13> kTags{{{"push button", "button"}, {"button", "button"}, {"toggle button", "button"}, {"entry", "input"}, {"password text", "input"}, {"spin button", "input"},
+                                         {"check box", "input"}, {"radio button", "input"}, {"slider", "input"}, {"text", "textarea"}, {"combo box", "select"}, {"list box", "select"}, {"link", "a"}}};
+
 } // namespace
+
+MarkedElement marked(const Element& element) {
+    const auto* const row = std::ranges::find(kTags, element.role, &RoleTag::role);
+    const std::string tag(row == kTags.end() ? std::string_view(element.role) : row->tag);
+    const bool is_typed_into = tag == "input" || tag == "textarea";
+    return is_typed_into ? MarkedElement{element.mark, tag, element.value_utf8, element.label_utf8} : MarkedElement{element.mark, tag, element.label_utf8, ""};
+}
 
 Image with_marks(const Image& screenshot, std::span<const Element> elements) {
     if (screenshot.is_empty()) {

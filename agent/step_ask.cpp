@@ -89,7 +89,7 @@ PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& 
     }
     for (const Element& element : elements) {
         if (element.mark > 0) {
-            input.elements.push_back({element.mark, element.role, element.label_utf8, ""});
+            input.elements.push_back(marked(element));
         }
     }
     if (input.surface == Surface::Web && input.elements.empty() && has_template(input.prompt, Surface::WebPoints, with_.options.render)) {

@@ -82,8 +82,9 @@ TEST_F(SessionDialects, SpeaksOfWhatThePlatformShows) {
 }
 
 TEST_F(SessionDialects, DrawsMarksOnAPageAndAsksByPointsWhereThereAreNone) {
-    const Element save{.mark = 7, .role = "button", .label_utf8 = "Save", .box = {180, 130, 40, 40}};
-    FakePlatform page{clock_, {{solid_frame(kScreen, 255, 255, 255), {save}}, {solid_frame(kScreen, 0, 0, 0)}}};
+    const Element save{.mark = 7, .role = "push button", .label_utf8 = "Save", .box = {180, 130, 40, 40}};
+    const Element name{.mark = 8, .role = "entry", .label_utf8 = "Name", .box = {20, 20, 80, 20}, .value_utf8 = "Ada"};
+    FakePlatform page{clock_, {{solid_frame(kScreen, 255, 255, 255), {save, name}}, {solid_frame(kScreen, 0, 0, 0)}}};
     page.on_click(0, save.box, 1);
     options_.surface = Surface::Web;
     model_.add("Thought: There it is.\nAction: Click [7]\nMemory_Updated: {}");
@@ -96,6 +97,7 @@ TEST_F(SessionDialects, DrawsMarksOnAPageAndAsksByPointsWhereThereAreNone) {
     EXPECT_EQ(data_of(built[0])["dialect"], "glm-web-marks");
     EXPECT_EQ(data_of(built[1])["dialect"], "glm-web-points");
     const auto picture = [&](std::size_t i) { return std::get<ImagePart>(model_.requests().at(i).messages.at(0).parts.at(0)).image; };
+    EXPECT_NE(std::get<TextPart>(model_.requests()[0].messages[0].parts.at(1)).text_utf8.find("[7]: <button> \"Save\";\t[8]: <input> \"Ada\", \"Name\";"), std::string::npos);
     EXPECT_EQ(picture(0).row(131)[3 * 182], 220); // red where the mark is
     EXPECT_EQ(picture(0).row(10)[3 * 10], 255);
     EXPECT_EQ(picture(1).content_hash(), solid_frame(kScreen, 0, 0, 0).to_rgb().content_hash());
