@@ -59,6 +59,7 @@ public:
         parser_->header_limit(kHeadBytesMax);
         parser_->body_limit(boost::none); // judged with the rest of the head
         stop_ = std::stop_source();
+        is_head_ = false;
         house_.crowd.fall_silent(number_);
         stream_.expires_after(is_first_ ? house_.options.head_timeout : house_.options.idle_timeout);
         is_first_ = false;
