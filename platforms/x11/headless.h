@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/geometry.h"
-#include "platforms/x11/child.h"
+#include "platforms/guarded_child.h"
 #include "platforms/x11/client_sync.h"
 #include "platforms/x11/connection.h"
 #include "platforms/x11/desktop_settings.h"

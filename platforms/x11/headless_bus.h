@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "platforms/x11/child.h"
+#include "platforms/guarded_child.h"
 #include "platforms/x11/connection.h"
 #include "platforms/x11/launch.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PR_SET_PDEATHSIG fires when the thread that forked ends, not only its process; so each child has a thread of its own that
 // forks it and then waits until it is told to end it.
-#include "platforms/x11/child.h"
+#include "platforms/guarded_child.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +18,7 @@
 
 #include <fmt/format.h>
 
-namespace handeye::x11 {
+namespace handeye {
 
 namespace {
 
@@ -34,7 +34,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 /// Runs between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(char* const* argv, char* const* environment, int pass_fd, pid_t parent) {
+[[noreturn]] void become(char* const* argv, char* const* environment, int pass_fd, int error_fd, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) { // we died in between
         _exit(127);
@@ -46,7 +46,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
     const int null = open("/dev/null", O_RDWR);
     dup2(null, 0);
     dup2(null, 1);
-    dup2(null, 2);
+    dup2(error_fd >= 0 ? error_fd : null, 2);
     if (pass_fd >= 0) {
         fcntl(pass_fd, F_SETFD, 0);
         close_range(3, static_cast<unsigned>(pass_fd) - 1, 0);
@@ -61,32 +61,34 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 void end(pid_t pid) {
     kill(pid, SIGTERM);
     for (int waited = 0; waited < kEndPatienceMs; waited += 10) {
-        if (waitpid(pid, nullptr, WNOHANG) == pid) {
-            return;
+        siginfo_t info{};
+        if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid) {
+            break;
         }
         poll(nullptr, 0, 10);
     }
     kill(pid, SIGKILL);
+    kill(-pid, SIGKILL); // unreaped it still holds its number: the group can be no other
     waitpid(pid, nullptr, 0);
 }
 
 } // namespace
 
 Result<std::unique_ptr<GuardedChild>> GuardedChild::start(std::vector<std::string> argv,
-                                                          std::vector<std::string> environment,
-                                                          int pass_fd) {
+                                                          std::vector<std::string> environment, int pass_fd,
+                                                          int error_fd) {
     std::unique_ptr<GuardedChild> child(new GuardedChild);
     std::promise<pid_t> started;
     auto pid = started.get_future();
     const std::string program = argv.front();
     child->keeper_ = std::jthread([started = std::move(started), argv = std::move(argv), environment = std::move(environment),
-                                   pass_fd](std::stop_token stop) mutable {
+                                   pass_fd, error_fd](std::stop_token stop) mutable {
         const auto arguments = pointers(argv);
         const auto variables = pointers(environment);
         const pid_t parent = getpid();
         const pid_t forked = fork();
         if (forked == 0) {
-            become(arguments.data(), variables.data(), pass_fd, parent);
+            become(arguments.data(), variables.data(), pass_fd, error_fd, parent);
         }
         started.set_value(forked < 0 ? -errno : forked);
         std::mutex mutex;
@@ -118,4 +120,4 @@ void GuardedChild::close() {
     }
 }
 
-} // namespace handeye::x11
+} // namespace handeye

@@ -10,13 +10,14 @@
 #include <thread>
 #include <vector>
 
-namespace handeye::x11 {
+namespace handeye {
 
 class GuardedChild {
 public:
-    /// argv[0] is a path. `pass_fd` (or -1) stays open in the child under the same number; standard streams go to /dev/null.
-    static Result<std::unique_ptr<GuardedChild>> start(std::vector<std::string> argv,
-                                                       std::vector<std::string> environment, int pass_fd);
+    /// argv[0] is a path. `pass_fd` (or -1) stays open in the child under the same number. Standard streams go to /dev/null, save
+    /// what it writes to its standard error where `error_fd` takes that; the caller may close its copy afterwards.
+    static Result<std::unique_ptr<GuardedChild>> start(std::vector<std::string> argv, std::vector<std::string> environment,
+                                                       int pass_fd, int error_fd = -1);
     ~GuardedChild();
     GuardedChild(const GuardedChild&) = delete;
     GuardedChild& operator=(const GuardedChild&) = delete;
@@ -24,7 +25,7 @@ public:
     [[nodiscard]] int pid() const { return pid_; }
     /// Whether it ended by itself. Any thread.
     [[nodiscard]] bool has_ended() const;
-    /// Asks it to end, insists after a second, and reaps it.
+    /// Asks it to end, insists after a second, and reaps it. What is left of its process group is killed then.
     void close();
 
 private:
@@ -34,4 +35,4 @@ private:
     std::jthread keeper_; ///< starts the child and lives until close(): the kernel's death signal follows the starting thread
 };
 
-} // namespace handeye::x11
+} // namespace handeye
