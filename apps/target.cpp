@@ -23,10 +23,19 @@ constexpr Duration kWindowDeadline = std::chrono::seconds(15);
 constexpr Duration kWindowPoll = std::chrono::milliseconds(20);
 
 constexpr TargetField kFields[] = {
-    {"display", &TargetSpec::display, "x11", "X display, e.g. :0 (default: $DISPLAY)"},
+    {"display", &TargetSpec::display, "x11 web", "X display, e.g. :0 (default: $DISPLAY)"},
     {"window", &TargetSpec::window, "x11", "Only the window whose title contains this"},
     {"region", &TargetSpec::region, "x11", "Only this part of the display: X,Y,WIDTH,HEIGHT"},
-    {"headless", &TargetSpec::headless, "x11", "Start an own invisible display of WIDTHxHEIGHT with a window manager"},
+    {"headless", &TargetSpec::headless, "x11 web", "Start an own invisible display or page of WIDTHxHEIGHT"},
+    {"attach", &TargetSpec::attach, "web", "HOST:PORT of what is running already"},
+    {"url", &TargetSpec::url, "web", "First page"},
+    {"browser", &TargetSpec::browser, "web", "Browser program (default: the Chromium that is installed)"},
+    {"scale", &TargetSpec::scale, "web", "Device pixels of a CSS pixel, e.g. 2"},
+    {"allow", &TargetSpec::allow, "web", "Load these domains and schemes only, e.g. example.org,*.example.net,data:"},
+    {"deny", &TargetSpec::deny, "web", "Never load these domains and schemes"},
+    {"grant", &TargetSpec::grant, "web", "Permissions that pages may have, e.g. geolocation,notifications (default: none)"},
+    {"uploads", &TargetSpec::uploads, "web", "Folder whose files may be given to pages (default: none but downloads)"},
+    {"downloads", &TargetSpec::downloads, "web", "Folder for downloads (default: one of the session)"},
 };
 
 bool is_set(const TargetSpec& spec, const TargetField& field) {
@@ -109,6 +118,48 @@ Result<void> launch_and_wait(Platform& platform, const std::string& line, Clock&
 
 std::span<const TargetField> target_fields() { return kFields; }
 
+namespace {
+
+constexpr std::size_t kListMax = 1000;
+
+/// "a, b c": words between commas and blanks.
+Result<std::vector<std::string>> words(std::string_view text, std::string_view field) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const std::size_t begin = std::min(text.find_first_not_of(", \n"), text.size());
+        text.remove_prefix(begin);
+        const std::size_t length = std::min(text.find_first_of(", \n"), text.size());
+        if (length > 0) {
+            out.emplace_back(text.substr(0, length));
+        }
+        text.remove_prefix(length);
+        if (out.size() > kListMax) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("{} lists more than {} entries", field, kListMax)};
+        }
+    }
+    return out;
+}
+
+Result<void> put_web(const TargetSpec& spec, WebOptions& web) {
+    web.url = spec.url;
+    web.browser = spec.browser;
+    web.downloads = spec.downloads;
+    web.uploads = spec.uploads;
+    web.allow = TRY(words(spec.allow, "allow"));
+    web.deny = TRY(words(spec.deny, "deny"));
+    web.grant = TRY(words(spec.grant, "grant"));
+    if (spec.scale.empty()) {
+        return {};
+    }
+    const auto [end, problem] = std::from_chars(spec.scale.data(), spec.scale.data() + spec.scale.size(), web.scale);
+    if (problem != std::errc() || end != spec.scale.data() + spec.scale.size() || !(web.scale >= 0.25 && web.scale <= 8)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("scale \"{}\" is not a number from 0.25 to 8, e.g. 1.5", spec.scale.substr(0, 40))};
+    }
+    return {};
+}
+
+} // namespace
+
 Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     TRY(check_fields(spec));
     PlatformOptions options;
@@ -116,6 +167,7 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.display = spec.display;
     options.window_title = spec.window;
     options.attach = spec.attach;
+    TRY(put_web(spec, options.web));
     if (!spec.region.empty()) {
         const auto part = numbers(spec.region, ',');
         if (!part || part->size() != 4 || (*part)[2] == 0 || (*part)[3] == 0) {

@@ -26,6 +26,14 @@ struct TargetSpec {
     std::string region;              ///< "X,Y,W,H"
     std::string headless;            ///< "WxH"
     std::string attach;              ///< "HOST:PORT"
+    std::string url;
+    std::string browser;
+    std::string scale;               ///< "1.5"
+    std::string allow;               ///< domains, separated by commas or blanks
+    std::string deny;
+    std::string grant;
+    std::string downloads;
+    std::string uploads;
     std::vector<std::string> launch; ///< command lines started on the target before anything else, quotes as in a shell
 };
 

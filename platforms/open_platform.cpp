@@ -3,6 +3,7 @@
 #include "platforms/open_platform.h"
 
 #include "platforms/open_registry.h"
+#include "platforms/web/platform.h"
 #ifdef HANDEYE_HAS_X11
 #include "platforms/x11/platform.h"
 #endif
@@ -35,7 +36,9 @@ constexpr PlatformRow kX11{
     [] { return PlatformSupport{"x11", false, std::string(kWithoutX11)}; }};
 #endif
 
-constexpr PlatformRow kPlatforms[] = {kX11};
+constexpr PlatformRow kWeb{"web", web::open_web, web::describe_web};
+
+constexpr PlatformRow kPlatforms[] = {kX11, kWeb};
 
 /// The one list that signal paths need; its mutex is held while a platform is quiesced, so that it cannot go away meanwhile.
 struct OpenRegistry {

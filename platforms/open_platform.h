@@ -11,13 +11,26 @@
 
 namespace handeye {
 
+/// The platform "web"; see docs/web.md.
+struct WebOptions {
+    std::string url;                 ///< the first page; empty: a blank one
+    std::string browser;             ///< the program; empty: the Chromium that is installed
+    double scale = 0;                ///< device pixels of a CSS pixel, 0.25 to 8; 0: 1 where headless, else the display's own
+    std::vector<std::string> allow;  ///< domains and schemes; not empty: nothing else is loaded
+    std::vector<std::string> deny;   ///< not loaded even where allowed
+    std::vector<std::string> grant;  ///< permissions that pages may have ("geolocation"); all others are denied
+    std::filesystem::path uploads;   ///< files below it may be given to pages that ask for files; downloads of the session always may
+    std::filesystem::path downloads; ///< empty: a folder of the session below the state folder
+};
+
 struct PlatformOptions {
     std::string platform = "x11";      ///< a name of platform_names()
     std::string display;               ///< X display; empty: $DISPLAY
     std::string window_title;          ///< x11: scope the session to the window whose title contains this; empty: whole display
     std::optional<Rect> region;        ///< x11: scope to this part of the display
-    std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager
+    std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager; web: no window, a viewport of this size in CSS pixels
     std::string attach;                ///< HOST:PORT of what is running already
+    WebOptions web;
     std::filesystem::path replay_file; ///< replay: frames of a recording
 };
 

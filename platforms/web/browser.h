@@ -76,6 +76,11 @@ public:
     /// In CSS pixels, as far as it is ours to say.
     [[nodiscard]] const std::optional<Size>& viewport() const { return viewport_; }
     [[nodiscard]] const std::string& product() const { return product_; }
+    /// Device pixels of a CSS pixel where they are ours to say; 0: the screen's.
+    [[nodiscard]] double scale() const { return scale_; }
+    /// "HOST:PORT" of its DevTools, for who wants to attach.
+    [[nodiscard]] const std::string& address() const { return address_; }
+    [[nodiscard]] int pid() const { return process_ ? process_->pid() : 0; }
 
     /// A copy of the tab in front. Unavailable: none is left, it crashed, or the browser is gone.
     Result<Tab> front();
@@ -84,9 +89,14 @@ public:
     Result<void> bring_to_front(std::uint64_t tab_number);
     /// The sessions of the frames of other processes inside the front tab, its own first.
     [[nodiscard]] std::vector<std::string> sessions_of(const Tab& tab) const;
+    /// The session that a frame's session hangs below; empty: none.
+    [[nodiscard]] std::string parent_of(const std::string& session) const;
+    Result<std::string> main_frame_of(const std::string& session) const;
     Result<Tab> open_tab(const std::string& url);
 
     [[nodiscard]] Paints paints() const;
+    /// Taking a picture paints the page once more: what was painted up to now is no change.
+    void mark_captured();
     /// Waits for any event of the browser, until `until`.
     void wait_for_change(TimePoint until, const std::stop_token& stop);
     /// The newest address that the rules refused, and why; empty after it was taken.
@@ -98,9 +108,12 @@ public:
     /// Why the browser ended, when it did.
     [[nodiscard]] std::string failure() const;
 
-    /// Tabs of this browser context are ours: no windows, not shown to anybody.
-    Result<std::string> own_context();
+    /// Where files for a page's file chooser may come from: the session's downloads, and what the options name.
+    [[nodiscard]] std::vector<std::filesystem::path> upload_folders() const;
+    /// A page of ours, blank, in a browser context of its own: no tab, and nothing of the session is known there. Its session.
     Result<std::string> open_own_page();
+    /// Something that only we showed changed the picture.
+    void note_paint();
 
 private:
     Browser(const PlatformOptions& options, Clock& clock);
@@ -117,6 +130,7 @@ private:
     void on_question(const CdpEvent& event, PageQuestion question);
     void on_frame_navigated(const CdpEvent& event);
     void on_download(const CdpEvent& event);
+    [[nodiscard]] WallTime painted_at(const nlohmann::json& params) const;
     void refuse(const std::string& url, const std::string& why);
     Tab* tab_of_session(std::string_view session); // mutex_ is held
     void front_changed_to(const std::string& session);
@@ -127,6 +141,8 @@ private:
     std::optional<Size> viewport_;
     double scale_ = 0; // 0: the browser's own
     std::string product_;
+    std::string address_;
+    bool is_local_ = true; // its clock is ours
     std::unique_ptr<BrowserProcess> process_; // null: attached
 
     mutable std::mutex mutex_; // guards what follows, up to cdp_
@@ -139,8 +155,10 @@ private:
     std::map<std::string, std::string> own_sessions_; // target -> session, of open_own_page()
     std::deque<Download> downloads_;
     std::string refusal_;
-    std::unique_ptr<nlohmann::json> drag_;
+    std::shared_ptr<nlohmann::json> drag_;
     Paints paints_;
+    WallTime captured_at_{};
+    std::map<std::string, std::string> targets_; // session -> target, which is the number of its main frame too
     std::uint64_t next_tab_ = 1;
     std::uint64_t next_question_ = 1;
 

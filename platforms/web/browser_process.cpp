@@ -97,10 +97,15 @@ Result<std::filesystem::path> make_profile(FileDescriptor& lock) {
     return std::filesystem::path(path);
 }
 
-std::vector<std::string> environment_now() {
+std::vector<std::string> environment_with(const std::string& display) {
     std::vector<std::string> variables;
     for (char** variable = environ; *variable != nullptr; ++variable) {
-        variables.emplace_back(*variable);
+        if (display.empty() || !std::string_view(*variable).starts_with("DISPLAY=")) {
+            variables.emplace_back(*variable);
+        }
+    }
+    if (!display.empty()) {
+        variables.push_back("DISPLAY=" + display);
     }
     return variables;
 }
@@ -190,7 +195,7 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::start(const LaunchOption
     argv.insert(argv.end(), options.extra.begin(), options.extra.end());
     argv.emplace_back("about:blank");
     const FileDescriptor words(open((process->profile_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    process->child_ = TRY(GuardedChild::start(std::move(argv), environment_now(), -1, words.get()));
+    process->child_ = TRY(GuardedChild::start(std::move(argv), environment_with(options.display), -1, words.get()));
     TRY(process->wait_until_listening(clock, stop));
     return process;
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/geometry.h"
 #include "base/net/client.h"
 #include "base/result.h"
 #include "platforms/guarded_child.h"
@@ -35,6 +36,7 @@ struct LaunchOptions {
     std::filesystem::path program;
     bool is_headless = true;
     Size window;                     ///< in CSS pixels
+    std::string display;             ///< X display of the window; empty: $DISPLAY
     std::vector<std::string> extra;  ///< further switches
 };
 
