@@ -18,6 +18,7 @@ using nlohmann::json;
 namespace {
 
 constexpr Duration kCallPatience = std::chrono::seconds(30);
+constexpr Duration kOwnFrameTime = std::chrono::seconds(2); // that it takes to be told of, on a busy machine
 constexpr Size kVisibleWindow{1280, 800};
 constexpr double kScaleMin = 0.25, kScaleMax = 8;
 constexpr int kSidePxMax = 16384;
@@ -74,7 +75,6 @@ Result<std::unique_ptr<Browser>> Browser::open(const PlatformOptions& options, C
         address = browser->process_->address();
     }
     browser->address_ = to_string(address.endpoint);
-    browser->is_local_ = address.endpoint.host == "127.0.0.1" || address.endpoint.host == "localhost" || address.endpoint.host == "::1";
     Browser* const raw = browser.get();
     auto cdp = Cdp::connect(address.endpoint, address.path, [raw](const CdpEvent& event) { raw->take(event); },
                             [raw] {
@@ -264,9 +264,10 @@ Paints Browser::paints() const {
     return now;
 }
 
-void Browser::mark_captured() {
+void Browser::note_capture(Capturing when) {
     const std::lock_guard lock(mutex_);
-    captured_at_ = clock_.wall_now();
+    has_own_frame_ = has_own_frame_ || when == Capturing::Begins;
+    own_frame_until_ = clock_.now() + (when == Capturing::Begins ? kCallPatience : kOwnFrameTime);
 }
 
 std::string Browser::parent_of(const std::string& session) const {

@@ -95,8 +95,9 @@ public:
     Result<Tab> open_tab(const std::string& url);
 
     [[nodiscard]] Paints paints() const;
-    /// Taking a picture paints the page once more: what was painted up to now is no change.
-    void mark_captured();
+    /// Around the taking of a picture, which paints the page once more.
+    enum class Capturing { Begins, Ends };
+    void note_capture(Capturing when);
     /// Waits for any event of the browser, until `until`.
     void wait_for_change(TimePoint until, const std::stop_token& stop);
     /// The newest address that the rules refused, and why; empty after it was taken.
@@ -130,7 +131,7 @@ private:
     void on_question(const CdpEvent& event, PageQuestion question);
     void on_frame_navigated(const CdpEvent& event);
     void on_download(const CdpEvent& event);
-    [[nodiscard]] WallTime painted_at(const nlohmann::json& params) const;
+    void on_frame_painted(const nlohmann::json& params);
     void refuse(const std::string& url, const std::string& why);
     Tab* tab_of_session(std::string_view session); // mutex_ is held
     void front_changed_to(const std::string& session);
@@ -142,7 +143,6 @@ private:
     double scale_ = 0; // 0: the browser's own
     std::string product_;
     std::string address_;
-    bool is_local_ = true; // its clock is ours
     std::unique_ptr<BrowserProcess> process_; // null: attached
 
     mutable std::mutex mutex_; // guards what follows, up to cdp_
@@ -157,7 +157,9 @@ private:
     std::string refusal_;
     std::shared_ptr<nlohmann::json> drag_;
     Paints paints_;
-    WallTime captured_at_{};
+    bool has_own_frame_ = false; // one of the next frames comes of a picture that we took
+    TimePoint own_frame_until_{};
+    std::size_t last_look_ = 0;
     std::map<std::string, std::string> targets_; // session -> target, which is the number of its main frame too
     std::uint64_t next_tab_ = 1;
     std::uint64_t next_question_ = 1;

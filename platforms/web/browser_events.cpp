@@ -16,6 +16,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr int kLookPx = 256; // enough for a ticked box to look another
 constexpr std::size_t kTabsMax = 200;
 constexpr std::size_t kChildrenMax = 2000;
 constexpr std::size_t kDownloadsMax = 100;
@@ -68,9 +69,9 @@ void Browser::front_changed_to(const std::string& session) {
     set_up_damage(session);
 }
 
-/// The smallest picture there is, told whenever something was painted: a notice of change that costs next to nothing.
+/// A small picture, told whenever something was painted: a notice of change that costs next to nothing.
 void Browser::set_up_damage(const std::string& session) {
-    cdp_->post(session, "Page.startScreencast", {{"format", "jpeg"}, {"quality", 1}, {"maxWidth", 32}, {"maxHeight", 32}});
+    cdp_->post(session, "Page.startScreencast", {{"format", "jpeg"}, {"quality", 20}, {"maxWidth", kLookPx}, {"maxHeight", kLookPx}});
 }
 
 void Browser::set_up_session(const std::string& session, const std::string& type) {
@@ -87,7 +88,7 @@ void Browser::set_up_session(const std::string& session, const std::string& type
 
 void Browser::set_up_tab(const std::string& session) {
     set_up_session(session, "page");
-    cdp_->post(session, "Emulation.setFocusEmulationEnabled", {{"enabled", true}});
+    // Not Emulation.setFocusEmulationEnabled: with it Chromium 156 loses the renderer of every second first navigation.
     cdp_->post(session, "Page.setInterceptFileChooserDialog", {{"enabled", true}});
     cdp_->post(session, "Input.setInterceptDrags", {{"enabled", true}});
     if (viewport_) {
@@ -256,13 +257,17 @@ void Browser::on_download(const CdpEvent& event) {
     }
 }
 
-WallTime Browser::painted_at(const json& params) const {
-    const auto metadata = params.find("metadata");
-    const double told = metadata != params.end() && metadata->is_object() ? metadata->value("timestamp", 0.0) : 0.0;
-    if (!is_local_ || told <= 0) {
-        return clock_.wall_now();
+/// mutex_ is held. A picture that we take is painted and told of once more: the frame after one that shows the same is none of the page's.
+void Browser::on_frame_painted(const json& params) {
+    const auto data = params.find("data");
+    const std::size_t look = data != params.end() && data->is_string() ? std::hash<std::string>{}(data->get_ref<const std::string&>()) : 0;
+    const bool is_same = std::exchange(last_look_, look) == look;
+    if (is_same && has_own_frame_ && clock_.now() < own_frame_until_) {
+        has_own_frame_ = false;
+        return;
     }
-    return WallTime(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(told)));
+    ++paints_.count;
+    paints_.newest = clock_.now();
 }
 
 void Browser::take(const CdpEvent& event) {
@@ -300,9 +305,8 @@ void Browser::take(const CdpEvent& event) {
     const std::lock_guard lock(mutex_);
     Tab* const tab = tab_of_session(event.session);
     const bool is_main = tab != nullptr && tab->session == event.session && text_of(event.params, "frameId", 256) == tab->target;
-    if (method == "Page.screencastFrame" && event.session == front_session_ && painted_at(event.params) > captured_at_) {
-        ++paints_.count;
-        paints_.newest = clock_.now();
+    if (method == "Page.screencastFrame" && event.session == front_session_) {
+        on_frame_painted(event.params);
     } else if (method == "Page.frameStartedLoading" && is_main) {
         tab->is_loading = true;
     } else if (method == "Page.frameStoppedLoading" && is_main) {

@@ -102,7 +102,6 @@ Result<void> Panel::open(Size css, double scale) {
         const json tree = TRY(browser_.cdp().call(session_, "Page.getFrameTree", json::object(), kPatience));
         const std::string frame = tree.at("frameTree").at("frame").value("id", "");
         TRY(browser_.cdp().call(session_, "Page.setDocumentContent", {{"frameId", frame}, {"html", panel_page()}}, kPatience));
-        TRY(browser_.cdp().call(session_, "Emulation.setFocusEmulationEnabled", {{"enabled", true}}, kPatience));
     }
     if (!css.is_empty()) {
         TRY(browser_.cdp().call(session_, "Emulation.setDeviceMetricsOverride",

@@ -127,12 +127,13 @@ Result<Screenshot> WebPlatform::capture() {
         const json told = TRY(evaluate(seen.session, {}, "devicePixelRatio"));
         ratio = told.is_number() ? told.get<double>() : 1.0;
     }
+    browser_->note_capture(Browser::Capturing::Begins);
     Result<Image> taken = picture_of(seen.session, {});
     if (!taken && !seen.is_panel && TRY(stage()).is_panel) { // the page asked meanwhile, and stands still
         return capture();
     }
     Image image = TRY(std::move(taken));
-    browser_->mark_captured();
+    browser_->note_capture(Browser::Capturing::Ends);
     if (!seen.is_panel) {
         scale_ = ratio.value_or(browser_->is_headless() ? browser_->scale() : scale_);
         picture_ = image;

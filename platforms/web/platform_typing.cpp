@@ -198,7 +198,9 @@ Result<void> WebPlatform::Typist::run(const Tab& tab) {
         const Field field = TRY(find_field(tab));
         const bool takes_lines = field.kind == "lines" || field.kind == "rich";
         std::size_t end = at;
-        while (end < text.size() && text[end] != U'\t' && (takes_lines || text[end] != U'\n')) {
+        // The last Return sends in many a page instead of beginning a line: what stands before it is read back first.
+        const auto is_inside = [&](std::size_t i) { return takes_lines && i + 1 < text.size(); };
+        while (end < text.size() && text[end] != U'\t' && (is_inside(end) || text[end] != U'\n')) {
             ++end;
         }
         if (!TRY(write_as_value(field, at, end))) {

@@ -157,7 +157,7 @@ TEST_F(WebTest, TypingTellsWhatDidNotArrive) {
 }
 
 TEST_F(WebTest, TypingGoesOverTabsAndReturnsAndIntoFrames) {
-    open("<form onsubmit='sent=a.value+b.value;return false'><input id=a><input id=b></form><textarea id=t></textarea><iframe id=f srcdoc=\"<input id=i autofocus>\"></iframe>");
+    open("<form onsubmit='sent=a.value+b.value;return false'><input id=a><input id=b><button>go</button></form><textarea id=t></textarea><iframe id=f srcdoc=\"<input id=i autofocus>\"></iframe>");
     click("a");
     EXPECT_EQ(type("one\ttwo\n").certainty, Certainty::Confirmed);
     EXPECT_TRUE(wait_js("window.sent === 'onetwo'"));
