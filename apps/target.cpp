@@ -27,7 +27,7 @@ constexpr TargetField kFields[] = {
     {"window", &TargetSpec::window, "x11", "Only the window whose title contains this"},
     {"region", &TargetSpec::region, "x11", "Only this part of the display: X,Y,WIDTH,HEIGHT"},
     {"headless", &TargetSpec::headless, "x11 web", "Start an own invisible display or page of WIDTHxHEIGHT"},
-    {"attach", &TargetSpec::attach, "web", "HOST:PORT of what is running already"},
+    {"attach", &TargetSpec::attach, "web vnc", "What runs already: HOST:PORT of a browser's DevTools; HOST:DISPLAY or HOST::PORT of a VNC server"},
     {"url", &TargetSpec::url, "web", "First page"},
     {"browser", &TargetSpec::browser, "web", "Browser program (default: the Chromium that is installed)"},
     {"scale", &TargetSpec::scale, "web", "Device pixels of a CSS pixel, e.g. 2"},
@@ -36,6 +36,11 @@ constexpr TargetField kFields[] = {
     {"grant", &TargetSpec::grant, "web", "Permissions that pages may have, e.g. geolocation,notifications (default: none)"},
     {"uploads", &TargetSpec::uploads, "web", "Folder whose files may be given to pages (default: none but downloads)"},
     {"downloads", &TargetSpec::downloads, "web", "Folder for downloads (default: one of the session)"},
+    {"user", &TargetSpec::user, "vnc", "Name to give to a server that asks for one"},
+    {"password_file", &TargetSpec::password_file, "vnc", "File of mode 0600 with the server's password (default: $HANDEYE_VNC_PASSWORD)"},
+    {"tls", &TargetSpec::tls, "vnc", "auto (default): encrypted where the server offers it; require; verify: with a certificate"},
+    {"ca_file", &TargetSpec::ca_file, "vnc", "Authorities that may have signed the server's certificate, PEM (default: the system's)"},
+    {"view_only", &TargetSpec::view_only, "vnc", "Look only: every input is refused"},
 };
 
 bool is_set(const TargetSpec& spec, const TargetField& field) {
@@ -168,6 +173,11 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.window_title = spec.window;
     options.attach = spec.attach;
     TRY(put_web(spec, options.web));
+    options.user = spec.user;
+    options.password_file = spec.password_file;
+    options.tls = spec.tls;
+    options.ca_file = spec.ca_file;
+    options.view_only = spec.view_only;
     if (!spec.region.empty()) {
         const auto part = numbers(spec.region, ',');
         if (!part || part->size() != 4 || (*part)[2] == 0 || (*part)[3] == 0) {

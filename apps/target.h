@@ -34,6 +34,11 @@ struct TargetSpec {
     std::string grant;
     std::string downloads;
     std::string uploads;
+    std::string user;
+    std::string password_file;
+    std::string tls;                 ///< "auto", "require", "verify"
+    std::string ca_file;
+    bool view_only = false;
     std::vector<std::string> launch; ///< command lines started on the target before anything else, quotes as in a shell
 };
 

@@ -7,6 +7,9 @@
 #ifdef HANDEYE_HAS_X11
 #include "platforms/x11/platform.h"
 #endif
+#ifdef HANDEYE_HAS_VNC
+#include "platforms/vnc/platform.h"
+#endif
 
 #include <algorithm>
 #include <iterator>
@@ -38,7 +41,19 @@ constexpr PlatformRow kX11{
 
 constexpr PlatformRow kWeb{"web", web::open_web, web::describe_web};
 
-constexpr PlatformRow kPlatforms[] = {kX11, kWeb};
+#ifdef HANDEYE_HAS_VNC
+constexpr PlatformRow kVnc{"vnc", vnc::open_vnc, vnc::describe_vnc};
+#else
+constexpr std::string_view kWithoutVnc = "this build has no VNC (it was configured with HANDEYE_VNC=OFF)";
+constexpr PlatformRow kVnc{
+    "vnc",
+    [](const PlatformOptions&, Clock&) -> Result<std::unique_ptr<Platform>> {
+        return Error{ErrorCode::Unsupported, std::string(kWithoutVnc)};
+    },
+    [] { return PlatformSupport{"vnc", false, std::string(kWithoutVnc)}; }};
+#endif
+
+constexpr PlatformRow kPlatforms[] = {kX11, kWeb, kVnc};
 
 /// The one list that signal paths need; its mutex is held while a platform is quiesced, so that it cannot go away meanwhile.
 struct OpenRegistry {

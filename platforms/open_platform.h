@@ -31,6 +31,11 @@ struct PlatformOptions {
     std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager; web: no window, a viewport of this size in CSS pixels
     std::string attach;                ///< HOST:PORT of what is running already
     WebOptions web;
+    std::string user;                  ///< vnc: the name that the server asks for
+    std::filesystem::path password_file; ///< vnc: empty: $HANDEYE_VNC_PASSWORD, or none
+    std::string tls;                   ///< vnc: "auto", "require" or "verify"; empty: auto
+    std::filesystem::path ca_file;     ///< vnc: authorities that may have signed the server's certificate, PEM
+    bool view_only = false;            ///< vnc: every input is refused
     std::filesystem::path replay_file; ///< replay: frames of a recording
 };
 

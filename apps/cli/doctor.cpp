@@ -184,6 +184,23 @@ Row check_elements(Platform& platform, Clock& clock) {
     return passed("elements", fmt::format("{} told by programs in {:.1f} ms", elements->size(), took_ms));
 }
 
+/// Where no window of ours can be shown: what can be told without one, and that it is no more.
+std::vector<Row> check_without_probe(Platform& platform, Clock& clock, const std::string& why) {
+    std::vector<Row> rows{passed("probe window", fmt::format("none, so that where clicks land and what typing types is NOT shown here: {}", why))};
+    const TimePoint start = clock.now();
+    const Result<Screenshot> shot = platform.capture();
+    const double took_ms = std::chrono::duration<double, std::milli>(clock.now() - start).count();
+    rows.push_back(shot ? passed("capture", fmt::format("{}x{} pixels in {:.1f} ms", shot->image.size().width_px, shot->image.size().height_px, took_ms))
+                        : failed("capture", shot.error().message, ""));
+    if (shot) {
+        const Size size = shot->image.size();
+        const Result<void> moved = platform.inject(PointerMove{{size.width_px / 2, size.height_px / 2}});
+        const Result<Settled> settled = moved ? platform.settle({}, {}) : Result<Settled>(moved.error());
+        rows.push_back(settled ? passed("pointer", "moved to the middle; the target took it") : failed("pointer", settled.error().message, ""));
+    }
+    return rows;
+}
+
 std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token& stop) {
     SystemClock clock;
     std::vector<Row> rows;
@@ -201,6 +218,11 @@ std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token&
                                                  display->size.width_px, display->size.height_px, display->backend,
                                                  display->monitors.size())));
     const Result<std::unique_ptr<ProbeWindow>> probe = (*platform)->open_probe();
+    if (!probe && probe.error().code == ErrorCode::Unsupported) {
+        const std::vector<Row> rest = check_without_probe(**platform, clock, probe.error().message);
+        rows.insert(rows.end(), rest.begin(), rest.end());
+        return rows;
+    }
     if (!probe) {
         rows.push_back(failed("probe window", probe.error().message, ""));
         return rows;

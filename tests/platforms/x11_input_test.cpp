@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is sent is what an application receives, in order; and nothing stays down.
 #include "platforms/x11/input_gate.h"
+#include "tests/platforms/random_input.h"
 #include "tests/platforms/x11_fixture.h"
 
 #include <array>
@@ -131,46 +132,7 @@ TEST_F(X11Input, UnknownKeysAndPointsOutsideAreRefused) {
 
 TEST_F(X11Input, RandomEventsArriveExactly) {
     const auto platform = open_logged();
-    auto generator = seeded_generator();
-    const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); };
-    const std::array<std::string, 6> keys = {"a", "z", "5", "F7", "Left", "space"};
-    std::vector<std::string> want;
-    Point pointer{-1, -1};
-    const auto place = [&] { return std::to_string(pointer.x) + " " + std::to_string(pointer.y); };
-    const int count = count_of(10'000, 500);
-    for (int i = 0; i < count; ++i) {
-        const int kind = i == 0 ? 0 : pick(0, 3);
-        if (kind == 0) {
-            Point to{pick(0, 1023), pick(0, 767)};
-            const Point before{to.x > 0 ? to.x - 1 : to.x + 1, to.y};
-            if (before == pointer) {
-                continue; // no motion, no event
-            }
-            ASSERT_TRUE(platform->inject(PointerMove{to}));
-            pointer = before;
-            want.push_back("motion " + place() + " 0");
-            pointer = to;
-            want.push_back("motion " + place() + " 0");
-        } else if (kind == 1) {
-            const int which = pick(0, 2);
-            const std::array<MouseButton, 3> buttons = {MouseButton::Left, MouseButton::Middle, MouseButton::Right};
-            ASSERT_TRUE(platform->inject(PointerButton{buttons[static_cast<std::size_t>(which)], Edge::Press}));
-            ASSERT_TRUE(platform->inject(PointerButton{buttons[static_cast<std::size_t>(which)], Edge::Release}));
-            want.push_back("press " + std::to_string(which + 1) + " " + place());
-            want.push_back("release " + std::to_string(which + 1) + " " + place());
-        } else if (kind == 2) {
-            ASSERT_TRUE(platform->inject(Wheel{0, 1}));
-            want.push_back("press 5 " + place());
-            want.push_back("release 5 " + place());
-        } else {
-            const std::string& key = keys[static_cast<std::size_t>(pick(0, 5))];
-            press_chord(*platform, {key});
-            want.push_back("keydown " + key + " 0");
-            want.push_back("keyup " + key + " 0");
-        }
-    }
-    press_chord(*platform, {"F12"});
-    want.insert(want.end(), {"keydown F12 0", "keyup F12 0"});
+    const std::vector<std::string> want = send_random_events(*platform, seeded_generator(), {1024, 768}, count_of(10'000, 500));
     EXPECT_EQ(log_ending_with("keyup F12 0"), want);
 }
 

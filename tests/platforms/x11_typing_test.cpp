@@ -3,6 +3,7 @@
 #include "platforms/x11/input_gate.h"
 #include "platforms/x11/keymap.h"
 #include "platforms/x11/keysyms.h"
+#include "tests/platforms/random_input.h"
 #include "tests/platforms/x11_fixture.h"
 
 #include "platforms/x11/xlib.h"
@@ -11,56 +12,6 @@
 
 namespace handeye::x11 {
 namespace {
-
-std::string utf8(char32_t c) {
-    std::string out;
-    if (c < 0x80) {
-        out += static_cast<char>(c);
-    } else if (c < 0x800) {
-        out += static_cast<char>(0xc0 | (c >> 6));
-        out += static_cast<char>(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        out += static_cast<char>(0xe0 | (c >> 12));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-        out += static_cast<char>(0x80 | (c & 0x3f));
-    } else {
-        out += static_cast<char>(0xf0 | (c >> 18));
-        out += static_cast<char>(0x80 | ((c >> 12) & 0x3f));
-        out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-        out += static_cast<char>(0x80 | (c & 0x3f));
-    }
-    return out;
-}
-
-/// ASCII, German, Chinese, emoji or letters with combining marks, or all mixed.
-class RandomText {
-public:
-    explicit RandomText(std::mt19937 generator) : generator_(generator) {}
-
-    std::string next() {
-        const int length = pick(1, 40);
-        const int kind = pick(0, 5);
-        std::string text;
-        for (int i = 0; i < length; ++i) {
-            text += one(kind == 5 ? pick(0, 4) : kind);
-        }
-        return text;
-    }
-
-private:
-    int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator_); }
-    std::string one(int kind) {
-        constexpr std::array<char32_t, 9> german = {U'ä', U'ö', U'ü', U'Ä', U'Ö', U'Ü', U'ß', U'ẞ', U'€'};
-        switch (kind) {
-        case 1: return pick(0, 1) == 0 ? utf8(german[static_cast<std::size_t>(pick(0, 8))]) : one(0);
-        case 2: return utf8(static_cast<char32_t>(pick(0x4e00, 0x9fa5)));
-        case 3: return utf8(static_cast<char32_t>(pick(0x1f300, 0x1f64f)));
-        case 4: return utf8(static_cast<char32_t>(pick('a', 'z'))) + utf8(static_cast<char32_t>(pick(0x300, 0x36f)));
-        default: return utf8(static_cast<char32_t>(pick(0x20, 0x7e)));
-        }
-    }
-    std::mt19937 generator_;
-};
 
 class X11Typing : public X11Test, public ::testing::WithParamInterface<bool> {
 protected:

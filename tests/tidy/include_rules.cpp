@@ -144,7 +144,7 @@ struct Heavy {
     Names prefix;
     std::array<Names, 5> places;
 };
-constexpr std::array<Heavy, 12> kHeavy = {{
+constexpr std::array<Heavy, 15> kHeavy = {{
     {"boost/", {"server/", "base/net/", "examples/", "", ""}},
     {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", "agent/locate/", "agent/export_video.cpp"}},
     {"pango/", {"agent/caption.cpp", "", "", "", ""}},
@@ -157,6 +157,9 @@ constexpr std::array<Heavy, 12> kHeavy = {{
     {"gtk/", {"examples/form_app/", "", "", "", ""}},
     {"sqlite3.h", {"agent/", "", "", "", ""}},
     {"hwy/", {"engine/", "", "", "", ""}},
+    {"gvnc.h", {"platforms/vnc/", "", "", "", ""}},
+    {"gio/", {"platforms/vnc/", "", "", "", ""}},
+    {"gnutls/", {"platforms/vnc/", "", "", "", ""}},
 }};
 
 /// The files that a folder's CMakeLists.txt lists as HEADERS: what other folders may include.
