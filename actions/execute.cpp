@@ -107,7 +107,7 @@ private:
             if (is_gone(released.error())) {
                 return released.error();
             }
-            give_up(Certainty::Partial, fmt::format("keys may still be pressed: {}", released.error().message));
+            give_up(Certainty::Partial, fmt::format("not all input was taken, and something may still be pressed: {}", released.error().message));
         }
         return {};
     }

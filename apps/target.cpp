@@ -27,7 +27,7 @@ constexpr TargetField kFields[] = {
     {"window", &TargetSpec::window, "x11", "Only the window whose title contains this"},
     {"region", &TargetSpec::region, "x11", "Only this part of the display: X,Y,WIDTH,HEIGHT"},
     {"headless", &TargetSpec::headless, "x11 web", "Start an own invisible display or page of WIDTHxHEIGHT"},
-    {"attach", &TargetSpec::attach, "web vnc", "What runs already: HOST:PORT of a browser's DevTools; HOST:DISPLAY or HOST::PORT of a VNC server"},
+    {"attach", &TargetSpec::attach, "web android vnc", "What runs already: HOST:PORT of a browser's DevTools or of the adb server; HOST:DISPLAY or HOST::PORT of a VNC server"},
     {"url", &TargetSpec::url, "web", "First page"},
     {"browser", &TargetSpec::browser, "web", "Browser program (default: the Chromium that is installed)"},
     {"scale", &TargetSpec::scale, "web", "Device pixels of a CSS pixel, e.g. 2"},
@@ -41,6 +41,7 @@ constexpr TargetField kFields[] = {
     {"tls", &TargetSpec::tls, "vnc", "auto (default): encrypted where the server offers it; require; verify: with a certificate"},
     {"ca_file", &TargetSpec::ca_file, "vnc", "Authorities that may have signed the server's certificate, PEM (default: the system's)"},
     {"view_only", &TargetSpec::view_only, "vnc", "Look only: every input is refused"},
+    {"device", &TargetSpec::device, "android", "The phone with this serial (see `adb devices`)"},
 };
 
 bool is_set(const TargetSpec& spec, const TargetField& field) {
@@ -171,6 +172,7 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.platform = spec.platform;
     options.display = spec.display;
     options.window_title = spec.window;
+    options.device = spec.device;
     options.attach = spec.attach;
     TRY(put_web(spec, options.web));
     options.user = spec.user;

@@ -2,6 +2,7 @@
 // The table of platforms and the registry of those that are open.
 #include "platforms/open_platform.h"
 
+#include "platforms/android/platform.h"
 #include "platforms/open_registry.h"
 #include "platforms/web/platform.h"
 #ifdef HANDEYE_HAS_X11
@@ -39,6 +40,7 @@ constexpr PlatformRow kX11{
     [] { return PlatformSupport{"x11", false, std::string(kWithoutX11)}; }};
 #endif
 
+constexpr PlatformRow kAndroid{"android", android::open_android, android::describe_android};
 constexpr PlatformRow kWeb{"web", web::open_web, web::describe_web};
 
 #ifdef HANDEYE_HAS_VNC
@@ -53,7 +55,7 @@ constexpr PlatformRow kVnc{
     [] { return PlatformSupport{"vnc", false, std::string(kWithoutVnc)}; }};
 #endif
 
-constexpr PlatformRow kPlatforms[] = {kX11, kWeb, kVnc};
+constexpr PlatformRow kPlatforms[] = {kX11, kWeb, kAndroid, kVnc};
 
 /// The one list that signal paths need; its mutex is held while a platform is quiesced, so that it cannot go away meanwhile.
 struct OpenRegistry {

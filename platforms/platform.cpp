@@ -65,6 +65,8 @@ Result<std::unique_ptr<ProbeWindow>> Platform::open_probe() {
     return Error{ErrorCode::Unsupported, "on this platform no window of ours can be shown that would tell what arrived"};
 }
 
+std::vector<ProbeFact> Platform::probe_facts() { return {}; }
+
 Result<std::shared_ptr<void>> Platform::freeze() { return std::shared_ptr<void>(); }
 
 } // namespace handeye

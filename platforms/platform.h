@@ -138,6 +138,7 @@ struct PersonWatch {
 
 struct PersonFollow; // platforms/person_input.h
 class ProbeWindow;   // platforms/probe.h
+struct ProbeFact;
 
 class Platform {
 public:
@@ -180,6 +181,8 @@ public:
 
     /// A window of our own, in front, that tells what really arrives. Unsupported, with the reason, where there can be none.
     virtual Result<std::unique_ptr<ProbeWindow>> open_probe();
+    /// Where there is none: what can be proven without it. Empty where a platform has no more than a look and a motion.
+    virtual std::vector<ProbeFact> probe_facts();
 
     /// Waits until the picture is still, or the deadline. Driven by change notices, not by polling, where there are any.
     virtual Result<Settled> settle(const SettleOptions& options, std::stop_token stop) = 0;

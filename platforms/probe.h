@@ -12,8 +12,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace handeye {
+
+/// One thing that was tried without a window of ours, and what came of it.
+struct ProbeFact {
+    std::string check; ///< "capture", "input", ...
+    bool is_proven = false;
+    std::string detail; ///< what was found; of input also what was not proven
+    std::string fix;    ///< the command or the switch that helps; empty when it is proven
+};
 
 class ProbeWindow {
 public:

@@ -184,21 +184,33 @@ Row check_elements(Platform& platform, Clock& clock) {
     return passed("elements", fmt::format("{} told by programs in {:.1f} ms", elements->size(), took_ms));
 }
 
-/// Where no window of ours can be shown: what can be told without one, and that it is no more.
-std::vector<Row> check_without_probe(Platform& platform, Clock& clock, const std::string& why) {
-    std::vector<Row> rows{passed("probe window", fmt::format("none, so that where clicks land and what typing types is NOT shown here: {}", why))};
+/// Where no window of ours can be shown: what the platform or a look and a motion can prove all the same, and that it is no more.
+void add_without_probe(Platform& platform, Clock& clock, const Error& why, std::vector<Row>& rows) {
+    const std::vector<ProbeFact> facts = platform.probe_facts();
+    for (const ProbeFact& fact : facts) {
+        rows.push_back({fact.check, fact.is_proven, fact.detail, fact.fix});
+    }
+    if (!facts.empty()) {
+        rows.push_back(check_elements(platform, clock));
+        return;
+    }
+    if (why.code != ErrorCode::Unsupported) {
+        rows.push_back(failed("probe window", why.message, ""));
+        return;
+    }
+    rows.push_back(passed("probe window", fmt::format("none, so that where clicks land and what typing types is NOT shown here: {}", why.message)));
     const TimePoint start = clock.now();
     const Result<Screenshot> shot = platform.capture();
     const double took_ms = std::chrono::duration<double, std::milli>(clock.now() - start).count();
-    rows.push_back(shot ? passed("capture", fmt::format("{}x{} pixels in {:.1f} ms", shot->image.size().width_px, shot->image.size().height_px, took_ms))
-                        : failed("capture", shot.error().message, ""));
-    if (shot) {
-        const Size size = shot->image.size();
-        const Result<void> moved = platform.inject(PointerMove{{size.width_px / 2, size.height_px / 2}});
-        const Result<Settled> settled = moved ? platform.settle({}, {}) : Result<Settled>(moved.error());
-        rows.push_back(settled ? passed("pointer", "moved to the middle; the target took it") : failed("pointer", settled.error().message, ""));
+    if (!shot) {
+        rows.push_back(failed("capture", shot.error().message, ""));
+        return;
     }
-    return rows;
+    const Size size = shot->image.size();
+    rows.push_back(passed("capture", fmt::format("{}x{} pixels in {:.1f} ms", size.width_px, size.height_px, took_ms)));
+    const Result<void> moved = platform.inject(PointerMove{{size.width_px / 2, size.height_px / 2}});
+    const Result<Settled> settled = moved ? platform.settle({}, {}) : Result<Settled>(moved.error());
+    rows.push_back(settled ? passed("pointer", "moved to the middle; the target took it") : failed("pointer", settled.error().message, ""));
 }
 
 std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token& stop) {
@@ -218,13 +230,8 @@ std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token&
                                                  display->size.width_px, display->size.height_px, display->backend,
                                                  display->monitors.size())));
     const Result<std::unique_ptr<ProbeWindow>> probe = (*platform)->open_probe();
-    if (!probe && probe.error().code == ErrorCode::Unsupported) {
-        const std::vector<Row> rest = check_without_probe(**platform, clock, probe.error().message);
-        rows.insert(rows.end(), rest.begin(), rest.end());
-        return rows;
-    }
     if (!probe) {
-        rows.push_back(failed("probe window", probe.error().message, ""));
+        add_without_probe(**platform, clock, probe.error(), rows);
         return rows;
     }
     rows.push_back(check_capture(**platform, **probe, clock));
