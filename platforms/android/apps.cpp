@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kComponentBytesMax = 512;
 constexpr std::size_t kListedMax = 20;
+constexpr std::size_t kPartBytesMin = 4; // of a label within a name: "QQ" is in too many words
 // The second form is of Android 7 to 9, which know no --components.
 constexpr std::string_view kListCommand = "cmd package query-activities --components -a android.intent.action.MAIN -c android.intent.category.LAUNCHER "
                                           "2>/dev/null || cmd package query-activities --brief -a android.intent.action.MAIN -c android.intent.category.LAUNCHER";
@@ -24,7 +25,11 @@ bool is_component(std::string_view text) {
     if (slash == std::string_view::npos || slash == 0 || slash + 1 == text.size() || text.size() > kComponentBytesMax || text.find('.') == std::string_view::npos) {
         return false;
     }
-    return std::ranges::all_of(text.substr(0, slash), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; }) &&
+    const std::string_view package = text.substr(0, slash);
+    if (package.starts_with('.') || package.ends_with('.') || package.find("..") != std::string_view::npos) {
+        return false;
+    }
+    return std::ranges::all_of(package, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; }) &&
            std::ranges::all_of(text.substr(slash + 1), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '$'; });
 }
 
@@ -103,7 +108,9 @@ Result<App> find_app(const std::vector<App>& apps, std::string_view name) {
     const auto is_same = [&](const App& app) { return lower(app.label) == wanted || lower(app.package()) == wanted || lower(app.component) == wanted; };
     const auto has_part = [&](const App& app) { return lower(app.label).find(wanted) != std::string::npos; };
     const auto has_word = [&](const App& app) { return lower(app.package()).find(wanted) != std::string::npos; };
-    const auto is_part = [&](const App& app) { return wanted.find(lower(app.label)) != std::string::npos; }; // "Google Clock" for Clock
+    const auto is_part = [&](const App& app) { // "Google Clock" for Clock
+        return app.label.size() >= kPartBytesMin && wanted.find(lower(app.label)) != std::string::npos;
+    };
     std::vector<App> found = those(apps, is_same);
     for (std::size_t rung = 0; found.empty() && rung < 3; ++rung) {
         found = rung == 0 ? those(apps, has_part) : rung == 1 ? those(apps, has_word) : those(apps, is_part);

@@ -148,6 +148,9 @@ Result<std::vector<Element>> AndroidPlatform::elements() {
 /// The one that has the focus: what lies behind it cannot be reached. A launch that brought an app to the front counts as a new window.
 Result<std::vector<WindowInfo>> AndroidPlatform::windows() {
     TRY(flush({}));
+    if (frame_.is_empty()) {
+        static_cast<void>(capture()); // for its size; a window that forbids pictures has a name all the same
+    }
     const DeviceState state = TRY(read_device_state(link_));
     std::vector<WindowInfo> windows;
     if (!state.focused_token.empty()) {

@@ -49,19 +49,24 @@ TEST_F(AndroidSession, SeveralPhonesAreChosenBySerial) {
     EXPECT_EQ(platform->display()->address, serial());
     EXPECT_FALSE(try_open("R58M123"));
     // The list follows what is plugged in.
-    std::vector<std::size_t> seen;
+    const auto third = make_device({});
+    AdbServer other(*parse_endpoint(adb_server()));
+    std::vector<std::ptrdiff_t> seen;
     std::stop_source enough;
     const auto tracked = server.track_devices(
         [&](const std::vector<AdbDevice>& devices) {
-            const auto ready = std::ranges::count(devices, "device", &AdbDevice::state);
-            seen.push_back(static_cast<std::size_t>(ready));
-            ready == 2 ? device_->unplug() : void(enough.request_stop());
+            seen.push_back(std::ranges::count(devices, "device", &AdbDevice::state));
+            if (seen.size() == 1) {
+                EXPECT_TRUE(other.connect_device(third->address(), StreamWait::lasting(std::chrono::seconds(30))));
+            } else if (seen.back() == 3) {
+                enough.request_stop();
+            }
         },
         StreamWait::lasting(std::chrono::seconds(60), enough.get_token()));
     EXPECT_EQ(tracked.error().code, ErrorCode::Cancelled);
     ASSERT_GE(seen.size(), 2U);
-    EXPECT_EQ(seen.front(), 2U);
-    EXPECT_EQ(seen.back(), 1U);
+    EXPECT_EQ(seen.front(), 2);
+    EXPECT_EQ(seen.back(), 3);
 }
 
 TEST_F(AndroidSession, APhoneThatAsksIsWaitedForByThePerson) {
