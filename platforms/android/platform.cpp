@@ -56,7 +56,7 @@ PhoneFacts parse_facts(std::string_view text) {
 
 AndroidPlatform::AndroidPlatform(DeviceLink link, Clock& clock)
     : link_(std::move(link)), clock_(clock), ime_(std::make_unique<ImeKeeper>(link_, clock_)),
-      typer_(std::make_unique<TextTyper>(link_, *ime_, clock_, sending_)) {}
+      typer_(std::make_unique<TextTyper>(link_, *ime_, clock_, sending_, is_closed_)) {}
 
 Result<std::unique_ptr<Platform>> AndroidPlatform::open(const PlatformOptions& options, Clock& clock) {
     const StreamWait wait = StreamWait::lasting(kOpenTimeout);

@@ -91,10 +91,10 @@ private:
     DeviceLink link_;
     Clock& clock_;
     PhoneFacts facts_;
-    std::unique_ptr<ImeKeeper> ime_;
-    std::unique_ptr<TextTyper> typer_; // borrows link_, ime_, sending_
     std::mutex sending_;               // held while a command that acts is under way
     std::atomic<bool> is_closed_ = false;
+    std::unique_ptr<ImeKeeper> ime_;
+    std::unique_ptr<TextTyper> typer_; // borrows link_, ime_, sending_, is_closed_
 
     Size frame_;                       // of the last picture: the frame of input
     std::uint64_t captures_ = 0;

@@ -291,12 +291,11 @@ Result<void> AndroidPlatform::start(const std::string& component) {
     return {};
 }
 
+/// An app takes no arguments: several words are its name.
 Result<void> AndroidPlatform::run(const LaunchApp& launch_app) {
-    if (launch_app.argv.size() != 1) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("an app on a phone is started by its name alone; {} words were given", launch_app.argv.size())};
-    }
+    const std::string name = fmt::format("{}", fmt::join(launch_app.argv, " "));
     const std::vector<App> apps = TRY(list_apps(link_));
-    const App app = TRY(find_app(apps, launch_app.argv.front()));
+    const App app = TRY(find_app(apps, name));
     return start(app.component);
 }
 

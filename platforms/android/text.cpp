@@ -175,7 +175,7 @@ Result<std::optional<Element>> TextTyper::field(Size frame, const std::stop_toke
 /// To its end once it has begun: what was typed is then known.
 Result<void> TextTyper::run(std::string_view command, const std::stop_token& stop) {
     const std::lock_guard lock(sending_);
-    if (stop.stop_requested()) {
+    if (stop.stop_requested() || is_closed_) {
         return Error{ErrorCode::Cancelled, "stopped"};
     }
     TRY(link_.run_well(command));

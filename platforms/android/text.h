@@ -6,6 +6,7 @@
 #include "platforms/android/ui_tree.h"
 #include "platforms/platform.h"
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -40,8 +41,10 @@ std::size_t count_characters(std::string_view text_utf8);
 
 class TextTyper {
 public:
-    /// `sending` is held while a command that types is under way: who has locked it after asking for the stop knows that none follows.
-    TextTyper(DeviceLink& link, ImeKeeper& ime, Clock& clock, std::mutex& sending) : link_(link), ime_(ime), clock_(clock), sending_(sending) {}
+    /// `sending` is held while a command that types is under way: who has locked it after asking for the stop, or after setting
+    /// `is_closed`, knows that none follows.
+    TextTyper(DeviceLink& link, ImeKeeper& ime, Clock& clock, std::mutex& sending, const std::atomic<bool>& is_closed)
+        : link_(link), ime_(ime), clock_(clock), sending_(sending), is_closed_(is_closed) {}
 
     /// `frame`: of the screen, for the dump.
     Result<TextResult> type(std::string_view text_utf8, Size frame, const std::stop_token& stop);
@@ -57,6 +60,7 @@ private:
     ImeKeeper& ime_;
     Clock& clock_;
     std::mutex& sending_;
+    const std::atomic<bool>& is_closed_;
 };
 
 } // namespace handeye::android
