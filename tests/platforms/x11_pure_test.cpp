@@ -202,7 +202,7 @@ TEST(X11Open, UnknownPlatformListsTheKnownOnes) {
     options.platform = "x12";
     const auto platform = open_platform(options, clock);
     ASSERT_FALSE(platform);
-    EXPECT_EQ(platform.error().message, "unknown platform \"x12\"; this build has x11");
+    EXPECT_TRUE(platform.error().message.starts_with("unknown platform \"x12\"; this build has x11")) << platform.error().message;
 }
 
 TEST(X11Headless, RefusesSizesOutsideItsLimits) {
