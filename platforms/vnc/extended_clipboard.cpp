@@ -57,6 +57,7 @@ ExtendedText read_extended(std::string_view extended) {
     }
     const std::uint32_t flags = number_at(extended, 0);
     read.is_caps = (flags & kCaps) != 0;
+    read.takes_notices = read.is_caps && (flags & kNotify) != 0;
     read.is_request = !read.is_caps && (flags & kRequest) != 0;
     read.is_notify = !read.is_caps && (flags & kNotify) != 0;
     read.is_provide = !read.is_caps && (flags & kProvide) != 0;

@@ -5,6 +5,7 @@
 #include "platforms/vnc/keysyms.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace handeye::vnc {
 namespace {
@@ -54,7 +55,19 @@ Result<void> InputGate::keep_pace() {
     return link->keep_pace(clock_.now() + kServerPatience, stop);
 }
 
+/// x11vnc holds pointer events back while it looks whether a window scrolls, but no keys: what is of the other kind waits.
+Result<void> InputGate::turn_to(Kind kind) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(last_, kind) == kind || link_ == nullptr) {
+            return {};
+        }
+    }
+    return sync();
+}
+
 Result<void> InputGate::move(Point to) {
+    TRY(turn_to(Kind::Pointer));
     {
         const std::lock_guard lock(mutex_);
         TRY(may_send());
@@ -65,6 +78,9 @@ Result<void> InputGate::move(Point to) {
 }
 
 Result<void> InputGate::button(unsigned number, bool is_press) {
+    if (const Result<void> turned = turn_to(Kind::Pointer); !turned && is_press) { // letting go is never refused
+        return turned;
+    }
     {
         const std::lock_guard lock(mutex_);
         const unsigned bit = 1U << (number - 1);
@@ -78,6 +94,7 @@ Result<void> InputGate::button(unsigned number, bool is_press) {
 }
 
 Result<void> InputGate::press_key(const std::string& name, std::uint32_t keysym) {
+    TRY(turn_to(Kind::Key));
     {
         const std::lock_guard lock(mutex_);
         TRY(may_send());
@@ -91,6 +108,7 @@ Result<void> InputGate::press_key(const std::string& name, std::uint32_t keysym)
 
 /// A release without its press is sent all the same: the key may have been left down by somebody else.
 Result<void> InputGate::release_key(const std::string& name, std::uint32_t keysym) {
+    static_cast<void>(turn_to(Kind::Key)); // letting go is never refused
     {
         const std::lock_guard lock(mutex_);
         const auto found = keys_.find(name);
@@ -101,6 +119,7 @@ Result<void> InputGate::release_key(const std::string& name, std::uint32_t keysy
 }
 
 Result<void> InputGate::tap(std::uint32_t keysym) {
+    TRY(turn_to(Kind::Key));
     {
         const std::lock_guard lock(mutex_);
         TRY(may_send());

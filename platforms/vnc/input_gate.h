@@ -59,12 +59,15 @@ private:
     Result<void> send_pointer();
     Result<void> send_releases();
     Result<void> keep_pace();
+    enum class Kind { None, Pointer, Key };
+    Result<void> turn_to(Kind kind);
 
     Clock& clock_;
     std::atomic<bool> is_closed_{false};
     mutable std::mutex mutex_; // guards what follows
     std::shared_ptr<Link> link_;
     std::stop_token stop_;
+    Kind last_ = Kind::None;
     unsigned buttons_ = 0; ///< bit 0 is button 1
     std::optional<Point> pointer_;
     std::map<std::string, std::uint32_t> keys_; ///< down, by name

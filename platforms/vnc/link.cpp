@@ -181,7 +181,10 @@ bool Link::take_tell(int socket) {
         ++state_.changes;
         state_.changed_at = std::chrono::steady_clock::now();
         break;
-    case Tell::Answered: fences_answered_ = std::clamp(read(std::uint64_t{}), fences_answered_, fences_begun_); break;
+    case Tell::Answered:
+        fences_answered_ = std::clamp(read(std::uint64_t{}), fences_answered_, fences_begun_);
+        state_.changes_shown = state_.changes; // they were told before it
+        break;
     case Tell::Clipboard: state_.clipboard_utf8 = text_of(payload, 0).substr(0, kClipboardMax); break;
     case Tell::Fetched: ++state_.fetches; break;
     case Tell::Renamed: state_.name = printable(text_of(payload, 0).substr(0, kNameMax)); break;

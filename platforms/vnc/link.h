@@ -37,6 +37,7 @@ struct LinkState {
     bool takes_unicode = false; ///< its clipboard
     bool is_encrypted = false;
     std::uint64_t changes = 0; ///< counts notices of changed pixels
+    std::uint64_t changes_shown = 0; ///< those that the last snapshot shows
     TimePoint changed_at{};
     std::optional<std::string> clipboard_utf8;
     std::uint64_t fetches = 0; ///< of our clipboard's text, by programs there

@@ -66,6 +66,7 @@ std::string set_one_encoding(std::int32_t encoding);
 // The Extended Clipboard: a cut text with a negative length holds flags and, compressed, UTF-8.
 constexpr std::int32_t kExtendedClipboard = static_cast<std::int32_t>(0xC0A1E5CEU);
 struct ExtendedText {
+    bool takes_notices = false; ///< of caps: the server asks for a text when a program there wants it
     bool is_caps = false, is_request = false, is_notify = false, is_provide = false, has_text = false;
     std::string text_utf8; ///< of what is provided
 };

@@ -222,7 +222,7 @@ void Peer::set_clipboard(std::string_view text_utf8) {
 /// Inside the library's read: what is sent is sent when that is over.
 void Peer::take_extended(std::string_view message) {
     ExtendedText text = read_extended(message);
-    if (text.is_caps && text.has_text) {
+    if (text.is_caps && text.has_text && text.takes_notices) { // libvncserver offers the rest, and x11vnc drops what it gets
         takes_unicode_ = true;
         taps().raw += extended_caps();
     } else if (text.is_request && !clipboard_utf8_.empty()) {

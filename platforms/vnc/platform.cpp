@@ -124,10 +124,9 @@ Result<DisplayInfo> VncPlatform::display() {
 
 Result<Screenshot> VncPlatform::capture() {
     TRY(reconnect_if_lost());
-    const std::uint64_t changes = link_->state().changes;
     const TimePoint now = clock_.now();
     Image image = TRY(link_->snapshot(now + kCapturePatience, {}));
-    changes_seen_ = std::max(changes, changes_seen_);
+    changes_seen_ = link_->state().changes_shown;
     frame_ = image.size();
     return Screenshot{std::move(image), ++captures_, now};
 }

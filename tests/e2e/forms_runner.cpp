@@ -7,13 +7,19 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "platforms/open_platform.h"
+#include "platforms/x11/child.h"
+#include "platforms/x11/launch.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace handeye::e2e {
 namespace {
@@ -76,16 +82,51 @@ private:
 /// A display of the task's size with the application on it.
 struct Stage {
     TempDir dir;
+    std::unique_ptr<x11::GuardedChild> server;  // of a surface that is not the platform's own
+    std::unique_ptr<x11::GuardedChild> program;
     std::unique_ptr<Platform> platform;
     [[nodiscard]] std::filesystem::path out() const { return dir.path() / "out.json"; }
 };
 
-Result<void> set_up(Stage& stage, const FormTask& task, const std::filesystem::path& app,
-                    Clock& clock) {
+/// TigerVNC with the application on it, which has the display to itself.
+Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& command, Clock& clock) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        return Error{ErrorCode::IoFailed, "no pipe for Xvnc"};
+    }
+    const FileDescriptor ours(ends[0]);
+    FileDescriptor theirs(ends[1]);
+    const std::string server = TRY(x11::find_program("Xvnc").with_context("package tigervnc-standalone-server"));
+    const std::string geometry = std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
+    stage.server = TRY(x11::GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-localhost",
+                                                 "-nolisten", "tcp", "-SecurityTypes", "None"},
+                                                x11::merged_environment({}), theirs.get()));
+    theirs = FileDescriptor();
+    std::string number;
+    for (char c = 0; ::read(ours.get(), &c, 1) == 1 && c != '\n';) {
+        number += c;
+    }
+    if (number.empty()) {
+        return Error{ErrorCode::Unavailable, "Xvnc ended at once"};
+    }
+    const x11::Environment on_it{{"DISPLAY", ":" + number}, {"XAUTHORITY", (stage.dir.path() / "none").string()}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}};
+    stage.program = TRY(x11::GuardedChild::start(command, x11::merged_environment(on_it), -1));
+    PlatformOptions options{.platform = "vnc"};
+    options.attach = "127.0.0.1::" + std::to_string(5900 + std::stoi(number));
+    stage.platform = TRY(open_platform(options, clock));
+    return {};
+}
+
+Result<void> set_up(Stage& stage, const FormTask& task, const FormRun& run, Clock& clock) {
     const std::filesystem::path spec = stage.dir.path() / "spec.json";
     TRY(write_file_atomic(spec, task.spec_json));
-    stage.platform = TRY(open_platform({.headless = task.size}, clock));
-    TRY(stage.platform->perform(LaunchApp{{app.string(), spec.string(), stage.out().string()}}));
+    const std::vector<std::string> command{run.app.string(), spec.string(), stage.out().string()};
+    if (run.surface == Surface::Vnc) {
+        TRY(start_vnc(stage, task.size, command, clock));
+    } else {
+        stage.platform = TRY(open_platform({.headless = task.size}, clock));
+        TRY(stage.platform->perform(LaunchApp{command}));
+    }
     const TimePoint deadline = clock.now() + std::chrono::seconds(30);
     // The application writes its file once its window is shown; the picture is then at rest within
     // a few frames.
@@ -101,9 +142,9 @@ Result<void> set_up(Stage& stage, const FormTask& task, const std::filesystem::p
     return {};
 }
 
-Result<Image> first_frame(const FormTask& task, const std::filesystem::path& app, Clock& clock) {
+Result<Image> first_frame(const FormTask& task, const FormRun& run, Clock& clock) {
     Stage stage;
-    TRY(set_up(stage, task, app, clock));
+    TRY(set_up(stage, task, run, clock));
     return TRY(stage.platform->capture()).image;
 }
 
@@ -184,10 +225,10 @@ Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, Ch
     if (run.frames == Frames::Blank) {
         substitute = TRY(white_picture(task.size));
     } else if (run.frames == Frames::Swapped) {
-        substitute = TRY(first_frame(other, run.app, clock));
+        substitute = TRY(first_frame(other, run, clock));
     }
     Stage stage;
-    TRY(set_up(stage, task, run.app, clock));
+    TRY(set_up(stage, task, run, clock));
     SubstitutedFrames substituted(*stage.platform, substitute);
     Platform& platform = run.frames == Frames::Real ? *stage.platform : substituted;
 

@@ -40,10 +40,17 @@ enum class Frames {
 /// buttons are, would succeed. Requires two layouts among the tasks.
 const FormTask& swap_partner(const std::vector<FormTask>& tasks, std::size_t index);
 
+/// Where the model sees and touches the application.
+enum class Surface {
+    X11, ///< a headless display of its own
+    Vnc, ///< a TigerVNC server of the task's size
+};
+
 struct FormRun {
     std::filesystem::path app;            ///< handeye-form-app
     std::filesystem::path recordings_dir; ///< session files stay there; empty: they go away
     Frames frames = Frames::Real;
+    Surface surface = Surface::X11;
 };
 
 struct FormResult {
@@ -57,7 +64,7 @@ struct FormResult {
     Duration wall{};
 };
 
-/// A headless display of its own, a fresh application, one Session with a Recorder. `other` lends
+/// A display of its own, a fresh application, one Session with a Recorder. `other` lends
 /// its first frame to Swapped.
 Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, ChatModel& model,
                                  Clock& clock, const FormRun& run);

@@ -131,7 +131,9 @@ TEST(VncMessages, AnExtendedTextComesBackAsItWas) {
     EXPECT_EQ(read_extended("abc").has_text, false);
     EXPECT_TRUE(read_extended(std::string_view(extended_request()).substr(8)).is_request);
     EXPECT_FALSE(read_extended(std::string_view(extended_notify(false)).substr(8)).has_text);
-    EXPECT_TRUE(read_extended(std::string_view(extended_caps()).substr(8)).is_caps);
+    EXPECT_TRUE(read_extended(std::string_view(extended_caps()).substr(8)).takes_notices);
+    const ExtendedText without = read_extended(big(1U << 24U | 1U << 28U | 1U, 4) + big(0, 4));
+    EXPECT_TRUE(without.is_caps && without.has_text && !without.takes_notices);
 }
 
 TEST(VncMessages, TextsAreUnpackedAsTheyWerePacked) {

@@ -92,18 +92,6 @@ TEST_P(VncPixels, CapturedPixelsAreThoseOfTheDesktop) {
     }
 }
 
-TEST_P(VncPixels, ASpinnerReachesTheDeadlineAndAStillScreenIsQuiet) {
-    start_server(GetParam());
-    start_paint("spinner");
-    const auto platform = open();
-    ASSERT_TRUE(platform);
-    capture_when(*platform, 399, 259, {299 & 255, 199, 77});
-    const auto restless = platform->settle({.quiet = std::chrono::milliseconds(500), .deadline = std::chrono::milliseconds(1500)}, {});
-    ASSERT_TRUE(restless) << restless.error().message;
-    EXPECT_FALSE(restless->is_quiet);
-    EXPECT_TRUE(restless->has_changed);
-}
-
 TEST_P(VncPixels, AStillScreenIsQuiet) {
     start_server(GetParam());
     start_paint();
@@ -120,6 +108,19 @@ TEST_P(VncPixels, AStillScreenIsQuiet) {
 
 INSTANTIATE_TEST_SUITE_P(Servers, VncPixels, ::testing::Values(Server::TigerVnc, Server::X11Vnc),
                          [](const auto& param) { return param.param == Server::TigerVnc ? "TigerVnc" : "X11Vnc"; });
+
+/// Not x11vnc: it may not notice a small square that turns for seconds.
+TEST_F(VncSession, ASpinnerReachesTheDeadline) {
+    start_server(Server::TigerVnc);
+    start_paint("spinner");
+    const auto platform = open();
+    ASSERT_TRUE(platform);
+    capture_when(*platform, 399, 259, {299 & 255, 199, 77});
+    const auto restless = platform->settle({.quiet = std::chrono::milliseconds(500), .deadline = std::chrono::milliseconds(1500)}, {});
+    ASSERT_TRUE(restless) << restless.error().message;
+    EXPECT_FALSE(restless->is_quiet);
+    EXPECT_TRUE(restless->has_changed);
+}
 
 TEST_F(VncSession, AllFourCornersAreReachedAfterAResize) {
     start_server(Server::TigerVnc);
