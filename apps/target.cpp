@@ -2,6 +2,7 @@
 #include "apps/target.h"
 
 #include "base/command_line.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <algorithm>
@@ -227,6 +228,21 @@ std::string list_of_fields() {
 
 } // namespace
 
+namespace {
+
+/// The daemon reads the file and sends its line to a server that the client names: no file of this user but those that lie where secrets do.
+Result<void> check_password_file(const std::string& file) {
+    std::error_code problem;
+    const auto folder = std::filesystem::weakly_canonical(config_dir(), problem);
+    const auto path = std::filesystem::weakly_canonical(file, problem);
+    if (file.empty() || (!problem && path.parent_path() == folder)) {
+        return {};
+    }
+    return Error{ErrorCode::PermissionDenied, fmt::format("target.password_file \"{}\" does not lie in {}: no other file is read for a client", file.substr(0, 200), folder.string())};
+}
+
+} // namespace
+
 Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json) {
     TargetSpec spec;
     spec.platform = platform;
@@ -245,6 +261,7 @@ Result<TargetSpec> target_from_json(const std::string& platform, std::string_vie
             return Error{ErrorCode::InvalidArgument, fmt::format("target.{} is unknown or of the wrong type; {}; array of texts: launch", key, list_of_fields())};
         }
     }
+    TRY(check_password_file(spec.password_file));
     return spec;
 }
 

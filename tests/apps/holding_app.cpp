@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drags, presses chords and types without end through the platform "x11", until a signal: then it lets go of everything and ends,
-// as the programs of this project do. It writes a file (argv[1]) once it is at work.
+// Drags, presses chords and types without end through the platform "x11", or "vnc" at the server argv[2], until a signal: then it lets go of
+// everything and ends, as the programs of this project do. It writes a file (argv[1]) once it is at work.
 #include "platforms/open_platform.h"
 
 #include <csignal>
@@ -33,7 +33,7 @@ Result<void> work(Platform& platform, int round) {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
+    if (argc != 2 && argc != 3) {
         return 2;
     }
     sigset_t signals;
@@ -42,7 +42,12 @@ int main(int argc, char** argv) {
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr); // before any thread starts
     SystemClock clock;
-    auto platform = open_platform({}, clock);
+    PlatformOptions options;
+    if (argc == 3) {
+        options.platform = "vnc";
+        options.attach = argv[2];
+    }
+    auto platform = open_platform(options, clock);
     if (!platform) {
         std::fprintf(stderr, "%s\n", platform.error().message.c_str());
         return 5;

@@ -2,6 +2,7 @@
 // Target options: what a person and an API client write, and what is refused.
 #include "apps/target.h"
 #include "base/command_line.h"
+#include "base/file.h"
 
 #include <gtest/gtest.h>
 
@@ -54,6 +55,30 @@ TEST(TargetSpec, JsonRoundTrip) {
     EXPECT_EQ(back->display, ":7");
     EXPECT_EQ(back->window, "Édit");
     EXPECT_EQ(back->launch, spec.launch);
+}
+
+TEST(TargetSpec, AVncServerHasItsOwnFields) {
+    const auto options = to_platform_options({.platform = "vnc", .attach = "lab:1", .user = "ada", .password_file = "/p", .tls = "verify", .ca_file = "/c", .view_only = true});
+    ASSERT_TRUE(options.has_value()) << options.error().message;
+    EXPECT_EQ(options->attach, "lab:1");
+    EXPECT_EQ(options->user, "ada");
+    EXPECT_EQ(options->password_file, "/p");
+    EXPECT_EQ(options->tls, "verify");
+    EXPECT_EQ(options->ca_file, "/c");
+    EXPECT_TRUE(options->view_only);
+    EXPECT_FALSE(to_platform_options({.platform = "vnc", .headless = "640x480"}).has_value());
+    EXPECT_FALSE(to_platform_options({.platform = "x11", .view_only = true}).has_value());
+}
+
+TEST(TargetSpec, AClientNamesNoFileOfThisUserButOneBesideTheSecrets) {
+    const std::string inside = (config_dir() / "lab.password").string();
+    const auto allowed = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + inside + R"("})");
+    ASSERT_TRUE(allowed.has_value()) << allowed.error().message;
+    for (const std::string file : {"/etc/hostname", "lab.password", (config_dir() / "../../.ssh/id_rsa").string().c_str()}) {
+        const auto refused = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + file + R"("})");
+        ASSERT_FALSE(refused.has_value()) << file;
+        EXPECT_EQ(refused.error().code, ErrorCode::PermissionDenied);
+    }
 }
 
 TEST(TargetSpec, JsonRefusesUnknownKeysAndTypes) {

@@ -27,6 +27,8 @@ protected:
     Result<std::unique_ptr<Platform>> try_open(PlatformOptions options = {});
 
     void start_app(const std::string& name, std::vector<std::string> arguments);
+    [[nodiscard]] int newest_app_pid() const { return apps_.back()->pid(); }
+    [[nodiscard]] bool newest_app_has_ended() const { return apps_.back()->has_ended(); }
     bool wait_for(const std::function<bool()>& condition, int seconds = 60);
     /// event_log_app covers the display and has the keyboard.
     void start_event_log();

@@ -4,6 +4,7 @@
 #include "tests/platforms/vnc_fixture.h"
 
 #include <algorithm>
+#include <csignal>
 #include <thread>
 
 namespace handeye::vnc {
@@ -133,6 +134,21 @@ TEST_P(VncInput, AStopIsKnownWhereEventsAreSent) {
     EXPECT_TRUE(platform->inject_unless_stopped(Key{"Shift_L", Edge::Release}, stop.get_token())); // letting go is never refused
     EXPECT_TRUE(platform->inject(PointerMove{{20, 20}}));                                          // the stop was for those calls
     EXPECT_TRUE(wait_for([] { return count_down() == 0; }));
+}
+
+TEST_P(VncInput, NothingIsHeldAfterASignalOrAKillAtAnyMoment) {
+    start_server(GetParam());
+    auto generator = x11::seeded_generator();
+    for (int round = 0, rounds = x11::count_of(50, 4); round < rounds; ++round) {
+        const auto sign = folder() / ("at-work-" + std::to_string(round));
+        start_app("holding_app", {sign.string(), attach_});
+        ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(sign); }));
+        ASSERT_TRUE(wait_for([] { return count_down() > 0; }));
+        clock_.sleep_for(std::chrono::microseconds(std::uniform_int_distribution<int>(0, 150'000)(generator)), {}); // another moment each time
+        ASSERT_EQ(::kill(newest_app_pid(), round % 2 == 0 ? SIGKILL : SIGINT), 0);
+        ASSERT_TRUE(wait_for([&] { return newest_app_has_ended(); }));
+        EXPECT_TRUE(wait_for([] { return count_down() == 0; }, 20)) << count_down() << " down in round " << round;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, VncInput, ::testing::Values(Server::TigerVnc, Server::X11Vnc),
