@@ -227,6 +227,12 @@ Result<std::vector<WindowInfo>> WebPlatform::windows() {
         }
         windows.push_back(std::move(window));
     }
+    for (const Download& download : browser_->downloads()) { // told as windows, which is where whoever asks for news looks
+        WindowInfo window;
+        window.title_utf8 = fmt::format("download {}: {} ({:.0f} bytes) in {}", download.state, download.name, download.bytes, browser_->options().downloads.string());
+        window.window_class = "download";
+        windows.push_back(std::move(window));
+    }
     std::stable_sort(windows.begin(), windows.end(), [](const WindowInfo& a, const WindowInfo& b) { return a.is_focused < b.is_focused; });
     return windows;
 }
