@@ -6,7 +6,7 @@
 
 namespace handeye::web {
 
-/// page_script.js, as text.
+/// page_script.js and page_popups.js, as text.
 std::string_view page_script();
 /// The page that stands for the browser's own dialogs: panel.html.
 std::string_view panel_page();

@@ -21,7 +21,7 @@ struct Arrow {
 };
 using Names = std::string_view;
 constexpr std::array<Names, 1> kBase = {"base/"};
-constexpr std::array<Names, 3> kPlatforms = {"base/", "base/net/client.h", "base/net/byte_stream.h"};
+constexpr std::array<Names, 4> kPlatforms = {"base/", "base/net/client.h", "base/net/byte_stream.h", "base/net/http_get.h"};
 constexpr std::array<Names, 2> kActions = {"base/", "platforms/platform.h"};
 constexpr std::array<Names, 3> kPrompts = {"base/", "actions/vocabulary.h", "engine/chat.h"};
 constexpr std::array<Names, 7> kAgent = {
