@@ -244,18 +244,17 @@ void Peer::send_raw(const std::string& messages) {
     ask_for_changes();
 }
 
-void Peer::release_all() {
-    if (stage_ != Stage::Running) {
-        return;
+bool Peer::release_all() {
+    if (stage_ != Stage::Running || (held_keys_.empty() && pointer_.buttons == 0)) {
+        return true;
     }
     for (const std::uint32_t keysym : held_keys_) {
         vnc_connection_key_event(connection_, FALSE, keysym, 0);
     }
-    if (pointer_.buttons != 0) {
-        vnc_connection_pointer_event(connection_, 0, static_cast<guint16>(pointer_.x), static_cast<guint16>(pointer_.y));
-    }
-    held_keys_.clear();
-    pointer_.buttons = 0;
+    vnc_connection_pointer_event(connection_, 0, static_cast<guint16>(pointer_.x), static_cast<guint16>(pointer_.y));
+    const std::uint64_t before = taps().bytes_sent;
+    ask_for_changes(); // in the middle of a message from the server nothing leaves
+    return taps().bytes_sent > before;
 }
 
 void Peer::tell(Tell kind, std::span<const std::uint8_t> payload, int file) {

@@ -30,8 +30,8 @@ public:
     void open(FileDescriptor server, std::vector<std::string> texts);
     /// One message of the platform; false: it is gone, or makes no sense.
     bool take_ask();
-    /// Lets go of what is held, for a platform that is gone.
-    void release_all();
+    /// Lets go of what is held, for a platform that is gone. True: that is on its way, or nothing was held.
+    bool release_all();
     /// Says why it is over, once; the process ends after that.
     [[noreturn]] void fail(const Error& error);
 

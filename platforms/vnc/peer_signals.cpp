@@ -30,6 +30,9 @@ constexpr std::array<int, 3> kAnonymous{VNC_CONNECTION_AUTH_VENCRYPT_TLSPLAIN, V
 
 constexpr std::size_t kTypesMax = 10, kSubtypesMax = 20; // for more libgvnc has no room, and no check: nothing goes on after that
 
+constexpr unsigned kReleaseAgainMs = 10;
+constexpr int kReleaseAttempts = 80; // within the second that the platform waits
+
 G_GNUC_BEGIN_IGNORE_DEPRECATIONS
 std::vector<int> values_of(GValueArray* array) {
     std::vector<int> values;
@@ -193,7 +196,7 @@ namespace handeye {
 
 int serve_vnc(int socket, const std::function<bool()>& enter_sandbox) {
     using namespace vnc;
-    ::prctl(PR_SET_PDEATHSIG, 0); // what is held is let go first
+    ::prctl(PR_SET_PDEATHSIG, 0); // of a platform that was killed what is held is let go first
     Peer peer(socket);
     MessageHead head;
     const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -220,14 +223,23 @@ int serve_vnc(int socket, const std::function<bool()>& enter_sandbox) {
     struct Both {
         Peer& peer;
         GMainLoop* loop;
-    } both{peer, loop};
+        int attempts;
+    } both{peer, loop, kReleaseAttempts};
     g_unix_fd_add(socket, static_cast<GIOCondition>(G_IO_IN | G_IO_HUP | G_IO_ERR), [](gint, GIOCondition, gpointer data) -> gboolean {
         auto* const self = static_cast<Both*>(data);
         if (self->peer.take_ask()) {
             return G_SOURCE_CONTINUE;
         }
-        self->peer.release_all();
-        g_main_loop_quit(self->loop);
+        if (self->peer.release_all() || --self->attempts == 0) {
+            g_main_loop_quit(self->loop);
+        } else {
+            g_timeout_add(kReleaseAgainMs, [](gpointer again) -> gboolean {
+                auto* const waiting = static_cast<Both*>(again);
+                const bool is_over = waiting->peer.release_all() || --waiting->attempts == 0;
+                is_over ? g_main_loop_quit(waiting->loop) : void();
+                return is_over ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+            }, data);
+        }
         return G_SOURCE_REMOVE;
     }, &both);
     g_main_loop_run(loop);

@@ -20,7 +20,7 @@ constexpr std::size_t kTextBytesMax = 1U << 20U;
 constexpr std::size_t kPasteCharactersMax = 4096; // a segment
 constexpr Duration kServerPatience = std::chrono::seconds(10);
 constexpr Duration kQuiet = std::chrono::milliseconds(60), kQuietPatience = std::chrono::milliseconds(800);
-constexpr Duration kKeyPatience = std::chrono::milliseconds(1500), kPastePatience = std::chrono::seconds(5);
+constexpr Duration kKeyPatience = std::chrono::seconds(4), kPastePatience = std::chrono::seconds(5);
 constexpr Duration kFullFor = std::chrono::minutes(2); // x11vnc takes its keys back after five minutes
 constexpr int kCaretWidthMax = 2, kCaretHeightMin = 8;
 
