@@ -47,7 +47,7 @@ void PhoneTest::start_server() {
     x11::Environment changes = {{"HOME", (folder() / "home").string()}, {"ADB_MDNS_AUTO_CONNECT", "0"}};
     for (int tries = 0; tries < 5; ++tries) {
         server_port_ = free_port();
-        auto child = x11::GuardedChild::start({*adb, "-P", std::to_string(server_port_), "nodaemon", "server"}, x11::merged_environment(changes), -1);
+        auto child = GuardedChild::start({*adb, "-P", std::to_string(server_port_), "nodaemon", "server"}, x11::merged_environment(changes), -1);
         ASSERT_TRUE(child) << child.error().message;
         server_ = std::move(*child);
         const Endpoint where{.unix_path = {}, .host = "127.0.0.1", .port = static_cast<std::uint16_t>(server_port_)};

@@ -43,7 +43,7 @@ protected:
 private:
     void start_server();
     int server_port_ = 0;
-    std::unique_ptr<x11::GuardedChild> server_;
+    std::unique_ptr<GuardedChild> server_;
     std::size_t read_ = 0; // bytes of the apps' file
 };
 

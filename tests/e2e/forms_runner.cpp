@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "platforms/open_platform.h"
-#include "platforms/x11/child.h"
+#include "platforms/guarded_child.h"
 #include "platforms/x11/launch.h"
 
 #include <nlohmann/json.hpp>
@@ -82,8 +82,8 @@ private:
 /// A display of the task's size with the application on it.
 struct Stage {
     TempDir dir;
-    std::unique_ptr<x11::GuardedChild> server;  // of a surface that is not the platform's own
-    std::unique_ptr<x11::GuardedChild> program;
+    std::unique_ptr<GuardedChild> server;  // of a surface that is not the platform's own
+    std::unique_ptr<GuardedChild> program;
     std::unique_ptr<Platform> platform;
     [[nodiscard]] std::filesystem::path out() const { return dir.path() / "out.json"; }
 };
@@ -98,7 +98,7 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
     FileDescriptor theirs(ends[1]);
     const std::string server = TRY(x11::find_program("Xvnc").with_context("package tigervnc-standalone-server"));
     const std::string geometry = std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
-    stage.server = TRY(x11::GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-localhost",
+    stage.server = TRY(GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-localhost",
                                                  "-nolisten", "tcp", "-SecurityTypes", "None"},
                                                 x11::merged_environment({}), theirs.get()));
     theirs = FileDescriptor();
@@ -110,7 +110,7 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
         return Error{ErrorCode::Unavailable, "Xvnc ended at once"};
     }
     const x11::Environment on_it{{"DISPLAY", ":" + number}, {"XAUTHORITY", (stage.dir.path() / "none").string()}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}};
-    stage.program = TRY(x11::GuardedChild::start(command, x11::merged_environment(on_it), -1));
+    stage.program = TRY(GuardedChild::start(command, x11::merged_environment(on_it), -1));
     PlatformOptions options{.platform = "vnc"};
     options.attach = "127.0.0.1::" + std::to_string(5900 + std::stoi(number));
     stage.platform = TRY(open_platform(options, clock));

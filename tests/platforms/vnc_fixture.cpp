@@ -58,7 +58,7 @@ void VncTest::start_xvnc(const std::string& display, Size size, const std::vecto
     if (std::find(more.begin(), more.end(), "-SecurityTypes") == more.end()) {
         argv.insert(argv.end(), {"-SecurityTypes", "None"});
     }
-    auto child = x11::GuardedChild::start(argv, x11::merged_environment({}), theirs.get());
+    auto child = GuardedChild::start(argv, x11::merged_environment({}), theirs.get());
     ASSERT_TRUE(child) << child.error().message;
     server_ = std::move(*child);
     theirs = FileDescriptor();
@@ -81,7 +81,7 @@ void VncTest::start_x11vnc(const std::vector<std::string>& more) {
     std::vector<std::string> argv{*program, "-display", xvfb_->address().name, "-auth", xvfb_->authority_file().string(), "-noipv6", "-localhost", "-autoport",
                                   "20900", "-flag", flag.string(), "-forever", "-shared", "-norc", "-quiet", "-nopw"};
     argv.insert(argv.end(), more.begin(), more.end());
-    auto child = x11::GuardedChild::start(argv, x11::merged_environment(environment_), -1);
+    auto child = GuardedChild::start(argv, x11::merged_environment(environment_), -1);
     ASSERT_TRUE(child) << child.error().message;
     server_ = std::move(*child);
     ASSERT_TRUE(wait_for([&] { return content(flag).starts_with("PORT=") && content(flag).ends_with('\n'); }));
@@ -115,7 +115,7 @@ void VncTest::start_app(const std::string& name, std::vector<std::string> argume
     arguments.insert(arguments.begin(), *path);
     x11::Environment changes = environment_;
     changes.insert(changes.end(), {{"LC_ALL", "C.UTF-8"}, {"GTK_IM_MODULE", "gtk-im-context-simple"}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}});
-    auto child = x11::GuardedChild::start(arguments, x11::merged_environment(changes), -1);
+    auto child = GuardedChild::start(arguments, x11::merged_environment(changes), -1);
     ASSERT_TRUE(child) << child.error().message;
     apps_.push_back(std::move(*child));
 }

@@ -53,8 +53,8 @@ private:
     std::string display_;
     Size size_;
     std::unique_ptr<x11::HeadlessDisplay> xvfb_;
-    std::unique_ptr<x11::GuardedChild> server_;
-    std::vector<std::unique_ptr<x11::GuardedChild>> apps_; // gone before the display
+    std::unique_ptr<GuardedChild> server_;
+    std::vector<std::unique_ptr<GuardedChild>> apps_; // gone before the display
 };
 
 } // namespace handeye::vnc
