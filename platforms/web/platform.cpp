@@ -25,6 +25,8 @@ constexpr Duration kPageMoves = std::chrono::seconds(10); // between two documen
 constexpr Duration kScriptPatience = std::chrono::seconds(10);
 constexpr std::size_t kWorldsMax = 4096;
 constexpr int kFrameDepthMax = 32;
+constexpr std::size_t kTitleMax = 1024;
+constexpr std::size_t kUrlMax = 8192;
 
 } // namespace
 
@@ -212,15 +214,18 @@ Result<std::vector<WindowInfo>> WebPlatform::windows() {
     if (!in_front && browser_->cdp().is_lost()) {
         return in_front.error();
     }
+    // Asked, because not every change of a title is told.
+    const json targets = TRY(browser_->cdp().call({}, "Target.getTargets", json::object(), kScriptPatience)).value("targetInfos", json::array());
     std::vector<WindowInfo> windows;
     for (const Tab& tab : browser_->tabs()) {
+        const auto now = std::find_if(targets.begin(), targets.end(), [&](const json& info) { return info.is_object() && info.value("targetId", "") == tab.target; });
         WindowInfo window;
         window.id = tab.number;
-        window.title_utf8 = tab.title;
+        window.title_utf8 = now != targets.end() ? now->value("title", "").substr(0, kTitleMax) : tab.title;
         window.window_class = "tab";
         window.pid = browser_->pid();
         window.app = "chromium";
-        window.url = tab.url;
+        window.url = now != targets.end() ? now->value("url", "").substr(0, kUrlMax) : tab.url;
         window.is_focused = in_front && in_front->number == tab.number;
         if (window.is_focused) { // the others are not to be seen, so that no point is in them
             window.area = Rect{0, 0, frame_.width_px, frame_.height_px};

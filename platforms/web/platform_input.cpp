@@ -139,11 +139,14 @@ Result<void> WebPlatform::run(const LaunchApp& /*launch_app*/) {
 Result<void> WebPlatform::run(const FocusWindow& focus) {
     const std::string wanted = lower(focus.title);
     std::string titles;
-    for (const Tab& tab : browser_->tabs()) {
-        if (lower(tab.title).find(wanted) != std::string::npos) {
-            return browser_->bring_to_front(tab.number);
+    for (const WindowInfo& window : TRY(windows())) {
+        if (window.window_class != "tab") {
+            continue;
         }
-        titles += fmt::format("{}\"{}\"", titles.empty() ? "" : ", ", tab.title.substr(0, 60));
+        if (lower(window.title_utf8).find(wanted) != std::string::npos) {
+            return browser_->bring_to_front(window.id);
+        }
+        titles += fmt::format("{}\"{}\"", titles.empty() ? "" : ", ", window.title_utf8.substr(0, 60));
     }
     return Error{ErrorCode::NotFound, fmt::format("no tab whose title contains \"{}\"; there are: {}", focus.title.substr(0, 100), titles.substr(0, 500))};
 }

@@ -91,8 +91,11 @@ TEST_F(WebTest, RefusedAddressesAreNotAskedFor) {
     options.web.allow = {"127.0.0.1"};
     open({}, options);
     EXPECT_TRUE(wait_js("worker === 'tried' && fetched === 'failed' && socket === 'failed'")) << js("[worker,fetched,socket].join()");
-    click("a");
     click("p");
+    ASSERT_TRUE(wait_for([&] { return platform_->windows()->size() == 2; })); // the popup itself comes, and loads nothing
+    ASSERT_TRUE(platform_->perform(FocusWindow{"good"}).has_value());
+    click("a");
+    ASSERT_TRUE(wait_js("document.title !== 'good'"));
     const auto redirected = platform_->perform(OpenUrl{good.url("/redirect")});
     ASSERT_FALSE(redirected.has_value());
     EXPECT_EQ(redirected.error().code, ErrorCode::PermissionDenied);
