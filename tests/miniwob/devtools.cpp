@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The DevTools protocol, as far as the tests need it.
+#include "tests/miniwob/devtools.h"
+
+#include "base/json.h"
+#include "base/net/http_get.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye::miniwob {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration kPatience = std::chrono::seconds(60); // only a hang reaches it
+constexpr JsonLimits kMessageLimits{.bytes_max = 16U << 20U};
+
+/// The path of the page's own WebSocket.
+Result<std::string> find_page(const std::string& address) {
+    const HttpUrl url = TRY(parse_http_url(fmt::format("http://{}/json/list", address)));
+    std::string body;
+    const HttpSink sink{.on_head = [](const HttpHead&) -> Result<HttpBody> { return HttpBody::Wanted; },
+                        .on_body = [&body](std::span<const std::uint8_t> piece) -> Result<void> {
+                            body.append(piece.begin(), piece.end());
+                            return {};
+                        }};
+    TRY(http_get(url, {.body_bytes_max = 1U << 20U}, sink, {}));
+    const json targets = TRY(parse_json(body));
+    for (const json& target : targets) {
+        if (target.value("type", "") == "page") {
+            return "/devtools/page/" + target.value("id", "");
+        }
+    }
+    return Error{ErrorCode::NotFound, fmt::format("the browser at {} shows no page: {}", address, body.substr(0, 500))};
+}
+
+} // namespace
+
+Result<std::unique_ptr<DevTools>> DevTools::connect(const std::string& address) {
+    const Endpoint endpoint = TRY(parse_endpoint(address));
+    WebSocketOptions options;
+    options.target = TRY(find_page(address));
+    std::unique_ptr<DevTools> tools(new DevTools(TRY(WebSocketClient::connect(endpoint, options))));
+    TRY(tools->call("Page.enable", json::object()));
+    return tools;
+}
+
+Result<json> DevTools::call(std::string_view method, const json& params) {
+    const TimePoint deadline = SystemClock().now() + kPatience;
+    const int id = ++last_id_;
+    TRY(socket_->send_text(dump_json({{"id", id}, {"method", method}, {"params", params}}), deadline));
+    for (;;) {
+        const WebSocketMessage message = TRY(socket_->receive(deadline).with_context(method));
+        const json answer = TRY(parse_json(message.bytes, kMessageLimits));
+        if (answer.value("id", 0) != id) {
+            continue; // an event
+        }
+        if (answer.contains("error")) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{}: {}", method, answer["error"].value("message", ""))};
+        }
+        return answer["result"];
+    }
+}
+
+Result<json> DevTools::evaluate_in(const std::string& expression, int context) {
+    json params{{"expression", expression}, {"returnByValue", true}, {"awaitPromise", true}};
+    if (context != 0) {
+        params["contextId"] = context;
+    }
+    const json result = TRY(call("Runtime.evaluate", params));
+    if (result.contains("exceptionDetails")) {
+        const json& details = result["exceptionDetails"];
+        const std::string text = details.contains("exception") ? details["exception"].value("description", "") : "";
+        return Error{ErrorCode::Internal, text.empty() ? details.value("text", "an exception") : text.substr(0, text.find('\n'))};
+    }
+    return result["result"].contains("value") ? result["result"]["value"] : json();
+}
+
+Result<json> DevTools::evaluate(const std::string& expression) {
+    return evaluate_in(expression, 0);
+}
+
+Result<void> DevTools::open_world() {
+    const json tree = TRY(call("Page.getFrameTree", json::object()));
+    const json world = TRY(call("Page.createIsolatedWorld",
+                                {{"frameId", tree["frameTree"]["frame"]["id"]}, {"worldName", "oracle"}}));
+    world_ = world.value("executionContextId", 0);
+    return {};
+}
+
+Result<json> DevTools::evaluate_apart(const std::string& expression) {
+    return evaluate_in(expression, world_);
+}
+
+} // namespace handeye::miniwob

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// One episode of a task: the page is opened and seeded, the oracle looks and names an action, the action takes the road of every action
+// (canonical JSON, resolve, execute, platform), until the page tells its reward.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "platforms/platform.h"
+#include "tests/miniwob/devtools.h"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace handeye::miniwob {
+
+struct Episode {
+    bool is_over = false;     ///< the page ended it
+    double raw_reward = 0;    ///< WOB_RAW_REWARD_GLOBAL
+    std::string goal;
+    int actions = 0;
+    int partials = 0;         ///< actions of which the platform doubts that they did all they should
+    std::string last_partial;
+    std::string why_not;      ///< the oracle's own "this cannot be done", with its reason
+    std::string trouble;      ///< what went wrong; empty: nothing did
+    std::string last_action;  ///< canonical JSON in captured pixels
+};
+
+class Arena {
+public:
+    /// `pages`: the unpacked html/ of the package. The platform shows a viewport of `view` CSS pixels.
+    Arena(Platform& platform, DevTools& tools, Clock& clock, std::filesystem::path pages, Size view, std::string oracle)
+        : platform_(platform), tools_(tools), clock_(clock), pages_(std::move(pages)), view_(view), oracle_(std::move(oracle)) {}
+
+    /// An Error: the browser or the page is gone, or does not show what it should; what goes wrong in the task is in the Episode.
+    Result<Episode> play(std::string_view task, int seed);
+
+private:
+    Result<void> start(std::string_view task, int seed, Episode& episode);
+    Result<void> check_picture(std::string_view task);
+    Result<bool> take_step(std::string_view task, Episode& episode);
+
+    Platform& platform_;
+    DevTools& tools_;
+    Clock& clock_;
+    std::filesystem::path pages_;
+    Size view_;
+    std::string oracle_;
+};
+
+/// The scripts of the oracle, one after the other.
+Result<std::string> read_oracle(const std::filesystem::path& folder);
+
+} // namespace handeye::miniwob
