@@ -14,7 +14,7 @@ using namespace handeye;
 
 namespace {
 
-Result<void> work(Platform& platform, int round) {
+Result<void> work(Platform& platform, int round, const char* text) {
     const int x = 50 + (round * 37) % 400;
     TRY(platform.inject(PointerMove{{x, 100}}));
     TRY(platform.inject(PointerButton{MouseButton::Left, Edge::Press}));
@@ -26,7 +26,7 @@ Result<void> work(Platform& platform, int round) {
     TRY(platform.inject(Key{"Shift_L", Edge::Release}));
     TRY(platform.inject(Key{"Control_L", Edge::Release}));
     TRY(platform.inject(PointerButton{MouseButton::Left, Edge::Release}));
-    const auto typed = platform.type_text("Type Äß字 and MORE", {});
+    const auto typed = platform.type_text(text, {});
     return typed ? Result<void>() : Result<void>(typed.error());
 }
 
@@ -58,9 +58,10 @@ int main(int argc, char** argv) {
         close_all_input();
         _exit(3);
     }).detach();
+    const char* const text = argc == 3 ? "Type and MORE" : "Type Äß字 and MORE"; // a paste that nobody takes is waited for
     std::ofstream(argv[1]) << "at work\n";
     for (int round = 0;; ++round) {
-        const auto done = work(**platform, round);
+        const auto done = work(**platform, round, text);
         if (!done && done.error().code != ErrorCode::Cancelled) {
             std::fprintf(stderr, "%s\n", done.error().message.c_str());
             return 1;
