@@ -32,8 +32,8 @@ constexpr TargetField kFields[] = {
     {"url", &TargetSpec::url, "web", "First page"},
     {"browser", &TargetSpec::browser, "web", "Browser program (default: the Chromium that is installed)"},
     {"scale", &TargetSpec::scale, "web", "Device pixels of a CSS pixel, e.g. 2"},
-    {"allow", &TargetSpec::allow, "web", "Load these domains and schemes only, e.g. example.org,*.example.net,data:"},
-    {"deny", &TargetSpec::deny, "web", "Never load these domains and schemes"},
+    {"allow_domains", &TargetSpec::allow_domains, "web", "Load these domains and schemes only, e.g. example.org,*.example.net,data:"},
+    {"deny_domains", &TargetSpec::deny_domains, "web", "Never load these domains and schemes"},
     {"grant", &TargetSpec::grant, "web", "Permissions that pages may have, e.g. geolocation,notifications (default: none)"},
     {"uploads", &TargetSpec::uploads, "web", "Folder whose files may be given to pages (default: none but downloads)"},
     {"downloads", &TargetSpec::downloads, "web", "Folder for downloads (default: one of the session)"},
@@ -152,8 +152,8 @@ Result<void> put_web(const TargetSpec& spec, WebOptions& web) {
     web.browser = spec.browser;
     web.downloads = spec.downloads;
     web.uploads = spec.uploads;
-    web.allow = TRY(words(spec.allow, "allow"));
-    web.deny = TRY(words(spec.deny, "deny"));
+    web.allow = TRY(words(spec.allow_domains, "allow_domains"));
+    web.deny = TRY(words(spec.deny_domains, "deny_domains"));
     web.grant = TRY(words(spec.grant, "grant"));
     if (spec.scale.empty()) {
         return {};

@@ -30,8 +30,8 @@ struct TargetSpec {
     std::string url;
     std::string browser;
     std::string scale;               ///< "1.5"
-    std::string allow;               ///< domains, separated by commas or blanks
-    std::string deny;
+    std::string allow_domains;               ///< domains, separated by commas or blanks
+    std::string deny_domains;
     std::string grant;
     std::string downloads;
     std::string uploads;

@@ -70,7 +70,7 @@ TEST_F(SessionDialects, DoesNothingSensitiveUnasked) {
     model_.add("finish(message=\"I may not.\")");
     run();
     EXPECT_EQ(platform_.scene(), 0U);
-    EXPECT_EQ(data_of(sink_.of_type("action.gated").front())["gate"], "deny"); // nobody can be asked
+    EXPECT_EQ(data_of(sink_.of_type("action.gated").front())["gate"], "ask"); // and nobody is there: it is not done
 }
 
 TEST_F(SessionDialects, SpeaksOfWhatThePlatformShows) {

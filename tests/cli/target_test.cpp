@@ -45,7 +45,7 @@ TEST(TargetSpec, NamesWhatIsWrong) {
 TEST(TargetSpec, AFieldOfAnotherPlatformIsNamed) {
     const auto options = to_platform_options({.platform = "pigeon", .display = ":7"});
     ASSERT_FALSE(options.has_value());
-    EXPECT_EQ(options.error().message, R"(target field "display" is of platform x11, not of "pigeon")");
+    EXPECT_EQ(options.error().message, R"(target field "display" is of platform x11 web, not of "pigeon")");
 }
 
 TEST(TargetSpec, JsonRoundTrip) {
