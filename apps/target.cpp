@@ -42,7 +42,7 @@ constexpr TargetField kFields[] = {
     {"tls", &TargetSpec::tls, "vnc", "auto (default): encrypted where the server offers it; require; verify: with a certificate"},
     {"ca_file", &TargetSpec::ca_file, "vnc", "Authorities that may have signed the server's certificate, PEM (default: the system's)"},
     {"view_only", &TargetSpec::view_only, "vnc", "Look only: every input is refused"},
-    {"device", &TargetSpec::device, "android", "The phone with this serial (see `adb devices`)"},
+    {"serial", &TargetSpec::serial, "android", "The phone with this serial (see `adb devices`)"},
 };
 
 bool is_set(const TargetSpec& spec, const TargetField& field) {
@@ -173,7 +173,7 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.platform = spec.platform;
     options.display = spec.display;
     options.window_title = spec.window;
-    options.device = spec.device;
+    options.serial = spec.serial;
     options.attach = spec.attach;
     TRY(put_web(spec, options.web));
     options.user = spec.user;

@@ -25,7 +25,7 @@ struct TargetSpec {
     std::string window;
     std::string region;              ///< "X,Y,W,H"
     std::string headless;            ///< "WxH"
-    std::string device;              ///< a serial of adb's
+    std::string serial;              ///< a serial of adb's
     std::string attach;              ///< "HOST:PORT"
     std::string url;
     std::string browser;

@@ -29,7 +29,7 @@ struct PlatformOptions {
     std::string window_title;          ///< x11: scope the session to the window whose title contains this; empty: whole display
     std::optional<Rect> region;        ///< x11: scope to this part of the display
     std::optional<Size> headless;      ///< x11: start and own an Xvfb of this size with a small window manager; web: no window, a viewport of this size in CSS pixels
-    std::string device;                ///< android: the serial as adb tells it; empty: the only one
+    std::string serial;                ///< android: the serial as adb tells it; empty: the only one
     std::string attach;                ///< HOST:PORT of what is running already
     WebOptions web;
     std::string user;                  ///< vnc: the name that the server asks for

@@ -174,7 +174,7 @@ Result<AdbDevice> choose_device(const std::vector<AdbDevice>& devices, std::stri
         return ready.front();
     }
     if (ready.size() > 1) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("{} android devices are there, choose one with --device SERIAL: {}", ready.size(), list_of(ready))};
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} android devices are there, choose one with --serial SERIAL: {}", ready.size(), list_of(ready))};
     }
     if (!devices.empty()) {
         return Error{ErrorCode::Unavailable, fmt::format("no android device is ready: {} is {}: {}", devices.front().serial, devices.front().state,

@@ -61,7 +61,7 @@ AndroidPlatform::AndroidPlatform(DeviceLink link, Clock& clock)
 Result<std::unique_ptr<Platform>> AndroidPlatform::open(const PlatformOptions& options, Clock& clock) {
     const StreamWait wait = StreamWait::lasting(kOpenTimeout);
     const Endpoint server = TRY(adb_server_address(options.attach));
-    DeviceLink link = TRY(DeviceLink::open(AdbServer(server), options.device, wait));
+    DeviceLink link = TRY(DeviceLink::open(AdbServer(server), options.serial, wait));
     std::unique_ptr<AndroidPlatform> platform(new AndroidPlatform(std::move(link), clock));
     TRY(platform->learn());
     TRY(platform->ime_->recover());
@@ -270,7 +270,7 @@ PlatformSupport describe_android() {
         const std::vector<AdbDevice> devices = TRY(server.devices(wait));
         const auto ready = std::ranges::count(devices, "device", &AdbDevice::state);
         if (ready > 1) {
-            return fmt::format("{} devices at the adb server {}: choose with --device", ready, to_string(server.endpoint()));
+            return fmt::format("{} devices at the adb server {}: choose with --serial", ready, to_string(server.endpoint()));
         }
         const AdbDevice device = TRY(choose_device(devices, {}));
         return fmt::format("{}{} at the adb server {}", device.serial, device.model.empty() ? "" : " (" + device.model + ")", to_string(server.endpoint()));

@@ -17,7 +17,7 @@
 
 namespace handeye::android {
 
-/// The device options.device, or the only one, of the adb server at options.attach. Wakes it, and unlocks it where no credentials
+/// The device options.serial, or the only one, of the adb server at options.attach. Wakes it, and unlocks it where no credentials
 /// are asked for; a phone that is locked with some is Unavailable.
 Result<std::unique_ptr<Platform>> open_android(const PlatformOptions& options, Clock& clock);
 /// Whether an adb server answers and which devices it has.

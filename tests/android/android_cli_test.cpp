@@ -68,15 +68,15 @@ TEST_F(AndroidCli, LooksAndProvesAndSaysWhatIsWrong) {
     const Ran shot = handeye("screenshot " + target() + "-o " + png);
     EXPECT_EQ(shot.code, 0) << shot.said;
     EXPECT_GT(std::filesystem::file_size(png), 100U);
-    const Ran doctor = handeye("doctor " + target() + "--device " + serial() + " --json");
+    const Ran doctor = handeye("doctor " + target() + "--serial " + serial() + " --json");
     for (const char* row : {"\"capture\"", "\"input\"", "\"type\"", "\"apps\"", "\"elements\""}) {
         EXPECT_NE(doctor.said.find(row), std::string::npos) << doctor.said;
     }
     const Ran nobody = handeye("screenshot --platform android --attach 127.0.0.1:1 -o " + png);
     EXPECT_NE(nobody.code, 0);
     EXPECT_NE(nobody.said.find("adb start-server"), std::string::npos) << nobody.said;
-    const Ran foreign = handeye("screenshot --platform x11 --device abc -o " + png);
-    EXPECT_NE(foreign.said.find("device"), std::string::npos) << foreign.said;
+    const Ran foreign = handeye("screenshot --platform x11 --serial abc -o " + png);
+    EXPECT_NE(foreign.said.find("serial"), std::string::npos) << foreign.said;
     const Ran launched = handeye("screenshot " + target() + "--launch Notes -o " + png);
     EXPECT_EQ(launched.code, 0) << launched.said;
     EXPECT_EQ(phone_->get("focus"), "com.example.notes/.Main");

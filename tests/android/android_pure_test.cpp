@@ -49,7 +49,7 @@ TEST(AdbDevices, ChoosesTheOnlyReadyOneAndListsSeveral) {
     EXPECT_EQ(choose_device({one, two}, "B")->serial, "B");
     const auto several = choose_device({one, two}, "");
     ASSERT_FALSE(several);
-    EXPECT_NE(several.error().message.find("--device SERIAL: A (Pixel), B"), std::string::npos) << several.error().message;
+    EXPECT_NE(several.error().message.find("--serial SERIAL: A (Pixel), B"), std::string::npos) << several.error().message;
     EXPECT_NE(choose_device({shy}, "").error().message.find("allow USB debugging"), std::string::npos);
     EXPECT_NE(choose_device({one, off}, "D").error().message.find("offline"), std::string::npos);
     EXPECT_NE(choose_device({one}, "Z").error().message.find("adb sees A (Pixel)"), std::string::npos);

@@ -41,7 +41,7 @@ TEST_F(AndroidSession, SeveralPhonesAreChosenBySerial) {
     ASSERT_TRUE(server.connect_device(second->address(), StreamWait::lasting(std::chrono::seconds(30))));
     const auto either = try_open();
     ASSERT_FALSE(either);
-    EXPECT_TRUE(says(either.error(), "--device") && says(either.error(), serial()) && says(either.error(), second->address())) << either.error().message;
+    EXPECT_TRUE(says(either.error(), "--serial") && says(either.error(), serial()) && says(either.error(), second->address())) << either.error().message;
     EXPECT_TRUE(says(either.error(), "Other_Phone")) << either.error().message;
     EXPECT_TRUE(try_open(second->address()));
     const auto platform = open_phone(serial());

@@ -88,7 +88,7 @@ Result<std::unique_ptr<Platform>> PhoneTest::try_open(const std::string& device)
     PlatformOptions options;
     options.platform = "android";
     options.attach = adb_server();
-    options.device = device;
+    options.serial = device;
     return open_platform(options, clock_);
 }
 

@@ -12,7 +12,7 @@ command -v adb >/dev/null || { echo "adb is missing: apt-get install adb" >&2; e
 adb start-server
 serial=${1:-}
 adb_to() { adb ${serial:+-s "$serial"} shell "$@"; }
-target=(--platform android ${serial:+--device "$serial"})
+target=(--platform android ${serial:+--serial "$serial"})
 out=$(mktemp -d); bad=0
 check() { # NAME WANT GOT
     if [[ $3 == *"$2"* ]]; then echo "ok  $1"; else echo "NO  $1: wanted \"$2\", got \"$3\""; bad=1; fi
