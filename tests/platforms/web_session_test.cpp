@@ -15,7 +15,12 @@ namespace {
 using nlohmann::json;
 
 TEST_F(WebTest, PopupsComeToTheFrontAndTabsAreSwitched) {
-    open("<title>first page</title><body style='background:#0000ff'><button id=b onclick=\"w=open('about:blank');w.document.title='the popup';w.document.body.style.background='#ff0000'\">open</button>");
+    PageServer server;
+    server.put("/popup", "<title>the popup</title><body style='background:#ff0000'>");
+    server.put("/", "<title>first page</title><body style='background:#0000ff'><button id=b onclick=\"open('/popup','_blank','width=300,height=200')\">open</button>");
+    PlatformOptions options;
+    options.web.url = server.url("/");
+    open({}, options);
     const auto before = platform_->windows();
     ASSERT_EQ(before->size(), 1U);
     click("b");
