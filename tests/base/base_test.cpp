@@ -178,6 +178,11 @@ TEST(ShrunkFile, EndsTheProgramWithWordsAndItsCode) {
 TEST(NearestNames, AreInTheOrderOfTheirDistance) {
     const std::vector<std::string_view> names{"Q2_K", "Q4_0", "Q4_K_M", "Q4_K_S", "Q8_0"};
     EXPECT_EQ(nearest_names("q4_k_l", names, 2), (std::vector<std::string_view>{"Q4_K_M", "Q4_K_S"}));
+    const std::vector<std::string_view> commands{"explain", "list", "lint", "validate"};
+    EXPECT_EQ(nearest_name("lnit", commands), "lint"); // two letters that changed places are one slip
+    EXPECT_EQ(nearest_name("lsit", commands), "list");
+    EXPECT_EQ(nearest_name("validate", commands), "validate");
+    EXPECT_EQ(nearest_name("xyz", commands), "");
     EXPECT_EQ(nearest_names("", names, 1), (std::vector<std::string_view>{"Q2_K"}));
     EXPECT_EQ(nearest_names("x", names, 9).size(), names.size());
     EXPECT_TRUE(nearest_names("x", {}, 3).empty());
