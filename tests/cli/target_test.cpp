@@ -74,7 +74,7 @@ TEST(TargetSpec, AClientNamesNoFileOfThisUserButOneBesideTheSecrets) {
     const std::string inside = (config_dir() / "lab.password").string();
     const auto allowed = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + inside + R"("})");
     ASSERT_TRUE(allowed.has_value()) << allowed.error().message;
-    for (const std::string file : {"/etc/hostname", "lab.password", (config_dir() / "../../.ssh/id_rsa").string().c_str()}) {
+    for (const std::string& file : Words{"/etc/hostname", "lab.password", (config_dir() / "../../.ssh/id_rsa").string()}) {
         const auto refused = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + file + R"("})");
         ASSERT_FALSE(refused.has_value()) << file;
         EXPECT_EQ(refused.error().code, ErrorCode::PermissionDenied);
