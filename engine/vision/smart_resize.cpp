@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kAspectMax = 200.0;
 constexpr double kFpsMax = 1000.0;
+constexpr double kVideoSecondsMax = 1e6; // stamps are whole seconds in an int
 constexpr double kFramesMax = 1e6; // chosen from one video
 constexpr int kSidePxMax = 1 << 20; // products with the frame count stay inside 64 bits
 
@@ -105,6 +106,10 @@ Result<FrameChoice> choose_frames(int count, double fps, std::optional<double> s
     if (count < 1 || !(fps > 0.0) || !std::isfinite(fps)) {
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("a video of {} frames at {} frames per second: both must be positive", count, fps)};
+    }
+    if (count / fps > kVideoSecondsMax) {
+        return Error{ErrorCode::InvalidArgument,
+                     fmt::format("a video of {} frames at {} frames per second: longer than {} seconds", count, fps, kVideoSecondsMax)};
     }
     if (!(config.video_fps > 0.0 && config.video_fps <= kFpsMax) || (seconds && !std::isfinite(*seconds)) ||
         !(config.video_seconds_max * config.video_fps <= kFramesMax)) {

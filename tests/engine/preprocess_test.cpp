@@ -242,6 +242,8 @@ TEST(ChooseFrames, RefusesNoFramesAndMadRates) {
     EXPECT_FALSE(choose_frames(0, 30, 1.0, {}).has_value());
     EXPECT_FALSE(choose_frames(-5, 30, 1.0, {}).has_value());
     EXPECT_FALSE(choose_frames(10, 0, 1.0, {}).has_value());
+    EXPECT_FALSE(choose_frames(10, 1e-300, 1.0, {}).has_value());
+    EXPECT_FALSE(choose_frames(10, 1e-6, 1.0, {}).has_value());
     EXPECT_FALSE(choose_frames(10, std::nan(""), 1.0, {}).has_value());
     EXPECT_FALSE(choose_frames(10, 30, std::numeric_limits<double>::infinity(), {}).has_value());
     PreprocessConfig config;
