@@ -70,7 +70,8 @@ TEST_F(SessionDialects, DoesNothingSensitiveUnasked) {
     model_.add("finish(message=\"I may not.\")");
     run();
     EXPECT_EQ(platform_.scene(), 0U);
-    EXPECT_EQ(data_of(sink_.of_type("action.gated").front())["gate"], "ask"); // and nobody is there: it is not done
+    EXPECT_EQ(data_of(sink_.of_type("action.gated").front())["gate"], "ask");
+    EXPECT_EQ(data_of(sink_.of_type("task.step_finished").front())["result"], "denied"); // nobody can be asked
 }
 
 TEST_F(SessionDialects, SpeaksOfWhatThePlatformShows) {
