@@ -6,8 +6,10 @@
 #include "agent/session.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "platforms/open_platform.h"
 #include "platforms/guarded_child.h"
+#include "platforms/open_platform.h"
+#include "platforms/x11/connection.h"
+#include "platforms/x11/desktop_settings.h"
 #include "platforms/x11/launch.h"
 
 #include <nlohmann/json.hpp>
@@ -83,12 +85,52 @@ private:
 struct Stage {
     TempDir dir;
     std::unique_ptr<GuardedChild> server;  // of a surface that is not the platform's own
+    std::unique_ptr<x11::DesktopSettings> settings;
+    std::unique_ptr<GuardedChild> window_manager;
     std::unique_ptr<GuardedChild> program;
     std::unique_ptr<Platform> platform;
     [[nodiscard]] std::filesystem::path out() const { return dir.path() / "out.json"; }
 };
 
-/// TigerVNC with the application on it, which has the display to itself.
+/// The same as on a headless display: the pictures of the training have its title bars.
+constexpr std::string_view kOpenboxConfig = R"(<?xml version="1.0" encoding="UTF-8"?>
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <focus><focusNew>yes</focusNew></focus>
+  <placement><policy>Smart</policy><center>yes</center></placement>
+  <theme><name>Clearlooks</name><titleLayout>NLIMC</titleLayout><animateIconify>no</animateIconify></theme>
+  <desktops><number>1</number></desktops>
+  <mouse>
+    <context name="Client"><mousebind button="Left" action="Press"><action name="Focus"/><action name="Raise"/></mousebind></context>
+  </mouse>
+  <menu/>
+</openbox_config>
+)";
+
+Result<void> start_window_manager(Stage& stage, const x11::Environment& environment, const x11::DisplayAddress& display, Clock& clock) {
+    const std::filesystem::path config = stage.dir.path() / "openbox.xml";
+    TRY(write_file_atomic(config, kOpenboxConfig));
+    const std::string program = TRY(x11::find_program("openbox"));
+    stage.window_manager = TRY(GuardedChild::start({program, "--config-file", config.string(), "--sm-disable"}, x11::merged_environment(environment), -1));
+    const auto connection = TRY(x11::Connection::open(display));
+    const TimePoint deadline = clock.now() + std::chrono::seconds(30);
+    for (;;) {
+        Atom type = 0;
+        int bits = 0;
+        unsigned long count = 0, rest = 0;
+        unsigned char* value = nullptr;
+        XGetWindowProperty(connection->get(), connection->root(), connection->atom("_NET_SUPPORTING_WM_CHECK"), 0, 1, 0, AnyPropertyType, &type, &bits, &count, &rest, &value);
+        if (value != nullptr) {
+            XFree(value);
+            return {};
+        }
+        if (clock.now() > deadline) {
+            return Error{ErrorCode::DeadlineExceeded, "openbox did not come up within 30 s"};
+        }
+        clock.sleep_for(std::chrono::milliseconds(20), {});
+    }
+}
+
+/// TigerVNC with a window manager and the application on it.
 Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& command, Clock& clock) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -98,7 +140,7 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
     FileDescriptor theirs(ends[1]);
     const std::string server = TRY(x11::find_program("Xvnc").with_context("package tigervnc-standalone-server"));
     const std::string geometry = std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
-    stage.server = TRY(GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-localhost",
+    stage.server = TRY(GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-dpi", "96", "-localhost",
                                                  "-nolisten", "tcp", "-SecurityTypes", "None"},
                                                 x11::merged_environment({}), theirs.get()));
     theirs = FileDescriptor();
@@ -110,6 +152,8 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
         return Error{ErrorCode::Unavailable, "Xvnc ended at once"};
     }
     const x11::Environment on_it{{"DISPLAY", ":" + number}, {"XAUTHORITY", (stage.dir.path() / "none").string()}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}};
+    stage.settings = TRY(x11::DesktopSettings::announce({":" + number, {}}));
+    TRY(start_window_manager(stage, on_it, {":" + number, {}}, clock));
     stage.program = TRY(GuardedChild::start(command, x11::merged_environment(on_it), -1));
     PlatformOptions options{.platform = "vnc"};
     options.attach = "127.0.0.1::" + std::to_string(5900 + std::stoi(number));

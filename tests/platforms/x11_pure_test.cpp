@@ -190,7 +190,7 @@ TEST(X11Open, DisplayThatIsNotThereIsNamed) {
 TEST(X11Open, WithoutDisplayTheRowSaysSo) {
     unsetenv("DISPLAY");
     const auto rows = list_platforms();
-    ASSERT_EQ(rows.size(), 1U);
+    ASSERT_FALSE(rows.empty());
     EXPECT_EQ(rows[0].name, "x11");
     EXPECT_FALSE(rows[0].is_available);
     EXPECT_NE(rows[0].detail.find("DISPLAY is not set"), std::string::npos) << rows[0].detail;
