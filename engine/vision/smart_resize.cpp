@@ -107,6 +107,9 @@ Result<FrameChoice> choose_frames(int count, double fps, std::optional<double> s
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("a video of {} frames at {} frames per second: both must be positive", count, fps)};
     }
+    if (config.temporal_patch_size < 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("a temporal patch of {} frames: at least 1", config.temporal_patch_size)};
+    }
     if (count / fps > kVideoSecondsMax) {
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("a video of {} frames at {} frames per second: longer than {} seconds", count, fps, kVideoSecondsMax)};

@@ -249,6 +249,7 @@ TEST(ChooseFrames, RefusesNoFramesAndMadRates) {
     PreprocessConfig config;
     config.video_fps = 0;
     EXPECT_FALSE(choose_frames(10, 30, 1.0, config).has_value());
+    EXPECT_FALSE(choose_frames(10, 30, 1.0, {.temporal_patch_size = 0}).has_value());
 }
 
 TEST(PreprocessVideo, GivesAllFramesOneSizeAndPairsThem) {
