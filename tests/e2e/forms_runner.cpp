@@ -181,6 +181,9 @@ Result<void> set_up(Stage& stage, const FormTask& task, const FormRun& run, Cloc
         }
         clock.sleep_for(std::chrono::milliseconds(20), {});
     }
+    if (run.surface == Surface::Vnc) { // the server paints its cursor into the picture until the pointer is ours
+        TRY(stage.platform->inject(PointerMove{{task.size.width_px - 1, task.size.height_px - 1}}));
+    }
     TRY(stage.platform->settle(
         {.quiet = std::chrono::milliseconds(300), .deadline = std::chrono::seconds(5)}, {}));
     return {};
