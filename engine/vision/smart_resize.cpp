@@ -47,7 +47,7 @@ std::vector<int> frames_at_rate(int count, double fps, double seconds, const Pre
 }
 
 std::vector<int> frames_spread(int count, double fps, double seconds, const PreprocessConfig& config) {
-    const int wanted = static_cast<int>(config.video_seconds_max * config.video_fps);
+    const int wanted = std::max(1, static_cast<int>(config.video_seconds_max * config.video_fps));
     std::vector<int> indices;
     if (wanted >= count) {
         for (int i = 0; i < count; ++i) {
@@ -115,7 +115,7 @@ Result<FrameChoice> choose_frames(int count, double fps, std::optional<double> s
                      fmt::format("a video of {} frames at {} frames per second: longer than {} seconds", count, fps, kVideoSecondsMax)};
     }
     if (!(config.video_fps > 0.0 && config.video_fps <= kFpsMax) || (seconds && !std::isfinite(*seconds)) ||
-        !(config.video_seconds_max * config.video_fps <= kFramesMax)) {
+        !(config.video_seconds_max > 0.0 && config.video_seconds_max * config.video_fps <= kFramesMax)) {
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("a video of {} seconds sampled {} times per second for at most {} seconds: no such limits",
                                  seconds.value_or(0.0), config.video_fps, config.video_seconds_max)};

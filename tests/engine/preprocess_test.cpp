@@ -250,6 +250,8 @@ TEST(ChooseFrames, RefusesNoFramesAndMadRates) {
     config.video_fps = 0;
     EXPECT_FALSE(choose_frames(10, 30, 1.0, config).has_value());
     EXPECT_FALSE(choose_frames(10, 30, 1.0, {.temporal_patch_size = 0}).has_value());
+    EXPECT_FALSE(choose_frames(10, 30, 1.0, {.video_seconds_max = -1e306}).has_value());
+    EXPECT_EQ(choose_frames(10, 30, 1.0, {.video_seconds_max = 1e-6})->indices, (std::vector<int>{0, 0})); // one, and its double
 }
 
 TEST(PreprocessVideo, GivesAllFramesOneSizeAndPairsThem) {
