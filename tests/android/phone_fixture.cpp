@@ -2,6 +2,7 @@
 #include "tests/android/phone_fixture.h"
 
 #include "platforms/android/adb_server.h"
+#include "tests/platforms/free_port.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,18 +16,6 @@ namespace handeye::android {
 namespace {
 
 constexpr int kSidePx = 640; // of the display: the longer side of the phone's screen
-
-int free_port() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    const bool is_bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(fd);
-    return is_bound ? ntohs(address.sin_port) : 0;
-}
 
 } // namespace
 

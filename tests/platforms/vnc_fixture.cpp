@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "platforms/x11/connection.h"
+#include "tests/platforms/free_port.h"
 
 #include <array>
 #include <bit>
@@ -30,7 +31,7 @@ VncTest::~VncTest() {
 void VncTest::start_server(Server server, Size size, const std::vector<std::string>& more) {
     size_ = size;
     if (server == Server::TigerVnc) {
-        start_xvnc("", size, more);
+        start_xvnc(0, size, more);
     } else {
         auto display = x11::HeadlessDisplay::start({size, false}, clock_);
         ASSERT_TRUE(display) << display.error().message;
@@ -38,22 +39,34 @@ void VncTest::start_server(Server server, Size size, const std::vector<std::stri
         environment_ = xvfb_->environment();
         start_x11vnc(more);
     }
+    take_display();
+}
+
+void VncTest::take_display() const {
     for (const auto& [name, value] : environment_) {
         setenv(name.c_str(), value.c_str(), 1);
     }
 }
 
-void VncTest::start_xvnc(const std::string& display, Size size, const std::vector<std::string>& more) {
+// Displays and ports are taken by tests beside this one, too: between choosing and binding one may be gone.
+void VncTest::start_xvnc(int port, Size size, const std::vector<std::string>& more) {
+    ASSERT_TRUE(wait_for([&] { return HasFatalFailure() || try_xvnc(port != 0 ? port : free_port(), size, more); })) << "Xvnc ended at once, again and again";
+}
+
+bool VncTest::try_xvnc(int port, Size size, const std::vector<std::string>& more) {
+    start_xvnc_once(port, size, more);
+    return port_ == port;
+}
+
+void VncTest::start_xvnc_once(int port, Size size, const std::vector<std::string>& more) {
+    port_ = 0;
     const auto program = x11::find_program("Xvnc");
     ASSERT_TRUE(program) << program.error().message << " (package tigervnc-standalone-server)";
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
     FileDescriptor ours(ends[0]), theirs(ends[1]);
     std::vector<std::string> argv{*program, "-displayfd", std::to_string(theirs.get()), "-geometry", std::to_string(size.width_px) + "x" + std::to_string(size.height_px),
-                                  "-depth", "24", "-localhost", "-nolisten", "tcp", "-desktop", "handeye test"};
-    if (!display.empty()) {
-        argv.insert(argv.begin() + 1, display);
-    }
+                                  "-depth", "24", "-localhost", "-nolisten", "tcp", "-desktop", "handeye test", "-rfbport", std::to_string(port)};
     argv.insert(argv.end(), more.begin(), more.end());
     if (std::find(more.begin(), more.end(), "-SecurityTypes") == more.end()) {
         argv.insert(argv.end(), {"-SecurityTypes", "None"});
@@ -66,13 +79,18 @@ void VncTest::start_xvnc(const std::string& display, Size size, const std::vecto
     for (char c = 0; ::read(ours.get(), &c, 1) == 1 && c != '\n';) {
         number += c;
     }
-    ASSERT_FALSE(number.empty()) << "Xvnc ended at once";
-    display_ = ":" + number;
-    environment_ = {{"DISPLAY", display_}, {"XAUTHORITY", (folder_ / "none").string()}};
-    attach_ = "127.0.0.1::" + std::to_string(5900 + std::stoi(number));
+    if (number.empty()) {
+        return;
+    }
+    port_ = port;
+    environment_ = {{"DISPLAY", ":" + number}, {"XAUTHORITY", (folder_ / "none").string()}};
+    attach_ = "127.0.0.1::" + std::to_string(port);
 }
 
-void VncTest::start_xvnc_again(const std::vector<std::string>& more) { start_xvnc(display_, size_, more); }
+void VncTest::start_xvnc_again(const std::vector<std::string>& more) {
+    start_xvnc(port_, size_, more);
+    take_display();
+}
 
 void VncTest::start_x11vnc(const std::vector<std::string>& more) {
     const auto program = x11::find_program("x11vnc");

@@ -21,7 +21,7 @@ protected:
     /// Returns when it listens. The display is this process's own ($DISPLAY) from then on.
     void start_server(Server server, Size size = {1024, 768}, const std::vector<std::string>& more = {});
     void stop_server();
-    /// The same display number and port again.
+    /// The same port again, on another display.
     void start_xvnc_again(const std::vector<std::string>& more = {});
     std::unique_ptr<Platform> open(PlatformOptions options = {});
     Result<std::unique_ptr<Platform>> try_open(PlatformOptions options = {});
@@ -44,13 +44,17 @@ protected:
     std::string attach_; ///< of the server
 
 private:
-    void start_xvnc(const std::string& display, Size size, const std::vector<std::string>& more);
+    /// Port 0: any.
+    void start_xvnc(int port, Size size, const std::vector<std::string>& more);
+    bool try_xvnc(int port, Size size, const std::vector<std::string>& more);
+    void start_xvnc_once(int port, Size size, const std::vector<std::string>& more);
+    void take_display() const;
     void start_x11vnc(const std::vector<std::string>& more);
 
     std::filesystem::path folder_ = make_folder();
     static std::filesystem::path make_folder();
     x11::Environment environment_;
-    std::string display_;
+    int port_ = 0; ///< of Xvnc; 0: it did not start
     Size size_;
     std::unique_ptr<x11::HeadlessDisplay> xvfb_;
     std::unique_ptr<GuardedChild> server_;
