@@ -218,7 +218,7 @@ std::vector<Row> check_platform(const TargetSpec& target, const std::stop_token&
     std::vector<Row> rows;
     const Result<std::unique_ptr<Platform>> platform = open_target(target, clock, stop);
     if (!platform) {
-        rows.push_back(failed("display", platform.error().message, "handeye doctor --headless 1280x800"));
+        rows.push_back(failed("display", platform.error().message, target.platform == "x11" ? "handeye doctor --headless 1280x800" : ""));
         return rows;
     }
     const Result<DisplayInfo> display = (*platform)->display();

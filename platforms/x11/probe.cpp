@@ -117,6 +117,7 @@ private:
         case FocusIn: has_focus_ = true; break;
         case FocusOut: has_focus_ = false; break;
         case KeyPress: take_key(event.xkey); break;
+        case SelectionNotify: take_pasted(event.xselection); break;
         default: break;
         }
     }
@@ -128,8 +129,27 @@ private:
         char ignored[32];
         KeySym symbol = NoSymbol;
         XLookupString(&key, ignored, sizeof ignored, &symbol, nullptr);
+        if (symbol == XK_Insert && (key.state & ShiftMask) != 0) {
+            XConvertSelection(connection_->get(), connection_->atom("CLIPBOARD"), connection_->atom("UTF8_STRING"), connection_->atom("HANDEYE_PASTED"), window_, key.time);
+            XFlush(connection_->get());
+            return;
+        }
         if (const char32_t code = x11::character_of_keysym(symbol); code != 0) {
             append_utf8(text_, code);
+        }
+    }
+
+    // As a text field does at Shift+Insert: not every platform has a key for each character.
+    void take_pasted(const XSelectionEvent& event) {
+        constexpr long kWordsMax = 1024;
+        Atom type = 0;
+        int bits = 0;
+        unsigned long count = 0, rest = 0;
+        unsigned char* bytes = nullptr;
+        if (event.property != 0 && XGetWindowProperty(connection_->get(), window_, event.property, 0, kWordsMax, 1, connection_->atom("UTF8_STRING"), &type, &bits, &count, &rest, &bytes) == 0 &&
+            bytes != nullptr) {
+            text_.append(reinterpret_cast<const char*>(bytes), bits == 8 ? count : 0);
+            XFree(bytes);
         }
     }
 
