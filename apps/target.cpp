@@ -20,6 +20,7 @@ namespace handeye {
 namespace {
 
 constexpr int kSideMaxPx = 16384;
+constexpr std::size_t kListMax = 1000;
 constexpr Duration kWindowDeadline = std::chrono::seconds(15);
 constexpr Duration kWindowPoll = std::chrono::milliseconds(20);
 
@@ -121,14 +122,6 @@ Result<void> launch_and_wait(Platform& platform, const std::string& line, Clock&
     return Error{ErrorCode::DeadlineExceeded, fmt::format("\"{}\" showed no window within 15 s", line)};
 }
 
-} // namespace
-
-std::span<const TargetField> target_fields() { return kFields; }
-
-namespace {
-
-constexpr std::size_t kListMax = 1000;
-
 /// "a, b c": words between commas and blanks.
 Result<std::vector<std::string>> words(std::string_view text, std::string_view field) {
     std::vector<std::string> out;
@@ -165,7 +158,40 @@ Result<void> put_web(const TargetSpec& spec, WebOptions& web) {
     return {};
 }
 
+bool put(const nlohmann::json& value, const TargetField& field, TargetSpec& spec) {
+    if (const auto* const text = std::get_if<std::string TargetSpec::*>(&field.value); text != nullptr && value.is_string()) {
+        spec.**text = value.get<std::string>();
+        return true;
+    }
+    if (const auto* const flag = std::get_if<bool TargetSpec::*>(&field.value); flag != nullptr && value.is_boolean()) {
+        spec.**flag = value.get<bool>();
+        return true;
+    }
+    return false;
+}
+
+std::string list_of_fields() {
+    std::vector<std::string_view> texts, flags;
+    for (const TargetField& field : kFields) {
+        (std::holds_alternative<bool TargetSpec::*>(field.value) ? flags : texts).push_back(field.name);
+    }
+    return fmt::format("texts: {}{}{}", fmt::join(texts, ", "), flags.empty() ? "" : "; true or false: ", fmt::join(flags, ", "));
+}
+
+/// The daemon reads the file and sends its line to a server that the client names: no file of this user but those that lie where secrets do.
+Result<void> check_password_file(const std::string& file) {
+    std::error_code problem;
+    const auto folder = std::filesystem::weakly_canonical(config_dir(), problem);
+    const auto path = std::filesystem::weakly_canonical(file, problem);
+    if (file.empty() || (!problem && path.parent_path() == folder)) {
+        return {};
+    }
+    return Error{ErrorCode::PermissionDenied, fmt::format("target.password_file \"{}\" does not lie in {}: no other file is read for a client", file.substr(0, 200), folder.string())};
+}
+
 } // namespace
+
+std::span<const TargetField> target_fields() { return kFields; }
 
 Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     TRY(check_fields(spec));
@@ -176,11 +202,7 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.serial = spec.serial;
     options.attach = spec.attach;
     TRY(put_web(spec, options.web));
-    options.user = spec.user;
-    options.password_file = spec.password_file;
-    options.tls = spec.tls;
-    options.ca_file = spec.ca_file;
-    options.view_only = spec.view_only;
+    options.vnc = {.user = spec.user, .password_file = spec.password_file, .tls = spec.tls, .ca_file = spec.ca_file, .view_only = spec.view_only};
     if (!spec.region.empty()) {
         const auto part = numbers(spec.region, ',');
         if (!part || part->size() != 4 || (*part)[2] == 0 || (*part)[3] == 0) {
@@ -203,45 +225,6 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     }
     return options;
 }
-
-namespace {
-
-bool put(const nlohmann::json& value, const TargetField& field, TargetSpec& spec) {
-    if (const auto* const text = std::get_if<std::string TargetSpec::*>(&field.value); text != nullptr && value.is_string()) {
-        spec.**text = value.get<std::string>();
-        return true;
-    }
-    if (const auto* const flag = std::get_if<bool TargetSpec::*>(&field.value); flag != nullptr && value.is_boolean()) {
-        spec.**flag = value.get<bool>();
-        return true;
-    }
-    return false;
-}
-
-std::string list_of_fields() {
-    std::vector<std::string_view> texts, flags;
-    for (const TargetField& field : kFields) {
-        (std::holds_alternative<bool TargetSpec::*>(field.value) ? flags : texts).push_back(field.name);
-    }
-    return fmt::format("texts: {}{}{}", fmt::join(texts, ", "), flags.empty() ? "" : "; true or false: ", fmt::join(flags, ", "));
-}
-
-} // namespace
-
-namespace {
-
-/// The daemon reads the file and sends its line to a server that the client names: no file of this user but those that lie where secrets do.
-Result<void> check_password_file(const std::string& file) {
-    std::error_code problem;
-    const auto folder = std::filesystem::weakly_canonical(config_dir(), problem);
-    const auto path = std::filesystem::weakly_canonical(file, problem);
-    if (file.empty() || (!problem && path.parent_path() == folder)) {
-        return {};
-    }
-    return Error{ErrorCode::PermissionDenied, fmt::format("target.password_file \"{}\" does not lie in {}: no other file is read for a client", file.substr(0, 200), folder.string())};
-}
-
-} // namespace
 
 Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json) {
     TargetSpec spec;

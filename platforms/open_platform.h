@@ -23,6 +23,15 @@ struct WebOptions {
     std::filesystem::path downloads; ///< empty: a folder of the session below the state folder
 };
 
+/// The platform "vnc"; see docs/vnc.md.
+struct VncOptions {
+    std::string user;                    ///< the name that the server asks for
+    std::filesystem::path password_file; ///< empty: $HANDEYE_VNC_PASSWORD, or none
+    std::string tls;                     ///< "auto", "require" or "verify"; empty: auto
+    std::filesystem::path ca_file;       ///< authorities that may have signed the server's certificate, PEM
+    bool view_only = false;              ///< every input is refused
+};
+
 struct PlatformOptions {
     std::string platform = "x11";      ///< a name of platform_names()
     std::string display;               ///< X display; empty: $DISPLAY
@@ -32,11 +41,7 @@ struct PlatformOptions {
     std::string serial;                ///< android: the serial as adb tells it; empty: the only one
     std::string attach;                ///< HOST:PORT of what is running already
     WebOptions web;
-    std::string user;                  ///< vnc: the name that the server asks for
-    std::filesystem::path password_file; ///< vnc: empty: $HANDEYE_VNC_PASSWORD, or none
-    std::string tls;                   ///< vnc: "auto", "require" or "verify"; empty: auto
-    std::filesystem::path ca_file;     ///< vnc: authorities that may have signed the server's certificate, PEM
-    bool view_only = false;            ///< vnc: every input is refused
+    VncOptions vnc;
     std::filesystem::path replay_file; ///< replay: frames of a recording
 };
 

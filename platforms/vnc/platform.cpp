@@ -34,19 +34,19 @@ Result<std::unique_ptr<Platform>> open_vnc(const PlatformOptions& options, Clock
     if (options.attach.empty()) {
         return Error{ErrorCode::InvalidArgument, "platform vnc needs the server's address: --attach HOST:DISPLAY"};
     }
-    LinkOptions link{.address = TRY(parse_address(options.attach)), .user = options.user, .password = {}, .ca_pem = {}};
-    link.tls = options.tls.empty() ? "auto" : options.tls;
+    LinkOptions link{.address = TRY(parse_address(options.attach)), .user = options.vnc.user, .password = {}, .ca_pem = {}};
+    link.tls = options.vnc.tls.empty() ? "auto" : options.vnc.tls;
     if (link.tls != "auto" && link.tls != "require" && link.tls != "verify") {
         return Error{ErrorCode::InvalidArgument, fmt::format("tls \"{}\" is none of auto (encrypted where the server offers it), require, verify (with a certificate)",
                                                              link.tls.substr(0, 64))};
     }
-    link.password = TRY(read_password(options.password_file));
-    if (!options.ca_file.empty()) {
-        link.ca_pem = TRY(read_file(options.ca_file, kCaBytesMax).with_context("ca file"));
+    link.password = TRY(read_password(options.vnc.password_file));
+    if (!options.vnc.ca_file.empty()) {
+        link.ca_pem = TRY(read_file(options.vnc.ca_file, kCaBytesMax).with_context("ca file"));
     } else if (link.tls == "verify") {
         link.ca_pem = TRY(read_file(kSystemAuthorities, kCaBytesMax).with_context("the system's certificate authorities; give --ca-file"));
     }
-    return VncPlatform::open(std::move(link), options.view_only, clock);
+    return VncPlatform::open(std::move(link), options.vnc.view_only, clock);
 }
 
 PlatformSupport describe_vnc() {

@@ -4,18 +4,15 @@
 #include "base/json.h"
 #include "base/net/http_get.h"
 #include "base/printable.h"
+#include "platforms/program.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
-#include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,7 +27,6 @@ constexpr Duration kStartPatience = std::chrono::seconds(60);
 constexpr Duration kStartPoll = std::chrono::milliseconds(20);
 constexpr std::size_t kPortFileMax = 4096;
 constexpr std::size_t kWordsMax = 600;
-constexpr std::int64_t kAbandonedAgeS = 60;
 constexpr std::string_view kBrowserPath = "/devtools/browser/";
 constexpr std::size_t kUuidLength = 36;
 
@@ -45,82 +41,14 @@ constexpr std::array kSwitches{
     "--disable-features=Translate,OptimizationHints,MediaRouter,PaintHolding,DestroyProfileOnBrowserClose",
 };
 
-std::optional<std::string> on_path(const std::string& name) {
-    if (name.find('/') != std::string::npos) {
-        return access(name.c_str(), X_OK) == 0 ? std::optional(name) : std::nullopt;
-    }
-    const char* const path = std::getenv("PATH");
-    std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
-    while (!rest.empty()) {
-        const std::string_view folder = rest.substr(0, rest.find(':'));
-        rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
-        std::string full = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
-        if (access(full.c_str(), X_OK) == 0) {
-            return full;
-        }
-    }
-    return std::nullopt;
-}
-
-FileDescriptor open_folder(const std::filesystem::path& folder) {
-    return FileDescriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-}
-
-/// Profiles of owners that were killed: theirs is the lock that nobody holds. A young one may not be locked yet.
-void remove_abandoned(const std::filesystem::path& parent) {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
-        if (!entry.path().filename().string().starts_with(kProfilePrefix)) {
-            continue;
-        }
-        const FileDescriptor folder = open_folder(entry.path());
-        struct stat info {};
-        if (folder.is_open() && fstat(folder.get(), &info) == 0 && info.st_uid == getuid() &&
-            std::time(nullptr) - info.st_mtime > kAbandonedAgeS && flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
-            std::filesystem::remove_all(entry.path(), error);
-        }
-    }
-}
-
-Result<std::filesystem::path> make_profile(FileDescriptor& lock) {
-    std::error_code error;
-    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-    remove_abandoned(parent);
-    std::string path = parent / (std::string(kProfilePrefix) + "XXXXXX");
-    if (mkdtemp(path.data()) == nullptr) {
-        return Error{ErrorCode::IoFailed, fmt::format("cannot create a profile folder like {}", path)};
-    }
-    lock = open_folder(path);
-    if (!lock.is_open() || flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return Error{ErrorCode::IoFailed, fmt::format("cannot lock {}", path)};
-    }
-    return std::filesystem::path(path);
-}
-
-std::vector<std::string> environment_with(const std::string& display) {
-    std::vector<std::string> variables;
-    for (char** variable = environ; *variable != nullptr; ++variable) {
-        if (display.empty() || !std::string_view(*variable).starts_with("DISPLAY=")) {
-            variables.emplace_back(*variable);
-        }
-    }
-    if (!display.empty()) {
-        variables.push_back("DISPLAY=" + display);
-    }
-    return variables;
-}
-
 } // namespace
 
 Result<std::filesystem::path> find_browser(const std::string& given) {
     if (!given.empty()) {
-        if (const auto found = on_path(given)) {
-            return std::filesystem::path(*found);
-        }
-        return Error{ErrorCode::NotFound, fmt::format("the browser \"{}\" is no program that can be run", given)};
+        return std::filesystem::path(TRY(find_program(given).with_context("browser")));
     }
     for (const char* name : kNames) {
-        if (const auto found = on_path(name)) {
+        if (const auto found = find_program(name)) {
             return std::filesystem::path(*found);
         }
     }
@@ -181,10 +109,15 @@ Result<BrowserAddress> find_running_browser(const std::string& host_port, const 
 
 Result<std::unique_ptr<BrowserProcess>> BrowserProcess::start(const LaunchOptions& options, Clock& clock, const std::stop_token& stop) {
     std::unique_ptr<BrowserProcess> process(new BrowserProcess);
-    process->profile_ = TRY(make_profile(process->lock_));
+    std::error_code problem;
+    const std::filesystem::path parent = std::filesystem::temp_directory_path(problem);
+    if (problem) {
+        return Error{ErrorCode::IoFailed, fmt::format("no folder for temporary files: {}; set TMPDIR to one", problem.message())};
+    }
+    process->profile_ = TRY(make_owned_folder(parent, kProfilePrefix));
     std::vector<std::string> argv{options.program.string()};
     argv.insert(argv.end(), kSwitches.begin(), kSwitches.end());
-    argv.push_back(fmt::format("--user-data-dir={}", process->profile_.string()));
+    argv.push_back(fmt::format("--user-data-dir={}", process->profile_.path.string()));
     argv.push_back(fmt::format("--window-size={},{}", options.window.width_px, options.window.height_px));
     if (options.is_headless) {
         argv.insert(argv.end(), {"--headless=new", "--mute-audio"});
@@ -194,8 +127,8 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::start(const LaunchOption
     }
     argv.insert(argv.end(), options.extra.begin(), options.extra.end());
     argv.emplace_back("about:blank");
-    const FileDescriptor words(open((process->profile_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    process->child_ = TRY(GuardedChild::start(std::move(argv), environment_with(options.display), -1, words.get()));
+    const FileDescriptor words(open((process->profile_.path / "stderr").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    process->child_ = TRY(GuardedChild::start(std::move(argv), merged_environment(options.display.empty() ? Environment() : Environment{{"DISPLAY", options.display}}), -1, words.get()));
     TRY(process->wait_until_listening(clock, stop));
     return process;
 }
@@ -203,13 +136,13 @@ Result<std::unique_ptr<BrowserProcess>> BrowserProcess::start(const LaunchOption
 BrowserProcess::~BrowserProcess() {
     child_.reset();
     std::error_code ignored;
-    for (int attempt = 0; attempt < 5 && std::filesystem::exists(profile_, ignored); ++attempt) { // a helper that is dying may still write
-        std::filesystem::remove_all(profile_, ignored);
+    for (int attempt = 0; attempt < 5 && std::filesystem::exists(profile_.path, ignored); ++attempt) { // a helper that is dying may still write
+        std::filesystem::remove_all(profile_.path, ignored);
     }
 }
 
 std::string BrowserProcess::last_words() const {
-    const auto words = read_file(profile_ / "stderr", 1U << 20U);
+    const auto words = read_file(profile_.path / "stderr", 1U << 20U);
     if (!words || words->empty()) {
         return "it said nothing";
     }
@@ -224,7 +157,7 @@ Result<void> BrowserProcess::wait_until_listening(Clock& clock, const std::stop_
     const TimePoint deadline = clock.now() + kStartPatience;
     while (clock.now() < deadline) {
         // "PORT\nPATH": the second line has no end, so that it is there whole when it begins as it must and the browser accepts it.
-        const auto text = read_file(profile_ / "DevToolsActivePort", kPortFileMax);
+        const auto text = read_file(profile_.path / "DevToolsActivePort", kPortFileMax);
         const std::size_t line = text ? text->find('\n') : std::string::npos;
         int port = 0;
         if (line != std::string::npos && std::from_chars(text->data(), text->data() + line, port).ec == std::errc() && port > 0 && port < 65536 &&

@@ -8,6 +8,7 @@
 #include "base/net/client.h"
 #include "base/result.h"
 #include "platforms/guarded_child.h"
+#include "platforms/owned_folder.h"
 
 #include <filesystem>
 #include <memory>
@@ -58,8 +59,7 @@ private:
     Result<void> wait_until_listening(Clock& clock, const std::stop_token& stop);
     [[nodiscard]] std::string last_words() const;
 
-    std::filesystem::path profile_;
-    FileDescriptor lock_; ///< held as long as the profile is in use
+    OwnedFolder profile_;
     std::unique_ptr<GuardedChild> child_;
     BrowserAddress address_;
 };

@@ -8,12 +8,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <ctime>
 
 #include <fmt/format.h>
 
@@ -26,7 +23,6 @@ constexpr Duration kManagerPatience = std::chrono::seconds(15);
 constexpr Duration kManagerLook = std::chrono::milliseconds(5);
 constexpr Duration kManagerAnswer = std::chrono::milliseconds(50);
 constexpr std::string_view kFolderPrefix = "handeye-x11-";
-constexpr std::time_t kAbandonedAgeS = 60;
 constexpr int kSideMin = 64;
 constexpr int kSideMax = 16'384;
 constexpr std::size_t kCookieBytes = 16;
@@ -92,41 +88,11 @@ Result<std::string> read_display_number(int fd, const GuardedChild& server, Cloc
     return Error{ErrorCode::DeadlineExceeded, "Xvfb did not come up within 15 s"};
 }
 
-FileDescriptor open_folder(const std::filesystem::path& folder) {
-    return FileDescriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-}
-
-/// Removes the folders of owners that were killed: theirs is the lock that nobody holds. A young one may not be locked yet.
-void remove_abandoned(const std::filesystem::path& parent) {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
-        if (!entry.path().filename().string().starts_with(kFolderPrefix)) {
-            continue;
-        }
-        const FileDescriptor folder = open_folder(entry.path());
-        struct stat info {};
-        if (folder.is_open() && fstat(folder.get(), &info) == 0 && info.st_uid == getuid() &&
-            std::time(nullptr) - info.st_mtime > kAbandonedAgeS && flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
-            std::filesystem::remove_all(entry.path(), error);
-        }
-    }
-}
-
-Result<std::filesystem::path> make_folder(FileDescriptor& lock) {
+Result<OwnedFolder> make_folder() {
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
     std::error_code error;
     const bool has_runtime = runtime != nullptr && std::filesystem::is_directory(runtime, error);
-    const std::filesystem::path parent = has_runtime ? runtime : "/tmp";
-    remove_abandoned(parent);
-    std::string path = parent / (std::string(kFolderPrefix) + "XXXXXX");
-    if (mkdtemp(path.data()) == nullptr) {
-        return Error{ErrorCode::IoFailed, fmt::format("cannot create a private folder like {}", path)};
-    }
-    lock = open_folder(path);
-    if (!lock.is_open() || flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return Error{ErrorCode::IoFailed, fmt::format("cannot lock {}", path)};
-    }
-    return std::filesystem::path(path);
+    return make_owned_folder(has_runtime ? runtime : "/tmp", kFolderPrefix);
 }
 
 } // namespace
@@ -139,7 +105,7 @@ Result<std::unique_ptr<HeadlessDisplay>> HeadlessDisplay::start(const HeadlessOp
                                  size.height_px, kSideMin, kSideMin, kSideMax, kSideMax)};
     }
     std::unique_ptr<HeadlessDisplay> display(new HeadlessDisplay);
-    display->folder_ = TRY(make_folder(display->lock_));
+    display->folder_ = TRY(make_folder());
     TRY(display->start_server(size, clock));
     display->settings_ = TRY(DesktopSettings::announce(display->address_));
     display->start_bus(clock);
@@ -156,7 +122,7 @@ HeadlessDisplay::~HeadlessDisplay() {
     settings_.reset();
     server_.reset();
     std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
+    std::filesystem::remove_all(folder_.path, ignored);
 }
 
 Environment HeadlessDisplay::environment() const {
@@ -206,7 +172,7 @@ Result<void> HeadlessDisplay::start_server(Size size, Clock& clock) {
 }
 
 void HeadlessDisplay::start_bus(Clock& clock) {
-    auto bus = HeadlessBus::start(folder_, address_, environment(), clock);
+    auto bus = HeadlessBus::start(folder_.path, address_, environment(), clock);
     if (bus) {
         bus_ = std::move(*bus);
     } else if (bus.error().code != ErrorCode::NotFound) { // that one `handeye platforms` tells
@@ -219,7 +185,7 @@ Result<void> HeadlessDisplay::start_window_manager(Clock& clock) {
     if (!program) {
         return Error{ErrorCode::Unavailable, "--headless needs a window manager: apt-get install openbox"};
     }
-    const auto config = folder_ / "openbox.xml";
+    const auto config = folder_.path / "openbox.xml";
     TRY(write_file_atomic(config, kOpenboxConfig));
     const auto connection = TRY(Connection::open(address_));
     window_manager_ = TRY(GuardedChild::start({*program, "--sm-disable", "--config-file", config.string()},

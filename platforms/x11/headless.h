@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/geometry.h"
 #include "platforms/guarded_child.h"
+#include "platforms/owned_folder.h"
 #include "platforms/x11/client_sync.h"
 #include "platforms/x11/connection.h"
 #include "platforms/x11/desktop_settings.h"
@@ -33,7 +34,7 @@ public:
 
     [[nodiscard]] const DisplayAddress& address() const { return address_; }
     /// Holds the cookie for other programs: their XAUTHORITY.
-    [[nodiscard]] std::filesystem::path authority_file() const { return folder_ / "Xauthority"; }
+    [[nodiscard]] std::filesystem::path authority_file() const { return folder_.path / "Xauthority"; }
     /// What a program needs to find this display, and its bus where there is one.
     [[nodiscard]] Environment environment() const;
     [[nodiscard]] int server_pid() const { return server_->pid(); }
@@ -47,8 +48,7 @@ private:
     Result<void> start_window_manager(Clock& clock);
     Result<void> write_authority(std::string_view display_number) const;
 
-    std::filesystem::path folder_;
-    FileDescriptor lock_; ///< on the folder, while its owner lives
+    OwnedFolder folder_;
     DisplayAddress address_;
     std::unique_ptr<GuardedChild> server_;
     std::unique_ptr<HeadlessBus> bus_;

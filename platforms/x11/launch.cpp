@@ -103,37 +103,6 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 } // namespace
 
-std::vector<std::string> merged_environment(const Environment& changes) {
-    std::vector<std::string> merged;
-    for (char** at = environ; at != nullptr && *at != nullptr; ++at) {
-        const std::string entry = *at;
-        const std::string name = entry.substr(0, entry.find('='));
-        const bool is_changed = std::any_of(changes.begin(), changes.end(),
-                                            [&](const auto& change) { return change.first == name; });
-        if (!is_changed) {
-            merged.push_back(entry);
-        }
-    }
-    for (const auto& [name, value] : changes) {
-        merged.push_back(name + "=" + value);
-    }
-    return merged;
-}
-
-Result<std::string> find_program(const std::string& name) {
-    const auto is_program = [](const std::string& path) { return access(path.c_str(), X_OK) == 0; };
-    if (name.find('/') != std::string::npos) {
-        return is_program(name) ? Result<std::string>(name)
-                                : Error{ErrorCode::NotFound, fmt::format("no program at \"{}\"", name)};
-    }
-    for (const std::string& folder : split(environment_or("PATH", "/usr/local/bin:/usr/bin:/bin"), ':')) {
-        if (!name.empty() && is_program(folder + "/" + name)) {
-            return folder + "/" + name;
-        }
-    }
-    return Error{ErrorCode::NotFound, fmt::format("no program \"{}\" in PATH", name)};
-}
-
 std::vector<std::string> split_exec(const std::string& line) {
     std::vector<std::string> words;
     std::string word;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "platforms/program.h"
 
 #include <atomic>
 #include <memory>
@@ -11,13 +12,6 @@
 
 namespace handeye::x11 {
 
-/// NAME=VALUE pairs put over the environment of this process.
-using Environment = std::vector<std::pair<std::string, std::string>>;
-
-/// This process's environment with `changes` put over it, as "NAME=VALUE" strings.
-std::vector<std::string> merged_environment(const Environment& changes);
-/// The program's path: as it is when it holds a slash, otherwise looked up in $PATH. NotFound names it.
-Result<std::string> find_program(const std::string& name);
 /// argv of the desktop entry whose file or display name is `name` (letter case ignored), its field codes removed. NotFound.
 Result<std::vector<std::string>> find_desktop_entry(const std::string& name);
 /// Splits the Exec line of a desktop entry by that format's quoting rules and drops its field codes (%f, %U ...).

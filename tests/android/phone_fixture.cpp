@@ -30,13 +30,13 @@ std::unique_ptr<phone::AdbDeviceEnd> PhoneTest::make_device(phone::DeviceEndOpti
 
 /// A port that is free now may be taken a moment later: another one then.
 void PhoneTest::start_server() {
-    const auto adb = x11::find_program("adb");
+    const auto adb = find_program("adb");
     ASSERT_TRUE(adb) << adb.error().message;
     std::filesystem::create_directories(folder() / "home");
-    x11::Environment changes = {{"HOME", (folder() / "home").string()}, {"ADB_MDNS_AUTO_CONNECT", "0"}};
+    Environment changes = {{"HOME", (folder() / "home").string()}, {"ADB_MDNS_AUTO_CONNECT", "0"}};
     for (int tries = 0; tries < 5; ++tries) {
         server_port_ = free_port();
-        auto child = GuardedChild::start({*adb, "-P", std::to_string(server_port_), "nodaemon", "server"}, x11::merged_environment(changes), -1);
+        auto child = GuardedChild::start({*adb, "-P", std::to_string(server_port_), "nodaemon", "server"}, merged_environment(changes), -1);
         ASSERT_TRUE(child) << child.error().message;
         server_ = std::move(*child);
         const Endpoint where{.unix_path = {}, .host = "127.0.0.1", .port = static_cast<std::uint16_t>(server_port_)};

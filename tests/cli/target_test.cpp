@@ -61,11 +61,11 @@ TEST(TargetSpec, AVncServerHasItsOwnFields) {
     const auto options = to_platform_options({.platform = "vnc", .attach = "lab:1", .user = "ada", .password_file = "/p", .tls = "verify", .ca_file = "/c", .view_only = true});
     ASSERT_TRUE(options.has_value()) << options.error().message;
     EXPECT_EQ(options->attach, "lab:1");
-    EXPECT_EQ(options->user, "ada");
-    EXPECT_EQ(options->password_file, "/p");
-    EXPECT_EQ(options->tls, "verify");
-    EXPECT_EQ(options->ca_file, "/c");
-    EXPECT_TRUE(options->view_only);
+    EXPECT_EQ(options->vnc.user, "ada");
+    EXPECT_EQ(options->vnc.password_file, "/p");
+    EXPECT_EQ(options->vnc.tls, "verify");
+    EXPECT_EQ(options->vnc.ca_file, "/c");
+    EXPECT_TRUE(options->vnc.view_only);
     EXPECT_FALSE(to_platform_options({.platform = "vnc", .headless = "640x480"}).has_value());
     EXPECT_FALSE(to_platform_options({.platform = "x11", .view_only = true}).has_value());
 }

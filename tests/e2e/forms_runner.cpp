@@ -106,11 +106,11 @@ constexpr std::string_view kOpenboxConfig = R"(<?xml version="1.0" encoding="UTF
 </openbox_config>
 )";
 
-Result<void> start_window_manager(Stage& stage, const x11::Environment& environment, const x11::DisplayAddress& display, Clock& clock) {
+Result<void> start_window_manager(Stage& stage, const Environment& environment, const x11::DisplayAddress& display, Clock& clock) {
     const std::filesystem::path config = stage.dir.path() / "openbox.xml";
     TRY(write_file_atomic(config, kOpenboxConfig));
-    const std::string program = TRY(x11::find_program("openbox"));
-    stage.window_manager = TRY(GuardedChild::start({program, "--config-file", config.string(), "--sm-disable"}, x11::merged_environment(environment), -1));
+    const std::string program = TRY(find_program("openbox"));
+    stage.window_manager = TRY(GuardedChild::start({program, "--config-file", config.string(), "--sm-disable"}, merged_environment(environment), -1));
     const auto connection = TRY(x11::Connection::open(display));
     const TimePoint deadline = clock.now() + std::chrono::seconds(30);
     for (;;) {
@@ -138,11 +138,11 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
     }
     const FileDescriptor ours(ends[0]);
     FileDescriptor theirs(ends[1]);
-    const std::string server = TRY(x11::find_program("Xvnc").with_context("package tigervnc-standalone-server"));
+    const std::string server = TRY(find_program("Xvnc").with_context("package tigervnc-standalone-server"));
     const std::string geometry = std::to_string(size.width_px) + "x" + std::to_string(size.height_px);
     stage.server = TRY(GuardedChild::start({server, "-displayfd", std::to_string(theirs.get()), "-geometry", geometry, "-depth", "24", "-dpi", "96", "-localhost",
                                                  "-nolisten", "tcp", "-SecurityTypes", "None"},
-                                                x11::merged_environment({}), theirs.get()));
+                                                merged_environment({}), theirs.get()));
     theirs = FileDescriptor();
     std::string number;
     for (char c = 0; ::read(ours.get(), &c, 1) == 1 && c != '\n';) {
@@ -151,10 +151,10 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
     if (number.empty()) {
         return Error{ErrorCode::Unavailable, "Xvnc ended at once"};
     }
-    const x11::Environment on_it{{"DISPLAY", ":" + number}, {"XAUTHORITY", (stage.dir.path() / "none").string()}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}};
+    const Environment on_it{{"DISPLAY", ":" + number}, {"XAUTHORITY", (stage.dir.path() / "none").string()}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}};
     stage.settings = TRY(x11::DesktopSettings::announce({":" + number, {}}));
     TRY(start_window_manager(stage, on_it, {":" + number, {}}, clock));
-    stage.program = TRY(GuardedChild::start(command, x11::merged_environment(on_it), -1));
+    stage.program = TRY(GuardedChild::start(command, merged_environment(on_it), -1));
     PlatformOptions options{.platform = "vnc"};
     options.attach = "127.0.0.1::" + std::to_string(5900 + std::stoi(number));
     stage.platform = TRY(open_platform(options, clock));

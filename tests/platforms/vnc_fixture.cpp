@@ -60,7 +60,7 @@ bool VncTest::try_xvnc(int port, Size size, const std::vector<std::string>& more
 
 void VncTest::start_xvnc_once(int port, Size size, const std::vector<std::string>& more) {
     port_ = 0;
-    const auto program = x11::find_program("Xvnc");
+    const auto program = find_program("Xvnc");
     ASSERT_TRUE(program) << program.error().message << " (package tigervnc-standalone-server)";
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
@@ -71,7 +71,7 @@ void VncTest::start_xvnc_once(int port, Size size, const std::vector<std::string
     if (std::find(more.begin(), more.end(), "-SecurityTypes") == more.end()) {
         argv.insert(argv.end(), {"-SecurityTypes", "None"});
     }
-    auto child = GuardedChild::start(argv, x11::merged_environment({}), theirs.get());
+    auto child = GuardedChild::start(argv, merged_environment({}), theirs.get());
     ASSERT_TRUE(child) << child.error().message;
     server_ = std::move(*child);
     theirs = FileDescriptor();
@@ -93,13 +93,13 @@ void VncTest::start_xvnc_again(const std::vector<std::string>& more) {
 }
 
 void VncTest::start_x11vnc(const std::vector<std::string>& more) {
-    const auto program = x11::find_program("x11vnc");
+    const auto program = find_program("x11vnc");
     ASSERT_TRUE(program) << program.error().message << " (package x11vnc)";
     const std::filesystem::path flag = folder_ / "port";
     std::vector<std::string> argv{*program, "-display", xvfb_->address().name, "-auth", xvfb_->authority_file().string(), "-noipv6", "-localhost", "-autoport",
                                   "20900", "-flag", flag.string(), "-forever", "-shared", "-norc", "-quiet", "-nopw"};
     argv.insert(argv.end(), more.begin(), more.end());
-    auto child = GuardedChild::start(argv, x11::merged_environment(environment_), -1);
+    auto child = GuardedChild::start(argv, merged_environment(environment_), -1);
     ASSERT_TRUE(child) << child.error().message;
     server_ = std::move(*child);
     ASSERT_TRUE(wait_for([&] { return content(flag).starts_with("PORT=") && content(flag).ends_with('\n'); }));
@@ -128,12 +128,12 @@ std::unique_ptr<Platform> VncTest::open(PlatformOptions options) {
 
 void VncTest::start_app(const std::string& name, std::vector<std::string> arguments) {
     const std::string ours = std::string(HANDEYE_BINARY_DIR) + "/bin/" + name;
-    const auto path = std::filesystem::exists(ours) ? Result<std::string>(ours) : x11::find_program(name);
+    const auto path = std::filesystem::exists(ours) ? Result<std::string>(ours) : find_program(name);
     ASSERT_TRUE(path) << path.error().message;
     arguments.insert(arguments.begin(), *path);
-    x11::Environment changes = environment_;
+    Environment changes = environment_;
     changes.insert(changes.end(), {{"LC_ALL", "C.UTF-8"}, {"GTK_IM_MODULE", "gtk-im-context-simple"}, {"NO_AT_BRIDGE", "1"}, {"GDK_BACKEND", "x11"}});
-    auto child = GuardedChild::start(arguments, x11::merged_environment(changes), -1);
+    auto child = GuardedChild::start(arguments, merged_environment(changes), -1);
     ASSERT_TRUE(child) << child.error().message;
     apps_.push_back(std::move(*child));
 }

@@ -53,7 +53,7 @@ private:
 
     std::filesystem::path folder_ = make_folder();
     static std::filesystem::path make_folder();
-    x11::Environment environment_;
+    Environment environment_;
     int port_ = 0; ///< of Xvnc; 0: it did not start
     Size size_;
     std::unique_ptr<x11::HeadlessDisplay> xvfb_;

@@ -163,46 +163,46 @@ TEST_F(VncSession, AUnixSocketIsAsGoodAsAPort) {
 TEST_F(VncSession, PasswordsAreAskedForCheckedAndNeverShown) {
     start_server(Server::TigerVnc, {640, 480}, {"-SecurityTypes", "VncAuth", "-PasswordFile", store_password("richtig")});
     expect_refused({}, ErrorCode::PermissionDenied, "--password-file");
-    const auto wrong = try_open({.password_file = write_private("wrong", "falsch8\n")});
+    const auto wrong = try_open({.vnc = {.password_file = write_private("wrong", "falsch8\n")}});
     ASSERT_FALSE(wrong);
     EXPECT_EQ(wrong.error().code, ErrorCode::PermissionDenied);
     EXPECT_EQ(wrong.error().message.find("falsch8"), std::string::npos) << wrong.error().message;
     const auto open_file = write_private("open", "richtig\n");
     std::filesystem::permissions(open_file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
-    expect_refused({.password_file = open_file}, ErrorCode::PermissionDenied, "chmod 600");
-    expect_refused({.password_file = write_private("key", "-----BEGIN\nsecret\n")}, ErrorCode::InvalidArgument, "one line");
-    expect_refused({.password_file = folder() / "none"}, ErrorCode::NotFound, "password file");
-    const auto platform = open({.password_file = write_private("right", "richtig\n")});
+    expect_refused({.vnc = {.password_file = open_file}}, ErrorCode::PermissionDenied, "chmod 600");
+    expect_refused({.vnc = {.password_file = write_private("key", "-----BEGIN\nsecret\n")}}, ErrorCode::InvalidArgument, "one line");
+    expect_refused({.vnc = {.password_file = folder() / "none"}}, ErrorCode::NotFound, "password file");
+    const auto platform = open({.vnc = {.password_file = write_private("right", "richtig\n")}});
     ASSERT_TRUE(platform);
     EXPECT_TRUE(platform->capture());
-    expect_refused({.password_file = write_private("right", "richtig\n"), .tls = "require"}, ErrorCode::PermissionDenied, "--tls require");
+    expect_refused({.vnc = {.password_file = write_private("right", "richtig\n"), .tls = "require"}}, ErrorCode::PermissionDenied, "--tls require");
 }
 
 TEST_F(VncSession, TlsIsUsedWhereTheServerOffersIt) {
     start_server(Server::TigerVnc, {640, 480}, {"-SecurityTypes", "TLSVnc,VncAuth", "-PasswordFile", store_password("richtig")});
-    const auto platform = open({.password_file = write_private("right", "richtig\n"), .tls = "require"});
+    const auto platform = open({.vnc = {.password_file = write_private("right", "richtig\n"), .tls = "require"}});
     ASSERT_TRUE(platform);
     EXPECT_EQ(platform->display()->backend, "rfb over tls");
     EXPECT_TRUE(platform->capture());
     const auto typed = platform->type_text("abc", {});
     EXPECT_TRUE(typed) << typed.error().message;
-    expect_refused({.password_file = write_private("right", "richtig\n"), .tls = "verify"}, ErrorCode::PermissionDenied, "encryption");
+    expect_refused({.vnc = {.password_file = write_private("right", "richtig\n"), .tls = "verify"}}, ErrorCode::PermissionDenied, "encryption");
 }
 
 TEST_F(VncSession, ACertificateIsVerifiedAgainstItsAuthority) {
     make_certificate();
     start_server(Server::TigerVnc, {640, 480},
                  {"-SecurityTypes", "X509None", "-X509Cert", (folder() / "cert.pem").string(), "-X509Key", (folder() / "key.pem").string()});
-    const auto platform = open({.attach = by_name(), .tls = "verify", .ca_file = folder() / "cert.pem"});
+    const auto platform = open({.attach = by_name(), .vnc = {.tls = "verify", .ca_file = folder() / "cert.pem"}});
     ASSERT_TRUE(platform);
     EXPECT_TRUE(platform->capture());
-    expect_refused({.attach = by_name(), .tls = "verify"}, ErrorCode::PermissionDenied, "ertificate");
-    expect_refused({.attach = attach_, .tls = "verify", .ca_file = folder() / "cert.pem"}, ErrorCode::PermissionDenied, "match hostname");
+    expect_refused({.attach = by_name(), .vnc = {.tls = "verify"}}, ErrorCode::PermissionDenied, "ertificate");
+    expect_refused({.attach = attach_, .vnc = {.tls = "verify", .ca_file = folder() / "cert.pem"}}, ErrorCode::PermissionDenied, "match hostname");
 }
 
 TEST_F(VncSession, AViewOnlySessionRefusesEveryInput) {
     start_server(Server::TigerVnc);
-    const auto platform = open({.view_only = true});
+    const auto platform = open({.vnc = {.view_only = true}});
     ASSERT_TRUE(platform);
     EXPECT_TRUE(platform->capture());
     const auto typed = platform->type_text("x", {});
