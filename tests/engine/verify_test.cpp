@@ -71,7 +71,8 @@ TEST_P(Goldens, PassTheirCases) { expect_all_pass(kGoldens / GetParam().name, Ge
 INSTANTIATE_TEST_SUITE_P(Folders, Goldens,
                          testing::Values(Folder{"chatglm-f32", 2}, Folder{"glm4-gptq-int4-actorder", 1}, Folder{"glm4-ct-int4", 1},
                                          Folder{"glm4-mlx-4bit", 1}, Folder{"glm4-gguf-zoo", 1}, Folder{"glm4v-gguf", 2},
-                                         Folder{"glm4v_moe-awq-int4", 2}, Folder{"glm4v_moe-mlx-3bit", 2}, Folder{"glm4v-gptqmodel-mix", 2}),
+                                         Folder{"glm4v_moe-awq-int4", 2}, Folder{"glm4v_moe-mlx-3bit", 2}, Folder{"glm4v-gptqmodel-mix", 2},
+                                         Folder{"glm4-mlx_lm-6bit", 1}),
                          test_name);
 
 class FullGoldens : public testing::TestWithParam<Folder> {};

@@ -2,13 +2,27 @@
 """What a model of transformers computes for the cases of a goldens folder; for the scripts that make folders from folders."""
 import json
 import shutil
+import tempfile
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoImageProcessor, AutoModelForCausalLM, AutoModelForImageTextToText
 
 
 def base_of(model):
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def model_of(source, weights):
+    """A model of the shape of the folder `source` with `weights`, in 32 bits."""
+    config = json.loads((source / "config.json").read_text())
+    config.pop("quantization_config", None)
+    kind = AutoModelForImageTextToText if "vision_config" in config else AutoModelForCausalLM
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "config.json").write_text(json.dumps(config))
+        save_file({n: t.float().contiguous() for n, t in weights.items()}, Path(scratch) / "model.safetensors", {"format": "pt"})
+        return kind.from_pretrained(scratch, dtype=torch.float32, attn_implementation="eager").eval()
 
 
 def answer(model, inputs, count):
@@ -33,7 +47,6 @@ def run_case(model, source, expected, case):
     out = {k: expected[f"{name}/{k}"] for k in ("input_ids", "position_ids", "logits_positions", "image_grid_thw") if f"{name}/{k}" in expected}
     if paths:
         from PIL import Image
-        from transformers import AutoImageProcessor
         processor = AutoImageProcessor.from_pretrained(source)
         pictures = processor(images=[Image.open(source / p).convert("RGB") for p in paths], return_tensors="pt")
         assert torch.equal(pictures["image_grid_thw"], expected[f"{name}/image_grid_thw"])

@@ -6,18 +6,15 @@
 The mix of GLM-4.1V-9B's published GPTQ files: 4 bits, and 8 bits in some modules (here a down_proj and one layer's attention).
 The file is gptqmodel's own, read back and dequantised by gptqmodel's own code; transformers runs those weights in float32.
 """
-import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
 from gptqmodel import BACKEND, GPTQModel, QuantizeConfig
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForImageTextToText
+from safetensors.torch import load_file
 
-from cases import write_cases, write_document
+from cases import model_of, write_cases, write_document
 
 EIGHT_BITS = {r"+:.*layers\.0\.mlp\.down_proj.*": {"bits": 8}, r"+:.*layers\.1\.self_attn\..*": {"bits": 8}}
 
@@ -42,11 +39,7 @@ def dequantised(source, folder):
             weights[name + ".weight"] = module.dequantize_weight().T.float().contiguous()
             counts[module.bits] = counts.get(module.bits, 0) + 1
     print("matrices by bits:", counts)
-    with tempfile.TemporaryDirectory() as scratch:
-        config = json.loads((source / "config.json").read_text())
-        (Path(scratch) / "config.json").write_text(json.dumps(config))
-        save_file(weights, Path(scratch) / "model.safetensors", {"format": "pt"})
-        return AutoModelForImageTextToText.from_pretrained(scratch, dtype=torch.float32, attn_implementation="eager").eval()
+    return model_of(source, weights)
 
 
 def main():

@@ -8,16 +8,14 @@ dequantised with compressed-tensors' own functions. TO gets adapter_config.json,
 expected.safetensors and the pictures; the model itself stays in FROM.
 """
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from safetensors.torch import load_file
 
-from cases import write_cases, write_document
+from cases import model_of, write_cases, write_document
 
 
 def weights_of(folder):
@@ -33,20 +31,7 @@ def weights_of(folder):
         bits = 32 * packed.shape[1] // cols
         codes = unpack_from_int32(packed, bits, torch.Size([rows, cols])).float()
         tensors[module + ".weight"] = codes * scale.repeat_interleave(cols // scale.shape[1], dim=1)
-    return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def open_base(folder):
-    config = json.loads((folder / "config.json").read_text())
-    config.pop("quantization_config", None)
-    kind = AutoModelForImageTextToText if "vision_config" in config else AutoModelForCausalLM
-    scratch = Path("/tmp") / f"lora-base-{folder.name}"
-    scratch.mkdir(exist_ok=True)
-    (scratch / "config.json").write_text(json.dumps(config))
-    save_file({n: t.contiguous() for n, t in weights_of(folder).items()}, scratch / "model.safetensors", {"format": "pt"})
-    model = kind.from_pretrained(scratch, config=AutoConfig.from_pretrained(scratch), dtype=torch.float32, attn_implementation="eager")
-    shutil.rmtree(scratch)
-    return model.eval()
+    return tensors
 
 
 def with_adapter(base, seed, rslora, pattern):
@@ -62,7 +47,7 @@ def with_adapter(base, seed, rslora, pattern):
 
 def main():
     source, target, seed, rslora, pattern, wanted = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1", sys.argv[5], sys.argv[6:]
-    model = with_adapter(open_base(source), seed, rslora, pattern)
+    model = with_adapter(model_of(source, weights_of(source)), seed, rslora, pattern)
     model.save_pretrained(target)
     for stray in target.glob("README.md"):
         stray.unlink()
