@@ -75,20 +75,22 @@ Result<std::unique_ptr<Browser>> Browser::open(const PlatformOptions& options, C
         address = browser->process_->address();
     }
     browser->address_ = to_string(address.endpoint);
+    browser->cdp_ = TRY(Cdp::connect(address.endpoint, address.path, stop).with_context("the browser's DevTools"));
     Browser* const raw = browser.get();
-    auto cdp = Cdp::connect(address.endpoint, address.path, [raw](const CdpEvent& event) { raw->take(event); },
-                            [raw] {
-                                const std::lock_guard lock(raw->mutex_);
-                                ++raw->changes_;
-                                raw->changed_.notify_all();
-                            },
-                            stop);
-    browser->cdp_ = TRY(std::move(cdp).with_context("the browser's DevTools"));
+    raw->cdp_->listen([raw](const CdpEvent& event) { raw->take(event); },
+                      [raw] {
+                          const std::lock_guard lock(raw->mutex_);
+                          ++raw->changes_;
+                          raw->changed_.notify_all();
+                      });
     TRY(browser->start(stop));
     return browser;
 }
 
 Browser::~Browser() {
+    if (cdp_) {
+        cdp_->close(); // before the pointer goes: what the browser tells until then is answered through it
+    }
     cdp_.reset();
     process_.reset();
     std::error_code ignored;

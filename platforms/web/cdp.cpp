@@ -50,20 +50,24 @@ struct Cdp::Pending {
     std::optional<Result<json>> reply;  // guarded by Cdp::mutex_
 };
 
-Result<std::unique_ptr<Cdp>> Cdp::connect(const Endpoint& endpoint, const std::string& path, EventHandler on_event,
-                                          std::function<void()> on_lost, const std::stop_token& stop) {
-    std::unique_ptr<Cdp> cdp(new Cdp(std::move(on_event), std::move(on_lost)));
+Result<std::unique_ptr<Cdp>> Cdp::connect(const Endpoint& endpoint, const std::string& path, const std::stop_token& stop) {
+    std::unique_ptr<Cdp> cdp(new Cdp);
     WebSocketOptions options;
     options.target = path;
     options.connect_timeout = std::chrono::seconds(30); // a browser that starts on a busy machine
     options.message_bytes_max = kMessageBytesMax;
     options.inbox_bytes_max = kMessageBytesMax;
     cdp->socket_ = TRY(WebSocketClient::connect(endpoint, options, stop));
-    cdp->reader_ = std::jthread([raw = cdp.get()](const std::stop_token& end) { raw->read(end); });
     return cdp;
 }
 
-Cdp::~Cdp() {
+void Cdp::listen(EventHandler on_event, std::function<void()> on_lost) {
+    on_event_ = std::move(on_event);
+    on_lost_ = std::move(on_lost);
+    reader_ = std::jthread([this](const std::stop_token& end) { read(end); });
+}
+
+void Cdp::close() {
     reader_.request_stop();
     if (reader_.joinable()) {
         reader_.join();

@@ -37,10 +37,14 @@ public:
     struct Pending; // one call that is under way
     using Ticket = std::shared_ptr<Pending>;
 
-    /// `path` is that of the browser's own target ("/devtools/browser/..."). `lost` says so when the connection ends.
-    static Result<std::unique_ptr<Cdp>> connect(const Endpoint& endpoint, const std::string& path, EventHandler on_event,
-                                                std::function<void()> on_lost, const std::stop_token& stop);
-    ~Cdp();
+    /// `path` is that of the browser's own target ("/devtools/browser/..."). Nothing is read before listen().
+    static Result<std::unique_ptr<Cdp>> connect(const Endpoint& endpoint, const std::string& path, const std::stop_token& stop);
+    /// Once, and not before the handlers can reach this object: they run from here on, until close() returns. `on_lost` says when the
+    /// connection ends by itself.
+    void listen(EventHandler on_event, std::function<void()> on_lost);
+    /// Ends the reading: no handler runs afterwards, and nothing is answered any more. Not from a handler.
+    void close();
+    ~Cdp() { close(); }
     Cdp(const Cdp&) = delete;
     Cdp& operator=(const Cdp&) = delete;
 
@@ -59,7 +63,7 @@ public:
     [[nodiscard]] bool is_lost() const;
 
 private:
-    Cdp(EventHandler on_event, std::function<void()> on_lost) : on_event_(std::move(on_event)), on_lost_(std::move(on_lost)) {}
+    Cdp() = default;
     Result<Ticket> enter(const std::string& session, std::string_view method, ReplyHandler on_reply);
     Result<void> send(const Ticket& ticket, const nlohmann::json& params);
     void read(const std::stop_token& stop);
@@ -67,7 +71,7 @@ private:
     void finish(std::uint64_t id, Result<nlohmann::json> reply);
     void lose(const Error& why);
 
-    EventHandler on_event_;
+    EventHandler on_event_; // the reading thread's
     std::function<void()> on_lost_;
     std::unique_ptr<WebSocketClient> socket_;
     mutable std::mutex mutex_; // guards what follows

@@ -182,6 +182,27 @@ TEST_F(WebTest, AttachesToARunningBrowserAndLeavesItRunning) {
     EXPECT_EQ(wrong.error().code, ErrorCode::Unavailable);
 }
 
+// Whoever closes does so in the middle of what the browser tells: here a page whose every request is asked about.
+TEST_F(WebTest, ClosesWhileTheBrowserGoesOnTelling) {
+    PageServer server;
+    server.put("/", "<script>const more=()=>fetch('http://127.0.0.1:1/').catch(()=>0).then(more);for(let i=0;i<64;++i)more()</script>");
+    PlatformOptions options;
+    options.web.url = server.url("/");
+    open({}, options);
+    PlatformOptions attached{.platform = "web", .attach = platform_->display()->address};
+    attached.web.allow = {"allowed.test"};
+    for (int i = 0; i < count_of(300, 50); ++i) {
+        auto second = open_platform(attached, clock_);
+        ASSERT_TRUE(second.has_value()) << second.error().message;
+        auto* const web = dynamic_cast<WebPlatform*>(second->get());
+        ASSERT_NE(web, nullptr);
+        for (int told = 0; told < 5 * i % 16; ++told) {
+            web->browser().wait_for_change(clock_.now() + std::chrono::seconds(5), {});
+        }
+    }
+    EXPECT_TRUE(platform_->capture().has_value());
+}
+
 TEST_F(WebTest, ProbesItself) {
     open("<title>before</title>");
     {
