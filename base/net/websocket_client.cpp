@@ -159,7 +159,8 @@ void Client::ended() {
 
 void Client::write_next() {
     stream_.text(true);
-    stream_.async_write(asio::buffer(outbox_.front()->text), [this](error_code ec, std::size_t) {
+    const std::shared_ptr<Outgoing> outgoing = outbox_.front(); // its text outlives the writing of it, though ended() empties the outbox
+    stream_.async_write(asio::buffer(outgoing->text), [this, outgoing](error_code ec, std::size_t) {
         if (ec || outbox_.empty()) {
             outbox_.clear();
             if (ec && !is_reading_) {
@@ -169,7 +170,7 @@ void Client::write_next() {
         }
         {
             const std::lock_guard lock(mutex_);
-            outbox_.front()->is_written = true;
+            outgoing->is_written = true;
         }
         changed_.notify_all();
         outbox_.pop_front();
