@@ -52,7 +52,7 @@ Result<std::vector<std::uint8_t>> from_base64(std::string_view text) {
         out[to++] = static_cast<std::uint8_t>(bits >> 8U);
         out[to++] = static_cast<std::uint8_t>(bits);
     }
-    out.resize(out.size() - padding);
+    out.erase(out.end() - static_cast<std::ptrdiff_t>(padding), out.end());
     return out;
 }
 
