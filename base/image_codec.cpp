@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only place where libraries decode and encode pictures: OpenCV, and libwebp by itself. A WebP whose inner header is broken
-// would make OpenCV go on to ask every other reader it was built with, DICOM and a hundred map formats among them.
+// The only place where libraries decode and encode pictures: OpenCV, libwebp by itself, and plain_png for what it takes. A WebP whose
+// inner header is broken would make OpenCV go on to ask every other reader it was built with, DICOM and a hundred map formats among them.
 #include "base/image_codec.h"
 
 #include "base/file.h"
 #include "base/image_header.h"
+#include "base/plain_png.h"
 
 #include <algorithm>
 #include <array>
@@ -150,6 +151,9 @@ Result<Image> decode_image(Bytes encoded, const ImageLimits& limits) {
     if (header.has_extra_chunks) {
         plain = without_extra_chunks(encoded);
         encoded = plain;
+    }
+    if (const auto image = decode_plain_png(encoded)) {
+        return image->to_rgb();
     }
     try {
         const cv::Mat raw(1, static_cast<int>(encoded.size()), CV_8UC1,
