@@ -92,6 +92,7 @@ private:
     std::uint64_t paints_seen_ = 0; // Paints::count at the last capture() or settle()
     std::map<std::string, int> worlds_; // session and frame -> number of handeye's world there
     std::shared_ptr<nlohmann::json> drag_; // what is being dragged inside the page
+    bool may_drag_ = false; // the pointer moved while the left button was down: a page may have begun a drag
 };
 
 } // namespace handeye::web

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -61,6 +62,7 @@ Result<void> WebPlatform::send(const PointerMove& move) {
     const CssPoint to = TRY(to_css(move.to));
     const Stage at = TRY(stage());
     TRY(hand_->move(at.session, to));
+    may_drag_ = hand_->is_down(MouseButton::Left);
     TRY(follow_drag(at.session));
     return after_input(at);
 }
@@ -86,7 +88,13 @@ Result<void> WebPlatform::end_drag(const std::string& session) {
 
 Result<void> WebPlatform::send(const PointerButton& button) {
     const Stage at = TRY(stage());
-    if (button.edge == Edge::Release && button.button == MouseButton::Left && hand_->is_down(MouseButton::Left)) {
+    if (button.edge == Edge::Press && button.button == MouseButton::Left) {
+        may_drag_ = false;
+        if (const std::shared_ptr<json> left = std::exchange(drag_, nullptr)) { // let go of by release_all(), over nothing
+            TRY(hand_->drag_step(at.session, "dragCancel", *left));
+        }
+    }
+    if (button.edge == Edge::Release && button.button == MouseButton::Left && std::exchange(may_drag_, false) && hand_->is_down(MouseButton::Left)) {
         // The notice of a drag comes apart from the answer to the motion that began it, and before the answer to whatever is asked next.
         TRY(browser_->cdp().call(at.session, "Page.getNavigationHistory", json::object(), kCallPatience));
         TRY(follow_drag(at.session));
