@@ -43,6 +43,42 @@
   const plain = (text) => text.replaceAll("\u00a0", " ").replaceAll("\r\n", "\n");
   const content = (element, kind) => (kind === "rich" ? plain(element.innerText) : element.value);
 
+  // What reaches the page while it is typed into: text that the browser inserts, and keys that the page takes for itself. Seen here
+  // before the page sees it: a field may be emptied or written anew at each key, and all of the text has arrived nevertheless.
+  const note_kept = (typing) => { // what stays of the field when the next character comes
+    if (!typing.has_place) return;
+    const kept = typing.element.value.length - (typing.element.selectionEnd - typing.element.selectionStart);
+    if (kept < typing.kept) typing.took_back = true;
+    typing.kept = kept;
+  };
+  const end_stroke = (typing) => {
+    const stroke = typing.stroke;
+    typing.stroke = null;
+    if (stroke && !stroke.is_inserted && stroke.events.some((event) => event.defaultPrevented)) typing.delivered += stroke.sign;
+  };
+  const begin_stroke = (typing, sign) => {
+    end_stroke(typing);
+    note_kept(typing);
+    typing.stroke = { sign: [...sign].length === 1 ? sign : "", events: [], is_inserted: false };
+  };
+  const watch = (name, handler) => addEventListener(name, (event) => { if (typing && event.isTrusted) handler(typing, event); }, { capture: true, passive: true });
+  watch("keydown", (typing, event) => {
+    begin_stroke(typing, event.key === "Enter" ? "\n" : event.key);
+    typing.stroke.events.push(event);
+  });
+  watch("keypress", (typing, event) => { if (typing.stroke) typing.stroke.events.push(event); });
+  watch("beforeinput", (typing, event) => {
+    if (!typing.stroke || typing.stroke.is_inserted) begin_stroke(typing, ""); // inserted text comes without a key
+    typing.stroke.events.push(event);
+    if (event.data && !typing.stroke.sign) typing.stroke.sign = event.data;
+  });
+  watch("input", (typing, event) => {
+    const data = event.data ?? (["insertLineBreak", "insertParagraph"].includes(event.inputType) ? "\n" : "");
+    typing.delivered += data;
+    if (typing.stroke) typing.stroke.is_inserted = true;
+    if (typing.has_place && typing.element.value.length < typing.kept + data.length) typing.took_back = true;
+  });
+
   // Remembers the field with the focus as it is. Its text stays here.
   handeye.begin = () => {
     const element = focused();
@@ -50,7 +86,11 @@
     typing = null;
     if (kind === "none" || kind === "frame") return { kind };
     const has_place = kind !== "rich" && kind !== "written" && element.selectionStart !== null;
-    typing = { element, kind, before: content(element, kind), start: has_place ? element.selectionStart : -1, end: has_place ? element.selectionEnd : -1 };
+    typing = {
+      element, kind, before: content(element, kind), start: has_place ? element.selectionStart : -1, end: has_place ? element.selectionEnd : -1,
+      has_place, kept: 0, took_back: false, delivered: "", stroke: null, is_begun: kind === "written" && element.validity.badInput,
+    };
+    if (has_place) note_kept(typing);
     return { kind, type: kind === "written" ? element.type : "", secret: element.type === "password", locked: !!(element.readOnly || element.disabled) };
   };
 
@@ -81,22 +121,48 @@
     return missing;
   };
 
+  // Whether a date or time holds what was typed into its parts. In which order these stand is the browser's matter, and so is what
+  // it makes of PM; it tells nothing while one of them is still empty.
+  const written_state = ({ element, before, is_begun }, wanted, after) => {
+    const typed = wanted.toLowerCase();
+    if (after === "") return element.validity.badInput ? "incomplete" : "differs";
+    if (after === typed) return "confirmed";
+    const half = /([ap])\.?m/.exec(typed);
+    const hour = Number((/(\d+):/.exec(after) || [])[1]);
+    const is_half = !!half && (half[1] === "p") === (hour >= 12);
+    if (half && !is_half || !half && !/\d/.test(typed)) return "differs";
+    const numbers = (value) => (is_half ? value.replace(/\d+(?=:)/, (h) => h % 12 || 12) : value).match(/\d+/g)?.map(Number) ?? [];
+    const digits = (value) => [...numbers(value).join("").replaceAll("0", "")]; // zeros only fill
+    const without = (all, some) => {
+      const rest = [...all];
+      return some.every((one) => rest.includes(one) && rest.splice(rest.indexOf(one), 1)) ? rest : null;
+    };
+    const holds = (parts) => { // what was typed, and else only what stood there before
+      const rest = without(parts(after), parts(typed));
+      return !!rest && (is_begun || !!without(parts(before), rest));
+    };
+    return holds(numbers) || /\d{3}/.test(typed) && holds(digits) ? "confirmed" : "differs"; // digits: parts typed with no sign between
+  };
+
   // How the field differs from what `text` should have made of it.
   handeye.finish = (text) => {
     if (!typing) return { state: "none" };
-    const { element, kind, before, start, end } = typing;
+    end_stroke(typing);
+    const { element, kind, before, start, end, delivered, took_back, is_begun } = typing;
     typing = null;
     if (!element.isConnected) return { state: "gone" };
     const after = content(element, kind);
     const wanted = kind === "rich" ? plain(text) : text;
-    if (kind === "written") {
-      const numbers = (value) => (value.match(/\d+/g) || []).map(Number).sort((a, b) => a - b).join(" ");
-      return { state: after !== "" && (after === wanted.toLowerCase() || numbers(after) === numbers(wanted)) ? "confirmed" : "differs", arrived: 0, missing: [], shows: after };
-    }
+    if (kind === "written") return { state: written_state({ element, before, is_begun }, wanted, after), missing: [], shows: after };
     if (start >= 0 ? before.slice(0, start) + wanted + before.slice(end) === after : before + wanted === after || wanted === after) return { state: "confirmed" };
     const arrived = arrived_in(before, after, start, end);
     const bare = (value) => (kind === "rich" ? value.replace(/\s+/g, "") : value);
     if (bare(arrived) === bare(wanted)) return { state: "confirmed" };
+    // A page that adds signs, changes letter case, takes text out or moves on to the next field has had all of it: that is its own doing,
+    // and nothing here tells whether it is as it should be. A page that keeps some characters and refuses others lacks these.
+    const has_moved = focused() !== element;
+    const is_all_there = missing_from([...wanted.toLowerCase()], arrived.toLowerCase()).length === 0;
+    if (is_all_there || delivered === wanted && (took_back || has_moved || arrived === "")) return { state: "rewritten" };
     const missing = missing_from([...wanted], arrived);
     return { state: "differs", arrived: [...wanted].length - missing.length, missing: missing.slice(0, 8), shows: element.type === "password" ? "" : arrived.slice(0, 80) };
   };
@@ -105,12 +171,11 @@
   handeye.write_value = (text) => {
     const element = focused();
     if (kind_of(element) !== "written" || element.readOnly || element.disabled) return false;
-    const before = element.value;
+    const trial = make("input"); // not the field itself: what does not fit would empty the parts that are filled already
+    trial.type = element.type;
+    trial.value = text;
+    if (trial.value !== text.toLowerCase() && trial.value !== text) return false;
     element.value = text;
-    if (element.value !== text.toLowerCase() && element.value !== text) {
-      element.value = before;
-      return false;
-    }
     tell_changed(element);
     return true;
   };

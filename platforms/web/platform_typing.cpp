@@ -34,7 +34,7 @@ struct Tally {
     bool used_insertion = false;
     bool used_value = false;
     std::size_t confirmed = 0;
-    std::string unknown; // why a piece could not be read back
+    bool is_unknown = false; // a piece could not be read back: no field, it went away, the page wrote something else, a date is not whole
     std::string wrong;   // what is missing
 };
 
@@ -177,7 +177,7 @@ Result<void> WebPlatform::Typist::check_piece(const Field& field, std::size_t be
         return {};
     }
     if (field.kind == "none") {
-        tally.unknown = "no text field has the focus, so that nothing can be read back";
+        tally.is_unknown = true;
         return {};
     }
     const std::string wanted = encode(text, begin, end);
@@ -188,7 +188,7 @@ Result<void> WebPlatform::Typist::check_piece(const Field& field, std::size_t be
     } else if (state == "differs") {
         tally.wrong = what_is_wrong(field, *told, wanted);
     } else {
-        tally.unknown = "the field went away while it was typed into";
+        tally.is_unknown = true;
     }
     return {};
 }
@@ -244,7 +244,7 @@ Result<TextResult> WebPlatform::type_text(std::string_view text_utf8, std::stop_
     } else if (!left_out.empty() || !tally.wrong.empty()) {
         result.certainty = Certainty::Partial;
         result.reason = left_out.empty() ? tally.wrong : left_out;
-    } else if (tally.unknown.empty() && tally.confirmed > 0) {
+    } else if (!tally.is_unknown && tally.confirmed > 0) {
         result.certainty = Certainty::Confirmed;
     } else {
         result.certainty = Certainty::Unverifiable;

@@ -72,6 +72,44 @@ TEST_F(WebTest, DatesTimesAndColoursAreTypedAndPicked) {
     EXPECT_TRUE(wait_js("['d','t','c'].every(id=>log.includes(id))"));
 }
 
+// Part by part, as a person fills them: the browser tells the whole once there is one.
+TEST_F(WebTest, PartsOfDatesAndTimesAreReadBack) {
+    open("<input type=date id=d><input type=time id=t><input type=date id=p><input type=datetime-local id=dt>");
+    const auto at_first_part = [&](const std::string& id) { // the browser's language decides which one that is: here the month, the hour
+        click(id);
+        js(id + ".blur()");
+        js(id + ".focus()");
+    };
+    at_first_part("d");
+    TextResult result = type("09102012");
+    EXPECT_EQ(result.certainty, Certainty::Confirmed) << result.reason;
+    EXPECT_EQ(js("d.value"), "2012-09-10");
+    at_first_part("d");
+    result = type("11"); // one part of a date that is whole
+    EXPECT_EQ(result.certainty, Certainty::Confirmed) << result.reason;
+    EXPECT_EQ(js("d.value"), "2012-11-10");
+    at_first_part("t");
+    result = type("0304PM");
+    EXPECT_EQ(result.certainty, Certainty::Confirmed) << result.reason;
+    EXPECT_EQ(js("t.value"), "15:04");
+    at_first_part("p");
+    EXPECT_EQ(type("09").certainty, Certainty::Unverifiable); // of a date that is not whole nothing is told
+    EXPECT_EQ(type("10").certainty, Certainty::Unverifiable);
+    result = type("2012");
+    EXPECT_EQ(result.certainty, Certainty::Confirmed) << result.reason;
+    EXPECT_EQ(js("p.value"), "2012-09-10");
+    at_first_part("dt");
+    result = type("09102012\t0304PM"); // the time is a part after the next
+    EXPECT_EQ(result.certainty, Certainty::Unverifiable) << result.reason;
+    EXPECT_EQ(js("dt.value"), "2012-09-10T15:04");
+    at_first_part("d");
+    result = type("99"); // no month: the browser makes another one of it
+    EXPECT_EQ(result.certainty, Certainty::Partial);
+    EXPECT_NE(result.reason.find("2012-"), std::string::npos) << result.reason;
+    at_first_part("d");
+    EXPECT_EQ(type("x").certainty, Certainty::Partial);
+}
+
 TEST_F(WebTest, DialogsAreSeenAndAnswered) {
     open("<button id=b onclick=\"answer=confirm('Really delete Ünïcode?')\">delete</button><button id=p onclick=\"answer=prompt('Your name?','nobody')\">name</button>"
          "<button id=a onclick=\"alert('done');answer='told'\">tell</button><script>answer=null</script>");

@@ -156,6 +156,36 @@ TEST_F(WebTest, TypingTellsWhatDidNotArrive) {
     EXPECT_EQ(js("rich.innerText.replace(/\\u00a0/g,' ')"), "old und neu ✓");
 }
 
+struct Rewriting {
+    const char* name;
+    const char* page; ///< with a field `t`
+    const char* text;
+    const char* shown; ///< in it afterwards
+    const char* heard; ///< window.heard: what the page has of it
+};
+void PrintTo(const Rewriting& one, std::ostream* out) { *out << one.name; }
+class WebRewriting : public WebTest, public ::testing::WithParamInterface<Rewriting> {};
+
+// All of the text reached the page, which made something else of it: nobody can say that a part is missing, nor that all is well.
+TEST_P(WebRewriting, IsUnverifiableAndNotPartial) {
+    open(std::string("<input id=t><input id=u><script>heard='';sent='';t.addEventListener('keydown',e=>{if(e.key==='Enter')sent='yes'});") + GetParam().page + "</script>");
+    click("t");
+    const TextResult result = type(std::string(GetParam().text) + "\n");
+    EXPECT_EQ(result.certainty, Certainty::Unverifiable) << result.reason;
+    EXPECT_EQ(js("t.value"), GetParam().shown);
+    EXPECT_EQ(js("heard"), GetParam().heard);
+    EXPECT_TRUE(wait_js("sent === 'yes' || document.activeElement === u"));
+}
+INSTANTIATE_TEST_SUITE_P(Pages, WebRewriting, ::testing::Values(
+    Rewriting{"EmptiedAtEachKey", "t.addEventListener('keydown',()=>{t.value=''});t.oninput=e=>{heard+=e.data}", "ls -l", "", "ls -l"},
+    Rewriting{"EmptiedAtEachInput", "t.oninput=()=>{heard+=t.value;t.value=''}", "pwd ä", "", "pwd ä"},
+    Rewriting{"EmptiedAtSpaces", "t.oninput=e=>{heard+=e.data;if(e.data===' ')t.value=''}", "one two", "two", "one two"},
+    Rewriting{"KeysTakenByThePage", "t.addEventListener('keydown',e=>{if(e.key.length===1){heard+=e.key;e.preventDefault()}})", "wasd", "", "wasd"},
+    Rewriting{"Grouped", "t.oninput=()=>{heard=t.value.replace(/\\D/g,'');t.value=heard.replace(/(\\d{3})(?=\\d)/g,'$1 ')}", "12345678", "123 456 78", "12345678"},
+    Rewriting{"InCapitals", "t.oninput=e=>{heard+=e.data;t.value=t.value.toUpperCase()}", "code7", "CODE7", "code7"},
+    Rewriting{"OnToTheNextField", "t.oninput=e=>{heard+=e.data;u.focus()};u.oninput=e=>{heard+=e.data}", "42", "4", "42"}),
+    [](const auto& one) { return one.param.name; });
+
 TEST_F(WebTest, TypingGoesOverTabsAndReturnsAndIntoFrames) {
     open("<form onsubmit='sent=a.value+b.value;return false'><input id=a><input id=b><button>go</button></form><textarea id=t></textarea><iframe id=f srcdoc=\"<input id=i autofocus>\"></iframe>");
     click("a");
