@@ -45,8 +45,8 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
            "--frames", options.run.frames,
            "What the model is shown: real, blank or swap (the frame of a dialog of another layout)")
         ->transform(CLI::CheckedTransformer(frames, CLI::ignore_case));
-    const std::map<std::string, e2e::Surface> surfaces{{"x11", e2e::Surface::X11}, {"vnc", e2e::Surface::Vnc}};
-    app.add_option("--platform", options.run.surface, "Where the model sees and touches the forms: x11 or vnc")
+    const std::map<std::string, e2e::Surface> surfaces{{"x11", e2e::Surface::X11}, {"vnc", e2e::Surface::Vnc}, {"web", e2e::Surface::Web}};
+    app.add_option("--platform", options.run.surface, "Where the model sees and touches the forms: x11, vnc or web")
         ->transform(CLI::CheckedTransformer(surfaces, CLI::ignore_case));
     app.add_option("--keep-recordings", options.run.recordings_dir,
                    "Keep the session files in this folder");

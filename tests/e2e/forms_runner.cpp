@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "platforms/guarded_child.h"
 #include "platforms/open_platform.h"
+#include "platforms/web/platform.h"
 #include "platforms/x11/connection.h"
 #include "platforms/x11/desktop_settings.h"
 #include "platforms/x11/launch.h"
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -89,7 +91,17 @@ struct Stage {
     std::unique_ptr<GuardedChild> window_manager;
     std::unique_ptr<GuardedChild> program;
     std::unique_ptr<Platform> platform;
+    web::WebPlatform* page = nullptr; // the platform, where it is a browser
     [[nodiscard]] std::filesystem::path out() const { return dir.path() / "out.json"; }
+    /// What was done to the form so far, as itself tells it.
+    [[nodiscard]] Result<json> outcome() const {
+        if (page == nullptr) {
+            return read_json(out());
+        }
+        const web::Tab tab = TRY(page->browser().front());
+        const json told = TRY(page->evaluate(tab.session, {}, "document.documentElement.dataset.outcome ?? ''"));
+        return told.is_string() ? parse_json(told.get<std::string>()) : Error{ErrorCode::ParseFailed, "the page tells no outcome"};
+    }
 };
 
 /// The same as on a headless display: the pictures of the training have its title bars.
@@ -161,20 +173,49 @@ Result<void> start_vnc(Stage& stage, Size size, const std::vector<std::string>& 
     return {};
 }
 
+/// The task stands behind the # of the address, percent-encoded.
+std::string page_address(const FormTask& task) {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string address = "file://" HANDEYE_FORM_PAGE "#";
+    for (const char c : task.spec_json) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (std::isalnum(byte) != 0) {
+            address += c;
+        } else {
+            address += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+        }
+    }
+    return address;
+}
+
+Result<void> start_web(Stage& stage, const FormTask& task, Clock& clock) {
+    PlatformOptions options{.platform = "web", .headless = task.size};
+    options.web.url = page_address(task);
+    options.web.downloads = stage.dir.path() / "downloads";
+    stage.platform = TRY(open_platform(options, clock));
+    stage.page = dynamic_cast<web::WebPlatform*>(stage.platform.get());
+    if (stage.page == nullptr) {
+        return Error{ErrorCode::Internal, "the platform web is none"};
+    }
+    return {};
+}
+
 Result<void> set_up(Stage& stage, const FormTask& task, const FormRun& run, Clock& clock) {
     const std::filesystem::path spec = stage.dir.path() / "spec.json";
     TRY(write_file_atomic(spec, task.spec_json));
     const std::vector<std::string> command{run.app.string(), spec.string(), stage.out().string()};
     if (run.surface == Surface::Vnc) {
         TRY(start_vnc(stage, task.size, command, clock));
+    } else if (run.surface == Surface::Web) {
+        TRY(start_web(stage, task, clock));
     } else {
         stage.platform = TRY(open_platform({.headless = task.size}, clock));
         TRY(stage.platform->perform(LaunchApp{command}));
     }
     const TimePoint deadline = clock.now() + std::chrono::seconds(30);
-    // The application writes its file once its window is shown; the picture is then at rest within
-    // a few frames.
-    while (!std::filesystem::exists(stage.out())) {
+    // The application writes its file once its window is shown, the page its outcome once it is built; the picture is then at rest
+    // within a few frames.
+    while (!stage.outcome()) {
         if (clock.now() > deadline) {
             return Error{ErrorCode::DeadlineExceeded,
                          "the form of " + task.id + " did not come up within 30 s"};
@@ -292,7 +333,7 @@ Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, Ch
     const TaskReport report = TRY(session->run_task(task.goal, {}));
     TRY(recorder->seal());
 
-    const json got = TRY(read_json(stage.out()));
+    const json got = TRY(stage.outcome());
     const json want = TRY(parse_json(task.want_json));
     FormResult result{.id = task.id,
                       .kind = first_difference(want, got, report.outcome),

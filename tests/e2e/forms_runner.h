@@ -44,10 +44,11 @@ const FormTask& swap_partner(const std::vector<FormTask>& tasks, std::size_t ind
 enum class Surface {
     X11, ///< a headless display of its own
     Vnc, ///< a TigerVNC server of the task's size
+    Web, ///< a headless Chromium with form_page.html in a viewport of the task's size
 };
 
 struct FormRun {
-    std::filesystem::path app;            ///< handeye-form-app
+    std::filesystem::path app;            ///< handeye-form-app; not for Web
     std::filesystem::path recordings_dir; ///< session files stay there; empty: they go away
     Frames frames = Frames::Real;
     Surface surface = Surface::X11;
