@@ -36,7 +36,7 @@ fresh_build() {
 run_tests() {
     local preset=$1
     shift
-    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+    export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions="$root/tools/tsan.supp"
     local wrapper=()
     # GCC 12's thread sanitizer cannot map its shadow where the kernel randomises addresses widely.
     [[ $preset == tsan ]] && wrapper=(setarch -R)
