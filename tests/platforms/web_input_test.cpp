@@ -52,6 +52,22 @@ TEST_F(WebTest, DragsHoldTheButtonAndHtml5DragsDrop) {
     EXPECT_TRUE(wait_js("clicks === 1"));
 }
 
+TEST_F(WebTest, ADragThatIsLetGoOfDropsNothing) {
+    open("<div id=from draggable=true style='width:80px;height:80px;background:red'></div><div id=to style='width:80px;height:80px;background:blue'></div><button id=b>b</button>"
+         "<script>log=[];to.ondragover=e=>e.preventDefault();to.ondrop=()=>log.push('drop');from.ondragend=()=>log.push('end');b.onclick=()=>log.push('click')</script>");
+    const Point begin = middle("from");
+    ASSERT_TRUE(platform_->inject(PointerMove{begin}).has_value());
+    ASSERT_TRUE(platform_->inject(PointerButton{MouseButton::Left, Edge::Press}).has_value());
+    for (int i = 1; i <= 5; ++i) {
+        ASSERT_TRUE(platform_->inject(PointerMove{{begin.x, begin.y + 10 * i}}).has_value());
+    }
+    ASSERT_TRUE(platform_->inject(PointerMove{middle("to")}).has_value());
+    ASSERT_TRUE(platform_->release_all().has_value());
+    click("b");
+    EXPECT_TRUE(wait_js("log.includes('click')")) << js("log.join()");
+    EXPECT_FALSE(js("log.includes('drop')") == true) << js("log.join()");
+}
+
 TEST_F(WebTest, TheWheelScrollsWhatIsUnderIt) {
     open("<style>body{margin:0}</style><div id=inner style='width:200px;height:200px;overflow:auto'><div style='height:3000px;width:3000px'></div></div><div style='height:5000px'></div>");
     ASSERT_TRUE(platform_->inject(PointerMove{{100, 100}}).has_value());
