@@ -35,6 +35,7 @@ public:
     Result<void> inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) override;
     Result<std::shared_ptr<void>> freeze() override { return platform_->freeze(); }
     Result<void> perform(const Command& command) override;
+    Result<std::vector<std::string>> app_names() override { return platform_->app_names(); }
     Result<std::string> clipboard() override { return platform_->clipboard(); }
     std::string launch_failure() override { return platform_->launch_failure(); }
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;

@@ -2,6 +2,7 @@
 // The questions to the model, and its answers.
 #include "agent/marks.h"
 #include "agent/step_stage.h"
+#include "base/log.h"
 
 #include <algorithm>
 #include <array>
@@ -74,7 +75,19 @@ Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWa
     return with_.model.generate(request, on_text, stop_answer.get_token());
 }
 
-PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const {
+/// Asked once in a task: the list takes a moment, and a prompt that changes has to be read again by the model from there on.
+const std::vector<std::string>& StepRunner::app_names() {
+    if (!app_names_) {
+        Result<std::vector<std::string>> names = with_.platform.app_names();
+        if (!names) {
+            log::info("session", "the prompt names no apps: " + names.error().message); // open_app works all the same
+        }
+        app_names_ = names ? *std::move(names) : std::vector<std::string>();
+    }
+    return *app_names_;
+}
+
+PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) {
     PromptInput input;
     input.prompt = with_.options.prompt;
     input.surface = with_.options.surface.value_or(Surface::Desktop);
@@ -98,6 +111,7 @@ PromptInput StepRunner::prompt_input(const std::string& goal_utf8, const Image& 
         input.screenshot = with_marks(screenshot, elements);
     } else if (input.surface == Surface::Mobile) {
         input.current_app = with_.platform.focused_window().value_or(WindowInfo{}).app;
+        input.app_names = app_names();
     }
     return input;
 }

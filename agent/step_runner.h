@@ -114,7 +114,8 @@ private:
     Result<void> take_proposal(Step& step, const Propose& propose, StepEnd& end);
     StageResult observe(Step& step);
     StageResult ask(Step& step);
-    [[nodiscard]] PromptInput prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements) const;
+    PromptInput prompt_input(const std::string& goal_utf8, const Image& screenshot, const std::vector<Element>& elements);
+    const std::vector<std::string>& app_names();
     Result<Completion> ask_beside(const std::string& prompt_name, ChatRequest request);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
     void hide_password(const Step& step, const Action& action);
@@ -155,6 +156,7 @@ private:
     std::vector<Element> elements_; // of the current observation
     Image last_image_;              // of the last capture, and what was told of it
     std::vector<Element> last_elements_;
+    std::optional<std::vector<std::string>> app_names_; // of the target; unset: not asked yet
     Size picture_;                  // that the model saw
     std::string answer_;
     std::int64_t tokens_ = 0;

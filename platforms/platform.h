@@ -176,6 +176,8 @@ public:
     /// How the program that was launched last failed ("ended with exit code 2"); empty while it runs, when it ended well, and
     /// where that cannot be known.
     virtual std::string launch_failure() { return {}; }
+    /// What LaunchApp opens by name, as people call it; empty where a platform cannot tell. The names are other people's words.
+    virtual Result<std::vector<std::string>> app_names() { return std::vector<std::string>{}; }
     /// The text in the clipboard; empty: it holds none. Unsupported where the platform cannot read it.
     virtual Result<std::string> clipboard();
 

@@ -2,6 +2,8 @@
 // One writer per style; the words come from the verb table alone.
 #include "prompts/action_section.h"
 
+#include "prompts/app_list.h"
+
 #include <algorithm>
 #include <vector>
 
@@ -23,7 +25,8 @@ std::string joined(const std::vector<std::string>& lines, std::string_view separ
 }
 
 std::string app_note(std::span<const std::string> app_names) {
-    return app_names.empty() ? "" : fmt::format("Apps that can be opened: {}", fmt::join(app_names, ", "));
+    const std::string list = app_list(app_names);
+    return list.empty() ? "" : "Apps that can be opened: " + list;
 }
 /// What the table says of open_app, with the apps of this device where they are known.
 std::string note_of(const VerbForm& form, std::span<const std::string> app_names) {

@@ -122,6 +122,11 @@ Result<void> SharedPlatform::perform(const Command& command) {
     return platform_->perform(command);
 }
 
+Result<std::vector<std::string>> SharedPlatform::app_names() {
+    const std::lock_guard lock(mutex_);
+    return platform_->app_names();
+}
+
 std::string SharedPlatform::launch_failure() {
     const std::lock_guard lock(mutex_);
     return platform_->launch_failure();

@@ -34,6 +34,7 @@ public:
     Result<std::shared_ptr<void>> freeze() override;
     Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
     Result<void> perform(const Command& command) override;
+    Result<std::vector<std::string>> app_names() override;
     std::string launch_failure() override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> watch_person(PersonWatch watch) override;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -89,6 +90,18 @@ std::vector<App> parse_launchable(std::string_view text) {
     }
     std::ranges::sort(apps, {}, [](const App& app) { return std::pair(app.label, app.component); });
     return apps;
+}
+
+std::vector<std::string> names_of(const std::vector<App>& apps) {
+    std::map<std::string, std::set<std::string>> packages_of; // by label, in small letters as find_app() compares
+    for (const App& app : apps) {
+        packages_of[lower(app.label)].insert(app.package());
+    }
+    std::set<std::string> names;
+    for (const App& app : apps) {
+        names.insert(packages_of[lower(app.label)].size() == 1 ? app.label : app.package());
+    }
+    return {names.begin(), names.end()};
 }
 
 Result<std::vector<App>> list_apps(DeviceLink& link, const ShellOptions& options) {

@@ -26,6 +26,9 @@ Result<std::vector<App>> list_apps(DeviceLink& link, const ShellOptions& options
 /// there; InvalidArgument lists those that fit where several do.
 Result<App> find_app(const std::vector<App>& apps, std::string_view name);
 
+/// One name for each package, sorted, that find_app() takes for it and for no other: its label, or the package where several share that.
+std::vector<std::string> names_of(const std::vector<App>& apps);
+
 /// The usual English label of a known package; empty: unknown.
 std::string_view known_label(std::string_view package);
 

@@ -46,6 +46,7 @@ public:
     Result<void> inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) override;
     Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
     Result<void> perform(const Command& command) override;
+    Result<std::vector<std::string>> app_names() override;
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     /// A touch that is not finished is forgotten: the phone never saw it begin. Taps and a wheel that wait for more of their kind are sent,
     /// unless the stop of those events was requested.

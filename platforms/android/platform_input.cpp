@@ -299,6 +299,8 @@ Result<void> AndroidPlatform::run(const LaunchApp& launch_app) {
     return start(app.component);
 }
 
+Result<std::vector<std::string>> AndroidPlatform::app_names() { return names_of(TRY(list_apps(link_))); }
+
 /// What runs already comes to the front by being started again.
 Result<void> AndroidPlatform::run(const FocusWindow& focus) { return run(LaunchApp{{focus.title}}); }
 

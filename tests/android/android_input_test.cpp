@@ -170,6 +170,26 @@ TEST_F(AndroidInput, KeysReachTheAppOrTheSystem) {
     EXPECT_EQ(platform->inject(Key{"Hyper_L", Edge::Press}).error().code, ErrorCode::InvalidArgument);
 }
 
+TEST_F(AndroidInput, EachNameThatThePromptTellsOpensItsApp) {
+    phone_->set({{"apps", "org.example.one.camera/.Main org.example.two.camera/.Main"}}); // beside its own
+    const auto platform = open_phone();
+    ASSERT_TRUE(platform && platform->capture());
+    const auto names = platform->app_names();
+    ASSERT_TRUE(names) << names.error().message;
+    EXPECT_EQ(*names, (std::vector<std::string>{"Canvas", "Google Chrome", "Launcher3", "List", "Notes", "Settings", "Vault", "org.example.one.camera", "org.example.two.camera"}));
+    for (const std::string& name : *names) {
+        ASSERT_TRUE(platform->perform(NavigateHome{}));
+        const auto opened = platform->perform(LaunchApp{{name}});
+        ASSERT_TRUE(opened) << name << ": " << opened.error().message;
+        const std::string focus = phone_->get("focus");
+        EXPECT_EQ(focus.substr(0, focus.find('/')), name == "Google Chrome" ? "com.android.chrome" : name == "Launcher3" ? "com.android.launcher3"
+                                                    : name == "Settings" ? "com.android.settings" : name.starts_with("org.") ? name
+                                                    : "com.example." + std::string(1, static_cast<char>(name[0] | 0x20)) + name.substr(1));
+    }
+    phone_->set({{"apps", "none"}});
+    EXPECT_EQ(platform->app_names().error().code, ErrorCode::Unsupported);
+}
+
 TEST_F(AndroidInput, AppsAreOpenedByLabelAndPackage) {
     const auto platform = open_phone();
     ASSERT_TRUE(platform && platform->capture());

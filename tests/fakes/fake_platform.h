@@ -50,6 +50,7 @@ public:
     /// Runs at the start of every inject(), with the number of events so far: a place to request a stop.
     void set_before_inject(std::function<void(std::size_t)> hook) { before_inject_ = std::move(hook); }
     void show(std::size_t scene);
+    void set_app_names(Result<std::vector<std::string>> names) { app_names_ = std::move(names); }
 
     // What was recorded.
     [[nodiscard]] std::size_t scene() const { return scene_; }
@@ -57,6 +58,7 @@ public:
     [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
     [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
     [[nodiscard]] std::size_t captures() const { return captures_; }
+    [[nodiscard]] std::size_t app_name_calls() const { return app_name_calls_; }
     /// Keysym names and "button:left" and the like that are down now. Any thread.
     [[nodiscard]] std::set<std::string> held() const;
     [[nodiscard]] std::size_t releases() const;
@@ -69,6 +71,7 @@ public:
     Result<void> inject(const InputEvent& event) override;
     Result<TextResult> type_text(std::string_view text_utf8, std::stop_token stop) override;
     Result<void> perform(const Command& command) override;
+    Result<std::vector<std::string>> app_names() override { return ++app_name_calls_, app_names_; }
     Result<Settled> settle(const SettleOptions& options, std::stop_token stop) override;
     Result<void> release_all() override;
     Result<void> watch_person(PersonWatch watch) override;
@@ -103,6 +106,8 @@ private:
     std::vector<std::string> texts_;
     std::vector<Command> commands_;
     std::size_t captures_ = 0;
+    Result<std::vector<std::string>> app_names_ = std::vector<std::string>{};
+    std::size_t app_name_calls_ = 0;
 
     mutable std::mutex held_mutex_; // release_all() comes from any thread
     std::set<std::string> held_;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
+#include <sstream>
 
 namespace handeye::phone {
 
@@ -42,6 +44,18 @@ std::optional<std::string> decoded_base64(const std::string& text) {
     return out;
 }
 
+/// With those of a test, words of "apps"; "none": the launcher shows nothing.
+std::vector<std::string> activities(PhoneX& x) {
+    const std::string more = x.get("apps");
+    std::vector<std::string> all;
+    if (more != "none") {
+        all.assign(kActivities.begin(), kActivities.end());
+        std::istringstream words(more);
+        all.insert(all.end(), std::istream_iterator<std::string>(words), {});
+    }
+    return all;
+}
+
 int start(PhoneX& x, const Words& words) {
     const std::string component = after(words, "-n"), data = after(words, "-d");
     if (after(words, "-a") == "android.intent.action.VIEW" && !data.empty()) {
@@ -51,7 +65,8 @@ int start(PhoneX& x, const Words& words) {
         return 0;
     }
     say("Starting: Intent { act=android.intent.action.MAIN cmp=" + component + " }\n");
-    if (std::ranges::find(kActivities, component) == kActivities.end()) {
+    const std::vector<std::string> known = activities(x);
+    if (std::ranges::find(known, component) == known.end()) {
         complain("Error type 3\nError: Activity class {" + component + "} does not exist.\n");
         return 1;
     }
@@ -104,17 +119,18 @@ int tool_pm(PhoneX& x, const Words& words) {
             complain("Error: Unknown option: --components\n");
             return 255;
         }
-        say(wants_components ? "" : std::to_string(kActivities.size()) + " activities found:\n");
+        const std::vector<std::string> known = activities(x);
+        say(wants_components ? "" : std::to_string(known.size()) + " activities found:\n");
         int number = 0;
-        for (const char* activity : kActivities) {
-            say(wants_components ? std::string(activity) + "\n"
+        for (const std::string& activity : known) {
+            say(wants_components ? activity + "\n"
                                  : "  Activity #" + std::to_string(number++) + ":\n    priority=0 preferredOrder=0 match=0x108000 specificIndex=-1 isDefault=false\n    " + activity + "\n");
         }
         return 0;
     }
     if (words.size() >= 2 && words[0] == "list" && words[1] == "packages") {
-        for (const char* activity : kActivities) {
-            say("package:" + std::string(activity).substr(0, std::string(activity).find('/')) + "\n");
+        for (const std::string& activity : activities(x)) {
+            say("package:" + activity.substr(0, activity.find('/')) + "\n");
         }
         return 0;
     }
