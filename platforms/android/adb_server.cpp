@@ -260,17 +260,6 @@ Result<void> AdbServer::connect_device(const std::string& address, const StreamW
     return Error{ErrorCode::Unavailable, fmt::format("adb cannot connect to {}: {}", address, shown(said))};
 }
 
-Result<void> AdbServer::track_devices(const std::function<void(const std::vector<AdbDevice>&)>& on_change, const StreamWait& wait) {
-    const std::unique_ptr<ByteStream> stream = TRY(dial(wait));
-    if (const std::string refusal = TRY(request(*stream, "host:track-devices", wait)); !refusal.empty()) {
-        return Error{ErrorCode::Unavailable, fmt::format("the adb server refused to follow its devices: {}", refusal)};
-    }
-    while (true) {
-        const std::string text = TRY(read_text(*stream, wait));
-        on_change(TRY(parse_devices(text)));
-    }
-}
-
 /// The device's state in place of the server's words, where the server still answers.
 Error AdbServer::explain_lost(const std::string& serial, std::string_view said, const StreamWait& wait) {
     const Result<std::vector<AdbDevice>> known = devices(wait);

@@ -7,7 +7,6 @@
 #include "base/net/byte_stream.h"
 #include "base/result.h"
 
-#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -48,8 +47,6 @@ public:
     Result<std::vector<std::string>> features(const std::string& serial, const StreamWait& wait);
     /// Makes the server look for a device over TCP ("192.168.0.7:5555"). Unavailable when it did not find one.
     Result<void> connect_device(const std::string& address, const StreamWait& wait);
-    /// The list of devices each time it changes, until `stop` or the deadline; the first comes at once.
-    Result<void> track_devices(const std::function<void(const std::vector<AdbDevice>&)>& on_change, const StreamWait& wait);
 
     /// A stream to a service of the device ("shell,v2,raw:...", "exec:...", "sync:"). Unavailable names the device and its state.
     Result<std::unique_ptr<ByteStream>> open_service(const std::string& serial, std::string_view service, const StreamWait& wait);
