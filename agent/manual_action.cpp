@@ -96,10 +96,14 @@ Result<ManualResult> perform_manually(const ManualAction& manual, const ManualCo
     ParsedReply proposed;
     proposed.action = out.action;
     TRY(store(with, manual, events::action_proposed({}, proposed)));
-    const DisplayInfo display = TRY(with.platform.display());
-    const std::vector<Element> elements = TRY(with.platform.elements());
+    const Size size = TRY(with.platform.capture()).image.size();
+    const Result<std::vector<Element>> told = with.platform.elements(); // on a screen that moves there may be none, and points do without
+    const std::vector<Element> elements = told.value_or(std::vector<Element>());
     ActionFacts facts;
-    Result<Plan> plan = resolve(out.action, {.picture = display.size, .target = display.size, .elements = elements});
+    Result<Plan> plan = resolve(out.action, {.picture = size, .target = size, .elements = elements});
+    if (!plan && !told) {
+        plan = told.error();
+    }
     if (plan) {
         out.plan = *std::move(plan);
         facts = facts_of(out.action, out.plan, elements, with.clock.wall_now());
@@ -112,7 +116,11 @@ Result<ManualResult> perform_manually(const ManualAction& manual, const ManualCo
     } else if (stop.stop_requested()) {
         return Error{ErrorCode::Cancelled, "cancelled before the first event"};
     } else {
-        TRY(with.platform.capture()); // the picture that "changed" is measured against
+        const Size now = TRY(with.platform.capture()).image.size(); // the picture that "changed" is measured against
+        if (!(now == size)) {
+            return Error{ErrorCode::OutOfBounds, fmt::format("the screen was {}x{} and is {}x{} now: the same place is another one; ask again", size.width_px, size.height_px,
+                                                             now.width_px, now.height_px)};
+        }
         TRY(execute_into(out, with, FocusGuard(std::move(facts), with.gate, FocusGuard::Others::WhereTheRulesAllowIt), stop));
     }
     TRY(store(with, manual, events::action_executed({}, out.plan, out.result)));

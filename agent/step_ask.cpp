@@ -197,13 +197,13 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
 // Before the answer is written down anywhere: words for a password field stay out of every event from here on.
 void StepRunner::hide_password(const Step& step, const Action& action) {
     const auto* const typed = std::get_if<TypeText>(&action);
-    if (typed == nullptr || std::none_of(elements_.begin(), elements_.end(), [](const Element& element) { return element.is_secret; })) {
+    if (typed == nullptr || (are_elements_known_ && std::none_of(elements_.begin(), elements_.end(), [](const Element& element) { return element.is_secret; }))) {
         return;
     }
     const Result<Plan> plan = resolve(action, {picture_, step.seen.image.size(), elements_});
     const std::optional<Point> into = plan && !plan->points.empty() ? std::optional(plan->points.front().target.point) : clicked_;
-    // A dialog may have taken the focus by itself, a key may have moved it: with a password field in sight only a text that goes
-    // to another field for sure is no password.
+    // A dialog may have taken the focus by itself, a key may have moved it: with a password field in sight, or perhaps in sight, only a
+    // text that goes to another field for sure is no password.
     const bool is_for_another = std::any_of(elements_.begin(), elements_.end(), [&](const Element& element) {
         return !element.is_secret && element.mark > 0 && into && element.box.contains(*into);
     });

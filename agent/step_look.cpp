@@ -80,6 +80,7 @@ StageResult StepRunner::observe(Step& step) {
     if (!shot) {
         return end(TaskOutcome::Failed, "the screen could not be read: " + shot.error().message);
     }
+    are_elements_known_ = withheld.empty();
     step.seen = *std::move(shot);
     TRY(record_frame(step.seen, elements_, withheld, "before", step.timings.capture));
     return go_on();

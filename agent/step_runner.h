@@ -154,6 +154,7 @@ private:
     StuckDetector detector_;
     FrameEncoder encoder_;
     std::vector<Element> elements_; // of the current observation
+    bool are_elements_known_ = true; // no: a password field may be among what is not told
     Image last_image_;              // of the last capture, and what was told of it
     std::vector<Element> last_elements_;
     std::optional<std::vector<std::string>> app_names_; // of the target; unset: not asked yet

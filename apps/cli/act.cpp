@@ -93,11 +93,18 @@ Runner declare_act(CLI::App& app) {
         SystemClock clock;
         std::unique_ptr<Platform> target = TRY(open_target(options->target, clock, context.stop));
         const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
-        const DisplayInfo display = TRY(platform->display());
-        const std::vector<Element> elements = TRY(platform->elements());
-        const Plan plan =
-            TRY(resolve(action, {.picture = display.size, .target = display.size, .elements = elements}));
-        TRY(platform->capture()); // the picture that "changed" is measured against
+        const Size size = TRY(platform->capture()).image.size();
+        const Result<std::vector<Element>> told = platform->elements(); // on a screen that moves there may be none, and points do without
+        const std::vector<Element> elements = told.value_or(std::vector<Element>());
+        const Result<Plan> resolved = resolve(action, {.picture = size, .target = size, .elements = elements});
+        if (!resolved && !told) {
+            return told.error();
+        }
+        const Plan plan = TRY(resolved);
+        if (const Size now = TRY(platform->capture()).image.size(); !(now == size)) { // the picture that "changed" is measured against
+            return Error{ErrorCode::OutOfBounds, fmt::format("the screen was {}x{} and is {}x{} now: the same place is another one; try again", size.width_px, size.height_px,
+                                                             now.width_px, now.height_px)};
+        }
         const ActionResult result = TRY(execute(plan, *platform, clock, {}, context.stop));
         if (context.json) {
             print_json(to_json(action, plan, result));

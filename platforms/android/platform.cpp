@@ -6,7 +6,6 @@
 #include "platforms/android/framebuffer.h"
 #include "platforms/android/keycodes.h"
 #include "platforms/android/shown.h"
-#include "platforms/android/ui_tree.h"
 #include "platforms/open_registry.h"
 
 #include <algorithm>
@@ -135,14 +134,6 @@ Result<DisplayInfo> AndroidPlatform::display() {
     info.address = link_.device().serial;
     info.monitors = {{"display 0", {0, 0, frame_.width_px, frame_.height_px}, true}};
     return info;
-}
-
-Result<std::vector<Element>> AndroidPlatform::elements() {
-    TRY(flush({}));
-    if (frame_.is_empty()) {
-        TRY(capture());
-    }
-    return dump_elements(link_, frame_);
 }
 
 /// The one that has the focus: what lies behind it cannot be reached. A launch that brought an app to the front counts as a new window.

@@ -39,6 +39,7 @@ public:
 
     Result<DisplayInfo> display() override;
     Result<Screenshot> capture() override;
+    /// DeadlineExceeded where uiautomator cannot tell of a screen that moves: what is on it is then unknown, password fields with it.
     Result<std::vector<Element>> elements() override;
     Result<std::vector<WindowInfo>> windows() override;
     Result<std::optional<Point>> pointer() override;
@@ -68,6 +69,7 @@ private:
     Result<Image> take_picture(Route route);
     Result<Image> explain_failure(const ShellResult& result);
     Result<void> explain_black();
+    Result<bool> is_at_rest();
 
     Result<void> send_command(std::string_view command, const std::stop_token& stop);
     Result<void> check_inside(Point point);
@@ -103,6 +105,7 @@ private:
     std::optional<Route> route_;       // unset: not measured yet
     std::optional<Duration> raw_time_; // of the first raw picture
     std::uint64_t launches_ = 0;
+    bool is_restless_ = false;         // uiautomator waited in vain for this screen to rest
 
     // What is gathered and not yet sent. Guarded by gathering_: release_all() may come from any thread.
     struct Taps {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures, and why there is none: a window that forbids them, a screen that is off, or a tool that failed are three things.
+// Pictures, and why there is none: a window that forbids them, a screen that is off, or a tool that failed are three things. And what
+// the programs tell of the same screen.
 #include "platforms/android/framebuffer.h"
 #include "platforms/android/platform.h"
 #include "platforms/android/shown.h"
+#include "platforms/android/ui_tree.h"
 
 #include "base/image_codec.h"
 
@@ -14,6 +16,9 @@ namespace {
 
 constexpr std::size_t kPictureBytesMax = 256U << 20U;
 constexpr std::size_t kWarningBytesMax = 2048;
+constexpr Duration kRestLook = std::chrono::milliseconds(200);
+constexpr Duration kDumpAgain = std::chrono::milliseconds(300); // one window goes, the next comes
+constexpr int kDumpTries = 4;
 constexpr std::string_view kPngBegin = "\x89PNG\r\n\x1a\n";
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
@@ -101,6 +106,37 @@ Result<void> AndroidPlatform::explain_black() {
         return screen_off(link_.name());
     }
     return state.is_focus_secure ? Result<void>(is_secure(link_.name(), state)) : Result<void>();
+}
+
+/// By pixels: a caret that blinks may look so, too.
+Result<bool> AndroidPlatform::is_at_rest() {
+    const std::uint64_t before = TRY(take_picture()).content_hash();
+    return clock_.sleep_for(kRestLook, {}) == WaitResult::Reached && TRY(take_picture()).content_hash() == before;
+}
+
+/// An empty list would say that there is no password field. uiautomator waits ten seconds for a screen to rest: of one that moves on it
+/// is not asked again.
+Result<std::vector<Element>> AndroidPlatform::elements() {
+    TRY(flush({}));
+    if (frame_.is_empty()) {
+        TRY(capture());
+    }
+    if (is_restless_ && !TRY(is_at_rest())) {
+        return Error{ErrorCode::DeadlineExceeded, fmt::format("the screen of android device {} moves on; of such a one uiautomator tells nothing", link_.name())};
+    }
+    Dump dump = TRY(dump_screen(link_, frame_));
+    for (int tries = 1; dump.sight == Dump::Sight::NoWindow && tries < kDumpTries && clock_.sleep_for(kDumpAgain, {}) == WaitResult::Reached; ++tries) {
+        dump = TRY(dump_screen(link_, frame_));
+    }
+    is_restless_ = dump.sight == Dump::Sight::Restless;
+    switch (dump.sight) {
+    case Dump::Sight::Told: return std::move(dump.elements);
+    case Dump::Sight::Restless:
+        return Error{ErrorCode::DeadlineExceeded, fmt::format("uiautomator of android device {} waited 10 s in vain for the screen to rest (an animation): what it shows "
+                                                              "is not told", link_.name())};
+    case Dump::Sight::NoWindow: break;
+    }
+    return Error{ErrorCode::DeadlineExceeded, fmt::format("no window of android device {} has the focus, {} times in a row: uiautomator tells nothing", link_.name(), kDumpTries)};
 }
 
 } // namespace handeye::android

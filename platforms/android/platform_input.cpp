@@ -245,7 +245,7 @@ Result<void> AndroidPlatform::press_chord(const Key& key, int code, char text, c
 
 /// From the end, one by one: what Android before 12 has instead of select-all.
 Result<void> AndroidPlatform::delete_all(const std::stop_token& stop) {
-    const std::optional<Element> field = focused_text(TRY(dump_elements(link_, frame_, {.stop = stop})));
+    const std::optional<Element> field = TRY(read_focused_text(link_, frame_, {.stop = stop}));
     std::size_t rest = field && !field->is_secret ? std::min(count_characters(field->value_utf8), kDeletesMax) : kDeletesUnknown;
     TRY(send_command(fmt::format("input keyevent {}", kKeycodeMoveEnd), stop));
     while (rest > 0) {

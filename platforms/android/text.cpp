@@ -169,7 +169,7 @@ Arrival judge_arrival(std::string_view before, std::string_view after, std::stri
 }
 
 Result<std::optional<Element>> TextTyper::field(Size frame, const std::stop_token& stop) {
-    return focused_text(TRY(dump_elements(link_, frame, {.stop = stop})));
+    return read_focused_text(link_, frame, {.stop = stop});
 }
 
 /// To its end once it has begun: what was typed is then known.

@@ -157,21 +157,27 @@ std::optional<Element> focused_text(const std::vector<Element>& elements) {
     return found == elements.end() ? std::nullopt : std::optional(*found);
 }
 
-Result<std::vector<Element>> dump_elements(DeviceLink& link, Size size, const ShellOptions& options) {
+Result<Dump> dump_screen(DeviceLink& link, Size size, const ShellOptions& options) {
     ShellOptions patient = options;
     patient.timeout = std::max(options.timeout, kDumpTimeout);
     // The old file goes first: a dump that failed must not show the screen of before.
     const ShellResult dumped = TRY(link.run(fmt::format("rm -f {0}; uiautomator dump {0}", kDumpFile), patient));
     const std::string said = dumped.out + dumped.err;
     if (said.find("dumped to") == std::string::npos) {
-        const bool is_passing = said.find("idle state") != std::string::npos || said.find("null root") != std::string::npos;
-        if (is_passing) {
-            return std::vector<Element>{};
+        if (said.find("idle state") != std::string::npos) {
+            return Dump{Dump::Sight::Restless, {}};
+        }
+        if (said.find("null root") != std::string::npos) {
+            return Dump{Dump::Sight::NoWindow, {}};
         }
         return Error{ErrorCode::Unsupported, fmt::format("android device {}: uiautomator told nothing of the screen: {}", link.name(), shown(trimmed(said)))};
     }
     const std::string xml = TRY(link.read_file(std::string(kDumpFile), patient));
-    return elements_of_dump(xml, size).with_context("uiautomator of android device " + link.name());
+    return Dump{Dump::Sight::Told, TRY(elements_of_dump(xml, size).with_context("uiautomator of android device " + link.name()))};
+}
+
+Result<std::optional<Element>> read_focused_text(DeviceLink& link, Size size, const ShellOptions& options) {
+    return focused_text(TRY(dump_screen(link, size, options)).elements);
 }
 
 } // namespace handeye::android

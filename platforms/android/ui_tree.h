@@ -18,7 +18,19 @@ Result<std::vector<Element>> elements_of_dump(std::string_view xml, Size size);
 /// The one element with the keyboard's focus that holds text; nullopt: none is told.
 std::optional<Element> focused_text(const std::vector<Element>& elements);
 
-/// One dump of now. Empty where uiautomator cannot tell: an animated screen never is idle, a game shows no views.
-Result<std::vector<Element>> dump_elements(DeviceLink& link, Size size, const ShellOptions& options = {});
+/// One dump of now.
+struct Dump {
+    enum class Sight {
+        Told,     ///< of what is there; a game shows no views
+        Restless, ///< an animation: uiautomator waited for 10 s in vain, as it does each time
+        NoWindow, ///< none had the focus at that moment
+    };
+    Sight sight = Sight::Told;
+    std::vector<Element> elements;
+};
+Result<Dump> dump_screen(DeviceLink& link, Size size, const ShellOptions& options = {});
+
+/// focused_text() of now; nullopt also where uiautomator cannot tell.
+Result<std::optional<Element>> read_focused_text(DeviceLink& link, Size size, const ShellOptions& options = {});
 
 } // namespace handeye::android

@@ -393,6 +393,20 @@ TEST_F(SessionTest, StoresNoPictureWhenItCannotKnowTheSecrets) {
     EXPECT_NE(std::string(last("observation.captured")["withheld"]).find("bus is gone"), std::string::npos);
 }
 
+TEST_F(SessionTest, WhatIsTypedWhereNobodyKnowsOfPasswordsIsHidden) {
+    const auto is_written_down = [&](const std::string& words) {
+        return std::ranges::any_of(sink_.events(), [&](const SessionEvent& event) { return event.data_json.find(words) != std::string::npos; });
+    };
+    platform_.fail_next(fakes::Call::Elements, {ErrorCode::DeadlineExceeded, "the screen moves on"});
+    model_.add(say("type(content='hunter22')"));
+    model_.add(say("type(content='good morning')")); // the screen rests: there is no password field
+    model_.add(say("DONE()"));
+    EXPECT_EQ(run().outcome, TaskOutcome::Done);
+    ASSERT_EQ(platform_.texts(), (std::vector<std::string>{"hunter22", "good morning"}));
+    EXPECT_FALSE(is_written_down("hunter22"));
+    EXPECT_TRUE(is_written_down("good morning"));
+}
+
 // R21: what step 50 asks must cost what step 5 asks.
 TEST_F(SessionTest, KeepsThePromptBounded) {
     options_.budget.steps_max = 120;

@@ -58,6 +58,12 @@ TEST_F(AndroidCli, ActsEveryVerbOfTheMobileDialect) {
     act(R"({"action_type":"wait"})");
     act(R"({"action_type":"answer","text":"42"})");
     act(R"({"action_type":"status","goal_status":"complete"})");
+    act(R"({"action_type":"open_app","app_name":"com.example.notes"})"); // by package, too
+    EXPECT_EQ(phone_->get("focus"), "com.example.notes/.Main");
+    happened();
+    phone_->set({{"idle", "0"}}); // an animation: a place on the screen needs no elements
+    act(R"({"action_type":"click","box_2d":[[60,500,360,580]]})");
+    EXPECT_EQ(happened("press"), std::vector<std::string>{"press save"});
     const Ran unknown = handeye("act " + target() + R"('{"action_type":"open_app","app_name":"Solitaire"}')");
     EXPECT_EQ(unknown.code, 1);
     EXPECT_NE(unknown.said.find("no app is called \"Solitaire\""), std::string::npos) << unknown.said;

@@ -48,25 +48,8 @@ TEST_F(AndroidSession, SeveralPhonesAreChosenBySerial) {
     ASSERT_TRUE(platform);
     EXPECT_EQ(platform->display()->address, serial());
     EXPECT_FALSE(try_open("R58M123"));
-    // The list follows what is plugged in.
-    const auto third = make_device({});
-    AdbServer other(*parse_endpoint(adb_server()));
-    std::vector<std::ptrdiff_t> seen;
-    std::stop_source enough;
-    const auto tracked = server.track_devices(
-        [&](const std::vector<AdbDevice>& devices) {
-            seen.push_back(std::ranges::count(devices, "device", &AdbDevice::state));
-            if (seen.size() == 1) {
-                EXPECT_TRUE(other.connect_device(third->address(), StreamWait::lasting(std::chrono::seconds(30))));
-            } else if (seen.back() == 3) {
-                enough.request_stop();
-            }
-        },
-        StreamWait::lasting(std::chrono::seconds(60), enough.get_token()));
-    EXPECT_EQ(tracked.error().code, ErrorCode::Cancelled);
-    ASSERT_GE(seen.size(), 2U);
-    EXPECT_EQ(seen.front(), 2);
-    EXPECT_EQ(seen.back(), 3);
+    device_->unplug(); // the one that is left is the only one, without a serial, too
+    EXPECT_TRUE(wait_for([&] { return bool(try_open()); }, 60)) << try_open().error().message;
 }
 
 TEST_F(AndroidSession, APhoneThatAsksIsWaitedForByThePerson) {
@@ -124,6 +107,57 @@ TEST_F(AndroidSession, ASecureWindowIsToldFromAFailure) {
     ASSERT_FALSE(broken);
     EXPECT_EQ(broken.error().code, ErrorCode::Unsupported);
     EXPECT_TRUE(says(broken.error(), "Unable to open display")) << broken.error().message;
+}
+
+/// None told is not none there: a password field could be among them.
+TEST_F(AndroidSession, OfAScreenThatNeverRestsTheElementsAreUnknownNotNone) {
+    phone_->focus("com.example.notes/.Main");
+    ASSERT_TRUE(phone_->wait_until_handled());
+    const auto platform = open_phone();
+    ASSERT_TRUE(platform && platform->capture());
+    const auto has_secret = [&] {
+        const auto elements = platform->elements();
+        EXPECT_TRUE(elements) << elements.error().message;
+        return elements && std::ranges::any_of(*elements, &Element::is_secret);
+    };
+    EXPECT_TRUE(has_secret());
+    phone_->set({{"idle", "0"}});
+    const auto unknown = platform->elements();
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().code, ErrorCode::DeadlineExceeded);
+    EXPECT_TRUE(says(unknown.error(), "animation") && says(unknown.error(), serial())) << unknown.error().message;
+    EXPECT_TRUE(platform->capture());
+    phone_->set({{"idle", "1"}}); // pixels that rest are reason enough to ask again
+    EXPECT_TRUE(has_secret());
+
+    phone_->set({{"idle", "0"}});
+    start_app("paint_app", {"spinner", "20", "300", "200", "200"});
+    const auto is_told_without_asking = [&] {
+        const std::string dumps = phone_->get("dumps");
+        const auto moving = platform->elements();
+        EXPECT_FALSE(moving);
+        return !moving && says(moving.error(), "moves on") && phone_->get("dumps") == dumps;
+    };
+    EXPECT_TRUE(wait_for(is_told_without_asking, 60)); // each time would cost ten seconds
+    apps_.pop_back();
+    phone_->set({{"idle", "1"}});
+    EXPECT_TRUE(wait_for([&] { return platform->elements().has_value(); }, 60));
+    EXPECT_TRUE(has_secret());
+}
+
+TEST_F(AndroidSession, AMomentWithoutAWindowIsWaitedFor) {
+    phone_->focus("com.example.notes/.Main");
+    ASSERT_TRUE(phone_->wait_until_handled());
+    const auto platform = open_phone();
+    ASSERT_TRUE(platform && platform->capture());
+    phone_->set({{"null_roots", "2"}});
+    const auto elements = platform->elements();
+    ASSERT_TRUE(elements) << elements.error().message;
+    EXPECT_FALSE(elements->empty());
+    phone_->set({{"null_roots", "100"}});
+    const auto none = platform->elements();
+    ASSERT_FALSE(none);
+    EXPECT_TRUE(says(none.error(), "no window")) << none.error().message;
 }
 
 TEST_F(AndroidSession, AMakerThatForbidsInputIsNamedWithItsSwitch) {

@@ -82,7 +82,7 @@ State PhoneX::defaults() {
     return {{"width", "360"}, {"height", "640"}, {"rotation", "0"}, {"awake", "1"}, {"locked", "0"}, {"lock_secure", "0"},
             {"focus", "com.android.launcher3/.Launcher"}, {"token", "1"}, {"sdk", "34"}, {"tools", "new"},
             {"ime", "com.android.inputmethod.latin/.LatinIME"}, {"adbkeyboard", "1"}, {"may_inject", "1"}, {"idle", "1"}, {"secure_shot", "black"},
-            {"url", ""}, {"drop", ""}, {"apps", ""}};
+            {"url", ""}, {"drop", ""}, {"apps", ""}, {"null_roots", "0"}, {"dumps", "0"}};
 }
 
 std::string PhoneX::property(const char* name) {
