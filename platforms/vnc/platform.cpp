@@ -112,13 +112,12 @@ Result<void> VncPlatform::reconnect_if_lost() {
 Result<DisplayInfo> VncPlatform::display() {
     TRY(reconnect_if_lost());
     const LinkState state = link_->state();
-    frame_ = state.size;
     DisplayInfo info;
     info.platform = "vnc";
     info.backend = state.is_encrypted ? "rfb over tls" : "rfb";
-    info.size = state.size;
+    info.size = frame_; // and not what the desktop may have become since: of one moment with the picture
     info.address = describe(options_.address);
-    info.monitors = {{state.name, {0, 0, state.size.width_px, state.size.height_px}, true}};
+    info.monitors = {{state.name, {0, 0, frame_.width_px, frame_.height_px}, true}};
     return info;
 }
 
@@ -140,7 +139,7 @@ Result<std::vector<WindowInfo>> VncPlatform::windows() {
     WindowInfo desktop;
     desktop.id = kDesktopWindow;
     desktop.title_utf8 = state.name;
-    desktop.area = {0, 0, state.size.width_px, state.size.height_px};
+    desktop.area = {0, 0, frame_.width_px, frame_.height_px};
     desktop.is_focused = true;
     return std::vector<WindowInfo>{desktop};
 }

@@ -57,7 +57,7 @@ private:
     InputGate gate_;
     TextTyper typer_;
     std::shared_ptr<Link> link_;
-    Size frame_;                ///< of the last capture or display(): the frame of input
+    Size frame_;                ///< of the last capture, at first of the connection: the frame of input
     std::uint64_t captures_ = 0;
     std::uint64_t changes_seen_ = 0; ///< by the last capture() or settle()
     std::optional<TimePoint> lost_at_;

@@ -145,6 +145,31 @@ TEST_F(VncSession, AllFourCornersAreReachedAfterAResize) {
     EXPECT_FALSE(platform->inject(PointerMove{{0, 600}}));
 }
 
+/// Size, picture and frame of input are of one moment, whatever the desktop has become since.
+TEST_F(VncSession, TheSizeThatIsToldIsThatOfTheLastPicture) {
+    start_server(Server::TigerVnc);
+    const auto platform = open();
+    ASSERT_TRUE(platform);
+    EXPECT_EQ(platform->display()->size, (Size{1024, 768})); // before the first picture: what that will be
+    ASSERT_TRUE(platform->capture());
+    for (const Size size : {Size{800, 600}, Size{1280, 720}, Size{640, 480}}) {
+        const Size before = platform->display()->size;
+        resize_display(size);
+        ASSERT_TRUE(wait_for([&] { return !platform->inject(PointerMove{{10, 10}}); })); // the platform has heard of it
+        EXPECT_EQ(platform->display()->size, before);
+        EXPECT_EQ(platform->windows()->front().area.size(), before);
+        EXPECT_EQ(platform->display()->monitors.front().area.size(), before);
+        const auto measured_before = platform->inject(PointerMove{{10, 10}}); // display() alone makes no new frame
+        ASSERT_FALSE(measured_before);
+        EXPECT_EQ(measured_before.error().code, ErrorCode::OutOfBounds);
+        const auto shot = platform->capture();
+        ASSERT_TRUE(shot) << shot.error().message;
+        EXPECT_EQ(shot->image.size(), size);
+        EXPECT_EQ(platform->display()->size, size);
+        EXPECT_TRUE(platform->inject(PointerMove{{size.width_px - 1, size.height_px - 1}}));
+    }
+}
+
 TEST_F(VncSession, NobodyThereIsUnavailable) {
     expect_refused({.attach = "127.0.0.1::1"}, ErrorCode::Unavailable, "127.0.0.1::1");
     expect_refused({.attach = "/nonexistent/socket"}, ErrorCode::Unavailable, "No such file");
