@@ -19,6 +19,7 @@ Runner declare_screenshot(CLI::App& app) {
     app.add_option("-o,--output", options->file, "PNG file to write")->required();
     return [options](const Context& context) -> Result<int> {
         SystemClock clock;
+        options->target.view_only = options->target.view_only || options->target.platform == "vnc"; // a picture moves nobody's pointer
         const std::unique_ptr<Platform> platform = TRY(open_target(options->target, clock, context.stop));
         const DisplayInfo display = TRY(platform->display());
         const TimePoint start = clock.now();

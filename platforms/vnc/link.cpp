@@ -188,6 +188,7 @@ bool Link::take_tell(int socket) {
     case Tell::Clipboard: state_.clipboard_utf8 = text_of(payload, 0).substr(0, kClipboardMax); break;
     case Tell::Fetched: ++state_.fetches; break;
     case Tell::Renamed: state_.name = printable(text_of(payload, 0).substr(0, kNameMax)); break;
+    case Tell::Pointer: state_.may_paint_pointer = read(PointerTell{}).has_shape == 0; break;
     case Tell::Size:
     case Tell::Failed: break;
     default: return false; // not one of ours: it was taken over

@@ -36,6 +36,7 @@ struct LinkState {
     std::string name;
     bool takes_unicode = false; ///< its clipboard
     bool is_encrypted = false;
+    bool may_paint_pointer = false; ///< the server gave its shape away to nobody: it may be in the picture
     std::uint64_t changes = 0; ///< counts notices of changed pixels
     std::uint64_t changes_shown = 0; ///< those that the last snapshot shows
     TimePoint changed_at{};

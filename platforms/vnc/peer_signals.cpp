@@ -67,6 +67,10 @@ struct Peer::Signals {
         of(self).tell_text(Tell::Clipboard, {}, utf8 != nullptr ? utf8 : "");
         g_free(utf8);
     }
+    static void pointer_changed(VncConnection*, gpointer shape, gpointer self) {
+        PointerTell told{shape != nullptr ? 1U : 0U};
+        of(self).tell(Tell::Pointer, wire::bytes_of(told));
+    }
     static void renamed(VncConnection*, const char* name, gpointer self) { of(self).tell_text(Tell::Renamed, {}, name); }
     static void error(VncConnection*, const char* why, gpointer self) {
         if (of(self).stage_ != Stage::Refused) {
@@ -89,6 +93,7 @@ void Peer::open(FileDescriptor server, std::vector<std::string> texts) {
     connect("vnc-desktop-resize", G_CALLBACK(Signals::resized));
     connect("vnc-pixel-format-changed", G_CALLBACK(Signals::other_pixels));
     connect("vnc-server-cut-text", G_CALLBACK(Signals::cut_text));
+    connect("vnc-cursor-changed", G_CALLBACK(Signals::pointer_changed));
     connect("vnc-desktop-rename", G_CALLBACK(Signals::renamed));
     connect("vnc-error", G_CALLBACK(Signals::error));
     connect("vnc-disconnected", G_CALLBACK(Signals::disconnected));

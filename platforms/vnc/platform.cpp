@@ -77,6 +77,23 @@ Result<void> VncPlatform::connect(Duration patience) {
     attempts_ = 0;
     frame_ = link_->state().size;
     changes_seen_ = 0;
+    return take_pointer_out();
+}
+
+/// TigerVNC, and what descends from it, paints a pointer that somebody else has moved last into the picture, over what lies there. It
+/// tells nobody where that is, and stops when we have moved it: to the middle, where that of a fresh server is.
+Result<void> VncPlatform::take_pointer_out() {
+    if (is_view_only_ || !link_->state().may_paint_pointer) { // its shape, or that there is none to draw, comes before the first pixels
+        return {};
+    }
+    // Two places, one after the other: only a pointer that it has seen elsewhere is taken out of the picture.
+    const Point middle{frame_.width_px / 2, frame_.height_px / 2};
+    for (const Point to : {Point{std::max(middle.x - 1, 0), middle.y}, middle}) {
+        if (!gate_.move(to)) {
+            return {}; // input is stopped: there is a picture all the same
+        }
+        TRY(gate_.sync());
+    }
     return {};
 }
 

@@ -43,6 +43,7 @@ private:
     VncPlatform(LinkOptions options, bool is_view_only, Clock& clock)
         : options_(std::move(options)), is_view_only_(is_view_only), clock_(clock), gate_(clock), typer_(gate_, clock) {}
     Result<void> connect(Duration patience);
+    Result<void> take_pointer_out();
     Result<void> reconnect_if_lost();
     Result<void> check_input();
     Result<Size> frame_of_now();

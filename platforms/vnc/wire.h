@@ -27,6 +27,7 @@ enum class Tell : std::uint32_t {
     Clipboard, ///< UTF-8: the server's
     Fetched,   ///< nothing: a program there asked for our clipboard's text, and has it
     Renamed,   ///< the desktop's name
+    Pointer,   ///< PointerTell
     Failed,    ///< FailedTell, then a message; the last thing it says
 };
 struct MessageHead {
@@ -51,6 +52,9 @@ struct SizeTell {
 struct ReadyTell {
     std::uint32_t takes_unicode = 0; ///< its clipboard takes any Unicode, not Latin-1 alone, and says when a program fetched it
     std::uint32_t is_encrypted = 0;
+};
+struct PointerTell {
+    std::uint32_t has_shape = 0; ///< for us to draw; without one the server paints it into the picture, or there is none to be seen
 };
 struct FailedTell {
     std::uint32_t code = 0; ///< ErrorCode

@@ -154,6 +154,15 @@ void VncTest::start_event_log() {
     ASSERT_TRUE(wait_for([&] { return content(log_file()).starts_with("ready\n"); }));
 }
 
+std::unique_ptr<Platform> VncTest::open_logged() {
+    start_event_log();
+    auto platform = open();
+    if (const auto pointer = platform ? *platform->pointer() : std::nullopt; pointer) {
+        lines_left_out_ = log_ending_with("motion " + std::to_string(pointer->x) + " " + std::to_string(pointer->y) + " 0").size();
+    }
+    return platform;
+}
+
 std::vector<std::string> VncTest::log_ending_with(const std::string& last) {
     std::vector<std::string> lines;
     EXPECT_TRUE(wait_for([&] {
@@ -165,7 +174,7 @@ std::vector<std::string> VncTest::log_ending_with(const std::string& last) {
         return !lines.empty() && lines.back() == last;
     })) << "last: " << (lines.empty() ? "nothing" : lines.back()) << ", want " << last;
     if (!lines.empty()) {
-        lines.erase(lines.begin());
+        lines.erase(lines.begin(), lines.begin() + 1 + static_cast<std::ptrdiff_t>(std::min(lines_left_out_, lines.size() - 1)));
     }
     return lines;
 }

@@ -32,6 +32,8 @@ protected:
     bool wait_for(const std::function<bool()>& condition, int seconds = 60);
     /// event_log_app covers the display and has the keyboard.
     void start_event_log();
+    /// open() on the log; what it does to the pointer by itself is left out of it.
+    std::unique_ptr<Platform> open_logged();
     std::vector<std::string> log_ending_with(const std::string& last);
     /// Keys and buttons that the display has down.
     static int count_down();
@@ -54,6 +56,7 @@ private:
     std::filesystem::path folder_ = make_folder();
     static std::filesystem::path make_folder();
     Environment environment_;
+    std::size_t lines_left_out_ = 0; ///< of the log
     int port_ = 0; ///< of Xvnc; 0: it did not start
     Size size_;
     std::unique_ptr<x11::HeadlessDisplay> xvfb_;

@@ -14,8 +14,7 @@ class VncInput : public VncTest, public ::testing::WithParamInterface<Server> {
 protected:
     std::unique_ptr<Platform> open_logged() {
         start_server(GetParam());
-        start_event_log();
-        return open();
+        return VncTest::open_logged();
     }
 };
 

@@ -170,6 +170,58 @@ TEST_F(VncSession, TheSizeThatIsToldIsThatOfTheLastPicture) {
     }
 }
 
+/// What a server paints of its pointer lies over what an agent has to read.
+TEST_F(VncSession, ThePointerIsNotInTheFirstPicture) {
+    start_server(Server::TigerVnc);
+    const Rect middle{500, 370, 60, 40};
+    start_app("paint_app", {"still", std::to_string(middle.x), std::to_string(middle.y), std::to_string(middle.width_px), std::to_string(middle.height_px)});
+    const auto connection = x11::Connection::open({});
+    ASSERT_TRUE(connection) << connection.error().message;
+    ::Display* const display = (*connection)->get();
+    constexpr unsigned kLeftPointer = 68; // XC_left_ptr
+    XDefineCursor(display, DefaultRootWindow(display), XCreateFontCursor(display, kLeftPointer));
+    XSync(display, False);
+    const auto painted_over = [&](Platform& platform) {
+        int count = 0;
+        const auto shot = platform.capture();
+        EXPECT_TRUE(shot) << shot.error().message;
+        const Image image = shot ? shot->image.to_rgb() : Image();
+        for (int y = 0; shot && y < middle.height_px; ++y) {
+            for (int x = 0; x < middle.width_px; ++x) {
+                count += at(image, middle.x + x, middle.y + y) == Colour{x & 255, y & 255, 77} ? 0 : 1;
+            }
+        }
+        return count;
+    };
+    const auto watcher = open({.vnc = {.view_only = true}});
+    ASSERT_TRUE(watcher);
+    ASSERT_TRUE(wait_for([&] { // the window is there, and the server's pointer over it: this is the server that the test means
+        const int count = painted_over(*watcher);
+        return count > 20 && count < 1000;
+    }));
+    const auto platform = open();
+    ASSERT_TRUE(platform);
+    EXPECT_EQ(painted_over(*platform), 0);
+    EXPECT_EQ(*platform->pointer(), (Point{512, 384}));
+
+    const auto pointer = [&] {
+        ::Window root = 0, child = 0;
+        Point at;
+        int x = 0, y = 0;
+        unsigned mask = 0;
+        XQueryPointer(display, DefaultRootWindow(display), &root, &child, &at.x, &at.y, &x, &y, &mask);
+        return at;
+    };
+    XWarpPointer(display, 0, DefaultRootWindow(display), 0, 0, 0, 0, 30, 40); // a person's
+    XSync(display, False);
+    const auto looker = open({.vnc = {.view_only = true}}); // what `handeye screenshot` does
+    ASSERT_TRUE(looker && looker->capture());
+    EXPECT_EQ(pointer(), (Point{30, 40}));
+    const auto worker = open();
+    ASSERT_TRUE(worker && worker->capture());
+    EXPECT_EQ(pointer(), (Point{512, 384}));
+}
+
 TEST_F(VncSession, NobodyThereIsUnavailable) {
     expect_refused({.attach = "127.0.0.1::1"}, ErrorCode::Unavailable, "127.0.0.1::1");
     expect_refused({.attach = "/nonexistent/socket"}, ErrorCode::Unavailable, "No such file");
@@ -257,7 +309,6 @@ TEST_F(VncSession, WhatAServerCannotDoSaysSo) {
     ASSERT_EQ(windows->size(), 1U);
     EXPECT_EQ(windows->front().title_utf8, "handeye test");
     EXPECT_EQ(platform->clipboard().error().code, ErrorCode::Unsupported);
-    EXPECT_FALSE(platform->pointer()->has_value());
     ASSERT_TRUE(platform->inject(PointerMove{{12, 34}}));
     EXPECT_EQ(*platform->pointer(), (Point{12, 34}));
 }
