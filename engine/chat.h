@@ -54,6 +54,7 @@ struct ChatRequest {
     /// New tokens after which an unfinished thought is closed by force (spec: `</think><answer>`); unset: never.
     std::optional<int> thinking_budget;
     std::vector<std::string> stop_texts; ///< stop after the token that completes one of these; it stays in the answer
+    std::string session; ///< whose turn it is: sessions that wait are served in turn; requests without one are one session
 };
 
 enum class StopReason { StopToken, StopText, MaxTokens, ContextFull, Cancelled };

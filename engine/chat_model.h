@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "engine/chat.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <stop_token>
@@ -24,7 +25,23 @@ struct ModelInfo {
     bool reads_pictures = true; ///< false: a model of text alone, which cannot look at a screen
 };
 
-/// Called with each piece of new text, complete UTF-8 characters only, on the engine's thread; must not block.
+/// What an engine has done since it was opened, and what it does now.
+struct EngineLoad {
+    std::size_t running = 0; ///< requests that are being answered
+    std::size_t waiting = 0;
+    std::uint64_t answers = 0; ///< that ended, the stopped and failed ones too; the next three are sums over them
+    std::uint64_t prompt_tokens = 0;
+    std::uint64_t reused_tokens = 0; ///< of the prompts, taken from a cache
+    std::uint64_t completion_tokens = 0;
+    std::uint64_t prefill_tokens = 0;  ///< that were computed
+    std::uint64_t images_embedded = 0; ///< pictures that went through the vision tower
+    std::uint64_t passes = 0;          ///< over the weights, for new tokens
+    std::uint64_t pass_rows = 0;       ///< answers in those passes, summed
+    std::uint64_t restarts = 0;        ///< answers whose cache was taken away for another
+    std::int64_t cached_tokens = 0;    ///< whose keys and values are in memory
+};
+
+/// Called with each piece of new text, complete UTF-8 characters only, on the thread that called generate().
 using OnText = std::function<void(std::string_view text_utf8)>;
 
 class ChatModel {
@@ -32,8 +49,9 @@ public:
     virtual ~ChatModel() = default;
     /// Answers one request. Stops within one token of `stop` (Completion with StopReason::Cancelled keeps what there is).
     /// Errors: InvalidArgument (request out of contract), LimitExceeded (prompt longer than the context),
-    /// OutOfMemory, Overloaded, EngineLost. One call at a time per model; other callers get Overloaded.
+    /// OutOfMemory, Overloaded (too many wait already), EngineLost. Any thread, several calls at once.
     virtual Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) = 0;
+    [[nodiscard]] virtual EngineLoad load() const { return {}; }
     [[nodiscard]] virtual const ModelInfo& info() const = 0;
 };
 

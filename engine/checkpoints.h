@@ -67,7 +67,7 @@ struct ModelReport {
     int layers = 0;
     int experts = 0;           ///< in a layer; 0: no mixture
     int context_tokens_max = 0;
-    std::int64_t kv_bytes_per_token = 0;
+    std::int64_t kv_bytes_per_token = 0; ///< in 16 bits
     std::vector<FormatShare> formats; ///< most bytes first
     std::vector<ModuleGroup> modules; ///< in the order of the graph
     int vectors = 0;           ///< norms, biases and convolutions, which are in no group

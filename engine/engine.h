@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "engine/chat_model.h"
+#include "engine/kv_format.h"
 
 #include <filesystem>
 #include <functional>
@@ -28,6 +29,9 @@ struct EngineOptions {
     Checksums checksums = Checksums::Verify;
     std::vector<std::filesystem::path> adapters; ///< PEFT LoRA folders, applied together
     Quantize quantize = Quantize::None;
+    KvFormat kv_format = KvFormat::F16;          ///< of cached keys and values
+    int sequences_max = 8;                       ///< answers at a time; more wait
+    int waiting_max = 64;                        ///< requests that wait; one more is Overloaded
     /// Loading stages ("weights 45 %"), for a person who waits.
     std::function<void(std::string_view stage, double share)> on_progress;
 };
@@ -58,7 +62,8 @@ struct VerifyReport {
     int tokenizer_failures = 0;
     bool pass = false;
 };
-/// Runs the cases of `cases_dir` (cases.json + expected.safetensors) on the model.
+/// Runs the cases of `cases_dir` (cases.json + expected.safetensors) on the model. Keys and values are kept as floats, whatever the
+/// options say: what is compared is the arithmetic on the weights.
 Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir);
 
 /// A measured figure beside what this machine would allow in the same run.

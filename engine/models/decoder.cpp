@@ -13,7 +13,6 @@
 namespace handeye {
 namespace {
 
-using kernels::AttentionInput;
 using kernels::RopeTable;
 
 // Angles in float, as the reference forms them: position * theta^(-2j/rotary), the axis chosen by section.
@@ -34,12 +33,13 @@ RopeTable rope_table(const DecoderConfig& c, std::span<const Position3> position
     return {cos, sin};
 }
 
-// Rows (rows, kv_heads * head_dim) into (kv_heads, capacity, head_dim) from position `past` on.
-void store_rows(const DecoderConfig& c, ConstMatrix rows, float* layer, const KvView& kv, std::int64_t past) {
+// Rows (rows, kv_heads * head_dim) of one sequence into (kv_heads, capacity) rows from position `past` on.
+void store_rows(const DecoderConfig& c, ConstMatrix rows, std::byte* layer, const SequenceRows& sequence) {
+    const std::int64_t row_bytes = kernels::kv_row_bytes(sequence.kv.format, c.head_dim);
     for (std::int64_t i = 0; i < rows.rows; ++i) {
         for (int head = 0; head < c.kv_heads; ++head) {
-            std::memcpy(layer + (head * kv.capacity + past + i) * c.head_dim, rows.row(i) + std::int64_t{head} * c.head_dim,
-                        static_cast<std::size_t>(c.head_dim) * sizeof(float));
+            const std::span row(rows.row(i) + std::int64_t{head} * c.head_dim, static_cast<std::size_t>(c.head_dim));
+            kernels::store_kv_row(sequence.kv.format, row, layer + (head * sequence.kv.capacity + sequence.past + i) * row_bytes);
         }
     }
 }
@@ -57,24 +57,30 @@ Matrix attention_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool&
     const auto rotate = c.rope_pairs == RopePairs::Interleaved ? kernels::rope_interleaved : kernels::rope_half_split;
     rotate(pool, q, c.heads, rope);
     rotate(pool, k, c.kv_heads, rope);
-    const std::int64_t head_stride = step.kv.capacity * c.head_dim;
-    const std::int64_t layer_offset = layer * c.kv_heads * head_stride;
-    store_rows(c, k, step.kv.k + layer_offset, step.kv, step.past);
-    store_rows(c, v, step.kv.v + layer_offset, step.kv, step.past);
     const Matrix attended = s.attended.matrix(rows, q.cols);
-    kernels::attention(pool,
-                       {.q = q,
-                        .k = step.kv.k + layer_offset,
-                        .v = step.kv.v + layer_offset,
-                        .kv_row_stride = c.head_dim,
-                        .kv_head_stride = head_stride,
-                        .n_keys = step.past + rows,
-                        .n_heads = c.heads,
-                        .n_kv_heads = c.kv_heads,
-                        .head_dim = c.head_dim,
-                        .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
-                        .causal = true},
-                       attended);
+    s.attentions.clear();
+    std::int64_t row = 0;
+    for (const SequenceRows& sequence : step.sequences) {
+        const std::int64_t row_bytes = kernels::kv_row_bytes(sequence.kv.format, c.head_dim);
+        const std::int64_t head_bytes = sequence.kv.capacity * row_bytes;
+        const std::int64_t layer_offset = layer * c.kv_heads * head_bytes;
+        store_rows(c, k.rows_from(row, sequence.rows), sequence.kv.k + layer_offset, sequence);
+        store_rows(c, v.rows_from(row, sequence.rows), sequence.kv.v + layer_offset, sequence);
+        s.attentions.push_back({.q = q.rows_from(row, sequence.rows),
+                                .k = sequence.kv.k + layer_offset,
+                                .v = sequence.kv.v + layer_offset,
+                                .kv_format = sequence.kv.format,
+                                .kv_row_stride = row_bytes,
+                                .kv_head_stride = head_bytes,
+                                .n_keys = sequence.past + sequence.rows,
+                                .n_heads = c.heads,
+                                .n_kv_heads = c.kv_heads,
+                                .head_dim = c.head_dim,
+                                .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
+                                .causal = true});
+        row += sequence.rows;
+    }
+    kernels::attention(pool, s.attentions, attended);
     const Matrix out = s.projected.matrix(rows, c.hidden);
     kernels::matmul(pool, attended, w.o, {}, out);
     return out;
@@ -136,7 +142,13 @@ void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix h
 Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& s, const DecoderStep& step, Matrix x,
                      std::stop_token stop, const Tap& tap) {
     const DecoderConfig& c = decoder.config;
-    CHECK(x.rows == static_cast<std::int64_t>(step.positions.size()) && step.past + x.rows <= step.kv.capacity);
+    CHECK(x.rows == static_cast<std::int64_t>(step.positions.size()));
+    std::int64_t rows = 0;
+    for (const SequenceRows& sequence : step.sequences) {
+        CHECK(sequence.past + sequence.rows <= sequence.kv.capacity);
+        rows += sequence.rows;
+    }
+    CHECK(x.rows == rows);
     const RopeTable rope = rope_table(c, step.positions, s);
     const Matrix normed = s.normed.matrix(x.rows, c.hidden);
     if (tap) {

@@ -2,36 +2,48 @@
 // The text decoder's graph: token rows through all layers, reading and extending a key/value cache.
 #pragma once
 
+#include "engine/kernels/ops.h"
 #include "engine/kernels/thread_pool.h"
 #include "engine/models/model.h"
 #include "engine/tensor/buffer.h"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 namespace handeye {
 
 /// Position of a token on the T, H and W axes.
 using Position3 = std::array<std::int32_t, 3>;
 
-/// Where keys and values of all layers lie: (layers, kv_heads, capacity, head_dim) each.
+/// Where keys and values of all layers lie: (layers, kv_heads, capacity) rows of head_dim each.
 struct KvView {
-    float* k = nullptr;
-    float* v = nullptr;
+    std::byte* k = nullptr;
+    std::byte* v = nullptr;
     std::int64_t capacity = 0;
+    KvFormat format = KvFormat::F32;
 };
 
 /// Memory of one forward pass, kept between passes. One thread at a time.
 struct DecoderScratch {
     Scratch normed, q, k, v, attended, projected, gate, up, cos, sin, last, scores, gathered, expert_out;
+    std::vector<kernels::AttentionInput> attentions; ///< one per sequence
 };
 
-struct DecoderStep {
-    std::span<const Position3> positions; ///< one per row
+/// Rows of one sequence: consecutive tokens.
+struct SequenceRows {
     KvView kv;
     std::int64_t past = 0; ///< cached tokens before these rows; past + rows <= capacity
+    std::int64_t rows = 0;
+};
+
+/// The rows of all sequences, one after the other. A row's result does not depend on the other sequences.
+struct DecoderStep {
+    std::span<const Position3> positions; ///< one per row
+    std::span<const SequenceRows> sequences;
 };
 
 /// hidden (rows, hidden): the embeddings of consecutive tokens.
@@ -39,7 +51,7 @@ void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix h
 
 enum class Finished { Yes, Stopped };
 /// hidden (rows, hidden) becomes the residual stream after the last layer. A stop request is seen between layers;
-/// then hidden and the cache rows from `past` on are garbage.
+/// then hidden and the cache rows from each `past` on are garbage.
 Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& scratch, const DecoderStep& step,
                      Matrix hidden, std::stop_token stop, const Tap& tap = {});
 

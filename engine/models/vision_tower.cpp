@@ -94,19 +94,18 @@ void attention_part(VisionPass& p, const VisionBlock& w, const kernels::RopeTabl
     const Matrix attended = p.attended_memory.matrix(x.rows, c.hidden);
     for (std::int64_t first = 0; first < x.rows; first += slice) {
         const Matrix part = qkv.rows_from(first, slice);
-        kernels::attention(p.pool,
-                           {.q = part.cols_from(0, c.hidden),
-                            .k = part.data + c.hidden,
-                            .v = part.data + 2 * std::int64_t{c.hidden},
-                            .kv_row_stride = part.stride,
-                            .kv_head_stride = c.head_dim,
-                            .n_keys = slice,
-                            .n_heads = c.heads,
-                            .n_kv_heads = c.heads,
-                            .head_dim = c.head_dim,
-                            .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
-                            .causal = false},
-                           attended.rows_from(first, slice));
+        const kernels::AttentionInput in{.q = part.cols_from(0, c.hidden),
+                                         .k = reinterpret_cast<const std::byte*>(part.data + c.hidden),
+                                         .v = reinterpret_cast<const std::byte*>(part.data + 2 * std::int64_t{c.hidden}),
+                                         .kv_row_stride = part.stride * std::int64_t{sizeof(float)},
+                                         .kv_head_stride = c.head_dim * std::int64_t{sizeof(float)},
+                                         .n_keys = slice,
+                                         .n_heads = c.heads,
+                                         .n_kv_heads = c.heads,
+                                         .head_dim = c.head_dim,
+                                         .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)),
+                                         .causal = false};
+        kernels::attention(p.pool, {&in, 1}, attended.rows_from(first, slice));
     }
     kernels::matmul(p.pool, attended, w.proj, {}, x, kernels::Into::Add);
 }
@@ -190,8 +189,9 @@ void sample_position(const VisionTower& tower, VisionGrid grid, int row, int col
 }
 
 Result<std::vector<float>> run_vision(const VisionTower& tower, ThreadPool& pool, ConstMatrix patches, VisionGrid grid,
-                                      std::stop_token stop, const Tap& tap) {
+                                      const VisionOptions& options) {
     const VisionConfig& c = tower.config;
+    const Tap& tap = options.tap;
     TRY(check_shapes(c, patches, grid));
     VisionPass p{.tower = tower, .pool = pool, .grid = grid, .places = patch_places(grid, c.merge_size),
                  .x_memory = {}, .normed_memory = {}, .qkv_memory = {}, .attended_memory = {}, .gate_memory = {},
@@ -212,7 +212,10 @@ Result<std::vector<float>> run_vision(const VisionTower& tower, ThreadPool& pool
         tap("vision_in", x);
     }
     for (std::size_t i = 0; i < tower.blocks.size(); ++i) {
-        if (stop.stop_requested()) {
+        if (options.between && i > 0) {
+            options.between();
+        }
+        if (options.stop.stop_requested()) {
             return Error{ErrorCode::Cancelled, "stopped in the vision tower"};
         }
         attention_part(p, tower.blocks[i], {cos, sin}, x);

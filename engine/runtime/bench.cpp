@@ -58,7 +58,7 @@ Result<void> time_once(EngineCore& core, const ChatRequest& request, Times& time
     GenerationTimings parts;
     const TimePoint begin = engine_now();
     const Prompt prompt = TRY(build_prompt(core.prompt_context(), request, TypedControlTokens::StayText));
-    const auto prefill = TRY(core.prefill(prompt, {}, parts));
+    const auto prefill = TRY(core.prefill(prompt, parts));
     const TimePoint decoding = engine_now();
     times.first_token.push_back(seconds(decoding - begin));
     times.preprocess.push_back(seconds(parts.preprocess));
@@ -68,7 +68,7 @@ Result<void> time_once(EngineCore& core, const ChatRequest& request, Times& time
     for (int i = 0; i < kNewTokens; ++i) {
         const TimePoint token = engine_now();
         const auto best = static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-        logits = TRY(core.feed(std::array{best}, prompt.position_offset, {}));
+        logits = TRY(core.feed(std::array{best}, prompt.position_offset));
         times.token.push_back(seconds(engine_now() - token));
     }
     return {};
@@ -94,7 +94,7 @@ Result<std::vector<BenchLine>> bench_model(const EngineOptions& options, const I
     const GridThw grid = prompt.images.front().grid;
     const Model& model = core->model();
 
-    const double token_bytes = decode_bytes(model.decoder, tokens + kNewTokens / 2.0);
+    const double token_bytes = decode_bytes(model.decoder, tokens + kNewTokens / 2.0, options.kv_format);
     const double memory = measure_read_bandwidth(core->pool(), kMemoryBytes);
     // Weights that fit in a cache are read from there: the ceiling is the faster of the two at the size one token reads.
     const double resident = measure_read_bandwidth(core->pool(), static_cast<std::size_t>(token_bytes));

@@ -3,11 +3,10 @@
 
 #include "base/json.h"
 #include "engine/runtime/engine_core.h"
-#include "engine/runtime/generation.h"
+#include "engine/runtime/scheduler.h"
 #include "engine/weights/checksums.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cctype>
 #include <new>
 #include <utility>
@@ -20,34 +19,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Ends the one call in progress on every path.
-struct Turn {
-    std::atomic<bool>& is_busy;
-    ~Turn() { is_busy.store(false); }
-};
-
 class LocalModel final : public ChatModel {
 public:
-    LocalModel(std::unique_ptr<EngineCore> core, ModelInfo info) : core_(std::move(core)), info_(std::move(info)) {}
+    LocalModel(std::unique_ptr<EngineCore> core, ModelInfo info, const SchedulerLimits& limits)
+        : info_(std::move(info)), scheduler_(std::move(core), limits) {}
 
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override {
-        if (is_busy_.exchange(true)) { // a flag, not a mutex: the callback may ask again from the same thread
-            return Error{ErrorCode::Overloaded, "the engine is answering another request"};
-        }
-        const Turn turn{is_busy_};
         try {
-            return Generation(*core_, request, on_text, std::move(stop)).run();
+            return scheduler_.run(request, on_text, std::move(stop));
         } catch (const std::bad_alloc&) {
-            core_->forget_all();
             return Error{ErrorCode::OutOfMemory, "not enough memory for this request's pictures and tokens"};
         }
     }
+    [[nodiscard]] EngineLoad load() const override { return scheduler_.load(); }
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
 private:
-    std::unique_ptr<EngineCore> core_;
     ModelInfo info_;
-    std::atomic<bool> is_busy_{false};
+    Scheduler scheduler_;
 };
 
 std::string folder_name(const fs::path& dir) {
@@ -101,7 +90,8 @@ Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
                    .weights_bytes = model.weights.size_bytes(),
                    .context_tokens_max = static_cast<int>(core->timeline().capacity()),
                    .reads_pictures = model.vision.has_value()};
-    return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info)));
+    const SchedulerLimits limits{.sequences_max = static_cast<std::size_t>(std::max(1, options.sequences_max)), .waiting_max = static_cast<std::size_t>(std::max(0, options.waiting_max))};
+    return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info), limits));
 }
 
 } // namespace handeye

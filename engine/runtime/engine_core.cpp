@@ -70,7 +70,7 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
     Prospect prospect = TRY(look_ahead(options));
     Tokenizer tokenizer = std::move(prospect.tokenizer);
     const bool may_shrink = options.context_tokens == 0;
-    const std::int64_t capacity = TRY(context_that_fits(prospect, {.context_tokens = prospect.context_tokens, .threads = prospect.threads},
+    const std::int64_t capacity = TRY(context_that_fits(prospect, {.context_tokens = prospect.context_tokens, .threads = prospect.threads, .kv_format = prospect.kv_format},
                                                         may_shrink ? Shrink::WhenNeeded : Shrink::Never));
     prospect.model = {}; // its mappings would count twice
     Model model = TRY(load_model(options, Contents::Read));
@@ -82,7 +82,7 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
         video = TRY(read_preprocess(dir / "video_preprocessor_config.json", video, model.vision->config));
     }
     TRY(check_vocabulary(tokenizer, model));
-    Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity));
+    Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity, options.kv_format));
     std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template),
                                                     std::move(timeline), options.threads));
     core->image_config_ = prospect.image_config;
@@ -90,11 +90,14 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
     return core;
 }
 
-Result<std::shared_ptr<const std::vector<float>>> EngineCore::embed_image(const PromptImage& image, std::stop_token stop,
-                                                                          GenerationTimings& timings, const Tap& tap) {
+Result<Timeline> EngineCore::new_timeline() const {
+    return Timeline::create(model_.decoder.config, timeline_.capacity(), timeline_.view().format);
+}
+
+Result<EngineCore::ImageRows> EngineCore::embed_image(const PromptImage& image, GenerationTimings& timings, const ImageOptions& options) {
     const auto cached = std::find_if(image_cache_.begin(), image_cache_.end(),
                                      [&](const CachedImage& c) { return c.content == image.content; });
-    if (cached != image_cache_.end() && !tap) {
+    if (cached != image_cache_.end() && !options.tap) {
         std::rotate(cached, cached + 1, image_cache_.end());
         return image_cache_.back().rows;
     }
@@ -105,100 +108,160 @@ Result<std::shared_ptr<const std::vector<float>>> EngineCore::embed_image(const 
     const std::int64_t rows = patches.grid.patches();
     const std::int64_t cols = static_cast<std::int64_t>(patches.rows.size()) / rows;
     std::vector<float> values = TRY(run_vision(*model_.vision, pool_, {patches.rows.data(), rows, cols, cols},
-                                               {patches.grid.t, patches.grid.h, patches.grid.w}, stop, tap));
+                                               {patches.grid.t, patches.grid.h, patches.grid.w},
+                                               {.stop = options.stop, .between = options.between, .tap = options.tap}));
     timings.vision += engine_now() - ready;
+    ++images_embedded_;
     auto shared = std::make_shared<const std::vector<float>>(std::move(values));
-    if (image_cache_.size() == kImagesKept) {
-        image_cache_.erase(image_cache_.begin());
-    }
-    image_cache_.push_back({image.content, shared});
+    cache_image(image.content, shared);
     return shared;
 }
 
-// Rows of `hidden` that stand for pixels are overwritten with their picture's embeddings.
-Result<void> EngineCore::place_images(const Prompt& prompt, std::int64_t first, Matrix hidden, std::stop_token stop,
-                                      GenerationTimings& timings, const Tap& tap) {
-    std::int32_t current = -1;
-    std::shared_ptr<const std::vector<float>> rows;
-    for (std::int64_t i = 0; i < hidden.rows; ++i) {
-        const TokenSource source = prompt.sources[static_cast<std::size_t>(first + i)];
-        if (source.image < 0) {
+void EngineCore::cache_image(std::uint64_t content, ImageRows rows) {
+    const auto bytes_of = [](const ImageRows& r) { return static_cast<std::int64_t>(r->size() * sizeof(float)); };
+    image_cache_bytes_ += bytes_of(rows);
+    image_cache_.push_back({content, std::move(rows)});
+    while (image_cache_bytes_ > kImageCacheBytes && image_cache_.size() > 1) {
+        image_cache_bytes_ -= bytes_of(image_cache_.front().rows);
+        image_cache_.erase(image_cache_.begin());
+    }
+}
+
+Result<void> EngineCore::hold_images(const Prompt& prompt, std::int64_t first, std::int64_t count, HeldImages& held,
+                                     GenerationTimings& timings, const ImageOptions& options) {
+    HeldImages needed;
+    for (std::int64_t i = first; i < first + count; ++i) {
+        const std::int32_t image = prompt.sources[static_cast<std::size_t>(i)].image;
+        if (image < 0 || needed.contains(image)) {
             continue;
         }
-        if (source.image != current) {
-            current = source.image;
-            rows = TRY(embed_image(prompt.images[static_cast<std::size_t>(current)], stop, timings, tap));
-        }
-        std::memcpy(hidden.row(i), rows->data() + source.row * hidden.cols,
-                    static_cast<std::size_t>(hidden.cols) * sizeof(float));
+        const auto there = held.find(image);
+        needed[image] = there != held.end() ? there->second
+                                            : TRY(embed_image(prompt.images[static_cast<std::size_t>(image)], timings, options));
     }
+    held = std::move(needed);
     return {};
 }
 
-Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, std::stop_token stop, GenerationTimings& timings,
-                                                const PrefillOptions& options) {
+namespace {
+
+// Rows of `hidden` that stand for pixels are overwritten with their picture's embeddings.
+void place_images(const EngineCore::PassRows& part, Matrix hidden) {
+    for (std::int64_t i = 0; i < hidden.rows; ++i) {
+        const TokenSource source = part.prompt->sources[static_cast<std::size_t>(part.timeline->size() + i)];
+        if (source.image >= 0) {
+            std::memcpy(hidden.row(i), part.images->at(source.image)->data() + source.row * hidden.cols,
+                        static_cast<std::size_t>(hidden.cols) * sizeof(float));
+        }
+    }
+}
+
+void append_positions(const EngineCore::PassRows& part, std::vector<Position3>& positions) {
+    const std::int64_t past = part.timeline->size();
+    for (std::size_t i = 0; i < part.ids.size(); ++i) {
+        if (part.prompt != nullptr) {
+            positions.push_back(part.prompt->positions[static_cast<std::size_t>(past) + i]);
+        } else {
+            const auto p = static_cast<std::int32_t>(past + static_cast<std::int64_t>(i)) + part.position_offset;
+            positions.push_back({p, p, p});
+        }
+    }
+}
+
+void record(const EngineCore::PassRows& part) {
+    if (part.prompt != nullptr) {
+        part.timeline->append(*part.prompt, part.timeline->size(), static_cast<std::int64_t>(part.ids.size()));
+        return;
+    }
+    for (const TokenId id : part.ids) {
+        part.timeline->append(id);
+    }
+}
+
+} // namespace
+
+Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap) {
+    const std::int64_t width = model_.decoder.config.hidden;
+    std::int64_t rows = 0;
+    std::int64_t wanted = 0;
+    std::vector<Position3> positions;
+    std::vector<SequenceRows> sequences;
+    for (const PassRows& part : parts) {
+        const auto count = static_cast<std::int64_t>(part.ids.size());
+        if (part.timeline->size() + count > part.timeline->capacity()) {
+            return Error{ErrorCode::LimitExceeded, fmt::format("the context of {} tokens is full", part.timeline->capacity())};
+        }
+        append_positions(part, positions);
+        sequences.push_back({.kv = part.timeline->view(), .past = part.timeline->size(), .rows = count});
+        rows += count;
+        wanted += static_cast<std::int64_t>(part.logit_rows.size());
+    }
+    const Matrix hidden = hidden_memory_.matrix(rows, width);
+    std::int64_t row = 0;
+    for (const PassRows& part : parts) {
+        const Matrix mine = hidden.rows_from(row, static_cast<std::int64_t>(part.ids.size()));
+        embed_tokens(model_.decoder, part.ids, mine);
+        if (part.prompt != nullptr) {
+            place_images(part, mine);
+        }
+        row += mine.rows;
+    }
+    if (run_decoder(model_.decoder, pool_, scratch_, {.positions = positions, .sequences = sequences}, hidden, stop, tap) == Finished::Stopped) {
+        return Error{ErrorCode::Cancelled, "stopped inside a pass"};
+    }
+    const Matrix picked = picked_memory_.matrix(wanted, width);
+    row = 0;
+    std::int64_t next = 0;
+    for (const PassRows& part : parts) {
+        for (const std::int64_t want : part.logit_rows) {
+            std::memcpy(picked.row(next++), hidden.row(row + want), static_cast<std::size_t>(width) * sizeof(float));
+        }
+        row += static_cast<std::int64_t>(part.ids.size());
+        record(part);
+    }
+    const Matrix logits = logits_memory_.matrix(wanted, model_.decoder.config.vocabulary);
+    if (wanted > 0) {
+        run_head(model_.decoder, pool_, scratch_, picked, logits);
+    }
+    return logits;
+}
+
+Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, GenerationTimings& timings, const PrefillOptions& options) {
     const auto count = static_cast<std::int64_t>(prompt.ids.size());
     if (count >= timeline_.capacity()) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens in a context of {}", count,
-                                                           timeline_.capacity())};
+        return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens in a context of {}", count, timeline_.capacity())};
     }
     std::vector<std::int64_t> wanted = options.logit_rows;
     if (wanted.empty()) {
         wanted.push_back(count - 1);
     }
-    const auto vocabulary = static_cast<std::int64_t>(model_.decoder.config.vocabulary);
     Prefill result;
     result.reused = std::min(timeline_.common_prefix(prompt), wanted.front());
-    result.logits.resize(wanted.size() * static_cast<std::size_t>(vocabulary));
     timeline_.truncate(result.reused);
-    std::size_t next = 0;
-    for (std::int64_t first = result.reused; first < count; first += kPrefillChunk) {
-        const std::int64_t rows = std::min(kPrefillChunk, count - first);
-        const auto at = static_cast<std::size_t>(first);
-        const Matrix hidden = hidden_memory_.matrix(rows, model_.decoder.config.hidden);
-        embed_tokens(model_.decoder, std::span(prompt.ids).subspan(at, static_cast<std::size_t>(rows)), hidden);
-        TRY(place_images(prompt, first, hidden, stop, timings, options.tap));
+    HeldImages held;
+    for (std::int64_t first = result.reused; first < count;) {
+        const std::int64_t rows = chunk_rows(count - first, kPrefillChunk);
+        TRY(hold_images(prompt, first, rows, held, timings, {.stop = {}, .between = {}, .tap = options.tap}));
         const TimePoint begin = engine_now();
-        const DecoderStep step{.positions = std::span(prompt.positions).subspan(at, static_cast<std::size_t>(rows)),
-                               .kv = timeline_.view(), .past = first};
-        if (run_decoder(model_.decoder, pool_, scratch_, step, hidden, stop, options.tap) == Finished::Stopped) {
-            return Error{ErrorCode::Cancelled, fmt::format("stopped after {} of {} prompt tokens", first, count)};
+        PassRows part{.timeline = &timeline_, .ids = std::span(prompt.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
+                      .prompt = &prompt, .images = &held, .logit_rows = {}};
+        for (const std::int64_t want : wanted) {
+            if (want >= first && want < first + rows) {
+                part.logit_rows.push_back(want - first);
+            }
         }
-        timeline_.append(prompt, first, rows);
-        for (; next < wanted.size() && wanted[next] < first + rows; ++next) {
-            run_head(model_.decoder, pool_, scratch_, hidden.rows_from(wanted[next] - first, 1),
-                     {result.logits.data() + static_cast<std::int64_t>(next) * vocabulary, 1, vocabulary, vocabulary});
-        }
+        const Matrix logits = TRY(forward({&part, 1}, {}, options.tap));
+        result.logits.insert(result.logits.end(), logits.data, logits.data + logits.rows * logits.cols);
         timings.prefill += engine_now() - begin;
+        first += rows;
     }
     return result;
 }
 
-Result<std::span<float>> EngineCore::feed(std::span<const TokenId> ids, std::int32_t position_offset,
-                                          std::stop_token stop) {
-    const auto rows = static_cast<std::int64_t>(ids.size());
-    const std::int64_t past = timeline_.size();
-    if (past + rows > timeline_.capacity()) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("the context of {} tokens is full", timeline_.capacity())};
-    }
-    std::vector<Position3> positions;
-    for (std::int64_t i = 0; i < rows; ++i) {
-        const auto p = static_cast<std::int32_t>(past + i) + position_offset;
-        positions.push_back({p, p, p});
-    }
-    const Matrix hidden = hidden_memory_.matrix(rows, model_.decoder.config.hidden);
-    embed_tokens(model_.decoder, ids, hidden);
-    const DecoderStep step{.positions = positions, .kv = timeline_.view(), .past = past};
-    if (run_decoder(model_.decoder, pool_, scratch_, step, hidden, stop) == Finished::Stopped) {
-        return Error{ErrorCode::Cancelled, "stopped inside a token"};
-    }
-    for (const TokenId id : ids) {
-        timeline_.append(id);
-    }
-    const auto vocabulary = static_cast<std::int64_t>(model_.decoder.config.vocabulary);
-    logits_.resize(static_cast<std::size_t>(vocabulary));
-    run_head(model_.decoder, pool_, scratch_, hidden.rows_from(rows - 1, 1), {logits_.data(), 1, vocabulary, vocabulary});
-    return std::span<float>(logits_);
+Result<std::span<float>> EngineCore::feed(std::span<const TokenId> ids, std::int32_t position_offset) {
+    const PassRows part{.timeline = &timeline_, .ids = ids, .position_offset = position_offset,
+                        .logit_rows = {static_cast<std::int64_t>(ids.size()) - 1}};
+    return TRY(forward({&part, 1}, {})).row_span(0);
 }
 
 } // namespace handeye

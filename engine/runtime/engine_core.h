@@ -12,6 +12,8 @@
 #include "engine/runtime/timeline.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -32,16 +34,46 @@ public:
         return {tokenizer_, template_, model_.image_tokens, image_config_, video_config_};
     }
 
-    /// Row-major embeddings of one picture; the last few pictures are kept by content.
-    Result<std::shared_ptr<const std::vector<float>>> embed_image(const PromptImage& image, std::stop_token stop,
-                                                                  GenerationTimings& timings, const Tap& tap = {});
+    /// A cache for one sequence more.
+    [[nodiscard]] Result<Timeline> new_timeline() const;
+
+    using ImageRows = std::shared_ptr<const std::vector<float>>; ///< row-major embeddings
+    /// Those of a prompt's pictures that are needed at the moment, by their place in the prompt.
+    using HeldImages = std::map<std::int32_t, ImageRows>;
+    struct ImageOptions {
+        std::stop_token stop;
+        std::function<void()> between; ///< called between the tower's blocks: other sequences' tokens are computed there
+        Tap tap;
+    };
+    /// What was computed lately is kept by content, up to kImageCacheBytes.
+    Result<ImageRows> embed_image(const PromptImage& image, GenerationTimings& timings, const ImageOptions& options = {});
+    /// Holds the pictures whose rows lie in the prompt's tokens first..first+count, and no others.
+    Result<void> hold_images(const Prompt& prompt, std::int64_t first, std::int64_t count, HeldImages& held,
+                             GenerationTimings& timings, const ImageOptions& options = {});
+    [[nodiscard]] std::uint64_t images_embedded() const { return images_embedded_; }
+
+    /// What a pass computes of one sequence: the next tokens after those that its timeline holds.
+    struct PassRows {
+        Timeline* timeline = nullptr;
+        std::span<const TokenId> ids;
+        std::int32_t position_offset = 0;      ///< of tokens after the prompt
+        const Prompt* prompt = nullptr;        ///< set: `ids` are its ids from timeline.size() on
+        const HeldImages* images = nullptr;    ///< with `prompt`: its pictures among these tokens
+        std::vector<std::int64_t> logit_rows;  ///< of `ids`, ascending
+    };
+    /// One pass over all of them. The timelines hold their tokens afterwards; the result has the wanted rows of logits, (rows,
+    /// vocabulary), until the next pass. Cancelled: the timelines are as before. LimitExceeded names a context that is full.
+    Result<Matrix> forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap = {});
+
     void forget() { timeline_.truncate(0); }
     /// The pictures too: the next prompt costs what the first one did.
     void forget_all() {
         forget();
         image_cache_.clear();
+        image_cache_bytes_ = 0;
     }
 
+    // One sequence on the core's own timeline, for verification and measurement.
     struct Prefill {
         std::int64_t reused = 0;
         std::vector<float> logits; ///< (wanted rows, vocabulary)
@@ -50,20 +82,18 @@ public:
         std::vector<std::int64_t> logit_rows; ///< prompt positions, ascending; empty: the last
         Tap tap;
     };
-    /// Brings the timeline to exactly the prompt. LimitExceeded when it does not fit; Cancelled keeps whole chunks.
-    Result<Prefill> prefill(const Prompt& prompt, std::stop_token stop, GenerationTimings& timings,
-                            const PrefillOptions& options = {});
+    /// Brings the timeline to exactly the prompt. LimitExceeded when it does not fit.
+    Result<Prefill> prefill(const Prompt& prompt, GenerationTimings& timings, const PrefillOptions& options = {});
     /// Feeds ids after what the timeline holds; gives the logits of the last.
-    Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset, std::stop_token stop);
+    Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset);
 
 private:
     EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, int threads);
-    Result<void> place_images(const Prompt& prompt, std::int64_t first, Matrix hidden, std::stop_token stop,
-                              GenerationTimings& timings, const Tap& tap);
+    void cache_image(std::uint64_t content, ImageRows rows);
 
     struct CachedImage {
         std::uint64_t content = 0;
-        std::shared_ptr<const std::vector<float>> rows;
+        ImageRows rows;
     };
 
     Model model_;
@@ -75,8 +105,11 @@ private:
     ThreadPool pool_;
     DecoderScratch scratch_;
     Scratch hidden_memory_;
-    std::vector<float> logits_;
+    Scratch picked_memory_;
+    Scratch logits_memory_;
     std::vector<CachedImage> image_cache_; // most recent last
+    std::int64_t image_cache_bytes_ = 0;
+    std::uint64_t images_embedded_ = 0;
 };
 
 /// The monotonic clock, for timings.

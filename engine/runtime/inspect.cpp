@@ -118,7 +118,7 @@ Result<ModelReport> inspect_model(const EngineOptions& options) {
     report.layers = model.decoder.config.layers;
     report.experts = model.decoder.config.experts.count;
     report.context_tokens_max = model.decoder.config.context_max;
-    report.kv_bytes_per_token = kv_bytes_per_token(model.decoder.config);
+    report.kv_bytes_per_token = kv_bytes_per_token(model.decoder.config, KvFormat::F16);
     add_modules(model, report);
     if (model.vision) {
         report.vision = TRY(vision_facts(dir, model));

@@ -48,8 +48,8 @@ std::int64_t vision_bytes(const VisionConfig& c, VisionGrid grid) {
 std::int64_t picture_bytes(const VisionConfig& c, const MemoryUse& use, VisionGrid grid) {
     const std::int64_t merged = std::int64_t{grid.t} * grid.h * grid.w / (std::int64_t{c.merge_size} * c.merge_size);
     const std::int64_t resized = std::int64_t{grid.h} * grid.w * c.patch_size * c.patch_size * 3;
-    const std::int64_t kept = std::min<std::int64_t>(use.images, kImagesKept);
-    return use.images * std::int64_t{use.image.width_px} * use.image.height_px * 4 + resized + kept * merged * c.out_hidden * kFloat;
+    const std::int64_t kept = std::min(use.images * merged * c.out_hidden * kFloat, std::max(kImageCacheBytes, merged * c.out_hidden * kFloat));
+    return use.images * std::int64_t{use.image.width_px} * use.image.height_px * 4 + resized + kept;
 }
 
 enum class Where { InFile, Packed };
@@ -75,8 +75,8 @@ std::vector<MemoryPart> memory_parts(const Model& model, const AlreadyThere& the
         {"program", there.program_bytes, true},
         {"tokenizer and tables", there.opened_bytes, true},
         {"weights", weight_bytes(model, Where::InFile), true},
-        {"cache", use.context_tokens * kv_bytes_per_token(c)},
-        {"prefill", prefill_bytes(c, std::min(kPrefillChunk, use.context_tokens)) + use.threads * kThreadBytes},
+        {"cache", use.context_tokens * kv_bytes_per_token(c, use.kv_format)},
+        {"prefill", prefill_bytes(c, std::min(kPrefillChunk + kernels::kFewRows, use.context_tokens)) + use.threads * kThreadBytes},
     };
     if (const std::int64_t packed = weight_bytes(model, Where::Packed); packed > 0) {
         parts.push_back({"weights, packed while loading", packed});
@@ -148,7 +148,7 @@ Result<Prospect> look_ahead(const EngineOptions& options) {
     const AlreadyThere there{.program_bytes = before.resident_bytes, .opened_bytes = std::max<std::int64_t>(0, after.resident_bytes - before.resident_bytes)};
     const std::int64_t context = options.context_tokens > 0 ? options.context_tokens : std::min(limit, kContextDefault);
     const int threads = options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    return Prospect{.model = std::move(model), .tokenizer = std::move(tokenizer), .image_config = image, .there = there, .context_tokens = context, .threads = threads};
+    return Prospect{.model = std::move(model), .tokenizer = std::move(tokenizer), .image_config = image, .there = there, .context_tokens = context, .threads = threads, .kv_format = options.kv_format};
 }
 
 Result<std::int64_t> context_that_fits(const Prospect& prospect, const MemoryUse& wanted, Shrink shrink) {
@@ -160,7 +160,7 @@ Result<std::int64_t> context_that_fits(const Prospect& prospect, const MemoryUse
     if (worst == nullptr) {
         return wanted.context_tokens;
     }
-    const std::int64_t per_token = kv_bytes_per_token(model.decoder.config);
+    const std::int64_t per_token = kv_bytes_per_token(model.decoder.config, wanted.kv_format);
     const std::int64_t less = wanted.context_tokens - (worst->shortfall_bytes + per_token - 1) / per_token;
     if (shrink == Shrink::Never || less < std::min(kContextLeast, wanted.context_tokens)) {
         return does_not_fit(*worst);

@@ -5,6 +5,7 @@
 #include "base/image.h"
 #include "base/result.h"
 #include "engine/checkpoints.h"
+#include "engine/kernels/ops.h"
 #include "engine/models/model.h"
 #include "engine/models/vision_tower.h"
 #include "engine/runtime/machine_memory.h"
@@ -18,9 +19,12 @@
 namespace handeye {
 
 inline constexpr std::int64_t kPrefillChunk = 512;     // rows between two looks at the stop token; fills every kernel's tiles
+/// Rows of the next chunk when `left` are left: so few that a product takes them another way never stand alone at the end, so
+/// that a prompt's numbers do not depend on how it was cut.
+inline std::int64_t chunk_rows(std::int64_t left, std::int64_t chunk) { return left <= chunk + kernels::kFewRows ? left : chunk; }
 inline constexpr std::int64_t kContextDefault = 32768; // four half-size screens, one whole one and two rounds of thinking
 inline constexpr std::int64_t kContextLeast = 4096;    // below it no step of a task fits
-inline constexpr std::size_t kImagesKept = 8;          // embeddings of so many pictures stay
+inline constexpr std::int64_t kImageCacheBytes = 256 << 20; // embeddings of pictures that stay: five whole screens of a 9B model
 
 /// What the process holds when the arithmetic is done: measured, as it depends on libraries and allocator.
 struct AlreadyThere {
@@ -33,6 +37,7 @@ struct MemoryUse {
     int images = 1;
     Size image = kPlannedImage;
     int threads = 1;
+    KvFormat kv_format = KvFormat::F16;
 };
 
 /// The bytes of one prompt of `use`, part by part. The weights are all resident; `grid` is one picture's.
@@ -57,6 +62,7 @@ struct Prospect {
     AlreadyThere there;
     std::int64_t context_tokens = 0; ///< asked for, or the default
     int threads = 1;
+    KvFormat kv_format = KvFormat::F16;
 };
 /// LimitExceeded for a longer context than the model's, and the errors of loading.
 Result<Prospect> look_ahead(const EngineOptions& options);

@@ -66,9 +66,9 @@ Result<void> fill_context(EngineCore& core, const PlanOptions& options) {
         prompt.positions.push_back({at, at, at});
     }
     GenerationTimings timings;
-    const auto filled = TRY(core.prefill(prompt, {}, timings));
+    const auto filled = TRY(core.prefill(prompt, timings));
     const auto best = static_cast<TokenId>(std::max_element(filled.logits.begin(), filled.logits.end()) - filled.logits.begin());
-    TRY(core.feed(std::array{best}, prompt.position_offset, {}));
+    TRY(core.feed(std::array{best}, prompt.position_offset));
     return {};
 }
 
@@ -82,7 +82,7 @@ Result<PlanReport> plan_model(const PlanOptions& options) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} pictures of {}x{} are {} tokens, the context has {}", options.images, options.image.width_px,
                                                              options.image.height_px, report.prompt_image_tokens, report.context_tokens)};
     }
-    const MemoryUse use{.context_tokens = report.context_tokens, .images = options.images, .image = options.image, .threads = prospect.threads};
+    const MemoryUse use{.context_tokens = report.context_tokens, .images = options.images, .image = options.image, .threads = prospect.threads, .kv_format = prospect.kv_format};
     report.parts = memory_parts(prospect.model, prospect.there, use, grid);
     report.total_bytes = total_bytes(report.parts);
     report.fits = fit_memory(report.parts, TRY(read_machine_memory()), use.threads);

@@ -2,21 +2,43 @@
 #include "engine/runtime/timeline.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace handeye {
 
-std::int64_t kv_bytes_per_token(const DecoderConfig& c) {
-    return 2 * std::int64_t{c.layers} * c.kv_heads * c.head_dim * std::int64_t{sizeof(float)};
+std::int64_t kv_bytes_per_token(const DecoderConfig& c, KvFormat format) {
+    return 2 * std::int64_t{c.layers} * c.kv_heads * kernels::kv_row_bytes(format, c.head_dim);
 }
 
-Result<Timeline> Timeline::create(const DecoderConfig& c, std::int64_t capacity) {
-    const auto half = static_cast<std::size_t>(kv_bytes_per_token(c) / 2 * capacity);
+Result<Timeline> Timeline::create(const DecoderConfig& c, std::int64_t capacity, KvFormat format) {
+    const auto half = static_cast<std::size_t>(kv_bytes_per_token(c, format) / 2 * capacity);
     Timeline timeline;
     timeline.k_ = TRY(LazyPages::reserve(half).with_context("key cache"));
     timeline.v_ = TRY(LazyPages::reserve(half).with_context("value cache"));
     timeline.capacity_ = capacity;
+    timeline.format_ = format;
+    timeline.row_bytes_ = kernels::kv_row_bytes(format, c.head_dim);
+    timeline.heads_ = std::int64_t{c.layers} * c.kv_heads;
     return timeline;
+}
+
+void Timeline::release() {
+    entries_.clear();
+    committed_ = 0;
+    k_.release();
+    v_.release();
+}
+
+void Timeline::copy_beginning(const Timeline& from, std::int64_t count) {
+    const std::int64_t head_bytes = capacity_ * row_bytes_;
+    for (std::int64_t head = 0; head < heads_; ++head) {
+        const auto bytes = static_cast<std::size_t>(count * row_bytes_);
+        std::memcpy(k_.bytes() + head * head_bytes, from.k_.bytes() + head * head_bytes, bytes);
+        std::memcpy(v_.bytes() + head * head_bytes, from.v_.bytes() + head * head_bytes, bytes);
+    }
+    entries_.assign(from.entries_.begin(), from.entries_.begin() + count);
+    committed_ = std::max(committed_, size());
 }
 
 Timeline::Entry Timeline::entry_of(const Prompt& prompt, std::size_t index) {
@@ -40,6 +62,12 @@ void Timeline::append(const Prompt& prompt, std::int64_t first, std::int64_t cou
     for (std::int64_t i = first; i < first + count; ++i) {
         entries_.push_back(entry_of(prompt, static_cast<std::size_t>(i)));
     }
+    committed_ = std::max(committed_, size());
+}
+
+void Timeline::append(TokenId id) {
+    entries_.push_back({id, 0, 0});
+    committed_ = std::max(committed_, size());
 }
 
 } // namespace handeye

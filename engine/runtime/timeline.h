@@ -13,25 +13,31 @@
 namespace handeye {
 
 /// Keys and values of all layers for one token, in bytes.
-std::int64_t kv_bytes_per_token(const DecoderConfig& config);
+std::int64_t kv_bytes_per_token(const DecoderConfig& config, KvFormat format);
 
-/// One engine's cache; one thread at a time.
+/// One sequence's cache; one thread at a time.
 class Timeline {
 public:
     /// Reserves address space for `capacity` tokens; memory is committed as tokens come.
-    static Result<Timeline> create(const DecoderConfig& config, std::int64_t capacity);
+    static Result<Timeline> create(const DecoderConfig& config, std::int64_t capacity, KvFormat format);
 
     [[nodiscard]] std::int64_t capacity() const { return capacity_; }
     [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(entries_.size()); }
-    [[nodiscard]] KvView view() const { return {k_.floats(), v_.floats(), capacity_}; }
+    /// Tokens whose memory is committed: the largest size since the last release().
+    [[nodiscard]] std::int64_t committed() const { return committed_; }
+    [[nodiscard]] KvView view() const { return {k_.bytes(), v_.bytes(), capacity_, format_}; }
 
     /// How many tokens from the start equal the prompt's: by id, and for image tokens by the picture's content too.
     [[nodiscard]] std::int64_t common_prefix(const Prompt& prompt) const;
     /// Forgets everything from `size` on.
     void truncate(std::int64_t size) { entries_.resize(static_cast<std::size_t>(size)); }
+    /// Forgets everything and gives the memory back.
+    void release();
+    /// Becomes the first `count` tokens of another cache of the same shape.
+    void copy_beginning(const Timeline& from, std::int64_t count);
     /// Records tokens whose keys and values were just written at size().
     void append(const Prompt& prompt, std::int64_t first, std::int64_t count);
-    void append(TokenId id) { entries_.push_back({id, 0, 0}); }
+    void append(TokenId id);
 
 private:
     struct Entry {
@@ -46,6 +52,10 @@ private:
     LazyPages k_;
     LazyPages v_;
     std::int64_t capacity_ = 0;
+    std::int64_t committed_ = 0;
+    std::int64_t row_bytes_ = 0; // of one head
+    std::int64_t heads_ = 0;     // of all layers
+    KvFormat format_ = KvFormat::F32;
 };
 
 } // namespace handeye

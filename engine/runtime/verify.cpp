@@ -139,7 +139,7 @@ Result<void> compare_images(CaseRun& run) {
     for (const PromptImage& image : run.prompt.images) {
         const Patches patches = TRY(patches_of(run.core.prompt_context(), image));
         pixels.insert(pixels.end(), patches.rows.begin(), patches.rows.end());
-        const auto rows = TRY(run.core.embed_image(image, {}, timings));
+        const auto rows = TRY(run.core.embed_image(image, timings));
         embeds.insert(embeds.end(), rows->begin(), rows->end());
     }
     CaseResult& r = run.findings.result;
@@ -167,7 +167,7 @@ Result<void> compare_logits(CaseRun& run) {
     }
     GenerationTimings timings;
     run.core.forget();
-    const auto prefill = TRY(run.core.prefill(run.prompt, {}, timings, {.logit_rows = positions, .tap = {}}));
+    const auto prefill = TRY(run.core.prefill(run.prompt, timings, {.logit_rows = positions, .tap = {}}));
     const ConstMatrix ours{prefill.logits.data(), expected.rows, vocabulary, vocabulary};
     CaseResult& r = run.findings.result;
     for (std::int64_t i = 0; i < expected.rows; ++i) {
@@ -184,13 +184,13 @@ Result<void> compare_greedy(CaseRun& run) {
     const Integers expected = TRY(run.goldens.integers(run.c, "greedy_ids"));
     GenerationTimings timings;
     run.core.forget();
-    auto prefill = TRY(run.core.prefill(run.prompt, {}, timings));
+    auto prefill = TRY(run.core.prefill(run.prompt, timings));
     std::span<float> logits = prefill.logits;
     Integers ours;
     while (ours.size() < expected.size()) {
         const auto best = static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
         ours.push_back(best);
-        logits = TRY(run.core.feed(std::array{best}, run.prompt.position_offset, {}));
+        logits = TRY(run.core.feed(std::array{best}, run.prompt.position_offset));
     }
     run.findings.result.greedy_equal = ours == expected;
     if (ours != expected) {
@@ -225,7 +225,7 @@ Result<std::string> first_difference(CaseRun& run) {
     };
     GenerationTimings timings;
     run.core.forget();
-    (void)TRY(run.core.prefill(run.prompt, {}, timings, {.logit_rows = {}, .tap = tap}));
+    (void)TRY(run.core.prefill(run.prompt, timings, {.logit_rows = {}, .tap = tap}));
     return first;
 }
 
@@ -255,7 +255,9 @@ Result<CaseResult> run_case(EngineCore& core, const Goldens& goldens, const Gold
 } // namespace
 
 Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir) {
-    const std::unique_ptr<EngineCore> core = TRY(EngineCore::open(options));
+    EngineOptions exact = options;
+    exact.kv_format = KvFormat::F32;
+    const std::unique_ptr<EngineCore> core = TRY(EngineCore::open(exact));
     const Goldens goldens = TRY(Goldens::open(cases_dir).with_context(cases_dir.string()));
     VerifyReport report;
     for (const TokenizerCase& c : goldens.tokenizer_cases()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/runtime/work.h"
 
+#include "engine/runtime/timeline.h"
+
 namespace handeye {
 namespace {
 
@@ -31,7 +33,7 @@ double vision_flop(const VisionConfig& c, VisionGrid grid) {
     return 2 * patches * c.patch_floats() * hidden + c.depth * block + downsample + merger;
 }
 
-double decode_bytes(const Decoder& decoder, double past) {
+double decode_bytes(const Decoder& decoder, double past, KvFormat kv_format) {
     const DecoderConfig& c = decoder.config;
     double bytes = decoder.head.size_bytes();
     for (const DecoderLayer& layer : decoder.layers) {
@@ -43,7 +45,7 @@ double decode_bytes(const Decoder& decoder, double past) {
             bytes += mlp_bytes(layer.experts[i]); // all are alike
         }
     }
-    return bytes + 2.0 * c.layers * c.kv_heads * c.head_dim * past * sizeof(float);
+    return bytes + past * static_cast<double>(kv_bytes_per_token(c, kv_format));
 }
 
 } // namespace handeye

@@ -33,6 +33,12 @@ Result<LazyPages> LazyPages::reserve(std::size_t size_bytes) {
     return pages;
 }
 
+void LazyPages::release() {
+    if (data_ != nullptr) {
+        ::madvise(data_, size_bytes_, MADV_DONTNEED);
+    }
+}
+
 LazyPages::~LazyPages() {
     if (data_ != nullptr) {
         ::munmap(data_, size_bytes_);

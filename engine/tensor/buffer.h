@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owned float memory: scratch that grows and is reused, and large zeroed memory that is only committed where touched.
+// Owned memory: scratch floats that grow and are reused, and large zeroed memory that is only committed where touched.
 #pragma once
 
 #include "base/result.h"
@@ -42,7 +42,9 @@ public:
     LazyPages(const LazyPages&) = delete;
     LazyPages& operator=(const LazyPages&) = delete;
     ~LazyPages();
-    [[nodiscard]] float* floats() const { return static_cast<float*>(data_); }
+    [[nodiscard]] std::byte* bytes() const { return static_cast<std::byte*>(data_); }
+    /// Zeroed again, and given back to the operating system until touched.
+    void release();
 
 private:
     void* data_ = nullptr;

@@ -20,6 +20,24 @@ float half_as_float(std::uint16_t bits) {
     return std::bit_cast<float>(sign | widened << 23U | fraction << 13U);
 }
 
+std::uint16_t float_as_half(float value) {
+    constexpr std::uint32_t kInfinity = 0x7C00;
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t sign = bits >> 16U & 0x8000U;
+    const std::uint32_t size = bits & 0x7FFF'FFFFU;
+    std::uint32_t half = 0;
+    if (size > 0x7F80'0000U) {
+        half = kInfinity | 0x200U; // no number
+    } else if (size >= 0x4780'0000U) { // 65536
+        half = kInfinity;
+    } else if (size < 0x3880'0000U) { // below the smallest normal half: beside 0.5 a float's last place is that of such a half
+        half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(size) + 0.5F) - std::bit_cast<std::uint32_t>(0.5F);
+    } else {
+        half = (size - (112U << 23U) + 0xFFFU + (size >> 13U & 1U)) >> 13U;
+    }
+    return static_cast<std::uint16_t>(sign | half);
+}
+
 std::size_t dtype_size(DType dtype) {
     switch (dtype) {
     case DType::F64:

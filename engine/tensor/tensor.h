@@ -64,6 +64,8 @@ struct TensorView {
 
 /// The value of IEEE half-precision bits.
 float half_as_float(std::uint16_t bits);
+/// The nearest half, of two the even one; beyond the largest it is infinite.
+std::uint16_t float_as_half(float value);
 /// One element as float; `view.is_plain()`.
 float element_as_float(const TensorView& view, std::int64_t index);
 

@@ -38,7 +38,7 @@ TEST(InspectModel, SaysFamilyFormatsAndCache) {
     EXPECT_TRUE(report->tokenizer.has_chat_template);
     EXPECT_EQ(report->tokenizer.problem, "");
     const json config = json::parse(std::ifstream(kGoldens / "glm4-ct-int4" / "config.json"));
-    EXPECT_EQ(report->kv_bytes_per_token, 2 * 4 * config["num_hidden_layers"].get<int>() * config["num_key_value_heads"].get<int>() * config["head_dim"].get<int>());
+    EXPECT_EQ(report->kv_bytes_per_token, 2 * 2 * config["num_hidden_layers"].get<int>() * config["num_key_value_heads"].get<int>() * config["head_dim"].get<int>());
     const auto down = std::find_if(report->modules.begin(), report->modules.end(), [](const auto& m) { return m.name == "model.layers.*.mlp.down_proj"; });
     ASSERT_NE(down, report->modules.end());
     EXPECT_EQ(down->modules, config["num_hidden_layers"].get<int>());

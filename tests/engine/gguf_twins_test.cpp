@@ -30,12 +30,12 @@ TEST_P(GgufTwins, AgreesWithTheReference) {
     const json& twin = document()["twins"][GetParam()];
     TemporaryFolder folder;
     folder.write("model.gguf", twin::file_of(document()["types"], twin));
-    const auto core = EngineCore::open({.model_dir = folder.path(), .threads = 1, .context_tokens = 64});
+    const auto core = EngineCore::open({.model_dir = folder.path(), .threads = 1, .context_tokens = 64, .kv_format = KvFormat::F32});
     ASSERT_TRUE(core) << core.error().message;
     EXPECT_TRUE((*core)->model().unused_tensors.empty());
 
     const auto prompt = twin["prompt"].get<std::vector<TokenId>>();
-    auto logits = (*core)->feed(prompt, 0, {});
+    auto logits = (*core)->feed(prompt, 0);
     ASSERT_TRUE(logits) << logits.error().message;
     const auto expected = twin["logits"].get<std::vector<double>>();
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -44,7 +44,7 @@ TEST_P(GgufTwins, AgreesWithTheReference) {
     std::vector<TokenId> greedy;
     while (greedy.size() < twin["greedy"].size()) {
         greedy.push_back(static_cast<TokenId>(std::max_element(logits->begin(), logits->end()) - logits->begin()));
-        logits = (*core)->feed(std::array{greedy.back()}, 0, {});
+        logits = (*core)->feed(std::array{greedy.back()}, 0);
         ASSERT_TRUE(logits) << logits.error().message;
     }
     EXPECT_EQ(greedy, twin["greedy"].get<std::vector<TokenId>>());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each instruction set that this machine has, one after the other, against plain loops: run-time dispatch picks only one.
 #include "engine/kernels/ops.h"
+#include "kept_rows.h"
 
 #include <cstdint>
 #include <random>
@@ -72,12 +73,17 @@ TEST_P(InstructionSet, AttendsAsPlainLoops) {
     const std::vector<float> v = floats(2 * 150 * 20);
     std::vector<float> got(q.size());
     std::vector<float> want(q.size());
-    const kernels::AttentionInput in{.q = view(q, 21, 120), .k = k.data(), .v = v.data(), .kv_row_stride = 20,
-                                     .kv_head_stride = 150 * 20, .n_keys = 150, .n_heads = 6, .n_kv_heads = 2,
-                                     .head_dim = 20, .scale = 0.7F, .causal = true};
-    kernels::attention(pool_, in, view(got, 21, 120));
-    kernels::reference::attention(in, view(want, 21, 120));
-    expect_close(got, want, 4 * 0x1p-24F * (150 + 4));
+    for (const KvFormat format : {KvFormat::F32, KvFormat::F16, KvFormat::Q8}) {
+        const std::int64_t row_bytes = kernels::kv_row_bytes(format, 20);
+        const std::vector<std::byte> keys = kept(format, k, 20);
+        const std::vector<std::byte> values = kept(format, v, 20);
+        const kernels::AttentionInput in{.q = view(q, 21, 120), .k = keys.data(), .v = values.data(), .kv_format = format, .kv_row_stride = row_bytes,
+                                         .kv_head_stride = 150 * row_bytes, .n_keys = 150, .n_heads = 6, .n_kv_heads = 2,
+                                         .head_dim = 20, .scale = 0.7F, .causal = true};
+        kernels::attention(pool_, {&in, 1}, view(got, 21, 120));
+        kernels::reference::attention(in, view(want, 21, 120));
+        expect_close(got, want, 4 * 0x1p-24F * (150 + 4));
+    }
 }
 
 TEST_P(InstructionSet, NormalisesAndActivatesAsPlainLoops) {

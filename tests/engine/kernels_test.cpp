@@ -2,7 +2,9 @@
 // The fast kernels against plain loops in double, over odd shapes; the tolerance follows from the length of the sums.
 #include "engine/kernels/ops.h"
 #include "engine/tensor/buffer.h"
+#include "kept_rows.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -103,6 +105,25 @@ TEST(Matmul, ReadsAndWritesRowsWithAStride) {
     expect_close(got, want, tolerance(24, 1.0F)); // what lies between the rows is untouched
 }
 
+// What batching several answers stands on: the same bits, whoever computes beside.
+TEST(Matmul, OfFewRowsGivesWhatEachRowGivesAlone) {
+    Numbers numbers;
+    ThreadPool pool(2);
+    for (const DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+        const Weights w = make_weights(numbers, dtype, 45, 1030);
+        std::vector<float> x = numbers.floats(kernels::kFewRows * 1030);
+        std::vector<float> alone(static_cast<std::size_t>(kernels::kFewRows * 45));
+        for (std::int64_t row = 0; row < kernels::kFewRows; ++row) {
+            kernels::matmul(pool, view(x, kernels::kFewRows, 1030).rows_from(row, 1), matrix_of(w.view, 1030), {}, view(alone, kernels::kFewRows, 45).rows_from(row, 1));
+        }
+        for (std::int64_t rows = 2; rows <= kernels::kFewRows; ++rows) {
+            std::vector<float> together(static_cast<std::size_t>(rows * 45));
+            kernels::matmul(pool, view(x, rows, 1030), matrix_of(w.view, 1030), {}, view(together, rows, 45));
+            EXPECT_TRUE(std::equal(together.begin(), together.end(), alone.begin())) << rows;
+        }
+    }
+}
+
 TEST(Matmul, DoesNotDependOnTheNumberOfThreads) {
     Numbers numbers;
     const Weights w = make_weights(numbers, DType::BF16, 300, 700);
@@ -124,6 +145,66 @@ struct AttentionCase {
 };
 class Attention : public testing::TestWithParam<AttentionCase> {};
 
+constexpr KvFormat kKvFormats[] = {KvFormat::F32, KvFormat::F16, KvFormat::Q8};
+
+TEST(KvRows, AreWithinTheirFormatsRounding) {
+    Numbers numbers;
+    std::vector<float> row = numbers.floats(150);
+    row[3] = 90'000; // beyond the halves
+    row[70] = 0;
+    for (const KvFormat format : kKvFormats) {
+        const std::vector<std::byte> bytes = kept(format, row, 150);
+        std::vector<float> back(row.size());
+        kernels::load_kv_row(format, bytes.data(), back);
+        EXPECT_EQ(back[3], format == KvFormat::F32 ? 90'000.0F : format == KvFormat::F16 ? 65504.0F : back[3]);
+        EXPECT_NEAR(back[3], 90'000, format == KvFormat::Q8 ? 400 : 25'000);
+        for (std::size_t i = 64; i < row.size(); ++i) { // apart from the group of the large one
+            EXPECT_NEAR(back[i], row[i], format == KvFormat::F32 ? 0 : format == KvFormat::F16 ? 0x1p-11 : 0.55 / 127) << i;
+        }
+    }
+    EXPECT_EQ(kernels::kv_row_bytes(KvFormat::Q8, 128), 132);
+    EXPECT_EQ(kernels::kv_row_bytes(KvFormat::Q8, 20), 22);
+}
+
+TEST(KvRows, OfNothingButZerosStayZeros) {
+    const std::vector<float> zeros(64);
+    std::vector<float> back(64, 1.0F);
+    kernels::load_kv_row(KvFormat::Q8, kept(KvFormat::Q8, zeros, 64).data(), back);
+    EXPECT_EQ(back, zeros);
+}
+
+// What batching several answers stands on: the same bits, whoever computes beside.
+TEST(AttentionTogether, GivesWhatEachGivesAlone) {
+    Numbers numbers;
+    ThreadPool pool(2);
+    constexpr int kDim = 20;
+    const std::vector<float> k = numbers.floats(2 * 5000 * kDim);
+    const std::vector<float> v = numbers.floats(2 * 5000 * kDim);
+    std::vector<float> q = numbers.floats(7 * 4 * kDim);
+    const std::int64_t width = 4 * kDim;
+    std::vector<kernels::AttentionInput> inputs;
+    std::int64_t row = 0;
+    for (const auto& [rows, keys] : {std::pair{1, 17}, {1, 4999}, {3, 2050}, {1, 1}, {1, 2048}}) {
+        inputs.push_back({.q = view(q, 7, width).rows_from(row, rows), .k = reinterpret_cast<const std::byte*>(k.data()), .v = reinterpret_cast<const std::byte*>(v.data()),
+                          .kv_row_stride = kDim * 4, .kv_head_stride = 5000 * kDim * 4, .n_keys = keys, .n_heads = 4, .n_kv_heads = 2,
+                          .head_dim = kDim, .scale = 1.0F, .causal = true});
+        row += rows;
+    }
+    std::vector<float> together(q.size());
+    kernels::attention(pool, inputs, view(together, 7, width));
+    std::vector<float> alone(q.size());
+    row = 0;
+    for (const kernels::AttentionInput& in : inputs) {
+        for (std::int64_t i = 0; i < in.q.rows; ++i, ++row) { // each row alone, too
+            kernels::AttentionInput one = in;
+            one.q = in.q.rows_from(i, 1);
+            one.n_keys = in.n_keys - in.q.rows + i + 1;
+            kernels::attention(pool, {&one, 1}, view(alone, 7, width).rows_from(row, 1));
+        }
+    }
+    EXPECT_EQ(together, alone);
+}
+
 TEST_P(Attention, EqualsPlainLoops) {
     const AttentionCase c = GetParam();
     Numbers numbers;
@@ -136,13 +217,18 @@ TEST_P(Attention, EqualsPlainLoops) {
     std::vector<float> got(q.size());
     std::vector<float> want(q.size());
     const std::int64_t width = std::int64_t{c.heads} * c.head_dim;
-    const kernels::AttentionInput in{.q = view(q, c.rows, width), .k = k.data(), .v = v.data(), .kv_row_stride = c.head_dim,
-                                     .kv_head_stride = capacity * c.head_dim, .n_keys = keys, .n_heads = c.heads,
-                                     .n_kv_heads = c.kv_heads, .head_dim = c.head_dim, .scale = 1.5F, .causal = c.causal};
-    kernels::attention(pool, in, view(got, c.rows, width));
-    kernels::reference::attention(in, view(want, c.rows, width));
-    // A score is off by the rounding of head_dim products, which moves each weight by that share; values are at most 1.
-    expect_close(got, want, 4 * tolerance(c.head_dim, 1.5F) + tolerance(keys, 1.0F));
+    for (const KvFormat format : kKvFormats) {
+        const std::vector<std::byte> keys_kept = kept(format, k, c.head_dim);
+        const std::vector<std::byte> values_kept = kept(format, v, c.head_dim);
+        const std::int64_t row_bytes = kernels::kv_row_bytes(format, c.head_dim);
+        const kernels::AttentionInput in{.q = view(q, c.rows, width), .k = keys_kept.data(), .v = values_kept.data(), .kv_format = format,
+                                         .kv_row_stride = row_bytes, .kv_head_stride = capacity * row_bytes, .n_keys = keys, .n_heads = c.heads,
+                                         .n_kv_heads = c.kv_heads, .head_dim = c.head_dim, .scale = 1.5F, .causal = c.causal};
+        kernels::attention(pool, {&in, 1}, view(got, c.rows, width));
+        kernels::reference::attention(in, view(want, c.rows, width));
+        // A score is off by the rounding of head_dim products, which moves each weight by that share; values are at most 1.
+        expect_close(got, want, 4 * tolerance(c.head_dim, 1.5F) + tolerance(keys, 1.0F));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
@@ -162,9 +248,10 @@ TEST(AttentionScores, OfAnyMagnitudeStayFinite) {
         k[i] = i < k.size() / 2 ? -100.0F : 100.0F;
     }
     std::vector<float> y(64);
-    kernels::attention(pool, {.q = view(q, 1, 64), .k = k.data(), .v = v.data(), .kv_row_stride = 64, .kv_head_stride = 0,
-                              .n_keys = 200, .n_heads = 1, .n_kv_heads = 1, .head_dim = 64, .scale = 1.0F, .causal = true},
-                       view(y, 1, 64));
+    const kernels::AttentionInput in{.q = view(q, 1, 64), .k = reinterpret_cast<const std::byte*>(k.data()), .v = reinterpret_cast<const std::byte*>(v.data()),
+                                     .kv_row_stride = 64 * 4, .kv_head_stride = 0, .n_keys = 200, .n_heads = 1, .n_kv_heads = 1,
+                                     .head_dim = 64, .scale = 1.0F, .causal = true};
+    kernels::attention(pool, {&in, 1}, view(y, 1, 64));
     for (const float value : y) {
         EXPECT_NEAR(value, 2.0F, 1e-5F);
     }

@@ -46,7 +46,7 @@ TEST(LongContext, APromptOf32768TokensEqualsTheReference) {
         std::vector<TokenId> ids(kChunk);
         std::transform(words.begin() + static_cast<std::ptrdiff_t>(at), words.begin() + static_cast<std::ptrdiff_t>(at + kChunk), ids.begin(),
                        [](std::uint64_t word) { return static_cast<TokenId>(word % 256); });
-        const auto logits = (*core)->feed(ids, 0, {});
+        const auto logits = (*core)->feed(ids, 0);
         ASSERT_TRUE(logits) << logits.error().message;
         const auto stored = std::find(positions.begin(), positions.end(), at + kChunk - 1);
         if (stored == positions.end()) {
@@ -91,10 +91,11 @@ std::vector<double> attention_of(std::span<const float> q, const float* k, const
 // Values whose mean over the cache is far from nothing, so that a part that is left out shows.
 void fill_cache(const KvView& kv, std::int64_t count) {
     std::uint64_t state = 7;
-    for (float* values : {kv.k, kv.v}) {
+    for (std::byte* bytes : {kv.k, kv.v}) {
+        auto* values = reinterpret_cast<float*>(bytes);
         for (std::int64_t i = 0; i < count; ++i) {
             state = state * 6364136223846793005U + 1442695040888963407U;
-            values[i] = static_cast<float>(state >> 40U) / (1U << 24U) - (values == kv.k ? 0.5F : 0.0F);
+            values[i] = static_cast<float>(state >> 40U) / (1U << 24U) - (bytes == kv.k ? 0.5F : 0.0F);
         }
     }
 }
@@ -109,7 +110,7 @@ TEST(LongContext, AttentionOver1048576PositionsEqualsDoublePrecision) {
     const DecoderConfig& c = decoder.config;
     EXPECT_EQ(c.context_max, kPositions);
     ASSERT_EQ(c.kv_heads, 1);
-    auto timeline = Timeline::create(c, kPositions);
+    auto timeline = Timeline::create(c, kPositions, KvFormat::F32);
     ASSERT_TRUE(timeline) << timeline.error().message;
     fill_cache(timeline->view(), kPositions * c.head_dim);
 
@@ -118,7 +119,8 @@ TEST(LongContext, AttentionOver1048576PositionsEqualsDoublePrecision) {
         const std::array<Position3, 1> position = {Position3{static_cast<int>(past), static_cast<int>(past), static_cast<int>(past)}};
         std::vector<float> hidden(static_cast<std::size_t>(c.hidden));
         embed_tokens(decoder, std::array{static_cast<TokenId>(past % 256)}, {hidden.data(), 1, c.hidden, c.hidden});
-        run_decoder(decoder, (*core)->pool(), scratch, {.positions = position, .kv = timeline->view(), .past = past},
+        const SequenceRows sequence{.kv = timeline->view(), .past = past, .rows = 1};
+        run_decoder(decoder, (*core)->pool(), scratch, {.positions = position, .sequences = {&sequence, 1}},
                     {hidden.data(), 1, c.hidden, c.hidden}, {});
         const std::int64_t width = std::int64_t{c.heads} * c.head_dim;
         const Matrix q = scratch.q.matrix(1, width);
@@ -126,7 +128,7 @@ TEST(LongContext, AttentionOver1048576PositionsEqualsDoublePrecision) {
         for (int head = 0; head < c.heads; ++head) {
             const auto begin = static_cast<std::size_t>(head * c.head_dim);
             const auto query = q.row_span(0).subspan(begin, static_cast<std::size_t>(c.head_dim));
-            const std::vector<double> expected = attention_of(query, timeline->view().k, timeline->view().v, past + 1);
+            const std::vector<double> expected = attention_of(query, reinterpret_cast<const float*>(timeline->view().k), reinterpret_cast<const float*>(timeline->view().v), past + 1);
             for (std::size_t i = 0; i < expected.size(); ++i) {
                 EXPECT_NEAR(attended.row(0)[begin + i], expected[i], 1e-5) << "position " << past << ", head " << head << ", " << i;
             }

@@ -31,7 +31,7 @@ void expect_products(const WeightMatrix& whole) {
     }
     ASSERT_GT(largest, 0);
     ThreadPool pool(2);
-    for (const std::int64_t m : {1, 5, 29}) {
+    for (const std::int64_t m : {1, 5, 13, 29}) {
         std::vector<float> x = random.scales(m * kCols);
         const std::vector<float> bias = random.scales(w.rows);
         std::vector<float> got(static_cast<std::size_t>(m * w.rows), 1.0F);
@@ -40,6 +40,11 @@ void expect_products(const WeightMatrix& whole) {
         kernels::reference::matmul(view(x, m, kCols), w, bias, view(want, m, w.rows), kernels::Into::Add);
         for (std::size_t i = 0; i < got.size(); ++i) {
             ASSERT_NEAR(got[i], want[i], 4 * 0x1p-24F * (kCols + 4) * std::max(1.0F, 0.1F * largest)) << m << " rows, " << i;
+        }
+        if (m <= kernels::kFewRows) { // the last row alone: the same bits
+            std::vector<float> alone(static_cast<std::size_t>(w.rows), 1.0F);
+            kernels::matmul(pool, view(x, m, kCols).rows_from(m - 1, 1), w, bias, view(alone, 1, w.rows), kernels::Into::Add);
+            EXPECT_TRUE(std::equal(alone.begin(), alone.end(), got.end() - w.rows)) << m;
         }
         std::vector<float> row(static_cast<std::size_t>(kCols));
         kernels::copy_row(w, 7, row);

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "engine/engine.h"
 #include "engine/runtime/engine_core.h"
-#include "engine/runtime/generation.h"
+#include "engine/runtime/scheduler.h"
 #include "engine/runtime/thinking.h"
 #include "engine/runtime/work.h"
 #include "temporary_folder.h"
@@ -29,10 +29,15 @@ const fs::path kSource = HANDEYE_SOURCE_DIR;
 const fs::path kTiny = kSource / "tests/golden/engine/glm4v-f32";
 const fs::path kNano = kSource / "models/nano";
 
+// Keys and values as the reference has them.
 std::unique_ptr<EngineCore> open_core(const fs::path& dir, int context = 0) {
-    auto core = EngineCore::open({.model_dir = dir, .threads = 2, .context_tokens = context});
+    auto core = EngineCore::open({.model_dir = dir, .threads = 2, .context_tokens = context, .kv_format = KvFormat::F32});
     EXPECT_TRUE(core) << core.error().message;
     return std::move(core).value();
+}
+
+std::unique_ptr<Scheduler> open_scheduler(const fs::path& dir, int context = 0) {
+    return std::make_unique<Scheduler>(open_core(dir, context), SchedulerLimits{});
 }
 
 Image picture(const std::string& name) { return read_image(kTiny / "images" / name).value(); }
@@ -50,24 +55,24 @@ ChatRequest ask_about(const Image& image, std::string text, int max_new_tokens =
     return request;
 }
 
-Completion answer(EngineCore& core, const ChatRequest& request, std::stop_token stop = {}) {
-    auto completion = Generation(core, request, {}, std::move(stop)).run();
+Completion answer(Scheduler& scheduler, const ChatRequest& request, std::stop_token stop = {}) {
+    auto completion = scheduler.run(request, {}, std::move(stop));
     EXPECT_TRUE(completion) << completion.error().message;
     return completion ? std::move(completion).value() : Completion{};
 }
 
-Prompt prompt_of(EngineCore& core, const ChatRequest& request, TypedControlTokens typed = TypedControlTokens::StayText) {
+Prompt prompt_of(const EngineCore& core, const ChatRequest& request, TypedControlTokens typed = TypedControlTokens::StayText) {
     auto prompt = build_prompt(core.prompt_context(), request, typed);
     EXPECT_TRUE(prompt) << prompt.error().message;
     return std::move(prompt).value();
 }
 
 TEST(Generation, StreamsExactlyWhatItReturns) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     std::string streamed;
     const OnText on_text = [&](std::string_view text) { streamed += text; };
     const ChatRequest request = ask("What is in this image?", 40);
-    const auto completion = Generation(*core, request, on_text, {}).run();
+    const auto completion = engine->run(request, on_text, {});
     ASSERT_TRUE(completion) << completion.error().message;
     EXPECT_EQ(streamed, completion->text_utf8);
     EXPECT_EQ(completion->ids.size(), 40U);
@@ -77,57 +82,57 @@ TEST(Generation, StreamsExactlyWhatItReturns) {
 }
 
 TEST(Generation, ReusesTheLongestEqualBeginningAndAnswersTheSame) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     const ChatRequest request = ask_about(picture("c.png"), "circle text submit");
-    const Completion first = answer(*core, request);
-    const Completion again = answer(*core, request);
+    const Completion first = answer(*engine, request);
+    const Completion again = answer(*engine, request);
     EXPECT_EQ(again.ids, first.ids);
     EXPECT_EQ(again.usage.reused_tokens, first.usage.prompt_tokens - 1);
-    const Completion other = answer(*core, ask_about(picture("c.png"), "circle text open"));
+    const Completion other = answer(*engine, ask_about(picture("c.png"), "circle text open"));
     EXPECT_GT(other.usage.reused_tokens, first.usage.image_tokens);
     EXPECT_LT(other.usage.reused_tokens, first.usage.prompt_tokens - 1);
-    const auto fresh = open_core(kTiny);
+    const auto fresh = open_scheduler(kTiny);
     EXPECT_EQ(answer(*fresh, ask_about(picture("c.png"), "circle text open")).ids, other.ids);
 }
 
 TEST(Generation, DoesNotReuseAnotherPictureOfTheSameSize) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     const Image image = picture("c.png");
     std::vector<std::uint8_t> pixels(image.bytes().begin(), image.bytes().end());
     pixels[pixels.size() / 2] ^= 0xFFU;
     const Image changed = Image::from_pixels(image.size(), image.format(), std::move(pixels)).value();
-    const Completion first = answer(*core, ask_about(image, "open"));
-    const Completion second = answer(*core, ask_about(changed, "open"));
+    const Completion first = answer(*engine, ask_about(image, "open"));
+    const Completion second = answer(*engine, ask_about(changed, "open"));
     EXPECT_EQ(second.usage.prompt_tokens, first.usage.prompt_tokens);
     EXPECT_LT(second.usage.reused_tokens, 6); // up to <|begin_of_image|>
 }
 
 TEST(Generation, ContinuesAConversationFromItsOwnAnswer) {
-    const auto core = open_core(kNano);
+    const auto engine = open_scheduler(kNano);
     ChatRequest request = ask("# Task\nClick Save.\n# Steps done\nnone\n# Screen\n", 8);
-    const Completion first = answer(*core, request);
+    const Completion first = answer(*engine, request);
     request.messages.push_back({.role = Role::Assistant, .parts = {TextPart{first.text_utf8}}});
     request.messages.push_back({.role = Role::User, .parts = {TextPart{"Again."}}});
-    const Completion second = answer(*core, request);
+    const Completion second = answer(*engine, request);
     EXPECT_GE(second.usage.reused_tokens, first.usage.prompt_tokens);
 }
 
 TEST(Generation, IsReproducibleWithASeedAndDiffersWithAnother) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     ChatRequest request = ask("menu");
     request.sampling = {.temperature = 1.0, .seed = 5};
-    const Completion first = answer(*core, request);
-    EXPECT_EQ(answer(*core, request).ids, first.ids);
+    const Completion first = answer(*engine, request);
+    EXPECT_EQ(answer(*engine, request).ids, first.ids);
     request.sampling.seed = 6;
-    EXPECT_NE(answer(*core, request).ids, first.ids);
+    EXPECT_NE(answer(*engine, request).ids, first.ids);
 }
 
 TEST(Generation, EndsAtAStopIdWhichIsNotInTheAnswer) {
-    const auto core = open_core(kNano);
+    const auto engine = open_scheduler(kNano);
     const Image image = Image::from_pixels({336, 224}, PixelFormat::Gray, std::vector<std::uint8_t>(336 * 224, 245)).value();
     ChatRequest request = ask("# Task\nClick Save.\n# Steps done\nnone\n# Screen\n", 96);
     request.messages[0].parts.emplace_back(ImagePart{image});
-    const Completion completion = answer(*core, request);
+    const Completion completion = answer(*engine, request);
     EXPECT_EQ(completion.stop_reason, StopReason::StopToken);
     EXPECT_EQ(completion.text_utf8.find("<|user|>"), std::string::npos);
     EXPECT_NE(completion.text_utf8.find("</answer>"), std::string::npos) << completion.text_utf8;
@@ -135,19 +140,19 @@ TEST(Generation, EndsAtAStopIdWhichIsNotInTheAnswer) {
 }
 
 TEST(Generation, EndsWhenTheAnswerHoldsAStopText) {
-    const auto core = open_core(kTiny);
-    const Completion whole = answer(*core, ask("menu", 30));
+    const auto engine = open_scheduler(kTiny);
+    const Completion whole = answer(*engine, ask("menu", 30));
     const std::string stop = whole.text_utf8.substr(whole.text_utf8.size() / 2, 3);
     ChatRequest request = ask("menu", 30);
     request.stop_texts = {stop};
-    const Completion cut = answer(*core, request);
+    const Completion cut = answer(*engine, request);
     EXPECT_EQ(cut.stop_reason, StopReason::StopText);
     EXPECT_LT(cut.ids.size(), whole.ids.size());
     EXPECT_NE(cut.text_utf8.find(stop), std::string::npos);
 }
 
 TEST(Generation, StopsWithinOneTokenAndKeepsWhatThereIs) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     std::stop_source stop;
     int pieces = 0;
     const OnText on_text = [&](std::string_view) {
@@ -156,43 +161,43 @@ TEST(Generation, StopsWithinOneTokenAndKeepsWhatThereIs) {
         }
     };
     const ChatRequest request = ask("What is in this image?", 500);
-    const auto completion = Generation(*core, request, on_text, stop.get_token()).run();
+    const auto completion = engine->run(request, on_text, stop.get_token());
     ASSERT_TRUE(completion) << completion.error().message;
     EXPECT_EQ(completion->stop_reason, StopReason::Cancelled);
     EXPECT_LE(pieces, 4);
     EXPECT_FALSE(completion->text_utf8.empty());
     // The cache holds only whole tokens: the next answer is as from a fresh engine.
-    const auto fresh = open_core(kTiny);
-    EXPECT_EQ(answer(*core, ask("menu")).ids, answer(*fresh, ask("menu")).ids);
+    const auto fresh = open_scheduler(kTiny);
+    EXPECT_EQ(answer(*engine, ask("menu")).ids, answer(*fresh, ask("menu")).ids);
 }
 
 TEST(Generation, StoppedBeforeItBeginsIsAnEmptyAnswer) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     std::stop_source stop;
     stop.request_stop();
-    const Completion completion = answer(*core, ask_about(picture("c.png"), "open"), stop.get_token());
+    const Completion completion = answer(*engine, ask_about(picture("c.png"), "open"), stop.get_token());
     EXPECT_EQ(completion.stop_reason, StopReason::Cancelled);
     EXPECT_TRUE(completion.ids.empty());
 }
 
 TEST(Generation, EndsWhenTheContextIsFull) {
-    const auto core = open_core(kTiny, 40);
-    const Completion completion = answer(*core, ask("menu", 1000));
+    const auto engine = open_scheduler(kTiny, 40);
+    const Completion completion = answer(*engine, ask("menu", 1000));
     EXPECT_EQ(completion.stop_reason, StopReason::ContextFull);
     EXPECT_LE(completion.usage.prompt_tokens + completion.usage.completion_tokens, 40);
 }
 
 TEST(Generation, RefusesAPromptBeyondTheContext) {
-    const auto core = open_core(kTiny, 40);
+    const auto engine = open_scheduler(kTiny, 40);
     const ChatRequest request = ask(std::string(500, 'x'));
-    const auto completion = Generation(*core, request, {}, {}).run();
+    const auto completion = engine->run(request, {}, {});
     ASSERT_FALSE(completion);
     EXPECT_EQ(completion.error().code, ErrorCode::LimitExceeded);
     EXPECT_NE(completion.error().message.find("40"), std::string::npos);
 }
 
 TEST(Generation, RefusesRequestsOutOfContract) {
-    const auto core = open_core(kTiny);
+    const auto engine = open_scheduler(kTiny);
     ChatRequest no_tokens = ask("x", 0);
     ChatRequest no_budget = ask("x");
     no_budget.thinking_budget = 0;
@@ -207,26 +212,19 @@ TEST(Generation, RefusesRequestsOutOfContract) {
     ChatRequest hollow = ask("x");
     hollow.messages[0].parts.emplace_back(ImagePart{});
     for (const ChatRequest& request : {no_tokens, no_budget, empty_stop, hot, mixed, many, hollow}) {
-        const auto completion = Generation(*core, request, {}, {}).run();
+        const auto completion = engine->run(request, {}, {});
         ASSERT_FALSE(completion);
         EXPECT_EQ(completion.error().code, ErrorCode::InvalidArgument) << completion.error().message;
     }
 }
 
-TEST(Engine, AnswersOneCallerAtATime) {
+TEST(Engine, AnswersACallFromInsideAnAnswer) {
     const auto model = open_engine({.model_dir = kTiny, .threads = 1});
     ASSERT_TRUE(model) << model.error().message;
-    std::optional<ErrorCode> inner;
-    const auto outer = (*model)->generate(
-        ask("menu", 2),
-        [&](std::string_view) {
-            const auto second = (*model)->generate(ask("x"), {}, {});
-            inner = second ? std::nullopt : std::optional(second.error().code);
-        },
-        {});
+    int inner = 0;
+    const auto outer = (*model)->generate(ask("menu", 2), [&](std::string_view) { inner += (*model)->generate(ask("x", 2), {}, {}) ? 1 : 0; }, {});
     ASSERT_TRUE(outer) << outer.error().message;
-    EXPECT_EQ(inner, ErrorCode::Overloaded);
-    EXPECT_TRUE((*model)->generate(ask("menu", 2), {}, {}));
+    EXPECT_GE(inner, 1);
 }
 
 TEST(Prompt, TypedControlTokensStayText) {
@@ -319,8 +317,8 @@ TEST_P(ForcedCloseGolden, ContinuesAsTheReference) {
     }
     request.thinking_budget = static_cast<int>(budget);
     request.max_new_tokens = static_cast<int>(budget + 2 + answer_ids.size());
-    const auto core = open_core(kTiny);
-    const Completion completion = answer(*core, request);
+    const auto engine = open_scheduler(kTiny);
+    const Completion completion = answer(*engine, request);
     ASSERT_EQ(completion.ids.size(), budget + 2 + answer_ids.size());
     EXPECT_TRUE(completion.usage.thinking_forced_close);
     const auto thought_end = completion.ids.begin() + static_cast<std::ptrdiff_t>(budget);
@@ -341,8 +339,8 @@ TEST(Work, CountsTheWeightsOfEveryLayerOnce) {
     const auto core = open_core(kTiny);
     const Decoder& decoder = core->model().decoder;
     // 3 layers of q 64x64, k and v 32x64, o 64x64, gate_up 320x64, down 64x160; head 624x64; four bytes each.
-    EXPECT_EQ(decode_bytes(decoder, 0), 4.0 * (3 * (64 * 64 * 2 + 2 * 32 * 64 + 320 * 64 + 64 * 160) + 624 * 64));
-    EXPECT_EQ(decode_bytes(decoder, 10) - decode_bytes(decoder, 0), 2.0 * 3 * 32 * 10 * 4);
+    EXPECT_EQ(decode_bytes(decoder, 0, KvFormat::F32), 4.0 * (3 * (64 * 64 * 2 + 2 * 32 * 64 + 320 * 64 + 64 * 160) + 624 * 64));
+    EXPECT_EQ(decode_bytes(decoder, 10, KvFormat::F32) - decode_bytes(decoder, 0, KvFormat::F32), 2.0 * 3 * 32 * 10 * 4);
     EXPECT_GT(decoder_flop(decoder.config, 2, 100), 2 * decoder_flop(decoder.config, 1, 100) * 0.7);
 }
 

@@ -13,7 +13,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -54,7 +56,7 @@ struct AttentionSums {
 };
 
 struct AttentionScratch {
-    std::vector<float> q, k_panel, v_panel, scores;
+    std::vector<float> q, k_rows, k_panel, v_rows, scores;
     AttentionSums span, all;
 };
 
@@ -123,28 +125,77 @@ inline void soften(const AttentionTask& task, AttentionScratch& s, std::int64_t 
     }
 }
 
-// scores = q k^T for keys key..key+width, the rest of the block is left as it is.
+HWY_INLINE void widen_halves(const std::byte* from, std::int64_t count, float* to) {
+    const FloatTag d;
+    const auto* halves = reinterpret_cast<const hwy::float16_t*>(from);
+    std::int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+        hn::StoreU(load_wide(d, halves + i), d, to + i);
+    }
+    for (; i < count; ++i) {
+        to[i] = widen(halves + i);
+    }
+}
+
+HWY_INLINE void widen_codes(const std::byte* from, std::int64_t count, float* to) {
+    const FloatTag d;
+    const hn::Rebind<std::int32_t, FloatTag> d32;
+    const hn::Rebind<std::int8_t, FloatTag> d8;
+    const auto* codes = reinterpret_cast<const std::int8_t*>(from);
+    const auto* scales = reinterpret_cast<const hwy::float16_t*>(from + count);
+    for (std::int64_t begin = 0; begin < count; begin += kKvGroup) {
+        const std::int64_t end = std::min<std::int64_t>(count, begin + kKvGroup);
+        const float scale = widen(scales + begin / kKvGroup);
+        std::int64_t i = begin;
+        for (; i + kLanes <= end; i += kLanes) {
+            const auto wide = hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, codes + i)));
+            hn::StoreU(hn::Mul(wide, hn::Set(d, scale)), d, to + i);
+        }
+        for (; i < end; ++i) {
+            to[i] = static_cast<float>(codes[i]) * scale;
+        }
+    }
+}
+
+// Rows of floats, `to_stride` apart.
+inline void widen_rows(const AttentionInput& in, const std::byte* from, std::int64_t count, float* to, std::int64_t to_stride) {
+    for (std::int64_t p = 0; p < count; ++p, from += in.kv_row_stride, to += to_stride) {
+        if (in.kv_format == KvFormat::F32) {
+            std::memcpy(to, from, static_cast<std::size_t>(in.head_dim) * sizeof(float));
+        } else if (in.kv_format == KvFormat::F16) {
+            widen_halves(from, in.head_dim, to);
+        } else {
+            widen_codes(from, in.head_dim, to);
+        }
+    }
+}
+
+// scores = q k^T for keys key..key+width, the rest of the block is left as it is. Floats are read where they lie.
 inline void score_block(const AttentionTask& task, AttentionScratch& s, std::int64_t key, std::int64_t width) {
     const AttentionInput& in = task.in;
     for (std::int64_t j = 0; j < width; j += kPanel) {
-        const float* k = in.k + task.kv_head * in.kv_head_stride + (key + j) * in.kv_row_stride;
-        pack_panel(k, in.kv_row_stride, std::min(kPanel, width - j), in.head_dim, s.k_panel.data());
+        const std::byte* k = in.k + task.kv_head * in.kv_head_stride + (key + j) * in.kv_row_stride;
+        const std::int64_t valid = std::min(kPanel, width - j);
+        if (in.kv_format == KvFormat::F32) {
+            pack_panel(reinterpret_cast<const float*>(k), in.kv_row_stride / std::int64_t{sizeof(float)}, valid, in.head_dim, s.k_panel.data());
+        } else {
+            widen_rows(in, k, valid, s.k_rows.data(), in.head_dim);
+            pack_panel(s.k_rows.data(), in.head_dim, valid, in.head_dim, s.k_panel.data());
+        }
         tile_rows(task.rows(), s.q.data(), in.head_dim, s.k_panel.data(), kPanel, in.head_dim, s.scores.data() + j,
                   kKeyBlock, false);
     }
 }
 
-// out += weights v. A head whose width fills whole panels is read where it lies.
+// out += weights v. Floats of a head whose width fills whole panels are read where they lie.
 inline void value_block(const AttentionTask& task, AttentionScratch& s, std::int64_t key, std::int64_t width) {
     const AttentionInput& in = task.in;
-    const float* v = in.v + task.kv_head * in.kv_head_stride + key * in.kv_row_stride;
-    std::int64_t stride = in.kv_row_stride;
-    if (task.dim_padded != in.head_dim) {
-        for (std::int64_t p = 0; p < width; ++p) {
-            std::memcpy(s.v_panel.data() + p * task.dim_padded, v + p * stride,
-                        static_cast<std::size_t>(in.head_dim) * sizeof(float));
-        }
-        v = s.v_panel.data();
+    const std::byte* at = in.v + task.kv_head * in.kv_head_stride + key * in.kv_row_stride;
+    const auto* v = reinterpret_cast<const float*>(at);
+    std::int64_t stride = in.kv_row_stride / std::int64_t{sizeof(float)};
+    if (task.dim_padded != in.head_dim || in.kv_format != KvFormat::F32) {
+        widen_rows(in, at, width, s.v_rows.data(), task.dim_padded);
+        v = s.v_rows.data();
         stride = task.dim_padded;
     }
     for (std::int64_t j = 0; j < task.dim_padded; j += kPanel) {
@@ -171,7 +222,8 @@ inline AttentionScratch& scratch_for(const AttentionTask& task) {
     const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
     s.q.resize(size(task.rows() * task.in.head_dim));
     s.k_panel.resize(size(task.in.head_dim * kPanel));
-    s.v_panel.assign(size(kKeyBlock * task.dim_padded), 0.0F);
+    s.k_rows.resize(size(task.in.head_dim * kPanel));
+    s.v_rows.assign(size(kKeyBlock * task.dim_padded), 0.0F);
     s.scores.resize(size(task.rows() * kKeyBlock));
     load_queries(task, s);
     return s;
@@ -187,54 +239,82 @@ inline void write_result(const AttentionTask& task, const AttentionSums& sums, M
     }
 }
 
-void attend(const AttentionTask& task, Matrix y) {
-    AttentionScratch& s = scratch_for(task);
-    const std::int64_t end = task.keys_seen(task.rows() - 1);
-    for (std::int64_t key = 0; key < end; key += kSpan) {
+// The sums over all keys, span after span, in s.all.
+inline void attend(const AttentionTask& task, AttentionScratch& s, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t key = begin; key < end; key += kSpan) {
         attend_span(task, s, key, std::min(end, key + kSpan));
-        if (key == 0) {
+        if (key == begin) {
             std::swap(s.all, s.span);
         } else {
             s.all.add(s.span);
         }
     }
-    write_result(task, s.all, y);
 }
 
-// The same for few rows: each span is a task of its own.
-void attend_by_span(ThreadPool& pool, const AttentionInput& in, std::int64_t group, std::int64_t dim_padded, Matrix y) {
-    const std::int64_t spans = (in.n_keys + kSpan - 1) / kSpan;
-    std::vector<AttentionSums> sums(static_cast<std::size_t>(spans * in.n_kv_heads));
-    const auto task_of = [&](std::int64_t head) { return AttentionTask{in, static_cast<int>(head), 0, in.q.rows, group, dim_padded}; };
-    pool.run(spans * in.n_kv_heads, [&](std::int64_t i, int) {
-        const AttentionTask task = task_of(i / spans);
-        AttentionScratch& s = scratch_for(task);
-        const std::int64_t key = i % spans * kSpan;
-        attend_span(task, s, key, std::min(in.n_keys, key + kSpan));
-        std::swap(sums[static_cast<std::size_t>(i)], s.span);
-    });
-    for (std::int64_t head = 0; head < in.n_kv_heads; ++head) {
-        AttentionSums& all = sums[static_cast<std::size_t>(head * spans)];
-        for (std::int64_t i = 1; i < spans; ++i) {
-            all.add(sums[static_cast<std::size_t>(head * spans + i)]);
-        }
-        write_result(task_of(head), all, y);
-    }
-}
+// A piece of the work: some rows of one input against some of its keys.
+struct Piece {
+    AttentionTask task;
+    Matrix y;
+    std::int64_t first_key;
+    std::int64_t end_key;
+    std::int64_t part; // of those that are put together, or -1: it is whole
+};
 
-void attention_here(ThreadPool& pool, const AttentionInput& in, Matrix y) {
+// Few rows before many keys: each span is a piece of its own, and the pieces of a head follow each other.
+inline void cut(const AttentionInput& in, Matrix y, std::vector<Piece>& pieces, std::int64_t& parts) {
     const std::int64_t group = in.n_heads / in.n_kv_heads;
     const std::int64_t step = std::max<std::int64_t>(1, kQueryRows / group);
     const std::int64_t blocks = (in.q.rows + step - 1) / step;
     const std::int64_t padded = (in.head_dim + kPanel - 1) / kPanel * kPanel;
-    if (blocks == 1 && in.n_keys > kSpan) {
-        attend_by_span(pool, in, group, padded, y);
-        return;
+    const bool is_split = blocks == 1 && in.n_keys > kSpan;
+    for (std::int64_t first = 0; first < in.q.rows; first += step) {
+        for (int head = 0; head < in.n_kv_heads; ++head) {
+            const AttentionTask task{in, head, first, std::min(step, in.q.rows - first), group, padded};
+            if (!is_split) {
+                pieces.push_back({task, y, 0, task.keys_seen(task.rows() - 1), -1});
+            }
+            for (std::int64_t key = 0; is_split && key < in.n_keys; key += kSpan) {
+                pieces.push_back({task, y, key, std::min(in.n_keys, key + kSpan), parts++});
+            }
+        }
     }
-    pool.run(blocks * in.n_kv_heads, [&](std::int64_t i, int) {
-        const std::int64_t first = i / in.n_kv_heads * step;
-        attend({in, static_cast<int>(i % in.n_kv_heads), first, std::min(step, in.q.rows - first), group, padded}, y);
+}
+
+void attention_here(ThreadPool& pool, std::span<const AttentionInput> inputs, Matrix y) {
+    std::vector<Piece> pieces;
+    std::int64_t parts = 0;
+    std::int64_t row = 0;
+    for (const AttentionInput& in : inputs) {
+        cut(in, y.rows_from(row, in.q.rows), pieces, parts);
+        row += in.q.rows;
+    }
+    std::vector<AttentionSums> sums(static_cast<std::size_t>(parts));
+    pool.run(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t i, int) {
+        const Piece& piece = pieces[static_cast<std::size_t>(i)];
+        AttentionScratch& s = scratch_for(piece.task);
+        attend(piece.task, s, piece.first_key, piece.end_key);
+        if (piece.part < 0) {
+            write_result(piece.task, s.all, piece.y);
+        } else {
+            std::swap(sums[static_cast<std::size_t>(piece.part)], s.all);
+        }
     });
+    AttentionSums* all = nullptr;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        const Piece& piece = pieces[i];
+        if (piece.part < 0) {
+            continue;
+        }
+        AttentionSums& mine = sums[static_cast<std::size_t>(piece.part)];
+        if (piece.first_key == 0) {
+            all = &mine;
+        } else {
+            all->add(mine);
+        }
+        if (piece.end_key == piece.task.in.n_keys) {
+            write_result(piece.task, *all, piece.y);
+        }
+    }
 }
 
 } // namespace handeye::kernels::HWY_NAMESPACE
@@ -244,11 +324,16 @@ HWY_AFTER_NAMESPACE();
 namespace handeye::kernels {
 HWY_EXPORT(attention_here);
 
-void attention(ThreadPool& pool, const AttentionInput& in, Matrix y) {
-    CHECK(in.n_heads > 0 && in.n_kv_heads > 0 && in.n_heads % in.n_kv_heads == 0);
-    CHECK(in.q.cols == std::int64_t{in.n_heads} * in.head_dim && y.cols == in.q.cols && y.rows == in.q.rows);
-    CHECK(in.n_keys > 0 && (!in.causal || in.n_keys >= in.q.rows));
-    HWY_DYNAMIC_DISPATCH(attention_here)(pool, in, y);
+void attention(ThreadPool& pool, std::span<const AttentionInput> inputs, Matrix y) {
+    std::int64_t rows = 0;
+    for (const AttentionInput& in : inputs) {
+        CHECK(in.n_heads > 0 && in.n_kv_heads > 0 && in.n_heads % in.n_kv_heads == 0);
+        CHECK(in.q.cols == std::int64_t{in.n_heads} * in.head_dim && y.cols == in.q.cols);
+        CHECK(in.n_keys > 0 && (!in.causal || in.n_keys >= in.q.rows));
+        rows += in.q.rows;
+    }
+    CHECK(y.rows == rows);
+    HWY_DYNAMIC_DISPATCH(attention_here)(pool, inputs, y);
 }
 
 } // namespace handeye::kernels

@@ -17,9 +17,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace handeye::kernels::HWY_NAMESPACE {
 
-constexpr std::int64_t kFewRows = 6;       // up to here the weights are read once and never packed
 constexpr std::int64_t kDepthBlock = 512;  // a panel of this depth stays in the first-level cache's neighbour
-constexpr std::int64_t kTileRows = 16;     // packed rows decoded at once for few rows of x
+constexpr std::int64_t kTileRows = 8;      // packed rows decoded at once for few rows of x: a third of the first-level cache
+constexpr std::int64_t kDotCols = 4;       // rows of w and of x whose sums stay in registers
+constexpr std::int64_t kDotRows = kLanes >= 16 ? 4 : 3;
 constexpr std::int64_t kRowBlock = 480;    // rows of x per task: a multiple of every kRows
 constexpr std::int64_t kParallelWork = 1 << 18; // weights (about 8 microseconds) below which a second thread saves nothing
 
@@ -29,47 +30,57 @@ inline void finish(const MatmulJob& job, std::int64_t row, std::int64_t col, flo
     out = job.into == Into::Add ? out + sum : sum;
 }
 
-// R rows of x against 4 rows of w at a time: each weight is loaded once.
+// R rows of x against kDotCols rows of w: each weight is loaded once. Lanes and rows are summed in the same order for every R.
 template <class T, int R>
-void dot_rows(const MatmulJob& job, const T* w, std::int64_t row, std::int64_t begin, std::int64_t end) {
+HWY_INLINE void dot_tile(ConstMatrix x, const T* const (&w)[kDotCols], float (*sums)[kDotCols]) {
     const FloatTag d;
-    const std::int64_t depth = job.x.cols;
-    const std::int64_t whole = depth - depth % kLanes;
-    std::int64_t col = begin;
-    for (; col < end; col += 4) {
-        const std::int64_t n = std::min<std::int64_t>(4, end - col);
-        const T* rows[4];
-        for (std::int64_t j = 0; j < 4; ++j) {
-            rows[j] = w + (col + std::min(j, n - 1)) * depth;
-        }
-        Vec sums[R][4];
+    const std::int64_t whole = x.cols - x.cols % kLanes;
+    Vec lanes[R][kDotCols];
+#pragma GCC unroll 4
+    for (int i = 0; i < R; ++i) {
+        lanes[i][0] = lanes[i][1] = lanes[i][2] = lanes[i][3] = hn::Zero(d);
+    }
+    for (std::int64_t k = 0; k < whole; k += kLanes) {
+        const Vec w0 = load_wide(d, w[0] + k);
+        const Vec w1 = load_wide(d, w[1] + k);
+        const Vec w2 = load_wide(d, w[2] + k);
+        const Vec w3 = load_wide(d, w[3] + k);
 #pragma GCC unroll 4
         for (int i = 0; i < R; ++i) {
-            sums[i][0] = sums[i][1] = sums[i][2] = sums[i][3] = hn::Zero(d);
+            const Vec values = hn::LoadU(d, x.row(i) + k);
+            lanes[i][0] = hn::MulAdd(values, w0, lanes[i][0]);
+            lanes[i][1] = hn::MulAdd(values, w1, lanes[i][1]);
+            lanes[i][2] = hn::MulAdd(values, w2, lanes[i][2]);
+            lanes[i][3] = hn::MulAdd(values, w3, lanes[i][3]);
         }
-        for (std::int64_t k = 0; k < whole; k += kLanes) {
-            const Vec w0 = load_wide(d, rows[0] + k);
-            const Vec w1 = load_wide(d, rows[1] + k);
-            const Vec w2 = load_wide(d, rows[2] + k);
-            const Vec w3 = load_wide(d, rows[3] + k);
-#pragma GCC unroll 4
-            for (int i = 0; i < R; ++i) {
-                const Vec x = hn::LoadU(d, job.x.row(row + i) + k);
-                sums[i][0] = hn::MulAdd(x, w0, sums[i][0]);
-                sums[i][1] = hn::MulAdd(x, w1, sums[i][1]);
-                sums[i][2] = hn::MulAdd(x, w2, sums[i][2]);
-                sums[i][3] = hn::MulAdd(x, w3, sums[i][3]);
+    }
+    for (int i = 0; i < R; ++i) {
+        for (std::int64_t j = 0; j < kDotCols; ++j) {
+            float sum = hn::GetLane(hn::SumOfLanes(d, lanes[i][j]));
+            for (std::int64_t k = whole; k < x.cols; ++k) {
+                sum += x.row(i)[k] * widen(w[j] + k);
             }
+            sums[i][j] += sum;
         }
-        for (int i = 0; i < R; ++i) {
-            for (std::int64_t j = 0; j < n; ++j) {
-                float sum = hn::GetLane(hn::SumOfLanes(d, sums[i][j]));
-                for (std::int64_t k = whole; k < depth; ++k) {
-                    sum += job.x.row(row + i)[k] * widen(rows[j] + k);
-                }
-                finish(job, row + i, col + j, sum);
-            }
-        }
+    }
+}
+
+// sums[i][j] += x_i . w_j for all rows of x and `valid` (at most kDotCols) rows of w.
+template <class T>
+void dot_rows(ConstMatrix x, const T* w, std::int64_t stride, std::int64_t valid, float (*sums)[kDotCols]) {
+    const T* rows[kDotCols];
+    for (std::int64_t j = 0; j < kDotCols; ++j) {
+        rows[j] = w + std::min(j, valid - 1) * stride;
+    }
+    std::int64_t row = 0;
+    for (; row + kDotRows <= x.rows; row += kDotRows) {
+        dot_tile<T, static_cast<int>(kDotRows)>(x.rows_from(row, kDotRows), rows, sums + row);
+    }
+    for (; row + 2 <= x.rows; row += 2) {
+        dot_tile<T, 2>(x.rows_from(row, 2), rows, sums + row);
+    }
+    if (row < x.rows) {
+        dot_tile<T, 1>(x.rows_from(row, 1), rows, sums + row);
     }
 }
 
@@ -83,31 +94,18 @@ struct PlainWeights {
         pack_panel(w + col * depth + k, depth, valid, step, out);
     }
     void few_rows(const MatmulJob& job, std::int64_t begin, std::int64_t end) const {
-        std::int64_t row = 0;
-        for (; row + 3 <= job.x.rows; row += 3) {
-            dot_rows<T, 3>(job, w, row, begin, end);
-        }
-        for (; row < job.x.rows; ++row) {
-            dot_rows<T, 1>(job, w, row, begin, end);
+        for (std::int64_t col = begin; col < end; col += kDotCols) {
+            const std::int64_t valid = std::min(kDotCols, end - col);
+            float sums[kFewRows][kDotCols] = {};
+            dot_rows(job.x, w + col * depth, depth, valid, sums);
+            for (std::int64_t i = 0; i < job.x.rows; ++i) {
+                for (std::int64_t j = 0; j < valid; ++j) {
+                    finish(job, i, col + j, sums[i][j]);
+                }
+            }
         }
     }
 };
-
-inline float dot(const float* x, const float* w, std::int64_t n) {
-    const FloatTag d;
-    Vec sum0 = hn::Zero(d);
-    Vec sum1 = hn::Zero(d);
-    std::int64_t k = 0;
-    for (; k + 2 * kLanes <= n; k += 2 * kLanes) {
-        sum0 = hn::MulAdd(hn::LoadU(d, x + k), hn::LoadU(d, w + k), sum0);
-        sum1 = hn::MulAdd(hn::LoadU(d, x + k + kLanes), hn::LoadU(d, w + k + kLanes), sum1);
-    }
-    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
-    for (; k < n; ++k) {
-        sum += x[k] * w[k];
-    }
-    return sum;
-}
 
 struct PackedWeights {
     const WeightMatrix& w;
@@ -125,19 +123,17 @@ struct PackedWeights {
     void few_rows(const MatmulJob& job, std::int64_t begin, std::int64_t end) const {
         for (std::int64_t col = begin; col < end; col += kTileRows) {
             const std::int64_t n = std::min(kTileRows, end - col);
-            float sums[kFewRows][kTileRows] = {};
+            float sums[kTileRows / kDotCols][kFewRows][kDotCols] = {};
             for (std::int64_t k = 0; k < w.cols; k += kDepthBlock) {
                 const std::int64_t step = std::min(kDepthBlock, w.cols - k);
                 const float* decoded = tile(col, n, k, step);
-                for (std::int64_t i = 0; i < job.x.rows; ++i) {
-                    for (std::int64_t j = 0; j < n; ++j) {
-                        sums[i][j] += dot(job.x.row(i) + k, decoded + j * kDepthBlock, step);
-                    }
+                for (std::int64_t j = 0; j < n; j += kDotCols) {
+                    dot_rows(job.x.cols_from(k, step), decoded + j * kDepthBlock, kDepthBlock, std::min(kDotCols, n - j), sums[j / kDotCols]);
                 }
             }
             for (std::int64_t i = 0; i < job.x.rows; ++i) {
                 for (std::int64_t j = 0; j < n; ++j) {
-                    finish(job, i, col + j, sums[i][j]);
+                    finish(job, i, col + j, sums[j / kDotCols][i][j % kDotCols]);
                 }
             }
         }

@@ -48,6 +48,7 @@ void silu_mul(ConstMatrix gate, ConstMatrix up, Matrix y) {
 void attention(const AttentionInput& in, Matrix y) {
     const int group = in.n_heads / in.n_kv_heads;
     std::vector<double> weights(static_cast<std::size_t>(in.n_keys));
+    std::vector<float> kept(static_cast<std::size_t>(in.head_dim));
     for (std::int64_t i = 0; i < in.q.rows; ++i) {
         const std::int64_t seen = in.causal ? in.n_keys - in.q.rows + i + 1 : in.n_keys;
         for (int head = 0; head < in.n_heads; ++head) {
@@ -56,8 +57,9 @@ void attention(const AttentionInput& in, Matrix y) {
             double highest = -std::numeric_limits<double>::infinity();
             for (std::int64_t p = 0; p < seen; ++p) {
                 double score = 0;
+                load_kv_row(in.kv_format, in.k + base + p * in.kv_row_stride, kept);
                 for (int d = 0; d < in.head_dim; ++d) {
-                    score += double{q[d]} * in.k[base + p * in.kv_row_stride + d];
+                    score += double{q[d]} * kept[static_cast<std::size_t>(d)];
                 }
                 weights[static_cast<std::size_t>(p)] = score * in.scale;
                 highest = std::max(highest, score * in.scale);
@@ -68,12 +70,15 @@ void attention(const AttentionInput& in, Matrix y) {
                 weight = std::exp(weight - highest);
                 total += weight;
             }
-            for (int d = 0; d < in.head_dim; ++d) {
-                double sum = 0;
-                for (std::int64_t p = 0; p < seen; ++p) {
-                    sum += weights[static_cast<std::size_t>(p)] * in.v[base + p * in.kv_row_stride + d];
+            std::vector<double> sums(static_cast<std::size_t>(in.head_dim));
+            for (std::int64_t p = 0; p < seen; ++p) {
+                load_kv_row(in.kv_format, in.v + base + p * in.kv_row_stride, kept);
+                for (std::size_t d = 0; d < sums.size(); ++d) {
+                    sums[d] += weights[static_cast<std::size_t>(p)] * kept[d];
                 }
-                y.row(i)[std::int64_t{head} * in.head_dim + d] = static_cast<float>(sum / total);
+            }
+            for (int d = 0; d < in.head_dim; ++d) {
+                y.row(i)[std::int64_t{head} * in.head_dim + d] = static_cast<float>(sums[static_cast<std::size_t>(d)] / total);
             }
         }
     }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an answer gets from the device's thread to its caller's: pieces of text, then the completion. Who reads slowly gets longer
+// pieces and delays nobody.
+#pragma once
+
+#include "base/result.h"
+#include "engine/chat.h"
+#include "engine/chat_model.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace handeye {
+
+class Outbox {
+public:
+    void add(std::string_view text_utf8) {
+        {
+            const std::lock_guard lock(mutex_);
+            text_ += text_utf8;
+        }
+        changed_.notify_one();
+    }
+    void end(Result<Completion> completion) {
+        const std::lock_guard lock(mutex_); // held while notifying: the reader may destroy this object right after
+        completion_ = std::move(completion);
+        changed_.notify_one();
+    }
+    /// Reads to the end, on the caller's thread.
+    Result<Completion> read(const OnText& on_text) {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [this] { return !text_.empty() || completion_; });
+            if (text_.empty()) {
+                return *std::move(completion_);
+            }
+            const std::string text = std::exchange(text_, {});
+            lock.unlock();
+            if (on_text) {
+                on_text(text);
+            }
+            lock.lock();
+        }
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::string text_;
+    std::optional<Result<Completion>> completion_;
+};
+
+} // namespace handeye

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime/sequence.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace handeye {
+namespace {
+
+Result<void> check_request(const ChatRequest& request) {
+    if (request.max_new_tokens < 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("max_new_tokens {} is below 1", request.max_new_tokens)};
+    }
+    if (request.thinking_budget && *request.thinking_budget < 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("thinking_budget {} is below 1", *request.thinking_budget)};
+    }
+    if (std::any_of(request.stop_texts.begin(), request.stop_texts.end(), [](const auto& t) { return t.empty(); })) {
+        return Error{ErrorCode::InvalidArgument, "a stop text is empty"};
+    }
+    return check_sampling(request.sampling);
+}
+
+} // namespace
+
+Sequence::Sequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop)
+    : core_(core), request_(request), stop_(std::move(stop)), begun_(engine_now()), sampler_(request.sampling) {}
+
+Result<std::unique_ptr<Sequence>> Sequence::begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop) {
+    TRY(check_request(request));
+    std::unique_ptr<Sequence> sequence(new Sequence(core, request, std::move(stop)));
+    sequence->prompt_ = TRY(build_prompt(core.prompt_context(), request, TypedControlTokens::StayText));
+    const auto count = static_cast<std::int64_t>(sequence->prompt_.ids.size());
+    if (count >= core.timeline().capacity()) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens in a context of {}", count, core.timeline().capacity())};
+    }
+    Usage& usage = sequence->out_.usage;
+    usage.prompt_tokens = static_cast<int>(count);
+    usage.image_tokens = sequence->prompt_.image_tokens;
+    usage.timings.preprocess = engine_now() - sequence->begun_;
+    sequence->sampler_.observe(sequence->prompt_.ids);
+    return sequence;
+}
+
+void Sequence::note_reused(std::int64_t tokens) {
+    if (folded_ == 0) {
+        out_.usage.reused_tokens = static_cast<int>(tokens);
+    }
+}
+
+std::int64_t Sequence::length() const {
+    return static_cast<std::int64_t>(prompt_.ids.size()) + new_count() - static_cast<std::int64_t>(folded_);
+}
+
+bool Sequence::take(Matrix logits) {
+    if (!decoding_since_) {
+        decoding_since_ = engine_now();
+        timings().first_token = *decoding_since_ - begun_;
+    }
+    for (std::int64_t row = 0; row < logits.rows; ++row) {
+        const auto id = sampler_.choose(logits.row_span(row));
+        if (!id) {
+            fail(id.error());
+            return true;
+        }
+        if (accept(*id) == Next::End) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Sequence::Next Sequence::accept(TokenId id) {
+    due_.clear();
+    if (is_stop_id(id)) {
+        return close_thought(PauseCause::StoppedByItself) == Close::Appended ? Next::Continue : end(StopReason::StopToken);
+    }
+    const std::size_t before = out_.text_utf8.size();
+    emit(id);
+    if (ends_in_stop_text(before)) {
+        return end(StopReason::StopText);
+    }
+    if (new_count() >= request_.max_new_tokens) {
+        return end(StopReason::MaxTokens);
+    }
+    if (length() >= core_.timeline().capacity()) {
+        return end(StopReason::ContextFull);
+    }
+    due_.push_back(id);
+    first_wanted_ = 0;
+    if (request_.thinking_budget && new_count() >= *request_.thinking_budget) {
+        return close_thought(PauseCause::BudgetSpent) == Close::NoRoom ? end(StopReason::MaxTokens) : Next::Continue;
+    }
+    return Next::Continue;
+}
+
+// At most once per answer. After Appended the closing ids are due, too.
+Sequence::Close Sequence::close_thought(PauseCause cause) {
+    if (!request_.thinking_budget || has_paused_) {
+        return Close::Nothing;
+    }
+    has_paused_ = true;
+    const std::vector<TokenId> ids = forced_close(out_.ids, ThinkingTags::of(core_.tokenizer()), cause);
+    if (ids.empty()) {
+        return Close::Nothing;
+    }
+    const auto count = static_cast<std::int64_t>(ids.size());
+    if (new_count() + count >= request_.max_new_tokens || length() + count >= core_.timeline().capacity()) {
+        return Close::NoRoom;
+    }
+    out_.usage.thinking_forced_close = true;
+    for (const TokenId id : ids) {
+        emit(id);
+        due_.push_back(id);
+    }
+    first_wanted_ = static_cast<std::int64_t>(due_.size()) - 1;
+    return Close::Appended;
+}
+
+void Sequence::start_again() {
+    for (std::size_t i = folded_; i < out_.ids.size(); ++i) {
+        const auto at = static_cast<std::int32_t>(prompt_.ids.size()) + prompt_.position_offset;
+        prompt_.ids.push_back(out_.ids[i]);
+        prompt_.sources.push_back({});
+        prompt_.positions.push_back({at, at, at});
+    }
+    folded_ = out_.ids.size();
+    due_.clear();
+    timeline = nullptr;
+}
+
+void Sequence::emit(TokenId id) {
+    const std::string text = utf8_.push(core_.tokenizer().token_bytes(id));
+    sampler_.observe(std::array{id});
+    out_.ids.push_back(id);
+    out_.text_utf8 += text;
+    if (!text.empty()) {
+        outbox_.add(text);
+    }
+}
+
+Sequence::Next Sequence::end(StopReason reason) {
+    const std::string tail = utf8_.flush();
+    out_.text_utf8 += tail;
+    if (!tail.empty()) {
+        outbox_.add(tail);
+    }
+    out_.stop_reason = reason;
+    out_.usage.completion_tokens = static_cast<int>(out_.ids.size());
+    if (decoding_since_) {
+        timings().decode = engine_now() - *decoding_since_;
+    }
+    has_ended_ = true;
+    return Next::End;
+}
+
+void Sequence::fail(Error error) {
+    has_ended_ = true;
+    error_ = std::move(error);
+}
+
+void Sequence::deliver() {
+    if (error_) {
+        outbox_.end(*std::move(error_));
+    } else {
+        outbox_.end(std::move(out_));
+    }
+}
+
+bool Sequence::is_stop_id(TokenId id) const {
+    const std::vector<TokenId>& ids = core_.model().stop_ids;
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Whether a stop text ends inside what was just added after `before` bytes.
+bool Sequence::ends_in_stop_text(std::size_t before) const {
+    return std::any_of(request_.stop_texts.begin(), request_.stop_texts.end(), [&](const std::string& stop) {
+        const std::size_t from = before >= stop.size() ? before - stop.size() + 1 : 0;
+        return out_.text_utf8.find(stop, from) != std::string::npos;
+    });
+}
+
+} // namespace handeye

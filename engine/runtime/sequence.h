@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// One answer, token by token: sampling, streaming, stopping, the forced close of an unfinished thought. Which pass computes its
+// tokens is the scheduler's business.
+#pragma once
+
+#include "base/result.h"
+#include "engine/chat.h"
+#include "engine/chat_model.h"
+#include "engine/runtime/engine_core.h"
+#include "engine/runtime/outbox.h"
+#include "engine/runtime/thinking.h"
+#include "engine/sampling/sampler.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace handeye {
+
+/// One request. begin() and finish() run on the caller's thread, everything else on the device's.
+class Sequence {
+public:
+    /// Renders, tokenises and looks at the pictures' sizes. Borrows the core and the request.
+    static Result<std::unique_ptr<Sequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
+
+    [[nodiscard]] const std::stop_token& stop() const { return stop_; }
+    [[nodiscard]] const std::string& session() const { return request_.session; }
+    [[nodiscard]] const Prompt& prompt() const { return prompt_; }
+    [[nodiscard]] Outbox& outbox() { return outbox_; }
+    [[nodiscard]] GenerationTimings& timings() { return out_.usage.timings; }
+    [[nodiscard]] const Usage& usage() const { return out_.usage; }
+    [[nodiscard]] EngineCore::HeldImages& images() { return images_; }
+
+    /// The cache that it works in; null before its turn and after its end.
+    Timeline* timeline = nullptr;
+
+    void note_reused(std::int64_t tokens);
+    /// Empty: the prompt is to be computed. Then these ids are fed, and the logits of each from first_wanted() on are taken.
+    [[nodiscard]] std::span<const TokenId> due() const { return due_; }
+    [[nodiscard]] std::int64_t first_wanted() const { return first_wanted_; }
+    [[nodiscard]] std::int32_t position_offset() const { return prompt_.position_offset; }
+
+    /// Chooses from the logits (wanted rows, vocabulary), which it overwrites, and streams. True: the answer has ended.
+    bool take(Matrix logits);
+    /// Its cache was taken away: what it has so far becomes its prompt.
+    void start_again();
+    void cancel() { end(StopReason::Cancelled); }
+    void fail(Error error);
+    [[nodiscard]] bool has_ended() const { return has_ended_; }
+    /// The last thing that may be done with it on the device's thread: its caller may destroy it right after.
+    void deliver();
+
+private:
+    Sequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
+
+    enum class Next { Continue, End };
+    Next accept(TokenId id); // one sampled id; Continue: due_ says what comes
+    enum class Close { Nothing, Appended, NoRoom };
+    Close close_thought(PauseCause cause);
+    void emit(TokenId id);
+    Next end(StopReason reason);
+    [[nodiscard]] bool is_stop_id(TokenId id) const;
+    [[nodiscard]] bool ends_in_stop_text(std::size_t before) const;
+    [[nodiscard]] std::int64_t new_count() const { return static_cast<std::int64_t>(out_.ids.size()); }
+    /// Tokens that the cache holds once all that is due was fed.
+    [[nodiscard]] std::int64_t length() const;
+
+    const EngineCore& core_;
+    const ChatRequest& request_;
+    std::stop_token stop_;
+    const TimePoint begun_;
+    Prompt prompt_;
+    std::size_t folded_ = 0; // new ids that are part of prompt_
+    EngineCore::HeldImages images_;
+    Sampler sampler_;
+    Utf8Stream utf8_;
+    Outbox outbox_;
+    Completion out_;
+    std::vector<TokenId> due_;
+    std::int64_t first_wanted_ = 0;
+    std::optional<TimePoint> decoding_since_;
+    std::optional<Error> error_;
+    bool has_paused_ = false;
+    bool has_ended_ = false;
+};
+
+} // namespace handeye
