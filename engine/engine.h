@@ -77,5 +77,7 @@ struct BenchLine {
 };
 /// Measures this machine's read bandwidth and FMA peak, then the model on `image` (a synthetic one when empty).
 Result<std::vector<BenchLine>> bench_model(const EngineOptions& options, const Image& image);
+/// Measures one answer alone, then `streams` at once: tokens a second of all of them together, beside this machine's limit.
+Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int streams);
 
 } // namespace handeye

@@ -156,7 +156,7 @@ Result<void> LiveSession::open_agent(const TaskSpec& spec, const ModelInfo& mode
         model_->set_info(model);
         return agent_->configure(spec.budget, spec.policy, spec.surface);
     }
-    model_ = std::make_unique<GatedModel>(*parts_.gate, model, [this](std::string_view text) { hear_progress(text); });
+    model_ = std::make_unique<GatedModel>(*parts_.gate, model, parts_.id, [this](std::string_view text) { hear_progress(text); });
     SessionOptions options = parts_.defaults;
     options.session_id = parts_.id;
     options.surface = spec.surface;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model_gate.h"
 
-#include <algorithm>
-
 namespace handeye {
 
 std::string_view model_state_name(ModelState state) {
@@ -57,7 +55,7 @@ ModelGate::Status ModelGate::status() const {
 
 std::size_t ModelGate::waiting() const {
     const std::lock_guard lock(mutex_);
-    return turns_.size();
+    return in_flight_;
 }
 
 ModelGate::Usage ModelGate::usage() const {
@@ -78,30 +76,30 @@ Result<ChatModel*> ModelGate::wait_ready(const std::stop_token& stop) {
 }
 
 Result<Completion> ModelGate::generate(const ChatRequest& request, const OnText& on_text, const std::stop_token& stop) {
-    ChatModel* const model = TRY(wait_ready(stop));
-    std::uint64_t turn = 0;
-    {
-        std::unique_lock lock(mutex_);
-        turn = next_turn_++;
-        turns_.push_back(turn);
-        changed_.wait(lock, stop, [&] { return turns_.front() == turn; });
-        if (turns_.front() != turn) {
-            turns_.erase(std::find(turns_.begin(), turns_.end(), turn));
-            return Error{ErrorCode::Cancelled, "stopped while other sessions used the model"};
-        }
-        ++usage_.questions;
-    }
-    auto completion = model->generate(request, on_text, stop);
     {
         const std::lock_guard lock(mutex_);
-        turns_.pop_front();
-        if (completion) {
-            usage_.prompt_tokens += static_cast<std::uint64_t>(completion->usage.prompt_tokens);
-            usage_.completion_tokens += static_cast<std::uint64_t>(completion->usage.completion_tokens);
-        }
+        ++in_flight_;
     }
-    changed_.notify_all();
+    auto completion = [&]() -> Result<Completion> {
+        ChatModel* const model = TRY(wait_ready(stop));
+        {
+            const std::lock_guard lock(mutex_);
+            ++usage_.questions;
+        }
+        return model->generate(request, on_text, stop);
+    }();
+    const std::lock_guard lock(mutex_);
+    --in_flight_;
+    if (completion) {
+        usage_.prompt_tokens += static_cast<std::uint64_t>(completion->usage.prompt_tokens);
+        usage_.completion_tokens += static_cast<std::uint64_t>(completion->usage.completion_tokens);
+    }
     return completion;
+}
+
+EngineLoad ModelGate::load() const {
+    const std::lock_guard lock(mutex_);
+    return status_.state == ModelState::Ready ? model_->load() : EngineLoad{};
 }
 
 Result<Completion> GatedModel::generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
@@ -112,7 +110,9 @@ Result<Completion> GatedModel::generate(const ChatRequest& request, const OnText
         }
         on_progress_(text);
     };
-    return gate_.generate(request, tee, stop);
+    ChatRequest mine = request; // pictures are shared, not copied
+    mine.session = session_;
+    return gate_.generate(mine, tee, stop);
 }
 
 } // namespace handeye

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One model for many sessions: absent, loading, ready or failed; and whoever asks first is answered first.
+// One model for many sessions: absent, loading, ready or failed.
 #pragma once
 
 #include "agent/session.h" // with it ChatModel
 #include "base/result.h"
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -43,14 +43,16 @@ public:
     void set_ready(ChatModel& model);
     void set_failed(const Error& error);
     [[nodiscard]] Status status() const;
-    /// Questions that are being answered or wait for their turn.
+    /// Questions that are being answered or wait.
     [[nodiscard]] std::size_t waiting() const;
     [[nodiscard]] Usage usage() const;
+    /// What the model itself tells of its work; nothing while there is none.
+    [[nodiscard]] EngineLoad load() const;
 
     /// Waits while the model loads. Unavailable when there is none or loading failed, Cancelled.
     Result<ChatModel*> wait_ready(const std::stop_token& stop);
 
-    /// Asks the model when it is this caller's turn, in order of arrival.
+    /// Asks the model, which answers several at once and lets sessions take turns.
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, const std::stop_token& stop);
 
 private:
@@ -59,8 +61,7 @@ private:
     Status status_;
     Usage usage_;
     ChatModel* model_ = nullptr;
-    std::deque<std::uint64_t> turns_; // the front one is being answered
-    std::uint64_t next_turn_ = 1;
+    std::size_t in_flight_ = 0;
 };
 
 /// The gate as a session sees it. Borrows the gate.
@@ -68,8 +69,8 @@ class GatedModel final : public ChatModel {
 public:
     using OnProgress = std::function<void(std::string_view text_utf8)>;
     /// `on_progress` hears "" when an answer begins and then each piece of it; must not block.
-    GatedModel(ModelGate& gate, ModelInfo info, OnProgress on_progress)
-        : gate_(gate), info_(std::move(info)), on_progress_(std::move(on_progress)) {}
+    GatedModel(ModelGate& gate, ModelInfo info, std::string session, OnProgress on_progress)
+        : gate_(gate), info_(std::move(info)), session_(std::move(session)), on_progress_(std::move(on_progress)) {}
     /// Between two tasks: a session may have begun without a model.
     void set_info(ModelInfo info) { info_ = std::move(info); }
 
@@ -79,6 +80,7 @@ public:
 private:
     ModelGate& gate_;
     ModelInfo info_;
+    const std::string session_; ///< whose turn it is
     OnProgress on_progress_;
 };
 

@@ -32,7 +32,8 @@ struct OpenAiOptions {
     std::size_t address_connections_max = 128; ///< from one address (of IPv6: one /64); a proxy is one, too
     std::size_t silent_connections_max = 128;  ///< that have asked nothing yet, or nothing more; one more ends the oldest
     std::size_t body_sum_factor = 4; ///< times body_bytes_max: of the bodies of all requests that are not answered yet
-    std::size_t waiting_max = 64;    ///< requests that wait for the model; one more is answered with 429
+    std::size_t answers_max = 8;     ///< requests that are answered at a time
+    std::size_t waiting_max = 64;    ///< requests that wait beside them; one more is answered with 429
     std::size_t unread_bytes_max = 4U << 20U; ///< of an answer; a client that reads slower is dropped
     Duration head_timeout = std::chrono::seconds(30);
     Duration body_timeout = std::chrono::seconds(60);
@@ -42,7 +43,7 @@ struct OpenAiOptions {
     std::function<Result<Image>(std::span<const std::uint8_t> bytes, const std::stop_token& stop)> decode_picture;
 };
 
-/// Any thread. Requests are answered one after the other.
+/// Any thread. Several requests are answered at once.
 class OpenAiServer {
 public:
     /// PermissionDenied for an address beyond this machine without a key, and what ListenSocket says. Until set_model() every

@@ -3,7 +3,11 @@
 
 namespace handeye {
 
-Worker::Worker(std::size_t jobs_max) : jobs_max_(jobs_max), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Worker::Worker(std::size_t jobs_max, std::size_t threads) : jobs_max_(jobs_max) {
+    for (std::size_t i = 0; i < threads; ++i) {
+        threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+    }
+}
 
 bool Worker::submit(std::function<void()> job) {
     {

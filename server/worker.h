@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread for what would block the I/O thread: reading recordings, releasing keys. In order.
+// Threads for what would block the I/O thread: reading recordings, releasing keys, waiting for a model.
 #pragma once
 
 #include <condition_variable>
@@ -7,13 +7,15 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace handeye {
 
 class Worker {
 public:
-    explicit Worker(std::size_t jobs_max);
-    /// Finishes the job under way, drops the others.
+    /// One thread does the jobs in order; several begin them in order.
+    explicit Worker(std::size_t jobs_max, std::size_t threads = 1);
+    /// Finishes the jobs under way, drops the others.
     ~Worker() = default;
 
     /// False when the queue is full. Any thread.
@@ -26,7 +28,7 @@ private:
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<std::function<void()>> jobs_;
-    std::jthread thread_; // last: it uses the others
+    std::vector<std::jthread> threads_; // last: they use the others
 };
 
 } // namespace handeye

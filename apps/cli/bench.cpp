@@ -25,6 +25,7 @@ struct BenchOptions {
     std::string device = "cpu";
     int threads = 0;
     int runs = 50;
+    int streams = 8;
     bool skips_checksums = false;
     ModelOptions extra;
 };
@@ -68,7 +69,7 @@ Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     std::vector<Figure> figures;
     EngineOptions engine{.model_dir = model.path, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
     TRY(put_model_options(options.extra, model, engine));
-    for (const BenchLine& line : TRY(bench_model(engine, Image()))) {
+    for (const BenchLine& line : TRY(options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, Image()))) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }
     return figures;
@@ -110,7 +111,7 @@ Result<std::vector<Figure>> bench_loop(const BenchOptions& options, Platform& pl
 }
 
 Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& context) {
-    if (options.subject == "engine") {
+    if (options.subject == "engine" || options.subject == "serve") {
         return bench_engine(options);
     }
     SystemClock clock;
@@ -126,9 +127,9 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, capture, input, step (the loop without the model) or control (clients of a daemon)")
+    app.add_option("SUBJECT", options->subject, "engine, serve (many answers at once), capture, input, step (the loop without the model) or control (clients of a daemon)")
         ->required()
-        ->check(CLI::IsMember({"engine", "capture", "input", "step", "control"}));
+        ->check(CLI::IsMember({"engine", "serve", "capture", "input", "step", "control"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
@@ -136,6 +137,7 @@ Runner declare_bench(CLI::App& app) {
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    app.add_option("--streams", options->streams, "serve: answers at once")->check(CLI::Range(1, 16))->capture_default_str();
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
     auto control = std::make_shared<BenchControlOptions>();
     app.add_option("--idle", control->idle, "control: clients that only stay")->check(CLI::Range(1, 10'000))->capture_default_str();

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -74,6 +75,10 @@ public:
     Result<void> open();
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override;
     const ModelInfo& info() const override { return info_; }
+    EngineLoad load() const override {
+        const std::lock_guard lock(mutex_);
+        return load_;
+    }
     EngineProcessStatus status() const override {
         const std::lock_guard lock(mutex_);
         return status_;
@@ -81,9 +86,7 @@ public:
 
 private:
     struct Call {
-        std::uint64_t id = 0;
         std::deque<json> inbox;
-        TimePoint last_sign;
         std::string lost; // why; not empty: over
     };
     using Line = std::shared_ptr<FileDescriptor>; // to the worker; kept open by whoever still writes
@@ -98,13 +101,14 @@ private:
     [[nodiscard]] std::string silence() const;
 
     Result<Line> wait_ready(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
-    Result<Completion> exchange(Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
+    Result<Completion> exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
                                 const std::stop_token& stop);
 
     const EngineProcessOptions options_;
     const FileDescriptor wake_;
     ModelInfo info_; // set once, before open() returns
-    mutable std::mutex mutex_;
+    std::mutex send_mutex_; // held while a packet of a call goes out; never together with mutex_
+    mutable std::mutex mutex_; // guards the rest
     std::condition_variable_any changed_;
     EngineProcessStatus status_;
     std::optional<Error> open_error_;
@@ -112,7 +116,9 @@ private:
     bool is_ending_ = false;
     Line line_;         // set while the worker is ready
     Line pending_line_; // of a worker that is not yet
-    Call* call_ = nullptr;
+    std::map<std::uint64_t, Call*> calls_; // that the worker has been asked
+    TimePoint last_word_{};                // of any of them
+    EngineLoad load_;
     std::uint64_t next_id_ = 1;
     Duration pause_{};     // before the next start
     TimePoint lost_at_{};
@@ -175,6 +181,9 @@ void Supervisor::serve_one_worker() {
                     {"context_tokens", engine.context_tokens},
                     {"adapters", names_of(engine.adapters)},
                     {"quantize", static_cast<int>(engine.quantize)},
+                    {"kv_format", static_cast<int>(engine.kv_format)},
+                    {"sequences_max", engine.sequences_max},
+                    {"waiting_max", engine.waiting_max},
                     {"beat_ms", beat_ms}};
     std::string why = "it does not listen";
     if (wire::send_packet(socket, dump_json(open))) {
@@ -196,7 +205,7 @@ std::string Supervisor::silence() const {
         return fmt::format("no sign of life for {} ms", std::chrono::duration_cast<std::chrono::milliseconds>(options_.beat_timeout).count());
     }
     const std::lock_guard lock(mutex_);
-    if (call_ != nullptr && call_->id != 0 && now() - call_->last_sign > options_.silence_max) {
+    if (!calls_.empty() && now() - last_word_ > options_.silence_max) {
         return fmt::format("no token for {} ms", std::chrono::duration_cast<std::chrono::milliseconds>(options_.silence_max).count());
     }
     return "";
@@ -235,6 +244,14 @@ std::string Supervisor::listen(int socket) {
 std::string Supervisor::take(const json& head) {
     try {
         const std::string type = head.at("type").get<std::string>();
+        if (head.contains("load")) {
+            auto load = wire::decode_load(head.at("load"));
+            if (!load) {
+                return load.error().message;
+            }
+            const std::lock_guard lock(mutex_);
+            load_ = *load;
+        }
         if (type == "alive") {
             return "";
         }
@@ -259,9 +276,9 @@ std::string Supervisor::take(const json& head) {
         if (type != "text" && type != "done" && type != "error") {
             return "it said what is no message";
         }
-        if (call_ != nullptr && head.at("id").get<std::uint64_t>() == call_->id) {
-            call_->inbox.push_back(head);
-            call_->last_sign = now();
+        if (const auto call = calls_.find(head.at("id").get<std::uint64_t>()); call != calls_.end()) {
+            call->second->inbox.push_back(head);
+            last_word_ = now();
             changed_.notify_all();
         }
         return "";
@@ -305,9 +322,10 @@ void Supervisor::on_lost(const std::string& why) {
         lost_at_ = now();
         line_.reset();
         pending_line_.reset();
-        if (call_ != nullptr && call_->id != 0) {
-            call_->lost = why;
+        for (const auto& [id, call] : calls_) {
+            call->lost = why;
         }
+        load_ = {};
         if (!was_opened && !open_error_) {
             open_error_ = Error{ErrorCode::EngineLost, why};
         }
@@ -331,36 +349,34 @@ Result<Supervisor::Line> Supervisor::wait_ready(std::unique_lock<std::mutex>& lo
 Result<Completion> Supervisor::generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
     Call call;
     Line line;
+    std::uint64_t id = 0;
     {
         std::unique_lock lock(mutex_);
-        if (call_ != nullptr) {
-            return Error{ErrorCode::Overloaded, "the engine answers one request at a time"};
+        line = TRY(wait_ready(lock, stop));
+        id = next_id_++;
+        if (calls_.empty()) {
+            last_word_ = now();
         }
-        call_ = &call;
-        auto ready = wait_ready(lock, stop);
-        if (!ready) {
-            call_ = nullptr;
-            return std::move(ready).error();
-        }
-        line = *std::move(ready);
-        call.id = next_id_++;
-        call.last_sign = now();
+        calls_[id] = &call;
     }
-    auto completion = exchange(call, line, wire::encode_request(call.id, request), on_text, stop);
+    auto completion = exchange(id, call, line, wire::encode_request(id, request), on_text, stop);
     const std::lock_guard lock(mutex_);
-    call_ = nullptr;
+    calls_.erase(id);
     if (completion) {
         pause_ = options_.restart_pause_first;
     }
     return completion;
 }
 
-Result<Completion> Supervisor::exchange(Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
+Result<Completion> Supervisor::exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
                                         const std::stop_token& stop) {
-    if (const auto sent = wire::send_packet(line->get(), request.head_json, request.body); !sent) {
-        if (sent.error().code != ErrorCode::EngineLost) {
-            return sent.error(); // too large: the worker has not seen a byte of it
-        }
+    Result<void> sent;
+    {
+        const std::lock_guard lock(send_mutex_); // packets of two callers do not mix
+        sent = wire::send_packet(line->get(), request.head_json, request.body);
+    }
+    if (!sent && sent.error().code != ErrorCode::EngineLost) {
+        return sent.error(); // too large: the worker has not seen a byte of it
     }
     bool is_cancel_sent = false;
     std::unique_lock lock(mutex_);
@@ -371,7 +387,10 @@ Result<Completion> Supervisor::exchange(Call& call, const Line& line, const wire
         } else if (!changed_.wait(lock, stop, has_news)) {
             is_cancel_sent = true;
             lock.unlock();
-            (void)wire::send_packet(line->get(), dump_json({{"type", "cancel"}, {"id", call.id}})); // a lost one is told below
+            {
+                const std::lock_guard sending(send_mutex_);
+                (void)wire::send_packet(line->get(), dump_json({{"type", "cancel"}, {"id", id}})); // a lost one is told below
+            }
             lock.lock();
             continue;
         }

@@ -201,7 +201,8 @@ EncodedRequest encode_request(std::uint64_t id, const ChatRequest& request) {
               {"add_generation_prompt", request.add_generation_prompt},
               {"sampling", {s.temperature, s.top_p, s.top_k, s.repetition_penalty, s.seed}},
               {"max_new_tokens", request.max_new_tokens},
-              {"stop_texts", request.stop_texts}};
+              {"stop_texts", request.stop_texts},
+              {"session", request.session}};
     if (request.enable_thinking) {
         head["enable_thinking"] = *request.enable_thinking;
     }
@@ -231,6 +232,7 @@ Result<ChatRequest> decode_request(const json& head, std::span<const std::uint8_
                             .seed = s.at(4).get<std::uint64_t>()};
         request.max_new_tokens = int_of(head.at("max_new_tokens"));
         request.stop_texts = head.at("stop_texts").get<std::vector<std::string>>();
+        request.session = head.at("session").get<std::string>();
         if (head.contains("enable_thinking")) {
             request.enable_thinking = head.at("enable_thinking").get<bool>();
         }
@@ -267,6 +269,20 @@ Result<Completion> decode_completion(const json& value) {
                                     .reused_tokens = int_of(tokens.at(3)),
                                     .thinking_forced_close = value.at("thinking_forced_close").get<bool>(),
                                     .timings = decode_timings(value.at("timings_ns"))}};
+    });
+}
+
+json encode_load(const EngineLoad& load) {
+    return {load.running,        load.waiting,         load.answers, load.prompt_tokens, load.reused_tokens, load.completion_tokens,
+            load.prefill_tokens, load.images_embedded, load.passes,  load.pass_rows,     load.restarts,      load.cached_tokens};
+}
+
+Result<EngineLoad> decode_load(const json& value) {
+    return guarded([&]() -> Result<EngineLoad> {
+        const auto at = [&](std::size_t i) { return value.at(i).get<std::uint64_t>(); };
+        return EngineLoad{.running = at(0), .waiting = at(1), .answers = at(2), .prompt_tokens = at(3), .reused_tokens = at(4), .completion_tokens = at(5),
+                          .prefill_tokens = at(6), .images_embedded = at(7), .passes = at(8), .pass_rows = at(9), .restarts = at(10),
+                          .cached_tokens = static_cast<std::int64_t>(at(11))};
     });
 }
 

@@ -57,6 +57,8 @@ Result<ChatRequest> decode_request(const nlohmann::json& head, std::span<const s
 
 nlohmann::json encode_completion(const Completion& completion);
 Result<Completion> decode_completion(const nlohmann::json& value);
+nlohmann::json encode_load(const EngineLoad& load);
+Result<EngineLoad> decode_load(const nlohmann::json& value);
 nlohmann::json encode_info(const ModelInfo& info);
 Result<ModelInfo> decode_info(const nlohmann::json& value);
 nlohmann::json encode_error(const Error& error);

@@ -5,9 +5,12 @@
 #include "base/log.h"
 #include "engine/process/channel.h"
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <thread>
 
@@ -42,33 +45,36 @@ public:
     }
 
 private:
-    struct Question {
-        json head;
-        std::vector<std::uint8_t> body;
-    };
-
     void take(const json& head, std::vector<std::uint8_t> body) {
         const std::string type = head.value("type", "");
-        if (type == "open" && !engine_.joinable()) {
+        if (type == "open" && !opener_.joinable()) {
             start(head);
-        } else if (type == "generate") {
-            {
-                const std::lock_guard lock(mutex_);
-                pending_ = {head, std::move(body)};
-                has_pending_ = true;
-                stop_ = std::stop_source();
-                asked_ = head.value("id", std::uint64_t{0});
-            }
-            changed_.notify_all();
+        } else if (type == "generate" && model_ != nullptr) {
+            ask(head, std::move(body));
         } else if (type == "cancel") {
             const std::lock_guard lock(mutex_);
-            if (head.value("id", std::uint64_t{0}) == asked_) {
-                stop_.request_stop();
+            if (const auto asked = stops_.find(head.value("id", std::uint64_t{0})); asked != stops_.end()) {
+                asked->second.request_stop();
             }
         } else {
-            log::error("engine", "an unknown message: " + type);
+            log::error("engine", "an unknown message, or one before its time: " + type);
             ::_exit(kExitBadMessage);
         }
+    }
+
+    /// A thread for each, which mostly waits: how many there may be is the engine's to say, and it refuses the others at once.
+    void ask(const json& head, std::vector<std::uint8_t> body) {
+        const std::uint64_t id = head.value("id", std::uint64_t{0});
+        std::stop_token stop;
+        {
+            const std::lock_guard lock(mutex_);
+            stop = stops_[id].get_token();
+        }
+        std::thread([this, id, head, body = std::move(body), stop = std::move(stop)]() mutable {
+            answer(id, head, body, std::move(stop));
+            const std::lock_guard lock(mutex_);
+            stops_.erase(id);
+        }).detach(); // this object ends with the process
     }
 
     void start(const json& head) {
@@ -80,55 +86,52 @@ private:
             options.adapters.emplace_back(adapter.get<std::string>());
         }
         const int quantize = head.value("quantize", 0);
+        const int kv = head.value("kv_format", static_cast<int>(KvFormat::F16));
+        options.kv_format = kv == static_cast<int>(KvFormat::F32) ? KvFormat::F32 : kv == static_cast<int>(KvFormat::Q8) ? KvFormat::Q8 : KvFormat::F16;
+        options.sequences_max = head.value("sequences_max", options.sequences_max);
+        options.waiting_max = head.value("waiting_max", options.waiting_max);
         options.quantize = quantize == 2 ? Quantize::Bits4 : quantize == 1 ? Quantize::Bits8 : Quantize::None;
         options.on_progress = [this](std::string_view stage, double share) {
             say({{"type", "progress"}, {"stage", stage}, {"share", share}});
         };
         const Duration interval = std::chrono::milliseconds(head.value("beat_ms", 1000));
         beats_ = std::jthread([this, interval](const std::stop_token& stop) { beat(interval, stop); });
-        engine_ = std::thread([this, options = std::move(options)] { work(options); });
+        opener_ = std::thread([this, options = std::move(options)] { open(options); });
     }
 
     void beat(Duration interval, const std::stop_token& stop) {
         SystemClock clock;
         while (clock.sleep_for(interval, stop) == WaitResult::Reached) {
-            say({{"type", "alive"}});
+            json alive{{"type", "alive"}};
+            if (const ChatModel* const model = model_; model != nullptr) {
+                alive["load"] = wire::encode_load(model->load());
+            }
+            say(alive);
         }
     }
 
-    void work(const EngineOptions& options) {
+    void open(const EngineOptions& options) {
         auto model = open_(options);
         if (!model) {
             say({{"type", "failed"}, {"error", wire::encode_error(model.error())}});
             return;
         }
-        say({{"type", "ready"}, {"info", wire::encode_info((*model)->info())}});
-        for (;;) {
-            Question asked;
-            std::stop_token stop;
-            {
-                std::unique_lock lock(mutex_);
-                changed_.wait(lock, [this] { return has_pending_; });
-                has_pending_ = false;
-                asked = std::move(pending_);
-                stop = stop_.get_token();
-            }
-            answer(**model, asked, std::move(stop));
-        }
+        owned_ = std::move(model).value();
+        model_ = owned_.get();
+        say({{"type", "ready"}, {"info", wire::encode_info(owned_->info())}});
     }
 
-    void answer(ChatModel& model, const Question& asked, std::stop_token stop) {
-        const std::uint64_t id = asked.head.value("id", std::uint64_t{0});
+    void answer(std::uint64_t id, const json& head, std::span<const std::uint8_t> body, std::stop_token stop) {
+        ChatModel& model = *model_;
         auto completion = [&]() -> Result<Completion> {
-            const ChatRequest request = TRY(wire::decode_request(asked.head, asked.body));
+            const ChatRequest request = TRY(wire::decode_request(head, body));
             const auto on_text = [&](std::string_view text) { say({{"type", "text"}, {"id", id}, {"text", text}}); };
             return model.generate(request, on_text, std::move(stop));
         }();
-        if (completion) {
-            say({{"type", "done"}, {"id", id}, {"completion", wire::encode_completion(*completion)}});
-        } else {
-            say({{"type", "error"}, {"id", id}, {"error", wire::encode_error(completion.error())}});
-        }
+        json last = completion ? json{{"type", "done"}, {"id", id}, {"completion", wire::encode_completion(*completion)}}
+                               : json{{"type", "error"}, {"id", id}, {"error", wire::encode_error(completion.error())}};
+        last["load"] = wire::encode_load(model.load());
+        say(last);
     }
 
     void say(const json& head) {
@@ -141,14 +144,12 @@ private:
     const int socket_;
     const OpenModel& open_;
     std::mutex send_mutex_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    Question pending_;
-    bool has_pending_ = false;
-    std::uint64_t asked_ = 0;
-    std::stop_source stop_;
+    std::mutex mutex_; // guards the next
+    std::map<std::uint64_t, std::stop_source> stops_;
+    std::unique_ptr<ChatModel> owned_;
+    std::atomic<ChatModel*> model_{nullptr}; // once it is open
     std::jthread beats_;
-    std::thread engine_;
+    std::thread opener_;
 };
 
 } // namespace

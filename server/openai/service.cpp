@@ -57,7 +57,7 @@ bool is_json(std::string_view content_type) {
 
 OpenAiResponse to_response(const ApiError& error) { return {error.status, error_json(error)}; }
 
-OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(1) {}
+OpenAiService::OpenAiService(const OpenAiOptions& options) : options_(options), started_s_(now_s()), worker_(options.answers_max, options.answers_max) {}
 
 bool OpenAiService::has_key(const OpenAiHead& head) const {
     constexpr std::string_view kBearer = "Bearer ";
@@ -133,9 +133,10 @@ bool OpenAiService::wait_in_line(Waiting&& waiting) {
         return false;
     }
     waiting_.push_back(std::move(waiting));
-    // The job before may be about to return: this one follows it.
-    is_answering_ = is_answering_ || worker_.submit([this] { answer_all_waiting(); });
-    return is_answering_;
+    if (answering_ < options_.answers_max && worker_.submit([this] { answer_all_waiting(); })) {
+        ++answering_;
+    }
+    return answering_ > 0;
 }
 
 void OpenAiService::answer_all_waiting() {
@@ -144,7 +145,7 @@ void OpenAiService::answer_all_waiting() {
         {
             const std::lock_guard lock(mutex_);
             if (waiting_.empty()) {
-                is_answering_ = false;
+                --answering_;
                 return;
             }
             next = std::move(waiting_.front());

@@ -80,7 +80,7 @@ private:
     ModelGate gate_;
     std::mutex mutex_; // guards the next two
     std::deque<Waiting> waiting_;
-    bool is_answering_ = false; ///< the worker is at it and takes the next one by itself
+    std::size_t answering_ = 0; ///< jobs of the worker that take the next one by themselves
     Worker worker_; // last: it uses the others
 };
 

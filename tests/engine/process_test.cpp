@@ -199,22 +199,51 @@ TEST_F(EngineProcessTest, StopEndsTheAnswerAndKeepsWhatThereIs) {
     EXPECT_EQ(model->generate(ask("next"), {}, {})->text_utf8, "said: next"); // the stop of one is not the stop of the next
 }
 
-TEST_F(EngineProcessTest, OneCallAtATime) {
+TEST_F(EngineProcessTest, SeveralCallsAtOnceAndAStopIsForOne) {
     const auto model = open();
     std::stop_source stop;
     std::atomic<bool> is_answering = false;
     std::thread first([&] {
-        (void)model->generate(ask("endless"), [&](std::string_view) {
+        const auto reply = model->generate(ask("endless"), [&](std::string_view) {
             is_answering = true;
             is_answering.notify_all();
         }, stop.get_token());
+        EXPECT_EQ(reply ? reply->stop_reason : StopReason::StopToken, StopReason::Cancelled);
     });
     is_answering.wait(false);
-    const auto second = model->generate(ask("me too"), {}, {});
+    for (int i = 0; i < 3; ++i) {
+        const auto second = model->generate(ask("me too"), {}, {});
+        EXPECT_EQ(second ? second->text_utf8 : second.error().message, "said: me too");
+    }
     stop.request_stop();
     first.join();
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code, ErrorCode::Overloaded);
+}
+
+TEST_F(EngineProcessTest, ALossEndsEveryCall) {
+    const auto model = open();
+    std::vector<std::thread> callers;
+    std::atomic<int> begun = 0;
+    std::atomic<int> lost = 0;
+    for (int i = 0; i < 3; ++i) {
+        callers.emplace_back([&] {
+            bool is_first = true;
+            const auto reply = model->generate(ask("endless"), [&](std::string_view) {
+                if (std::exchange(is_first, false)) {
+                    ++begun;
+                    begun.notify_all();
+                }
+            }, {});
+            lost += !reply && reply.error().code == ErrorCode::EngineLost ? 1 : 0;
+        });
+    }
+    for (int n = begun; n < 3; n = begun) {
+        begun.wait(n);
+    }
+    ::kill(model->status().pid, SIGKILL);
+    for (std::thread& caller : callers) {
+        caller.join();
+    }
+    EXPECT_EQ(lost, 3);
 }
 
 TEST_F(EngineProcessTest, OpeningFailsWithTheErrorOfTheModelOrOfTheProcess) {

@@ -4,6 +4,7 @@
     python full_size.py gguf FOLDER    Q4_K_M as llama.cpp mixes it, and an mmproj in F16: 8 GB
     python full_size.py gptq FOLDER    int4, groups of 128, symmetric, version 1; the vision tower in BF16: 8.5 GB
     python full_size.py bf16 FOLDER    five shards: 20.6 GB
+    python full_size.py small FOLDER   a text model of one billion parameters in Q8_0, with the same vocabulary: 1.1 GB (for `handeye bench serve`)
     python full_size.py check HANDEYE FOLDER    writes each below FOLDER, sees what is promised of it, and deletes it
 
 What is promised: that `models plan` reckons the peak of gguf and gptq within 5 %, and that `models quantize` of bf16 takes no more
@@ -174,6 +175,24 @@ def gguf(folder):
     write_gguf(folder / "mmproj-F16.gguf", metadata, tensors)
 
 
+def small(folder):
+    hidden, layers, heads, ffn = 2048, 10, 16, 5632
+    tokens, merges = vocabulary()
+    metadata = {"general.architecture": "glm4", "general.name": "one billion", "glm4.block_count": layers, "glm4.context_length": 32768, "glm4.embedding_length": hidden,
+                "glm4.feed_forward_length": ffn, "glm4.attention.head_count": heads, "glm4.attention.head_count_kv": KV, "glm4.attention.key_length": HEAD,
+                "glm4.attention.value_length": HEAD, "glm4.attention.layer_norm_rms_epsilon": 1e-5, "glm4.rope.freq_base": 10000.0, "glm4.rope.dimension_count": 64,
+                "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "glm4", "tokenizer.ggml.tokens": tokens,
+                "tokenizer.ggml.token_type": [1 if i < 151329 else 3 if i in SPECIAL else 5 for i in range(VOCABULARY)],
+                "tokenizer.ggml.merges": [f"{a} {b}" for a, b in merges], "tokenizer.ggml.eos_token_id": 151329, "tokenizer.chat_template": TEMPLATE}
+    tensors = [("token_embd.weight", [hidden, VOCABULARY], Q8_0), ("output_norm.weight", [hidden], F32), ("output.weight", [hidden, VOCABULARY], Q8_0)]
+    for i in range(layers):
+        tensors += [(f"blk.{i}.{n}.weight", [hidden], F32) for n in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")]
+        tensors += [(f"blk.{i}.{n}.weight", [rows, cols], Q8_0) for n, rows, cols in (
+            ("attn_q", hidden, heads * HEAD), ("attn_k", hidden, KV * HEAD), ("attn_v", hidden, KV * HEAD), ("attn_output", heads * HEAD, hidden),
+            ("ffn_up", hidden, 2 * ffn), ("ffn_down", ffn, hidden))]
+    write_gguf(folder / "model-Q8_0.gguf", metadata, tensors)
+
+
 # --- GPTQ: name, dtype, shape
 
 def bf16(values):
@@ -281,7 +300,7 @@ def write_tokenizer(folder):
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
 
 
-WRITERS = {"gguf": gguf, "gptq": gptq, "bf16": bf16_hub}
+WRITERS = {"small": small, "gguf": gguf, "gptq": gptq, "bf16": bf16_hub}
 
 
 def write(kind, folder):

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several answers at once: the same as alone, in turn, within the caches' room.
+#include "engine/runtime/scheduler.h"
+
+#include "base/image_codec.h"
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace handeye {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kSource = HANDEYE_SOURCE_DIR;
+const fs::path kTiny = kSource / "tests/golden/engine/glm4v-f32";
+const fs::path kNano = kSource / "models/nano";
+
+std::unique_ptr<Scheduler> open_scheduler(const fs::path& dir, const SchedulerLimits& limits = {}, int context = 0, KvFormat format = KvFormat::F32) {
+    auto core = EngineCore::open({.model_dir = dir, .threads = 2, .context_tokens = context, .kv_format = format});
+    EXPECT_TRUE(core) << core.error().message;
+    return std::make_unique<Scheduler>(std::move(core).value(), limits);
+}
+
+ChatRequest ask(std::string text, int max_new_tokens = 24) {
+    ChatRequest request;
+    request.messages.push_back({.role = Role::User, .parts = {TextPart{std::move(text)}}});
+    request.max_new_tokens = max_new_tokens;
+    return request;
+}
+
+ChatRequest ask_about(const std::string& picture, std::string text, int max_new_tokens = 24) {
+    ChatRequest request = ask(std::move(text), max_new_tokens);
+    request.messages[0].parts.insert(request.messages[0].parts.begin(), ImagePart{read_image(kTiny / "images" / picture).value()});
+    return request;
+}
+
+std::vector<Completion> answer_at_once(Scheduler& scheduler, const std::vector<ChatRequest>& requests) {
+    std::vector<Completion> answers(requests.size());
+    std::vector<std::thread> callers;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        callers.emplace_back([&, i] {
+            auto completion = scheduler.run(requests[i], {}, {});
+            EXPECT_TRUE(completion) << completion.error().message;
+            answers[i] = completion ? std::move(completion).value() : Completion{};
+        });
+    }
+    for (std::thread& caller : callers) {
+        caller.join();
+    }
+    return answers;
+}
+
+std::vector<ChatRequest> eight_requests() {
+    std::vector<ChatRequest> requests;
+    for (const char* picture : {"a.png", "c.png", "a.png"}) {
+        requests.push_back(ask_about(picture, "open " + std::to_string(requests.size()), 40));
+    }
+    for (int i = 0; i < 5; ++i) {
+        requests.push_back(ask("menu " + std::string(static_cast<std::size_t>(i * 60), 'x'), 40 + i));
+    }
+    requests[4].sampling = {.temperature = 1.0, .seed = 7};
+    return requests;
+}
+
+TEST(Scheduler, EightAtOnceGiveWhatEachGivesAlone) {
+    const std::vector<ChatRequest> requests = eight_requests();
+    std::vector<std::vector<TokenId>> alone;
+    for (const ChatRequest& request : requests) {
+        const auto fresh = open_scheduler(kTiny);
+        alone.push_back(answer_at_once(*fresh, {request}).front().ids);
+        EXPECT_FALSE(alone.back().empty());
+    }
+    for (int round = 0; round < 3; ++round) { // in other orders, and with full caches
+        const auto together = open_scheduler(kTiny);
+        const std::vector<Completion> answers = answer_at_once(*together, requests);
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            EXPECT_EQ(answers[i].ids, alone[i]) << i;
+        }
+        const EngineLoad load = together->load();
+        EXPECT_LT(load.passes, load.pass_rows); // some passes were shared
+        EXPECT_EQ(load.answers, requests.size());
+        EXPECT_EQ(load.images_embedded, 2U);
+    }
+}
+
+TEST(Scheduler, ALongPromptDoesNotHoldUpTheTokensOfOthers) {
+    const auto scheduler = open_scheduler(kTiny);
+    std::atomic<int> pieces = 0;
+    std::stop_source stop;
+    std::thread writer([&] { (void)scheduler->run(ask("endless", 60'000), [&](std::string_view) { ++pieces; pieces.notify_all(); }, stop.get_token()); });
+    pieces.wait(0);
+    const EngineLoad before = scheduler->load();
+    const Completion answer = answer_at_once(*scheduler, {ask(std::string(6000, 'a'), 1)}).front();
+    const EngineLoad after = scheduler->load();
+    stop.request_stop();
+    writer.join();
+    EXPECT_GT(answer.usage.prompt_tokens, 2000);
+    EXPECT_GE(static_cast<int>(after.passes - before.passes), answer.usage.prompt_tokens / 128 - 1); // a token of the writer after each chunk
+}
+
+TEST(Scheduler, ASessionWithoutAnAnswerAtWorkGoesBeforeOneThatHasSome) {
+    const auto scheduler = open_scheduler(kTiny, {.sequences_max = 2});
+    std::atomic<int> begun = 0;
+    std::stop_source stop_one;
+    std::stop_source stop_other;
+    const auto endless = [&](const std::stop_source& stop) {
+        ChatRequest request = ask("endless", 60'000);
+        request.session = "a";
+        (void)scheduler->run(request, [&, told = false](std::string_view) mutable {
+            if (!std::exchange(told, true)) {
+                ++begun;
+                begun.notify_all();
+            }
+        }, stop.get_token());
+    };
+    std::thread one([&] { endless(stop_one); });
+    std::thread other([&] { endless(stop_other); });
+    for (int n = begun; n < 2; n = begun) {
+        begun.wait(n);
+    }
+    std::atomic<int> turn = 0;
+    std::map<std::string, int> turns;
+    std::vector<std::thread> callers;
+    for (const char* session : {"a", "b"}) {
+        callers.emplace_back([&, session] {
+            ChatRequest request = ask("x", 2);
+            request.session = session;
+            EXPECT_TRUE(scheduler->run(request, {}, {}));
+            turns[session] = ++turn;
+        });
+        while (scheduler->load().waiting < callers.size()) {
+            std::this_thread::yield();
+        }
+    }
+    stop_one.request_stop(); // one place: "a" still has one at work
+    for (std::thread& caller : callers) {
+        caller.join();
+    }
+    EXPECT_LT(turns["b"], turns["a"]);
+    stop_other.request_stop();
+    one.join();
+    other.join();
+}
+
+TEST(Scheduler, SaysWhenTooManyWait) {
+    const auto scheduler = open_scheduler(kTiny, {.sequences_max = 1, .waiting_max = 1});
+    std::atomic<bool> has_begun = false;
+    std::stop_source stop;
+    std::thread first([&] { (void)scheduler->run(ask("endless", 60'000), [&](std::string_view) { has_begun = true; has_begun.notify_all(); }, stop.get_token()); });
+    has_begun.wait(false);
+    std::stop_source gone;
+    std::thread second([&] {
+        const auto reply = scheduler->run(ask("x"), {}, gone.get_token());
+        EXPECT_EQ(reply ? reply->stop_reason : StopReason::StopToken, StopReason::Cancelled); // it never had its turn
+    });
+    while (scheduler->load().waiting < 1) {
+        std::this_thread::yield();
+    }
+    const auto third = scheduler->run(ask("y"), {}, {});
+    ASSERT_FALSE(third);
+    EXPECT_EQ(third.error().code, ErrorCode::Overloaded);
+    gone.request_stop();
+    second.join(); // while the first goes on
+    stop.request_stop();
+    first.join();
+}
+
+TEST(Scheduler, AnswersThatDoNotFitTogetherAreBegunAgainAndStayTheSame) {
+    const std::vector<ChatRequest> requests = {ask("one", 120), ask("two", 120), ask("three", 120)};
+    std::vector<std::vector<TokenId>> alone;
+    for (const ChatRequest& request : requests) {
+        const auto fresh = open_scheduler(kTiny, {}, 200);
+        alone.push_back(answer_at_once(*fresh, {request}).front().ids);
+    }
+    const auto scheduler = open_scheduler(kTiny, {}, 200);
+    const std::vector<Completion> answers = answer_at_once(*scheduler, requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(answers[i].ids, alone[i]) << i;
+    }
+    EXPECT_GT(scheduler->load().restarts, 0U);
+    EXPECT_LE(scheduler->load().cached_tokens, 200);
+}
+
+TEST(Scheduler, ABeginningThatAnyCacheHasIsNotComputedAgain) {
+    const auto scheduler = open_scheduler(kTiny);
+    const std::string shared(400, 's');
+    const Completion first = answer_at_once(*scheduler, {ask(shared + " one")}).front();
+    const Completion second = answer_at_once(*scheduler, {ask(shared + " two")}).front();
+    EXPECT_GT(second.usage.reused_tokens, first.usage.prompt_tokens - 20);
+    // Both sessions go on where they were.
+    for (const auto& [text, before] : {std::pair{shared + " one", first}, {shared + " two", second}}) {
+        ChatRequest next = ask(text);
+        next.messages.push_back({.role = Role::Assistant, .parts = {TextPart{before.text_utf8}}});
+        next.messages.push_back({.role = Role::User, .parts = {TextPart{"and"}}});
+        EXPECT_GE(answer_at_once(*scheduler, {next}).front().usage.reused_tokens, before.usage.prompt_tokens - 8); // all but how the question ends
+    }
+}
+
+TEST(Scheduler, EndsItsCallersWhenItEnds) {
+    auto scheduler = open_scheduler(kTiny);
+    std::atomic<bool> has_begun = false;
+    Result<Completion> reply = Completion{};
+    std::thread caller([&, raw = scheduler.get()] {
+        reply = raw->run(ask("endless", 60'000), [&](std::string_view) { has_begun = true; has_begun.notify_all(); }, {});
+    });
+    has_begun.wait(false);
+    scheduler.reset();
+    caller.join();
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->stop_reason, StopReason::Cancelled);
+}
+
+// What fewer bits cost: the bundled model's answers about its pictures stay what they were.
+TEST(KvCache, InFewerBitsGivesTheBundledModelsAnswers) {
+    std::map<KvFormat, std::vector<TokenId>> answers;
+    std::map<KvFormat, std::int64_t> bytes;
+    ChatRequest request = ask("# Task\nClick Save.\n# Steps done\nnone\n# Screen\n", 96);
+    request.messages[0].parts.emplace_back(ImagePart{Image::from_pixels({336, 224}, PixelFormat::Gray, std::vector<std::uint8_t>(336 * 224, 245)).value()});
+    for (const KvFormat format : {KvFormat::F32, KvFormat::F16, KvFormat::Q8}) {
+        const auto scheduler = open_scheduler(kNano, {}, 0, format);
+        answers[format] = answer_at_once(*scheduler, {request}).front().ids;
+        bytes[format] = kv_bytes_per_token(scheduler->core().model().decoder.config, format);
+    }
+    EXPECT_EQ(answers[KvFormat::F16], answers[KvFormat::F32]);
+    EXPECT_EQ(answers[KvFormat::Q8], answers[KvFormat::F32]);
+    EXPECT_EQ(bytes[KvFormat::F16] * 2, bytes[KvFormat::F32]);
+    EXPECT_LE(bytes[KvFormat::Q8], bytes[KvFormat::F16] * 9 / 16);
+}
+
+} // namespace
+} // namespace handeye
