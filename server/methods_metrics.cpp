@@ -11,6 +11,25 @@
 
 namespace handeye {
 
+std::vector<Metric> engine_metrics(const EngineLoad& load) {
+    const auto number = [](auto value) { return static_cast<double>(value); };
+    using K = MetricKind;
+    return {
+        {"handeye_engine_running", "Requests that the engine is answering.", K::Gauge, number(load.running)},
+        {"handeye_engine_queued", "Requests that wait for a place.", K::Gauge, number(load.waiting)},
+        {"handeye_engine_cached_tokens", "Tokens whose keys and values are in memory.", K::Gauge, number(load.cached_tokens)},
+        {"handeye_engine_answers_total", "Answers that ended, the stopped and failed ones too.", K::Counter, number(load.answers)},
+        {"handeye_engine_prompt_tokens_total", "Prompt tokens of those answers.", K::Counter, number(load.prompt_tokens)},
+        {"handeye_engine_reused_tokens_total", "Of these, the ones that a cache had.", K::Counter, number(load.reused_tokens)},
+        {"handeye_engine_completion_tokens_total", "New tokens of those answers.", K::Counter, number(load.completion_tokens)},
+        {"handeye_engine_prefill_tokens_total", "Prompt tokens that were computed.", K::Counter, number(load.prefill_tokens)},
+        {"handeye_engine_images_embedded_total", "Pictures that went through the vision tower.", K::Counter, number(load.images_embedded)},
+        {"handeye_engine_passes_total", "Passes over the weights for new tokens.", K::Counter, number(load.passes)},
+        {"handeye_engine_pass_rows_total", "Answers in those passes, summed.", K::Counter, number(load.pass_rows)},
+        {"handeye_engine_restarts_total", "Answers that lost their cache to another and began again.", K::Counter, number(load.restarts)},
+    };
+}
+
 std::vector<Metric> collect_metrics(const Core& core) {
     const auto sessions = core.hub.list();
     const auto count = [&](auto is_one) { return static_cast<double>(std::count_if(sessions.begin(), sessions.end(), is_one)); };
@@ -18,7 +37,7 @@ std::vector<Metric> collect_metrics(const Core& core) {
     const Counters& c = core.counters;
     const ModelGate::Usage usage = core.gate.usage();
     using K = MetricKind;
-    return {
+    std::vector<Metric> metrics{
         {"handeye_connections", "Open connections.", K::Gauge, static_cast<double>(core.peers.size())},
         {"handeye_sessions_open", "Sessions that are not closed.", K::Gauge,
          count([](const SessionStatus& s) { return s.state != SessionState::Closed && s.state != SessionState::Failed; })},
@@ -36,6 +55,10 @@ std::vector<Metric> collect_metrics(const Core& core) {
         {"handeye_inference_prompt_tokens_total", "Prompt tokens of answered questions.", K::Counter, static_cast<double>(usage.prompt_tokens)},
         {"handeye_inference_completion_tokens_total", "New tokens of answered questions.", K::Counter, static_cast<double>(usage.completion_tokens)},
     };
+    for (Metric& metric : engine_metrics(core.gate.load())) {
+        metrics.push_back(std::move(metric));
+    }
+    return metrics;
 }
 
 std::string prometheus_text(const std::vector<Metric>& metrics) {

@@ -2,6 +2,8 @@
 // The server's figures by name, for metrics.snapshot and for Prometheus.
 #pragma once
 
+#include "agent/session.h" // with it EngineLoad
+
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct Metric {
     MetricKind kind = MetricKind::Gauge;
     double value = 0;
 };
+/// What an engine tells of its work.
+std::vector<Metric> engine_metrics(const EngineLoad& load);
 /// The I/O thread only.
 std::vector<Metric> collect_metrics(const Core& core);
 /// Text exposition format 0.0.4.

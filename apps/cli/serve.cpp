@@ -41,6 +41,7 @@ struct Options {
     std::size_t body_bytes_max = OpenAiOptions{}.body_bytes_max;
     std::uint64_t picture_bytes_max = OpenAiOptions{}.picture_bytes_max;
     int max_model_len = 0;
+    int max_num_seqs = EngineOptions{}.sequences_max;
     int threads = 0;
     bool skips_checksums = false;
     ModelOptions engine;
@@ -114,6 +115,7 @@ Result<OpenAiOptions> endpoint_options(const Options& options, const Found& foun
     out.body_bytes_max = options.body_bytes_max;
     out.picture_bytes_max = options.picture_bytes_max;
     out.images_max = TRY(images_of(options.limits));
+    out.answers_max = static_cast<std::size_t>(options.max_num_seqs);
     std::error_code problem;
     const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path();
     out.decode_picture = [decoder = std::make_shared<PictureDecoder>(here / "handeye-decoder")](std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
@@ -160,6 +162,7 @@ private:
 Result<EngineProcessOptions> engine_options(const Options& options, const Found& found, const std::shared_ptr<Link>& link) {
     EngineProcessOptions out;
     out.engine = {.threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
+    out.engine.sequences_max = options.max_num_seqs;
     TRY(put_model_options(options.engine, found.checkpoint, out.engine));
     out.engine.on_progress = [link](std::string_view stage, double share) {
         const std::string text = fmt::format("{} {:.0f} %", stage, share * 100);
@@ -217,6 +220,7 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--port", options->port, "0: any")->capture_default_str()->check(CLI::Range(0, 65535));
     app.add_option("--api-key", options->api_key, "What clients must show (default: $HANDEYE_API_KEY, which other users do not see; else nobody is asked)");
     app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
+    app.add_option("--max-num-seqs", options->max_num_seqs, "Requests that are answered at a time; 64 more may wait")->check(CLI::Range(1, 16))->capture_default_str();
     app.add_option("--limit-mm-per-prompt", options->limits, "image=N: pictures in one request")->capture_default_str();
     app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
     app.add_option("--max-picture-bytes", options->picture_bytes_max, "Of the pictures of one request together, decoded (3 a pixel)")->capture_default_str()->check(CLI::Range(std::uint64_t{1024}, kPictureBytesMax));

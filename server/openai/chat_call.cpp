@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr int kDepthMax = 32;
 constexpr std::size_t kMessagesMax = 4096;
 constexpr std::size_t kStopsMax = 16;
+constexpr std::size_t kUserBytesMax = 512;
 constexpr std::size_t kStopBytesMax = 256;
 constexpr int kTokensMax = 1 << 24;
 constexpr double kTemperatureMax = 2;
@@ -43,8 +44,8 @@ const std::vector<Undone>& undone() {
     return rows;
 }
 /// Fields that change nothing here.
-constexpr std::array<std::string_view, 4> kPassedOver{"user", "metadata", "store", "parallel_tool_calls"};
-constexpr std::array<std::string_view, 13> kRead{"model",   "messages", "max_tokens", "max_completion_tokens", "temperature",          "top_p",      "top_k",
+constexpr std::array<std::string_view, 3> kPassedOver{"metadata", "store", "parallel_tool_calls"};
+constexpr std::array<std::string_view, 14> kRead{"user", "model",   "messages", "max_tokens", "max_completion_tokens", "temperature",          "top_p",      "top_k",
                                                  "seed",    "stop",     "stream",     "stream_options",        "repetition_penalty", "chat_template_kwargs"};
 
 void check_fields(const json& body) {
@@ -104,6 +105,15 @@ std::vector<std::string> stops_of(const json& body) {
         refuse("stop", fmt::format("it must be a text or a list of at most {} texts, each of 1 to {} bytes", kStopsMax, kStopBytesMax));
     }
     return list.get<std::vector<std::string>>();
+}
+
+// Whose turn it is, by whatever name the client gives its users.
+std::string user_of(const json& body) {
+    const json user = body.value("user", json());
+    if (!user.is_null() && (!user.is_string() || user.get_ref<const std::string&>().size() > kUserBytesMax)) {
+        refuse("user", fmt::format("it must be a text of at most {} bytes", kUserBytesMax));
+    }
+    return user.is_string() ? user.get<std::string>() : "";
 }
 
 // Earlier thinking is left out of the history, as the models were trained.
@@ -273,6 +283,7 @@ ChatCall read(const json& body, const ChatContext& context) {
     const int older = whole(body, "max_tokens", 1, kTokensMax, call.request.max_new_tokens);
     call.request.max_new_tokens = whole(body, "max_completion_tokens", 1, kTokensMax, older);
     call.request.stop_texts = stops_of(body);
+    call.request.session = user_of(body);
     read_template_arguments(body, call.request);
     const auto messages = body.find("messages");
     if (messages == body.end() || !messages->is_array() || messages->empty() || messages->size() > kMessagesMax) {

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "server/metrics.h"
 #include "server/openai/answer.h"
 
 #include <algorithm>
@@ -22,6 +23,7 @@ using nlohmann::json;
 constexpr std::string_view kChatPath = "/v1/chat/completions";
 constexpr std::string_view kModelsPath = "/v1/models";
 constexpr std::string_view kHealthPath = "/health";
+constexpr std::string_view kMetricsPath = "/metrics";
 constexpr std::size_t kIdBytes = 12;
 constexpr std::size_t kSeedBytes = 7; // below 2^56: what JSON readers everywhere keep whole
 
@@ -73,8 +75,8 @@ std::optional<OpenAiResponse> OpenAiService::check_head(const OpenAiHead& head) 
         return to_response({.status = 401, .message = "Authorization: Bearer KEY is missing or wrong", .code = "invalid_api_key"});
     }
     const bool is_chat = head.path == kChatPath;
-    if (!is_chat && head.path != kHealthPath && head.path != kModelsPath) {
-        return to_response({.status = 404, .message = fmt::format("there is no {}; there are {}, {} and {}", head.path.substr(0, 100), kChatPath, kModelsPath, kHealthPath)});
+    if (!is_chat && head.path != kHealthPath && head.path != kModelsPath && head.path != kMetricsPath) {
+        return to_response({.status = 404, .message = fmt::format("there is no {}; there are {}, {}, {} and {}", head.path.substr(0, 100), kChatPath, kModelsPath, kHealthPath, kMetricsPath)});
     }
     if (is_chat ? head.verb != "POST" : head.verb != "GET" && head.verb != "HEAD") {
         return to_response({.status = 405, .message = fmt::format("{} is asked with {}", head.path, is_chat ? "POST" : "GET")});
@@ -96,6 +98,8 @@ OpenAiResponse OpenAiService::health() const {
     return {status.state == ModelState::Ready ? 200 : 503, dump_json({{"status", model_state_name(status.state)}, {"detail", status.detail}}) + "\n"};
 }
 
+OpenAiResponse OpenAiService::metrics() const { return {.status = 200, .body = prometheus_text(engine_metrics(gate_.load())), .content_type = "text/plain; version=0.0.4"}; }
+
 OpenAiResponse OpenAiService::models() const {
     const ModelGate::Status status = gate_.status();
     json rows = json::array();
@@ -112,7 +116,7 @@ void OpenAiService::handle(OpenAiRequest request, Exchange exchange) {
     if (request.path == kChatPath) {
         start_chat(std::move(request), std::move(exchange));
     } else {
-        exchange.respond(request.path == kHealthPath ? health() : models());
+        exchange.respond(request.path == kHealthPath ? health() : request.path == kMetricsPath ? metrics() : models());
     }
 }
 

@@ -63,6 +63,7 @@ public:
 private:
     [[nodiscard]] bool has_key(const OpenAiHead& head) const;
     [[nodiscard]] OpenAiResponse health() const;
+    [[nodiscard]] OpenAiResponse metrics() const;
     [[nodiscard]] OpenAiResponse models() const;
     struct Waiting {
         OpenAiRequest request;
