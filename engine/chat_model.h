@@ -37,6 +37,8 @@ struct EngineLoad {
     std::uint64_t images_embedded = 0; ///< pictures that went through the vision tower
     std::uint64_t passes = 0;          ///< over the weights, for new tokens
     std::uint64_t pass_rows = 0;       ///< answers in those passes, summed
+    std::uint64_t guessed_tokens = 0;  ///< that were checked beside the one that was due
+    std::uint64_t right_guesses = 0;   ///< of them
     std::uint64_t restarts = 0;        ///< answers whose cache was taken away for another
     std::int64_t cached_tokens = 0;    ///< whose keys and values are in memory
 };

@@ -31,6 +31,7 @@ struct EngineOptions {
     Quantize quantize = Quantize::None;
     KvFormat kv_format = KvFormat::F16;          ///< of cached keys and values
     int sequences_max = 8;                       ///< answers at a time; more wait
+    bool guesses = true;                         ///< guess tokens of an answer alone from what stands before (engine/runtime/lookup.h)
     int waiting_max = 64;                        ///< requests that wait; one more is Overloaded
     /// Loading stages ("weights 45 %"), for a person who waits.
     std::function<void(std::string_view stage, double share)> on_progress;

@@ -26,6 +26,8 @@ std::vector<Metric> engine_metrics(const EngineLoad& load) {
         {"handeye_engine_images_embedded_total", "Pictures that went through the vision tower.", K::Counter, number(load.images_embedded)},
         {"handeye_engine_passes_total", "Passes over the weights for new tokens.", K::Counter, number(load.passes)},
         {"handeye_engine_pass_rows_total", "Answers in those passes, summed.", K::Counter, number(load.pass_rows)},
+        {"handeye_engine_guessed_tokens_total", "Tokens that were guessed from what stood before, and checked.", K::Counter, number(load.guessed_tokens)},
+        {"handeye_engine_right_guesses_total", "Of these, the ones that were right.", K::Counter, number(load.right_guesses)},
         {"handeye_engine_restarts_total", "Answers that lost their cache to another and began again.", K::Counter, number(load.restarts)},
     };
 }

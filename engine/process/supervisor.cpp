@@ -184,6 +184,7 @@ void Supervisor::serve_one_worker() {
                     {"kv_format", static_cast<int>(engine.kv_format)},
                     {"sequences_max", engine.sequences_max},
                     {"waiting_max", engine.waiting_max},
+                    {"guesses", engine.guesses},
                     {"beat_ms", beat_ms}};
     std::string why = "it does not listen";
     if (wire::send_packet(socket, dump_json(open))) {

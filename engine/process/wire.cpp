@@ -274,15 +274,16 @@ Result<Completion> decode_completion(const json& value) {
 
 json encode_load(const EngineLoad& load) {
     return {load.running,        load.waiting,         load.answers, load.prompt_tokens, load.reused_tokens, load.completion_tokens,
-            load.prefill_tokens, load.images_embedded, load.passes,  load.pass_rows,     load.restarts,      load.cached_tokens};
+            load.prefill_tokens, load.images_embedded, load.passes,  load.pass_rows,     load.restarts,      load.cached_tokens,
+            load.guessed_tokens, load.right_guesses};
 }
 
 Result<EngineLoad> decode_load(const json& value) {
     return guarded([&]() -> Result<EngineLoad> {
         const auto at = [&](std::size_t i) { return value.at(i).get<std::uint64_t>(); };
         return EngineLoad{.running = at(0), .waiting = at(1), .answers = at(2), .prompt_tokens = at(3), .reused_tokens = at(4), .completion_tokens = at(5),
-                          .prefill_tokens = at(6), .images_embedded = at(7), .passes = at(8), .pass_rows = at(9), .restarts = at(10),
-                          .cached_tokens = static_cast<std::int64_t>(at(11))};
+                          .prefill_tokens = at(6), .images_embedded = at(7), .passes = at(8), .pass_rows = at(9), .guessed_tokens = at(12),
+                          .right_guesses = at(13), .restarts = at(10), .cached_tokens = static_cast<std::int64_t>(at(11))};
     });
 }
 

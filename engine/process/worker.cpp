@@ -89,6 +89,7 @@ private:
         const int kv = head.value("kv_format", static_cast<int>(KvFormat::F16));
         options.kv_format = kv == static_cast<int>(KvFormat::F32) ? KvFormat::F32 : kv == static_cast<int>(KvFormat::Q8) ? KvFormat::Q8 : KvFormat::F16;
         options.sequences_max = head.value("sequences_max", options.sequences_max);
+        options.guesses = head.value("guesses", true);
         options.waiting_max = head.value("waiting_max", options.waiting_max);
         options.quantize = quantize == 2 ? Quantize::Bits4 : quantize == 1 ? Quantize::Bits8 : Quantize::None;
         options.on_progress = [this](std::string_view stage, double share) {

@@ -90,7 +90,7 @@ Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
                    .weights_bytes = model.weights.size_bytes(),
                    .context_tokens_max = static_cast<int>(core->timeline().capacity()),
                    .reads_pictures = model.vision.has_value()};
-    const SchedulerLimits limits{.sequences_max = static_cast<std::size_t>(std::max(1, options.sequences_max)), .waiting_max = static_cast<std::size_t>(std::max(0, options.waiting_max))};
+    const SchedulerLimits limits{.sequences_max = static_cast<std::size_t>(std::max(1, options.sequences_max)), .waiting_max = static_cast<std::size_t>(std::max(0, options.waiting_max)), .guesses = options.guesses};
     return std::unique_ptr<ChatModel>(std::make_unique<LocalModel>(std::move(core), std::move(info), limits));
 }
 

@@ -123,7 +123,11 @@ void Scheduler::drop_stopped() {
 // One token, or the few that are due, of every answer that has begun.
 void Scheduler::decode() {
     std::vector<Sequence*> sequences;
+    const bool is_alone = std::count_if(active_.begin(), active_.end(), [](const Sequence* s) { return !s->has_ended(); }) == 1;
     for (Sequence* sequence : std::vector(active_)) {
+        if (is_alone && limits_.guesses && !sequence->due().empty()) {
+            sequence->guess(GuessPolicy::kGuessMax); // beside others the rows are theirs
+        }
         const auto due = static_cast<std::int64_t>(sequence->due().size());
         if (sequence->has_ended() || due == 0) {
             continue;
@@ -145,6 +149,9 @@ void Scheduler::decode() {
     if (parts.empty()) {
         return;
     }
+    const std::size_t guessed = sequences.front()->guessed();
+    const std::int64_t before = sequences.front()->new_count();
+    const TimePoint begin = engine_now();
     const auto logits = core_->forward(parts, sequences.size() == 1 ? sequences.front()->stop() : std::stop_token());
     std::int64_t row = 0;
     for (std::size_t i = 0; i < sequences.size(); ++i) {
@@ -158,9 +165,15 @@ void Scheduler::decode() {
         }
         row += rows;
     }
+    const auto gained = static_cast<std::size_t>(sequences.front()->new_count() - before);
+    if (is_alone) {
+        sequences.front()->note_pass(guessed, gained, engine_now() - begin);
+    }
     const std::lock_guard lock(mutex_);
     ++load_.passes;
     load_.pass_rows += sequences.size();
+    load_.guessed_tokens += guessed;
+    load_.right_guesses += guessed > 0 && gained > 0 ? std::min(guessed, gained - 1) : 0;
 }
 
 // One chunk of one prompt; the next chunk is another's.

@@ -24,6 +24,7 @@ namespace handeye {
 struct SchedulerLimits {
     std::size_t sequences_max = 8; ///< answers at a time, at most kernels::kFewRows
     std::size_t waiting_max = 64;  ///< beyond these: Overloaded
+    bool guesses = true;           ///< an answer alone is guessed ahead where that pays; it stays the same, token for token
 };
 
 /// Owns the device's thread. Greedy ids, and those of a seed, do not depend on what else is being answered.

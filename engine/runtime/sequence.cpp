@@ -41,6 +41,7 @@ Result<std::unique_ptr<Sequence>> Sequence::begin(const EngineCore& core, const 
     usage.image_tokens = sequence->prompt_.image_tokens;
     usage.timings.preprocess = engine_now() - sequence->begun_;
     sequence->sampler_.observe(sequence->prompt_.ids);
+    sequence->lookup_.append(sequence->prompt_.ids);
     return sequence;
 }
 
@@ -59,17 +60,33 @@ bool Sequence::take(Matrix logits) {
         decoding_since_ = engine_now();
         timings().first_token = *decoding_since_ - begun_;
     }
+    const std::vector<TokenId> fed = std::exchange(due_, {});
+    guessed_ = 0;
+    auto next = static_cast<std::size_t>(first_wanted_);
     for (std::int64_t row = 0; row < logits.rows; ++row) {
         const auto id = sampler_.choose(logits.row_span(row));
         if (!id) {
             fail(id.error());
-            return true;
+            break;
         }
-        if (accept(*id) == Next::End) {
-            return true;
+        ++next;
+        const bool is_over = accept(*id) == Next::End;
+        if (is_over || next >= fed.size() || due_.size() != 1 || due_.front() != fed[next]) {
+            break; // what was guessed beyond is not what was chosen
         }
     }
-    return false;
+    timeline->truncate(timeline->size() - static_cast<std::int64_t>(fed.size() - std::min(next, fed.size())));
+    return has_ended_;
+}
+
+void Sequence::guess(std::size_t room) {
+    if (due_.size() != 1) {
+        return;
+    }
+    const auto left = static_cast<std::size_t>(std::max<std::int64_t>(0, core_.timeline().capacity() - length() - 1));
+    const std::vector<TokenId> ids = lookup_.guess(std::min({room, left, guess_policy_.allowed()}));
+    guessed_ = ids.size();
+    due_.insert(due_.end(), ids.begin(), ids.end());
 }
 
 Sequence::Next Sequence::accept(TokenId id) {
@@ -134,6 +151,7 @@ void Sequence::start_again() {
 void Sequence::emit(TokenId id) {
     const std::string text = utf8_.push(core_.tokenizer().token_bytes(id));
     sampler_.observe(std::array{id});
+    lookup_.append(std::array{id});
     out_.ids.push_back(id);
     out_.text_utf8 += text;
     if (!text.empty()) {

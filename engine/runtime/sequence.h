@@ -7,6 +7,7 @@
 #include "engine/chat.h"
 #include "engine/chat_model.h"
 #include "engine/runtime/engine_core.h"
+#include "engine/runtime/lookup.h"
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/thinking.h"
 #include "engine/sampling/sampler.h"
@@ -41,9 +42,16 @@ public:
     /// Empty: the prompt is to be computed. Then these ids are fed, and the logits of each from first_wanted() on are taken.
     [[nodiscard]] std::span<const TokenId> due() const { return due_; }
     [[nodiscard]] std::int64_t first_wanted() const { return first_wanted_; }
+    /// Adds guesses of the next tokens to what is due, at most `room` and as long as they pay.
+    void guess(std::size_t room);
+    [[nodiscard]] std::size_t guessed() const { return guessed_; }
+    /// A pass that computed this sequence alone.
+    void note_pass(std::size_t guessed, std::size_t gained, Duration took) { guess_policy_.note(guessed, gained, took); }
+    [[nodiscard]] std::int64_t new_count() const { return static_cast<std::int64_t>(out_.ids.size()); }
     [[nodiscard]] std::int32_t position_offset() const { return prompt_.position_offset; }
 
-    /// Chooses from the logits (wanted rows, vocabulary), which it overwrites, and streams. True: the answer has ended.
+    /// Chooses from the logits (wanted rows, vocabulary), which it overwrites, and streams. Guesses that were not chosen are taken out
+    /// of the cache. True: the answer has ended.
     bool take(Matrix logits);
     /// Its cache was taken away: what it has so far becomes its prompt.
     void start_again();
@@ -64,7 +72,6 @@ private:
     Next end(StopReason reason);
     [[nodiscard]] bool is_stop_id(TokenId id) const;
     [[nodiscard]] bool ends_in_stop_text(std::size_t before) const;
-    [[nodiscard]] std::int64_t new_count() const { return static_cast<std::int64_t>(out_.ids.size()); }
     /// Tokens that the cache holds once all that is due was fed.
     [[nodiscard]] std::int64_t length() const;
 
@@ -81,6 +88,9 @@ private:
     Completion out_;
     std::vector<TokenId> due_;
     std::int64_t first_wanted_ = 0;
+    std::size_t guessed_ = 0; // of due_, at its end
+    PromptLookup lookup_;
+    GuessPolicy guess_policy_;
     std::optional<TimePoint> decoding_since_;
     std::optional<Error> error_;
     bool has_paused_ = false;

@@ -379,7 +379,7 @@ TEST(VisionTower, StopsWhenAsked) {
     const std::vector<float> patches(4 * 1176);
     std::stop_source stop;
     stop.request_stop();
-    EXPECT_EQ(run_vision(*model->vision, pool, {patches.data(), 4, 1176, 1176}, {1, 2, 2}, stop.get_token()).error().code,
+    EXPECT_EQ(run_vision(*model->vision, pool, {patches.data(), 4, 1176, 1176}, {1, 2, 2}, {.stop = stop.get_token(), .between = {}, .tap = {}}).error().code,
               ErrorCode::Cancelled);
 }
 

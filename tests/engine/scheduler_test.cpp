@@ -204,6 +204,68 @@ TEST(Scheduler, ABeginningThatAnyCacheHasIsNotComputedAgain) {
     }
 }
 
+// Repetition is where guessing helps; the answers are the same with and without, sampled ones too.
+TEST(Scheduler, GuessingChangesNothingButTheTime) {
+    std::vector<ChatRequest> requests;
+    for (int i = 0; i < 40; ++i) {
+        std::string text;
+        for (int k = 0; k < 3; ++k) {
+            text += "row " + std::to_string(i % 7) + " save the file as report " + std::to_string(i) + "; ";
+        }
+        requests.push_back(i % 3 == 0 ? ask_about("c.png", text, 60) : ask(text, 60));
+        requests.back().sampling = {.temperature = i % 4 == 3 ? 0.8 : 0.0, .repetition_penalty = i % 5 == 4 ? 1.2 : 1.0, .seed = static_cast<std::uint64_t>(i)};
+        if (i % 6 == 5) {
+            requests.back().thinking_budget = 20;
+        }
+    }
+    for (const fs::path& dir : {kTiny, kNano}) {
+        const auto plain = open_scheduler(dir, {.guesses = false});
+        const auto guessing = open_scheduler(dir, {.guesses = true});
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            const Completion one = answer_at_once(*plain, {requests[i]}).front();
+            const Completion other = answer_at_once(*guessing, {requests[i]}).front();
+            EXPECT_EQ(one.ids, other.ids) << dir << " " << i;
+            EXPECT_EQ(one.text_utf8, other.text_utf8);
+            EXPECT_EQ(one.stop_reason, other.stop_reason);
+        }
+        EXPECT_EQ(plain->load().guessed_tokens, 0U);
+        EXPECT_GT(guessing->load().guessed_tokens, 0U);
+        EXPECT_GT(guessing->load().right_guesses, 0U) << dir;
+    }
+}
+
+TEST(PromptLookup, FindsWhatFollowedTheSameTokens) {
+    PromptLookup lookup;
+    EXPECT_TRUE(lookup.guess(4).empty());
+    lookup.append(std::vector<TokenId>{1, 2, 3, 4, 5, 9, 1, 2, 3});
+    EXPECT_EQ(lookup.guess(4), (std::vector<TokenId>{4, 5, 9, 1}));
+    EXPECT_EQ(lookup.guess(1), (std::vector<TokenId>{4}));
+    lookup.append(std::vector<TokenId>{7, 1, 2, 3}); // the latest place counts
+    EXPECT_EQ(lookup.guess(9), (std::vector<TokenId>{7, 1, 2, 3}));
+    lookup.append(std::vector<TokenId>{8});
+    EXPECT_TRUE(lookup.guess(4).empty());
+}
+
+TEST(GuessPolicy, GivesUpWhereItDoesNotPayAndTriesAgain) {
+    using namespace std::chrono_literals;
+    GuessPolicy policy;
+    policy.note(0, 1, 10ms);
+    int tried = 0;
+    for (int token = 0; token < 5000; ++token) {
+        const bool guesses = policy.allowed() > 0;
+        tried += guesses ? 1 : 0;
+        policy.note(guesses ? 7 : 0, 1, guesses ? 14ms : 10ms); // never right, and dearer
+    }
+    EXPECT_GT(tried, 3);
+    EXPECT_LT(tried, 60); // 24 ms of 50 s
+    GuessPolicy paying;
+    paying.note(0, 1, 10ms);
+    for (int pass = 0; pass < 100; ++pass) {
+        ASSERT_GT(paying.allowed(), 0U) << pass;
+        paying.note(7, 4, 14ms);
+    }
+}
+
 TEST(Scheduler, EndsItsCallersWhenItEnds) {
     auto scheduler = open_scheduler(kTiny);
     std::atomic<bool> has_begun = false;
