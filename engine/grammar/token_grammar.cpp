@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// A mask is one walk over the tree of the vocabulary, a table's row by the hand: where the grammar has no way on, the whole branch goes.
+#include "engine/grammar/token_grammar.h"
+
+#include <algorithm>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kTableBytesMax = 64U << 20U;
+
+Error too_ambiguous() {
+    return {ErrorCode::LimitExceeded, "the grammar is too ambiguous: more ways are open at once than are kept; let its alternatives begin differently"};
+}
+
+} // namespace
+
+TokenGrammar::TokenGrammar(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const VocabularyTrie> vocabulary,
+                           std::shared_ptr<MaskStore> masks, AddedTokenUse added)
+    : grammar_(std::move(grammar)), vocabulary_(std::move(vocabulary)), masks_(std::move(masks)), added_(added) {
+    for (const std::string& text : network().tokens) {
+        const auto token = std::ranges::find(vocabulary_->added(), text, &VocabularyTrie::AddedToken::text);
+        named_.push_back(token == vocabulary_->added().end() ? -1 : token->id);
+    }
+    table_ = new_table();
+}
+
+std::shared_ptr<LazyDfa> TokenGrammar::new_table() const {
+    // A token ends at most as many turns of a loop as it has bytes; one more begins.
+    return std::make_shared<LazyDfa>(grammar_, static_cast<std::uint32_t>(vocabulary_->longest_bytes()) + 2, kTableBytesMax);
+}
+
+std::optional<std::uint32_t> TokenGrammar::symbol_of(TokenId id) const {
+    const auto found = std::ranges::find(named_, id);
+    return found == named_.end() ? std::nullopt : std::optional(256 + static_cast<std::uint32_t>(found - named_.begin()));
+}
+
+Result<MaskKey> TokenGrammar::key(const FrameStore& frames, const Positions& positions) {
+    MaskKey key;
+    {
+        const std::lock_guard lock(mutex_);
+        if (table_->size_bytes() > kTableBytesMax / 2) { // others may still hold the old one
+            table_ = new_table();
+        }
+        key.table = table_;
+    }
+    key.state = key.table->find(frames, positions);
+    return key.state == nullptr ? Result<MaskKey>(too_ambiguous()) : Result<MaskKey>(std::move(key));
+}
+
+Result<std::shared_ptr<const TokenMask>> TokenGrammar::mask(const MaskKey& key) {
+    return masks_->get({key.table->serial(), key.state->index}, [&] { return compute(key); });
+}
+
+bool TokenGrammar::walk(LazyDfa& table, const DfaState& from, TokenMask& mask) const {
+    const std::vector<VocabularyTrie::Node>& nodes = vocabulary_->nodes();
+    const auto& byte_class = network().byte_class;
+    const DfaState* const dead = table.dead();
+    std::vector<const DfaState*> path(vocabulary_->longest_bytes() + 1);
+    path[0] = &from;
+    for (std::uint32_t i = 0; i < nodes.size();) {
+        const VocabularyTrie::Node& node = nodes[i];
+        const DfaState* const to = table.next(*path[node.depth - 1U], byte_class[node.byte]);
+        if (to == dead) {
+            i = node.end;
+            continue;
+        }
+        if (to == nullptr) {
+            return false;
+        }
+        path[node.depth] = to;
+        if (node.token >= 0) {
+            mask.allow(node.token);
+        }
+        ++i;
+    }
+    return true;
+}
+
+Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute(const MaskKey& key) const {
+    LazyDfa& table = *key.table;
+    auto mask = std::make_shared<TokenMask>(vocabulary_->vocabulary_size());
+    if (!walk(table, *key.state, *mask)) {
+        return too_ambiguous();
+    }
+    for (const VocabularyTrie::Twin twin : vocabulary_->twins()) {
+        if (mask->allows(twin.first)) {
+            mask->allow(twin.other);
+        }
+    }
+    const auto classes = static_cast<std::uint32_t>(network().class_byte.size());
+    for (std::uint32_t i = 0; i < named_.size(); ++i) {
+        const DfaState* const to = table.next(*key.state, classes + i);
+        if (to == nullptr) {
+            return too_ambiguous();
+        }
+        if (to != table.dead() && named_[i] >= 0) {
+            mask->allow(named_[i]);
+        }
+    }
+    for (const VocabularyTrie::AddedToken& token : vocabulary_->added()) {
+        if (added_ == AddedTokenUse::WhereNamed || token.text.empty()) {
+            continue;
+        }
+        const DfaState* to = key.state;
+        for (const char c : token.text) {
+            to = table.next(*to, network().byte_class[static_cast<unsigned char>(c)]);
+            if (to == nullptr) {
+                return too_ambiguous();
+            }
+        }
+        if (to != table.dead()) {
+            mask->allow(token.id);
+        }
+    }
+    if (key.state->may_end) {
+        for (const TokenId id : vocabulary_->stop_ids()) {
+            mask->allow(id);
+        }
+    }
+    return std::shared_ptr<const TokenMask>(std::move(mask));
+}
+
+} // namespace handeye
