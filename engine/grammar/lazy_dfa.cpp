@@ -24,8 +24,8 @@ std::size_t hash_of(const Positions& positions) {
 
 } // namespace
 
-LazyDfa::LazyDfa(std::shared_ptr<const Grammar> grammar, std::uint32_t counter_max, std::size_t bytes_max)
-    : grammar_(std::move(grammar)), counter_max_(counter_max), bytes_max_(bytes_max), serial_(new_serial()),
+LazyDfa::LazyDfa(std::shared_ptr<const Grammar> grammar, std::size_t bytes_max)
+    : grammar_(std::move(grammar)), bytes_max_(bytes_max), serial_(new_serial()),
       stepper_(grammar_->network()) {
     dead_ = intern({});
 }
@@ -71,12 +71,12 @@ const DfaState* LazyDfa::intern(Positions positions) {
     return states_.back().get();
 }
 
-const DfaState* LazyDfa::find(const FrameStore& frames, const Positions& positions) {
+const DfaState* LazyDfa::find(const FrameStore& frames, const Positions& positions, std::uint32_t counter_max) {
     const std::lock_guard lock(mutex_);
     Positions copy;
     copy.reserve(positions.size());
     for (const Position p : positions) {
-        copy.push_back({p.node, copy_frame(frames, p.frame, frames_, counter_max_)});
+        copy.push_back({p.node, copy_frame(frames, p.frame, frames_, counter_max)});
     }
     std::sort(copy.begin(), copy.end());
     copy.erase(std::unique(copy.begin(), copy.end()), copy.end()); // cut counters can make stacks equal

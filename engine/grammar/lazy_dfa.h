@@ -22,10 +22,10 @@ struct DfaState {
 
 class LazyDfa {
 public:
-    LazyDfa(std::shared_ptr<const Grammar> grammar, std::uint32_t counter_max, std::size_t bytes_max);
+    LazyDfa(std::shared_ptr<const Grammar> grammar, std::size_t bytes_max);
 
-    /// The state that stands for these positions; nullptr: the table is full.
-    const DfaState* find(const FrameStore& frames, const Positions& positions);
+    /// The state that stands for these positions with counters cut to `counter_max`; nullptr: the table is full.
+    const DfaState* find(const FrameStore& frames, const Positions& positions, std::uint32_t counter_max);
     /// dead() where the symbol may not come; nullptr: the table is full, or the grammar is too ambiguous. Lock-free once computed.
     const DfaState* next(const DfaState& from, std::uint32_t symbol_class) {
         const DfaState* const known = from.next[symbol_class].load(std::memory_order_acquire);
@@ -44,7 +44,6 @@ private:
     [[nodiscard]] std::uint32_t symbol_of(std::uint32_t symbol_class) const;
 
     const std::shared_ptr<const Grammar> grammar_;
-    const std::uint32_t counter_max_;
     const std::size_t bytes_max_;
     const std::uint64_t serial_;
     std::atomic<std::size_t> bytes_{0};

@@ -16,11 +16,15 @@
 
 namespace handeye {
 
+/// Which tokens a mask speaks of.
+enum class TokenLengths { All, Short };
+
 class MaskStore {
 public:
     struct Key {
         std::uint64_t table = 0; ///< serial of the state's table
         std::uint32_t state = 0;
+        TokenLengths lengths = TokenLengths::All;
         auto operator<=>(const Key&) const = default;
     };
     struct Counts {

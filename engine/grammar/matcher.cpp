@@ -8,8 +8,6 @@
 namespace handeye {
 namespace {
 
-constexpr std::size_t kFramesBeforeCompacting = 1024;
-
 Error too_ambiguous() {
     return {ErrorCode::LimitExceeded, "the grammar is too ambiguous here: more ways are open at once than are kept"};
 }
@@ -75,7 +73,7 @@ void GrammarMatcher::move_to(Positions positions) {
 
 /// Keeps the stacks that now and the past still use.
 void GrammarMatcher::compact() {
-    if (frames_.size() < kFramesBeforeCompacting) {
+    if (frames_.size() < compact_at_) {
         return;
     }
     constexpr std::uint32_t kWhole = 0xFFFFFFFF;
@@ -87,13 +85,11 @@ void GrammarMatcher::compact() {
         std::ranges::sort(positions);
     };
     copy(positions_);
-    while (past_.size() > 8 && frames_.size() > 64 * kFramesBeforeCompacting) {
-        past_.pop_front(); // deep stacks: remember less
-    }
     for (Past& past : past_) {
         copy(past.positions);
     }
     frames_ = std::move(kept);
+    compact_at_ = std::max<std::size_t>(1024, 2 * frames_.size());
 }
 
 Result<void> GrammarMatcher::accept(TokenId id) {

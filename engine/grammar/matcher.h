@@ -70,6 +70,7 @@ private:
     };
     std::shared_ptr<TokenGrammar> grammar_;
     FrameStore frames_;
+    std::size_t compact_at_ = 1024; ///< frames
     Positions positions_;
     bool has_ended_ = false;
     std::deque<Past> past_;

@@ -9,8 +9,41 @@ namespace {
 
 constexpr std::size_t kTableBytesMax = 64U << 20U;
 
+/// A token ends at most as many turns of a loop as it has bytes, and one more begins: beyond that counters make no difference.
+std::uint32_t counter_max(std::size_t token_bytes) {
+    return static_cast<std::uint32_t>(token_bytes) + 2;
+}
+
 Error too_ambiguous() {
     return {ErrorCode::LimitExceeded, "the grammar is too ambiguous: more ways are open at once than are kept; let its alternatives begin differently"};
+}
+
+/// Allows the tokens of one tree that can follow. False: the table is full.
+bool walk(const std::vector<VocabularyTrie::Node>& nodes, LazyDfa& table, const DfaState& from, TokenMask& mask) {
+    const auto& byte_class = table.network().byte_class;
+    const DfaState* const dead = table.dead();
+    std::vector<const DfaState*> path(1, &from);
+    for (std::uint32_t i = 0; i < nodes.size();) {
+        const VocabularyTrie::Node& node = nodes[i];
+        const DfaState* const to = table.next(*path[node.depth - 1U], byte_class[node.byte]);
+        if (to == dead) {
+            i = node.end;
+            continue;
+        }
+        if (to == nullptr) {
+            return false;
+        }
+        if (node.depth == path.size()) {
+            path.push_back(to);
+        } else {
+            path[node.depth] = to;
+        }
+        if (node.token >= 0) {
+            mask.allow(node.token);
+        }
+        ++i;
+    }
+    return true;
 }
 
 } // namespace
@@ -26,8 +59,7 @@ TokenGrammar::TokenGrammar(std::shared_ptr<const Grammar> grammar, std::shared_p
 }
 
 std::shared_ptr<LazyDfa> TokenGrammar::new_table() const {
-    // A token ends at most as many turns of a loop as it has bytes; one more begins.
-    return std::make_shared<LazyDfa>(grammar_, static_cast<std::uint32_t>(vocabulary_->longest_bytes()) + 2, kTableBytesMax);
+    return std::make_shared<LazyDfa>(grammar_, kTableBytesMax);
 }
 
 std::optional<std::uint32_t> TokenGrammar::symbol_of(TokenId id) const {
@@ -44,58 +76,58 @@ Result<MaskKey> TokenGrammar::key(const FrameStore& frames, const Positions& pos
         }
         key.table = table_;
     }
-    key.state = key.table->find(frames, positions);
-    return key.state == nullptr ? Result<MaskKey>(too_ambiguous()) : Result<MaskKey>(std::move(key));
+    key.state = key.table->find(frames, positions, counter_max(vocabulary_->longest_bytes()));
+    key.rough = key.table->find(frames, positions, counter_max(VocabularyTrie::kShortBytesMax));
+    return key.state == nullptr || key.rough == nullptr ? Result<MaskKey>(too_ambiguous()) : Result<MaskKey>(std::move(key));
 }
 
 Result<std::shared_ptr<const TokenMask>> TokenGrammar::mask(const MaskKey& key) {
     return masks_->get({key.table->serial(), key.state->index}, [&] { return compute(key); });
 }
 
-bool TokenGrammar::walk(LazyDfa& table, const DfaState& from, TokenMask& mask) const {
-    const std::vector<VocabularyTrie::Node>& nodes = vocabulary_->nodes();
-    const auto& byte_class = network().byte_class;
-    const DfaState* const dead = table.dead();
-    std::vector<const DfaState*> path(vocabulary_->longest_bytes() + 1);
-    path[0] = &from;
-    for (std::uint32_t i = 0; i < nodes.size();) {
-        const VocabularyTrie::Node& node = nodes[i];
-        const DfaState* const to = table.next(*path[node.depth - 1U], byte_class[node.byte]);
-        if (to == dead) {
-            i = node.end;
-            continue;
-        }
-        if (to == nullptr) {
-            return false;
-        }
-        path[node.depth] = to;
-        if (node.token >= 0) {
-            mask.allow(node.token);
-        }
-        ++i;
-    }
-    return true;
-}
-
-Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute(const MaskKey& key) const {
-    LazyDfa& table = *key.table;
+Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute_short(const MaskKey& key) const {
     auto mask = std::make_shared<TokenMask>(vocabulary_->vocabulary_size());
-    if (!walk(table, *key.state, *mask)) {
+    if (!walk(vocabulary_->short_nodes(), *key.table, *key.rough, *mask)) {
         return too_ambiguous();
     }
+    return std::shared_ptr<const TokenMask>(std::move(mask));
+}
+
+/// Short tokens see no counter beyond the rough state's, so that the places of a text of up to 100 characters share their mask; long
+/// ones are few and looked at from the exact state.
+Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute(const MaskKey& key) const {
+    std::shared_ptr<TokenMask> mask;
+    if (key.rough == key.state) {
+        mask = std::make_shared<TokenMask>(vocabulary_->vocabulary_size());
+        if (!walk(vocabulary_->short_nodes(), *key.table, *key.rough, *mask)) {
+            return too_ambiguous();
+        }
+    } else {
+        mask = std::make_shared<TokenMask>(
+            *TRY(masks_->get({key.table->serial(), key.rough->index, TokenLengths::Short}, [&] { return compute_short(key); })));
+    }
+    if (!walk(vocabulary_->long_nodes(), *key.table, *key.state, *mask) || !allow_rest(key, *mask)) {
+        return too_ambiguous();
+    }
+    return std::shared_ptr<const TokenMask>(std::move(mask));
+}
+
+/// Tokens with the bytes of others, added tokens, and the end.
+bool TokenGrammar::allow_rest(const MaskKey& key, TokenMask& mask) const {
+    LazyDfa& table = *key.table;
     for (const VocabularyTrie::Twin twin : vocabulary_->twins()) {
-        if (mask->allows(twin.first)) {
-            mask->allow(twin.other);
+        if (mask.allows(twin.first)) {
+            mask.allow(twin.other);
         }
     }
     const auto classes = static_cast<std::uint32_t>(network().class_byte.size());
     for (std::uint32_t i = 0; i < named_.size(); ++i) {
         const DfaState* const to = table.next(*key.state, classes + i);
         if (to == nullptr) {
-            return too_ambiguous();
+            return false;
         }
         if (to != table.dead() && named_[i] >= 0) {
-            mask->allow(named_[i]);
+            mask.allow(named_[i]);
         }
     }
     for (const VocabularyTrie::AddedToken& token : vocabulary_->added()) {
@@ -103,22 +135,22 @@ Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute(const MaskKey& ke
             continue;
         }
         const DfaState* to = key.state;
-        for (const char c : token.text) {
-            to = table.next(*to, network().byte_class[static_cast<unsigned char>(c)]);
-            if (to == nullptr) {
-                return too_ambiguous();
-            }
+        for (std::size_t i = 0; i < token.text.size() && to != nullptr; ++i) {
+            to = table.next(*to, network().byte_class[static_cast<unsigned char>(token.text[i])]);
+        }
+        if (to == nullptr) {
+            return false;
         }
         if (to != table.dead()) {
-            mask->allow(token.id);
+            mask.allow(token.id);
         }
     }
     if (key.state->may_end) {
         for (const TokenId id : vocabulary_->stop_ids()) {
-            mask->allow(id);
+            mask.allow(id);
         }
     }
-    return std::shared_ptr<const TokenMask>(std::move(mask));
+    return true;
 }
 
 } // namespace handeye

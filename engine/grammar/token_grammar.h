@@ -18,7 +18,8 @@ enum class AddedTokenUse { WhereNamed, ForItsText };
 /// A state's mask, to be asked for by any thread (while the model still computes), whatever the matcher does meanwhile.
 struct MaskKey {
     std::shared_ptr<LazyDfa> table;
-    const DfaState* state = nullptr; ///< lives as long as `table`
+    const DfaState* state = nullptr; ///< with counters cut to what any token can count; lives as long as `table`
+    const DfaState* rough = nullptr; ///< with counters cut to what a short token can count: often the same
 };
 
 class TokenGrammar {
@@ -41,7 +42,8 @@ public:
 private:
     std::shared_ptr<LazyDfa> new_table() const;
     Result<std::shared_ptr<const TokenMask>> compute(const MaskKey& key) const;
-    [[nodiscard]] bool walk(LazyDfa& table, const DfaState& from, TokenMask& mask) const;
+    Result<std::shared_ptr<const TokenMask>> compute_short(const MaskKey& key) const;
+    [[nodiscard]] bool allow_rest(const MaskKey& key, TokenMask& mask) const;
 
     const std::shared_ptr<const Grammar> grammar_;
     const std::shared_ptr<const VocabularyTrie> vocabulary_;

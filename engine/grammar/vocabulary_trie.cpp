@@ -50,30 +50,37 @@ Result<VocabularyTrie> VocabularyTrie::build(const std::vector<TokenEntry>& toke
     trie.offsets_.push_back(static_cast<std::uint32_t>(trie.arena_.size()));
     std::ranges::stable_sort(order, {}, [&](TokenId id) { return trie.bytes(id); });
 
+    const auto first_long = std::ranges::stable_partition(order, [&](TokenId id) { return trie.bytes(id).size() <= kShortBytesMax; });
+    trie.add_tree({order.begin(), first_long.begin()}, trie.short_nodes_);
+    trie.add_tree({first_long.begin(), order.end()}, trie.long_nodes_);
+    return trie;
+}
+
+/// `order` is sorted by bytes.
+void VocabularyTrie::add_tree(const std::vector<TokenId>& order, std::vector<Node>& nodes) {
     std::vector<std::uint32_t> open; // the nodes of the token before, by depth
     std::string_view before;
     for (const TokenId id : order) {
-        const std::string_view bytes = trie.bytes(id);
-        const std::size_t shared = common_length(before, bytes);
-        if (shared == bytes.size() && bytes.size() == before.size() && !open.empty()) {
-            trie.twins_.push_back({trie.nodes_[open.back()].token, id});
+        const std::string_view token = bytes(id);
+        const std::size_t shared = common_length(before, token);
+        if (shared == token.size() && token.size() == before.size() && !open.empty()) {
+            twins_.push_back({nodes[open.back()].token, id});
             continue;
         }
         for (; open.size() > shared; open.pop_back()) {
-            trie.nodes_[open.back()].end = static_cast<std::uint32_t>(trie.nodes_.size());
+            nodes[open.back()].end = static_cast<std::uint32_t>(nodes.size());
         }
-        for (std::size_t i = shared; i < bytes.size(); ++i) {
-            open.push_back(static_cast<std::uint32_t>(trie.nodes_.size()));
-            trie.nodes_.push_back({0, -1, static_cast<std::uint16_t>(i + 1), static_cast<std::uint8_t>(bytes[i])});
+        for (std::size_t i = shared; i < token.size(); ++i) {
+            open.push_back(static_cast<std::uint32_t>(nodes.size()));
+            nodes.push_back({0, -1, static_cast<std::uint16_t>(i + 1), static_cast<std::uint8_t>(token[i])});
         }
-        trie.nodes_[open.back()].token = id;
-        trie.longest_bytes_ = std::max(trie.longest_bytes_, bytes.size());
-        before = bytes;
+        nodes[open.back()].token = id;
+        longest_bytes_ = std::max(longest_bytes_, token.size());
+        before = token;
     }
     for (const std::uint32_t node : open) {
-        trie.nodes_[node].end = static_cast<std::uint32_t>(trie.nodes_.size());
+        nodes[node].end = static_cast<std::uint32_t>(nodes.size());
     }
-    return trie;
 }
 
 Result<VocabularyTrie> VocabularyTrie::build(const Tokenizer& tokenizer, int vocabulary_size, std::vector<TokenId> stop_ids) {

@@ -38,6 +38,8 @@ struct TokenEntry {
 
 class VocabularyTrie {
 public:
+    /// Tokens of more bytes than this have a tree of their own: they are few, and alone see how far a counter of a grammar still goes.
+    static constexpr std::size_t kShortBytesMax = 16;
     /// In depth-first order; a node's children follow it, and what begins differently comes after its `end`.
     struct Node {
         std::uint32_t end = 0;
@@ -59,7 +61,8 @@ public:
     /// `vocabulary_size`: the width of the model's logits, at least the tokenizer's own size.
     static Result<VocabularyTrie> build(const Tokenizer& tokenizer, int vocabulary_size, std::vector<TokenId> stop_ids);
 
-    [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+    [[nodiscard]] const std::vector<Node>& short_nodes() const { return short_nodes_; }
+    [[nodiscard]] const std::vector<Node>& long_nodes() const { return long_nodes_; }
     [[nodiscard]] const std::vector<Twin>& twins() const { return twins_; }
     [[nodiscard]] const std::vector<AddedToken>& added() const { return added_; }
     [[nodiscard]] const std::vector<TokenId>& stop_ids() const { return stop_ids_; }
@@ -71,7 +74,10 @@ public:
     [[nodiscard]] std::size_t longest_bytes() const { return longest_bytes_; }
 
 private:
-    std::vector<Node> nodes_;
+    void add_tree(const std::vector<TokenId>& order, std::vector<Node>& nodes);
+
+    std::vector<Node> short_nodes_;
+    std::vector<Node> long_nodes_;
     std::vector<Twin> twins_;
     std::vector<AddedToken> added_; ///< by id
     std::vector<TokenId> stop_ids_;
