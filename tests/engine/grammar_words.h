@@ -82,14 +82,19 @@ inline std::optional<std::string> random_sentence(GrammarMatcher matcher, std::m
             ADD_FAILURE() << "no way on after: " << sentence;
             return std::nullopt;
         }
-        // Structure as often as letters: what few bytes can follow decides where a sentence goes.
-        std::vector<TokenId> rare;
+        // Signs and whole words as often as other bytes: they decide where a sentence goes.
+        std::vector<TokenId> signs;
+        std::vector<TokenId> words;
         for (const TokenId id : ids) {
             if (id < 128 && std::isalnum(id) == 0 && id != ' ') {
-                rare.push_back(id);
+                signs.push_back(id);
+            } else if (id >= 256) {
+                words.push_back(id);
             }
         }
-        const TokenId id = !rare.empty() && random() % 4 == 0 ? rare[random() % rare.size()] : ids[random() % ids.size()];
+        const auto kind = random() % 4;
+        const std::vector<TokenId>& from = kind == 0 && !signs.empty() ? signs : kind == 1 && !words.empty() ? words : ids;
+        const TokenId id = from[random() % from.size()];
         const auto accepted = matcher.accept(id);
         if (!accepted) {
             ADD_FAILURE() << accepted.error().message << " after: " << sentence;
