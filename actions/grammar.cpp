@@ -17,7 +17,8 @@ constexpr std::size_t kNameBytesMax = 400;
 // What the parser would read as structure may not stand in words before an action: "(", "{" and "<" can begin one, a label is another
 // part, and an Observation ends the answer. Full-width forms count as the ASCII ones.
 constexpr std::string_view kNotInWords = R"(\x00-\x1F\x7F({<（｛)";
-constexpr std::array<std::string_view, 2> kLabelsWithinALine{"Action:", "Observation:"};
+constexpr std::array<std::string_view, 3> kLabelsWithinALine{"Action:", "Observation:", "```"};
+constexpr std::array<std::string_view, 1> kFence{"```"}; // what stands in a fence comes before what does not
 constexpr std::array<std::string_view, 6> kNotInMemory{"</think>", "<think>", "<|", "```", "Action:", "Observation:"};
 
 /// Surrogates only in pairs, as strict readers of JSON want them.
@@ -40,8 +41,8 @@ memory-object ::= "{" (memory-pair ("," " "? memory-pair)*)? "}"
 /// numbered web form that takes all that follows for its text ("Answer, ...", "Type 2, ...").
 std::string explanation_rules() {
     return fmt::format("{}explanation ::= explanation-start explanation-rest [.!?。！？…] (\" \" | \"\\n\" \"\\n\"?)\n"
-                       "explanation-start ::= [^ \\t*`>\\-aAtT:：{}] | [aA] [^nN:：{}] | [tT] [^yY:：{}]\n",
-                       rules_of({"explanation-rest", R"(\x00-\x1F\x7F({<（｛:：)"}), kNotInWords, kNotInWords, kNotInWords);
+                       "explanation-start ::= [^ \\t*`>\\-aAtT:：{}] | [aA] [^nN`:：{}] | [tT] [^yY`:：{}]\n",
+                       rules_of({"explanation-rest", R"(\x00-\x1F\x7F({<（｛:：)", {}, kFence}), kNotInWords, kNotInWords, kNotInWords);
 }
 
 /// Words before a labelled action.

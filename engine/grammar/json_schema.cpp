@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per type of document; each returns an expression of the rules it has written.
+#include "engine/grammar/json_schema.h"
+
+#include "base/json.h"
+#include "engine/grammar/grammar.h"
+#include "engine/grammar/json_schema_merge.h"
+#include "engine/grammar/json_schema_parts.h"
+#include "engine/grammar/json_schema_scalars.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace handeye {
+namespace {
+
+constexpr std::size_t kGrammarBytesMax = 4U << 20U;
+constexpr int kNestingMax = 128;
+
+constexpr std::array<std::string_view, 7> kTypes{"object", "array", "string", "integer", "number", "boolean", "null"};
+
+/// Which types a keyword speaks of, by the first of them.
+struct Keyword {
+    std::string_view name;
+    std::string_view type; ///< empty: any
+};
+constexpr std::array kKeywords{
+    Keyword{"type", ""}, Keyword{"enum", ""}, Keyword{"const", ""}, Keyword{"anyOf", ""}, Keyword{"oneOf", ""}, Keyword{"allOf", ""}, Keyword{"$ref", ""},
+    Keyword{"properties", "object"}, Keyword{"required", "object"}, Keyword{"additionalProperties", "object"}, Keyword{"minProperties", "object"},
+    Keyword{"maxProperties", "object"}, Keyword{"items", "array"}, Keyword{"prefixItems", "array"}, Keyword{"minItems", "array"}, Keyword{"maxItems", "array"},
+    Keyword{"uniqueItems", "array"}, Keyword{"minLength", "string"}, Keyword{"maxLength", "string"}, Keyword{"pattern", "string"}, Keyword{"format", "string"},
+    Keyword{"minimum", "number"}, Keyword{"maximum", "number"}, Keyword{"exclusiveMinimum", "number"}, Keyword{"exclusiveMaximum", "number"},
+    Keyword{"multipleOf", "number"}};
+
+std::string escaped_pointer(std::string_view key) {
+    std::string out;
+    for (const char c : key) {
+        out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    }
+    return out;
+}
+
+class SchemaWriter {
+public:
+    SchemaWriter(const Schema& root, JsonSpacing spacing) : root_(root), rules_(json_rules(spacing == JsonSpacing::Compact)) {}
+
+    Result<std::string> run() {
+        const std::string start = TRY(value(root_, "#"));
+        return fmt::format("root ::= {}\n{}", start, rules_);
+    }
+
+private:
+    std::string rule(std::string_view expression) {
+        const std::string name = fmt::format("v{}", ++rules_count_);
+        rules_ += fmt::format("{} ::= {}\n", name, expression);
+        return name;
+    }
+
+    /// A name stays as it is.
+    std::string ruled(const std::string& expression) {
+        return expression.find(' ') == std::string::npos ? expression : rule(expression);
+    }
+
+    /// The expression of a schema's documents.
+    Result<std::string> value(const Schema& schema, const std::string& pointer) {
+        if (++depth_ > kNestingMax || rules_.size() > kGrammarBytesMax) {
+            return schema_fault(pointer, depth_ > kNestingMax ? fmt::format("it nests deeper than {}", kNestingMax) : fmt::format("its grammar takes more than {} bytes", kGrammarBytesMax),
+                         ErrorCode::LimitExceeded);
+        }
+        Result<std::string> out = value_of(schema, pointer);
+        --depth_;
+        return out;
+    }
+
+    Result<std::string> value_of(const Schema& schema, const std::string& pointer) {
+        if (schema.is_boolean()) {
+            return schema.get<bool>() ? Result<std::string>("json-value") : schema_fault(pointer, "'false' allows no document");
+        }
+        if (!schema.is_object()) {
+            return schema_fault(pointer, "a schema is an object or a boolean");
+        }
+        TRY(check_keywords(schema, pointer));
+        if (schema.contains("allOf")) {
+            return value(TRY(all_of(schema, pointer)), pointer);
+        }
+        if (schema.contains("$ref")) {
+            return reference(schema, pointer);
+        }
+        for (const char* keyword : {"anyOf", "oneOf"}) {
+            if (schema.contains(keyword)) {
+                return any_of(schema, keyword, pointer);
+            }
+        }
+        if (schema.contains("const")) {
+            return constants(Schema::array({schema["const"]}), schema, pointer);
+        }
+        if (schema.contains("enum")) {
+            return constants(schema["enum"], schema, pointer);
+        }
+        return typed(schema, pointer);
+    }
+
+    Result<void> check_keywords(const Schema& schema, const std::string& pointer) const {
+        for (const auto& [keyword, ignored] : schema.items()) {
+            const bool is_known = std::ranges::find(kKeywords, keyword, &Keyword::name) != kKeywords.end();
+            if (!is_known && !is_annotation(keyword)) {
+                return schema_refused(pointer, keyword, "take it out, or check the answer for it afterwards");
+            }
+        }
+        return {};
+    }
+
+    Result<std::string> reference(const Schema& schema, const std::string& pointer) {
+        for (const auto& [keyword, ignored] : schema.items()) {
+            if (keyword != "$ref" && !is_annotation(keyword)) {
+                Schema rest = schema;
+                rest.erase("$ref");
+                const Schema target = TRY(resolved(schema["$ref"], pointer));
+                return value(TRY(merged(target, rest, pointer)), pointer);
+            }
+        }
+        const std::string target = schema["$ref"].is_string() ? schema["$ref"].get<std::string>() : "";
+        const auto known = references_.find(target);
+        if (known != references_.end()) {
+            return known->second;
+        }
+        const Schema wanted = TRY(resolved(schema["$ref"], pointer));
+        const std::string name = fmt::format("ref{}", references_.size());
+        references_.emplace(target, name); // before its value: a schema may hold itself
+        const std::string expression = TRY(value(wanted, target));
+        rules_ += fmt::format("{} ::= {}\n", name, expression);
+        return name;
+    }
+
+    /// The schema that "#/$defs/name" names, through references to references.
+    Result<Schema> resolved(const Schema& reference, const std::string& pointer) const {
+        Schema current = {{"$ref", reference}};
+        for (int hops = 0; current.is_object() && current.contains("$ref"); ++hops) {
+            if (!current["$ref"].is_string() || hops > 32) {
+                return schema_fault(pointer, hops > 32 ? "'$ref' leads back to itself" : "'$ref' must be a text");
+            }
+            const auto target = current["$ref"].get<std::string>();
+            if (target != "#" && !target.starts_with("#/")) {
+                return schema_refused(pointer, target, "only references within the schema, '#/$defs/...', are followed");
+            }
+            const Schema* found = &root_;
+            try {
+                found = &root_.at(Schema::json_pointer(target.substr(1)));
+            } catch (const nlohmann::json::exception&) {
+                return schema_fault(pointer, fmt::format("'$ref' to '{}': there is nothing", target.substr(0, 80)));
+            }
+            if (hops > 0 || current.size() == 1) {
+                Schema rest = current;
+                rest.erase("$ref");
+                Schema next = *found;
+                current = rest.empty() ? std::move(next) : TRY(merged(next, rest, pointer));
+            }
+        }
+        return current;
+    }
+
+    Result<Schema> all_of(const Schema& schema, const std::string& pointer) {
+        Schema out = schema;
+        out.erase("allOf");
+        if (!schema["allOf"].is_array() || schema["allOf"].empty()) {
+            return schema_fault(pointer, "'allOf' is a list of schemas that is not empty");
+        }
+        std::size_t index = 0;
+        for (const Schema& part : schema["allOf"]) {
+            const std::string at = fmt::format("{}/allOf/{}", pointer, index++);
+            Schema whole = part.is_object() && part.contains("$ref") ? TRY(resolved(part["$ref"], at)) : part;
+            if (part.is_object() && part.contains("$ref") && part.size() > 1) {
+                Schema rest = part;
+                rest.erase("$ref");
+                whole = TRY(merged(whole, rest, at));
+            }
+            out = TRY(merged(out, whole, at));
+        }
+        return out;
+    }
+
+    Result<std::string> any_of(const Schema& schema, const char* keyword, const std::string& pointer) {
+        const Schema& list = schema[keyword];
+        if (!list.is_array() || list.empty()) {
+            return schema_fault(pointer, fmt::format("'{}' is a list of schemas that is not empty", keyword));
+        }
+        Schema base = schema;
+        base.erase(keyword);
+        for (auto at = base.begin(); at != base.end();) {
+            at = is_annotation(at.key()) ? base.erase(at) : std::next(at);
+        }
+        std::vector<Schema> parts;
+        for (const Schema& part : list) {
+            const bool is_reference = part.is_object() && part.contains("$ref");
+            const bool needs_whole = !base.empty() || std::string_view(keyword) == "oneOf";
+            const Schema whole = is_reference && needs_whole && part.size() == 1 ? TRY(resolved(part["$ref"], pointer)) : part;
+            parts.push_back(base.empty() ? whole : TRY(merged(base, whole, pointer)));
+        }
+        if (std::string_view(keyword) == "oneOf") {
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+                for (std::size_t k = i + 1; k < parts.size(); ++k) {
+                    if (!are_disjoint(parts[i], parts[k])) {
+                        return schema_refused(pointer, "oneOf", fmt::format("alternatives {} and {} may both hold; give them different types or a required property with different "
+                                                                     "constants, or write anyOf", i, k));
+                    }
+                }
+            }
+        }
+        std::vector<std::string> ways;
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            ways.push_back(TRY(value(parts[i], fmt::format("{}/{}/{}", pointer, keyword, i))));
+        }
+        return rule(fmt::format("{}", fmt::join(ways, " | ")));
+    }
+
+    Result<std::string> constants(const Schema& values, const Schema& schema, const std::string& pointer) {
+        if (!values.is_array() || values.empty()) {
+            return schema_fault(pointer, "'enum' is a list that is not empty");
+        }
+        std::vector<std::string> ways;
+        for (const Schema& one : values) {
+            if (TRY(is_valid_constant(one, schema, pointer))) {
+                ways.push_back(constant(one));
+            }
+        }
+        if (ways.empty()) {
+            return schema_fault(pointer, "none of its constants is of its type");
+        }
+        return rule(fmt::format("{}", fmt::join(ways, " | ")));
+    }
+    /// One constant, spaces between its parts as anywhere.
+    static std::string constant(const Schema& one) {
+        std::string parts;
+        if (one.is_object()) {
+            for (const auto& [name, part] : one.items()) {
+                parts += fmt::format("{}{} ws {} ws", parts.empty() ? " " : " \",\" ws ", gbnf_literal(dump_json(nlohmann::json(name)) + ":"), constant(part));
+            }
+            return fmt::format("\"{{\" ws{} \"}}\"", parts);
+        }
+        if (one.is_array()) {
+            for (const Schema& part : one) {
+                parts += fmt::format("{}{} ws", parts.empty() ? " " : " \",\" ws ", constant(part));
+            }
+            return fmt::format("\"[\" ws{} \"]\"", parts);
+        }
+        return gbnf_literal(one.dump(-1, ' ', false, Schema::error_handler_t::replace));
+    }
+    /// Beside constants only the type is looked at; more would need a validator.
+    Result<bool> is_valid_constant(const Schema& one, const Schema& schema, const std::string& pointer) const {
+        for (const auto& [keyword, ignored] : schema.items()) {
+            if (keyword != "type" && keyword != "enum" && keyword != "const" && !is_annotation(keyword)) {
+                return schema_refused(pointer, keyword, "beside 'enum' or 'const' only 'type' may stand");
+            }
+        }
+        if (schema.contains("const") && schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), one) == schema["enum"].end()) {
+            return false;
+        }
+        const std::vector<std::string> types = TRY(types_of(schema, pointer));
+        const std::string_view name = one.is_object() ? "object" : one.is_array() ? "array" : one.is_string() ? "string" : one.is_boolean() ? "boolean" : one.is_null() ? "null" : "number";
+        const bool is_whole = one.is_number_integer() || (one.is_number() && one.get<double>() == std::floor(one.get<double>()));
+        return !schema.contains("type") || std::ranges::any_of(types, [&](const std::string& t) { return t == name || (t == "integer" && name == "number" && is_whole); });
+    }
+
+    /// The types that a schema allows; without `type` those whose keywords it has, or all.
+    Result<std::vector<std::string>> types_of(const Schema& schema, const std::string& pointer) const {
+        std::vector<std::string> types;
+        if (schema.contains("type")) {
+            const Schema& type = schema["type"];
+            for (const Schema& one : type.is_array() ? type : Schema::array({type})) {
+                if (!one.is_string() || std::ranges::find(kTypes, one.get<std::string>()) == kTypes.end()) {
+                    return schema_fault(pointer, fmt::format("there is no type {}", one.dump().substr(0, 40)));
+                }
+                types.push_back(one.get<std::string>());
+            }
+            return types.empty() ? Result<std::vector<std::string>>(schema_fault(pointer, "it allows no type")) : types;
+        }
+        for (const auto& [keyword, ignored] : schema.items()) {
+            const auto* const known = std::ranges::find(kKeywords, keyword, &Keyword::name);
+            if (known != kKeywords.end() && !known->type.empty() && std::ranges::find(types, known->type) == types.end()) {
+                types.emplace_back(known->type);
+            }
+        }
+        return types;
+    }
+
+    Result<std::string> typed(const Schema& schema, const std::string& pointer) {
+        const std::vector<std::string> types = TRY(types_of(schema, pointer));
+        if (types.empty()) {
+            return std::string("json-value");
+        }
+        std::vector<std::string> ways;
+        for (const std::string& type : types) {
+            ways.push_back(type == "object"    ? TRY(object(schema, pointer))
+                           : type == "array"   ? TRY(array(schema, pointer))
+                           : type == "string"  ? ruled(TRY(string_expression(schema, pointer)))
+                           : type == "boolean" ? "json-boolean"
+                           : type == "null"    ? "json-null"
+                                               : ruled(TRY(number_expression(schema, pointer, type == "integer" ? NumberKind::Integer : NumberKind::Decimal))));
+        }
+        return ways.size() == 1 ? ways[0] : rule(fmt::format("{}", fmt::join(ways, " | ")));
+    }
+
+    Result<std::string> array(const Schema& schema, const std::string& pointer) {
+        if (schema.contains("uniqueItems") && schema["uniqueItems"] != Schema(false)) {
+            return schema_refused(pointer, "uniqueItems", "");
+        }
+        const std::int64_t low = TRY(schema_count(schema, "minItems", 0, pointer));
+        const std::int64_t high = TRY(schema_count(schema, "maxItems", -1, pointer));
+        if (high >= 0 && high < low) {
+            return schema_fault(pointer, "'maxItems' is less than 'minItems'");
+        }
+        std::vector<std::string> first;
+        if (schema.contains("prefixItems")) {
+            if (!schema["prefixItems"].is_array()) {
+                return schema_fault(pointer, "'prefixItems' is a list of schemas");
+            }
+            for (const Schema& item : schema["prefixItems"]) {
+                first.push_back(TRY(value(item, fmt::format("{}/prefixItems/{}", pointer, first.size()))));
+            }
+        }
+        const auto prefix = static_cast<std::int64_t>(first.size());
+        const bool is_closed = (schema.contains("items") && schema["items"] == Schema(false)) || (high >= 0 && high <= prefix);
+        std::string rest; // what may follow the prefix, commas included
+        if (!is_closed) {
+            const std::string item = schema.contains("items") ? TRY(value(schema["items"], pointer + "/items")) : "json-value";
+            const std::int64_t need = std::max<std::int64_t>(0, low - prefix);
+            if (prefix == 0) {
+                const std::string more = fmt::format("{} (\",\" ws {}){}", item, item, repeats(std::max<std::int64_t>(0, need - 1), high < 0 ? -1 : high - 1));
+                return rule(need > 0 ? fmt::format("\"[\" ws {} ws \"]\"", more) : fmt::format("\"[\" ws ({} ws)? \"]\"", more));
+            }
+            rest = fmt::format("(\",\" ws {}){}", item, repeats(need, high < 0 ? -1 : high - prefix));
+        } else if (low > prefix) {
+            return schema_fault(pointer, fmt::format("'minItems' is {}, and at most {} items are described", low, prefix));
+        }
+        // From the last of the prefix to its first: each may be the end once there are enough.
+        for (std::int64_t i = std::min(prefix, high < 0 || !is_closed ? prefix : high); i-- > 0;) {
+            const std::string here = fmt::format("{}{}{}", i > 0 ? "\",\" ws " : "", first[static_cast<std::size_t>(i)], rest.empty() ? "" : " " + rest);
+            rest = rule(i < low ? here : fmt::format("({})?", here));
+        }
+        return rule(rest.empty() ? "\"[\" ws \"]\"" : fmt::format("\"[\" ws {} ws \"]\"", rest));
+    }
+
+    Result<std::string> object(const Schema& schema, const std::string& pointer) {
+        Schema properties = schema.contains("properties") ? schema["properties"] : Schema::object();
+        if (!properties.is_object() || (schema.contains("required") && !schema["required"].is_array())) {
+            return schema_fault(pointer, "'properties' is an object of schemas and 'required' a list of names");
+        }
+        const bool is_open = schema.contains("additionalProperties") ? schema["additionalProperties"] != Schema(false) : properties.empty();
+        const std::string other = !is_open ? "" : schema.contains("additionalProperties") ? TRY(value(schema["additionalProperties"], pointer + "/additionalProperties")) : "json-value";
+        std::vector<std::string> required;
+        for (const Schema& name : schema.contains("required") ? schema["required"] : Schema::array()) {
+            if (!name.is_string()) {
+                return schema_fault(pointer, "'required' is a list of names");
+            }
+            required.push_back(name.get<std::string>());
+            if (!properties.contains(required.back())) {
+                if (!is_open) {
+                    return schema_fault(pointer, fmt::format("'required' names '{}', which is none of its properties", required.back().substr(0, 80)));
+                }
+                properties[required.back()] = schema.contains("additionalProperties") ? schema["additionalProperties"] : Schema(true);
+            }
+        }
+        if (properties.empty()) {
+            return map(schema, pointer, other);
+        }
+        if (schema.contains("minProperties") || schema.contains("maxProperties")) {
+            return schema_refused(pointer, schema.contains("minProperties") ? "minProperties" : "maxProperties", "beside named properties");
+        }
+        std::vector<std::string> names;
+        std::vector<std::string> pairs;
+        for (const auto& [name, property] : properties.items()) {
+            const std::string written = TRY(value(property, fmt::format("{}/properties/{}", pointer, escaped_pointer(name))));
+            names.push_back(name);
+            pairs.push_back(fmt::format("{} ws {}", gbnf_literal(dump_json(nlohmann::json(name)) + ":"), written));
+        }
+        // From the last property to the first: `some` is one or more members from here on, `rest` what may follow a member before.
+        std::string some;
+        std::string rest;
+        bool can_stop = true;
+        if (is_open) {
+            const std::string key = fmt::format("key{}", ++rules_count_);
+            rules_ += other_key_rules(key, names);
+            some = rule(fmt::format("{0} \":\" ws {1} (\",\" ws {0} \":\" ws {1})*", key, other));
+            rest = fmt::format("(\",\" ws {})?", some);
+        }
+        for (std::size_t i = names.size(); i-- > 0;) {
+            const bool is_required = std::ranges::find(required, names[i]) != required.end();
+            some = rule(fmt::format("{}{}{}{}{}", pairs[i], rest.empty() ? "" : " ", rest, is_required || some.empty() ? "" : " | ", is_required ? "" : some));
+            can_stop = can_stop && !is_required;
+            rest = fmt::format("{}\",\" ws {}{}", can_stop ? "(" : "", some, can_stop ? ")?" : "");
+        }
+        return rule(fmt::format("\"{{\" ws {} \"}}\"", can_stop ? fmt::format("({} ws)?", some) : some + " ws"));
+    }
+
+    /// An object of any names.
+    Result<std::string> map(const Schema& schema, const std::string& pointer, const std::string& other) {
+        const std::int64_t low = TRY(schema_count(schema, "minProperties", 0, pointer));
+        const std::int64_t high = TRY(schema_count(schema, "maxProperties", -1, pointer));
+        if (low > 1) {
+            return schema_refused(pointer, "minProperties", "above 1 without named properties: two names could be equal");
+        }
+        if (high == 0 || other.empty()) {
+            return low > 0 ? schema_fault(pointer, "it needs a property and allows none") : Result<std::string>("\"{\" ws \"}\"");
+        }
+        const std::string pairs = fmt::format("json-string \":\" ws {} (\",\" ws json-string \":\" ws {}){} ws", other, other, repeats(0, high < 0 ? -1 : high - 1));
+        return rule(low > 0 ? fmt::format("\"{{\" ws {} \"}}\"", pairs) : fmt::format("\"{{\" ws ({})? \"}}\"", pairs));
+    }
+
+    const Schema& root_;
+    std::string rules_;
+    std::map<std::string, std::string> references_;
+    std::size_t rules_count_ = 0;
+    int depth_ = 0;
+};
+
+} // namespace
+
+Result<std::string> schema_grammar(std::string_view json_schema, JsonSpacing spacing) {
+    static_cast<void>(TRY(parse_json(json_schema)).size()); // limits and duplicate keys; its objects forget their order
+    const Schema schema = Schema::parse(json_schema, nullptr, false);
+    std::string gbnf = TRY(SchemaWriter(schema, spacing).run());
+    if (gbnf.size() > kGrammarBytesMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("the schema's grammar takes {} bytes, more than {}", gbnf.size(), kGrammarBytesMax)};
+    }
+    return gbnf;
+}
+
+std::string json_object_grammar(JsonSpacing spacing) {
+    return "root ::= json-object\n" + json_rules(spacing == JsonSpacing::Compact);
+}
+
+} // namespace handeye
