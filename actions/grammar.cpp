@@ -100,7 +100,7 @@ Result<std::string> answer_grammar(Dialect dialect, const AnswerGrammarOptions& 
         return Error{ErrorCode::InvalidArgument, fmt::format("an answer's grammar: {} has none of the verbs that may be used{}", dialect_name(dialect),
                                                              dialect == Dialect::GlmWebMarks && options.marks.empty() ? ", and no labels are shown" : "")};
     }
-    std::string gbnf = frame_of(dialect) + form_rules(options);
+    std::string gbnf = frame_of(dialect) + form_rules(dialect, options);
     if (dialect == Dialect::Canonical) {
         gbnf += rules_of({"strict", R"(\"\\\x00-\x1F\x7F)", kStrictEscapes, kNotInMemory}) + R"G(strict-string ::= "\"" strict "\""
 strict-string-some ::= "\"" strict-some "\""

@@ -18,7 +18,7 @@ inline constexpr std::string_view kAnswerBegins = "</think>";
 struct AnswerGrammarOptions {
     std::vector<std::string> verbs = {}; ///< canonical names of those that may be used; empty: all of the dialect
     std::vector<int> marks = {};         ///< GlmWebMarks: the labels that are shown; empty: none, and verbs that need one fall away
-    std::vector<std::string> apps = {};  ///< names that can be opened; empty: any
+    std::vector<std::string> apps = {};  ///< names that can be opened; empty: any. One with controls or tags in it is left out
 };
 
 /// From the answer's first byte, an opening <answer> included, to its last before a stop token. Tags are named as `<tag>`, so that they

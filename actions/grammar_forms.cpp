@@ -14,6 +14,8 @@ namespace {
 
 /// What a model may not write inside a text: the marks that end thoughts, boxes and turns, and what ends an answer's action.
 constexpr std::array<std::string_view, 6> kTags{"</think>", "<think>", "<|", "</answer>", "<answer>", " Observation:"};
+/// A desktop answer's action has no label: a fence that a text opens would reach over the memory behind it.
+constexpr std::array<std::string_view, 7> kDesktopTags{"</think>", "<think>", "<|", "</answer>", "<answer>", " Observation:", "```"};
 constexpr std::array<std::string_view, 7> kContentTags{"</think>", "<think>", "<|", "</answer>", "<answer>", " Observation:", "</content>"};
 
 constexpr std::array<std::string_view, 10> kModifiers{"ctrl", "Ctrl", "alt", "Alt", "shift", "Shift", "super", "win", "cmd", "meta"};
@@ -230,11 +232,12 @@ std::vector<std::string> forms_of(Dialect dialect, const AnswerGrammarOptions& o
     return forms;
 }
 
-std::string form_rules(const AnswerGrammarOptions& options) {
+std::string form_rules(Dialect dialect, const AnswerGrammarOptions& options) {
+    const std::span<const std::string_view> tags = dialect == Dialect::GlmDesktop ? std::span<const std::string_view>(kDesktopTags) : kTags;
     constexpr std::string_view kJsonEscapes = R"("\\" (["\\/nrt] | "u" [0-9a-fA-F]{4}))";
-    std::string rules = rules_of({"single", R"('\\\x00-\x1F\x7F)", R"("\\" [nrt\\'"/])", kTags}) +
-                        rules_of({"double", R"(\"\\\x00-\x1F\x7F)", R"("\\" [nrt\\'"/])", kTags}) +
-                        rules_of({"json", R"(\"\\\x00-\x1F\x7F)", kJsonEscapes, kTags}) + rules_of({"line", R"(\x00-\x1F\x7F)", {}, kTags}) +
+    std::string rules = rules_of({"single", R"('\\\x00-\x1F\x7F)", R"("\\" [nrt\\'"/])", tags}) +
+                        rules_of({"double", R"(\"\\\x00-\x1F\x7F)", R"("\\" [nrt\\'"/])", tags}) +
+                        rules_of({"json", R"(\"\\\x00-\x1F\x7F)", kJsonEscapes, tags}) + rules_of({"line", R"(\x00-\x1F\x7F)", {}, tags}) +
                         rules_of({"content", R"(\x00-\x09\x0B-\x1F\x7F)", {}, kContentTags});
     rules += fmt::format(R"G(number ::= "0" | [1-9] [0-9]? [0-9]?
 comma ::= "," " "?
@@ -254,6 +257,11 @@ chord ::= ({} "+"){{0,3}} ({} | {} | [a-zA-Z0-9])
                          any_name(kModifiers), any_name(kModifiers), any_name(kKeyNames));
     std::vector<std::string> apps;
     for (const std::string& app : options.apps) {
+        const bool is_writable = std::ranges::none_of(app, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }) &&
+                                 std::ranges::none_of(tags, [&](std::string_view tag) { return app.find(tag) != std::string::npos; });
+        if (!is_writable) {
+            continue;
+        }
         std::string written = "\"";
         for (const char c : app) {
             written += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);

@@ -31,7 +31,7 @@ std::vector<std::string> forms_of(Dialect dialect, const AnswerGrammarOptions& o
 /// The same for canonical JSON.
 std::vector<std::string> canonical_forms(const AnswerGrammarOptions& options);
 /// The rules that the alternatives use.
-std::string form_rules(const AnswerGrammarOptions& options);
+std::string form_rules(Dialect dialect, const AnswerGrammarOptions& options);
 
 [[nodiscard]] bool is_allowed(std::string_view verb, const AnswerGrammarOptions& options);
 

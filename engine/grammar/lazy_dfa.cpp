@@ -30,11 +30,6 @@ LazyDfa::LazyDfa(std::shared_ptr<const Grammar> grammar, std::size_t bytes_max)
     dead_ = intern({});
 }
 
-std::size_t LazyDfa::state_count() const {
-    const std::lock_guard lock(mutex_);
-    return states_.size();
-}
-
 std::uint32_t LazyDfa::symbol_of(std::uint32_t symbol_class) const {
     const Network& net = network();
     return symbol_class < net.class_byte.size() ? net.class_byte[symbol_class]
@@ -89,7 +84,9 @@ const DfaState* LazyDfa::compute(const DfaState& from, std::uint32_t symbol_clas
         return known; // another thread was quicker
     }
     Positions positions;
-    if (!stepper_.step(frames_, from.positions, symbol_of(symbol_class), positions)) {
+    const bool is_within_limits = stepper_.step(frames_, from.positions, symbol_of(symbol_class), positions);
+    work_ += from.positions.size() + stepper_.visits();
+    if (!is_within_limits) {
         return nullptr;
     }
     const DfaState* const to = intern(std::move(positions));

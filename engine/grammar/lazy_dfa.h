@@ -36,7 +36,8 @@ public:
     /// Different for every table of the process.
     [[nodiscard]] std::uint64_t serial() const { return serial_; }
     [[nodiscard]] std::size_t size_bytes() const { return bytes_.load(std::memory_order_relaxed); }
-    [[nodiscard]] std::size_t state_count() const;
+    /// Positions looked at since the table began: what its states have cost.
+    [[nodiscard]] std::size_t work() const { return work_.load(std::memory_order_relaxed); }
 
 private:
     const DfaState* compute(const DfaState& from, std::uint32_t symbol_class);
@@ -47,6 +48,7 @@ private:
     const std::size_t bytes_max_;
     const std::uint64_t serial_;
     std::atomic<std::size_t> bytes_{0};
+    std::atomic<std::size_t> work_{0};
     mutable std::mutex mutex_; ///< over all below; a state itself never changes but in `next`
     FrameStore frames_;
     Stepper stepper_;

@@ -207,6 +207,9 @@ private:
 
     /// One character or a class such as \d.
     Result<Ranges> read_character() {
+        if (at_ >= pattern_.size()) {
+            return fault("it ends inside a class");
+        }
         if (!take("\\")) {
             const std::size_t length = utf8_step(pattern_.substr(at_)).length;
             const std::uint32_t code = code_point(pattern_.substr(at_, length));

@@ -63,6 +63,8 @@ public:
     /// False: a limit on positions or work was passed; `out` is then of no use. Stacks deeper than the limit count as impossible.
     [[nodiscard]] bool start(FrameStore& frames, Positions& out);
     [[nodiscard]] bool step(FrameStore& frames, const Positions& from, std::uint32_t symbol, Positions& out);
+    /// Positions that the last call looked at.
+    [[nodiscard]] std::size_t visits() const { return marked_; }
 
 private:
     bool close(FrameStore& frames, Position position, Positions& out);

@@ -8,6 +8,7 @@ namespace handeye {
 namespace {
 
 constexpr std::size_t kTableBytesMax = 64U << 20U;
+constexpr std::size_t kWorkOfAMaskMax = 8'000'000; ///< positions looked at for states that were not known: a tenth of a second
 
 /// A token ends at most as many turns of a loop as it has bytes, and one more begins: beyond that counters make no difference.
 std::uint32_t counter_max(std::size_t token_bytes) {
@@ -18,10 +19,11 @@ Error too_ambiguous() {
     return {ErrorCode::LimitExceeded, "the grammar is too ambiguous: more ways are open at once than are kept; let its alternatives begin differently"};
 }
 
-/// Allows the tokens of one tree that can follow. False: the table is full.
+/// Allows the tokens of one tree that can follow. False: the table is full, or its states cost too much.
 bool walk(const std::vector<VocabularyTrie::Node>& nodes, LazyDfa& table, const DfaState& from, TokenMask& mask) {
     const auto& byte_class = table.network().byte_class;
     const DfaState* const dead = table.dead();
+    const std::size_t work_max = table.work() + kWorkOfAMaskMax;
     std::vector<const DfaState*> path(1, &from);
     for (std::uint32_t i = 0; i < nodes.size();) {
         const VocabularyTrie::Node& node = nodes[i];
@@ -30,7 +32,7 @@ bool walk(const std::vector<VocabularyTrie::Node>& nodes, LazyDfa& table, const 
             i = node.end;
             continue;
         }
-        if (to == nullptr) {
+        if (to == nullptr || table.work() > work_max) {
             return false;
         }
         if (node.depth == path.size()) {

@@ -151,6 +151,27 @@ TEST(GbnfHostility, AmbiguityThatGrowsWithTheTextEndsInAnError) {
     EXPECT_EQ(last.error().code, ErrorCode::LimitExceeded);
 }
 
+TEST(GbnfHostility, AMaskThatCostsTooMuchIsAnError) {
+    // Thousands of ways are open after every byte, and every text has its own.
+    std::string gbnf = "root ::= ";
+    for (int i = 0; i < 2000; ++i) {
+        gbnf += fmt::format("{}[^{}]{{{},{}}} \"{}\"", i > 0 ? " | " : "", static_cast<char>('a' + i % 26), i % 40 + 1, i + 60, i);
+    }
+    std::vector<std::string> words;
+    std::mt19937_64 random(8);
+    for (int i = 0; i < 4000; ++i) {
+        std::string word;
+        for (auto n = 3 + random() % 12; n > 0; --n) {
+            word += static_cast<char>('a' + random() % 26);
+        }
+        words.push_back(word);
+    }
+    const GrammarMatcher start = matcher_of(gbnf, byte_vocabulary(words));
+    const auto mask = start.mask();
+    ASSERT_FALSE(mask.has_value());
+    EXPECT_EQ(mask.error().code, ErrorCode::LimitExceeded);
+}
+
 TEST(GbnfHostility, NestingStopsAtItsLimitAndCanStillClose) {
     GrammarMatcher matcher = matcher_of("root ::= \"(\" root \")\" | \"x\"");
     int depth = 0;

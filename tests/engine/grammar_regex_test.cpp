@@ -110,7 +110,7 @@ TEST(Regex, IsForTheWholeTextOrAnywhere) {
 TEST(Regex, RefusesByName) {
     const std::vector<std::pair<std::string, std::string>> cases{
         {"a(?=b)", "look-around"}, {"(?<!a)b", "look-around"}, {"(a)\\1", "back-references"}, {"\\bword", "'\\b' is not supported"}, {"\\p{L}", "'\\p'"},
-        {"a++", "possessive"}, {"a{2}{3}", "quantifier of a quantifier"}, {"(a", "')' is missing"}, {"a)", "closes nothing"}, {"[a", "']' is missing"},
+        {"a++", "possessive"}, {"a{2}{3}", "quantifier of a quantifier"}, {"(a", "')' is missing"}, {"a)", "closes nothing"}, {"[a", "']' is missing"}, {"[a-", "ends inside a class"},
         {"[z-a]", "backwards"}, {"[[:alpha:]]", "POSIX"}, {"a{1,1000000}", "more than 100000"}, {"*a", "nothing to repeat"}, {"a\\", "at the end"},
         {"a^b", "anchor inside"}, {"a$b", "'$' before the end"}, {"(?i)a", "this kind of group"}, {"\\xZZ", "hexadecimal"}, {std::string(1000, '('), "nest deeper"},
         {std::string(70'000, 'a'), "more than 65536"}, {"\xFF", "not UTF-8"}};
