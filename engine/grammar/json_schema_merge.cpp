@@ -129,6 +129,11 @@ Result<Schema> merged(const Schema& a, const Schema& b, std::string_view pointer
             }
         }
     }
+    for (const auto& [mine, other] : {std::pair(&a, &b), std::pair(&b, &a)}) { // items of the one begin behind its own prefix
+        if (mine->contains("items") && other->contains("prefixItems") && (!mine->contains("prefixItems") || (*mine)["prefixItems"] != (*other)["prefixItems"])) {
+            return Error{ErrorCode::Unsupported, fmt::format("schema, at '{}': 'items' of one part of allOf speaks of the 'prefixItems' of another: write one array", pointer)};
+        }
+    }
     Schema out = a;
     for (const auto& [keyword, value] : b.items()) {
         if (!out.contains(keyword) || out[keyword] == value || is_annotation(keyword)) {

@@ -14,7 +14,7 @@ namespace {
 using Kind = Expression::Kind;
 
 constexpr std::size_t kNodesMax = 2'000'000;
-constexpr std::size_t kEmptyRepeatsMax = 64;
+constexpr std::size_t kEmptyRepeatsMax = 16; ///< each empty turn is a position of its own
 constexpr int kSharingDepthMax = 64; ///< of literals that begin alike
 constexpr std::array<std::uint32_t, 4> kLengthEnds{0x7F, 0x7FF, 0xFFFF, kCodeMax}; ///< last code point of 1, 2, 3, 4 bytes
 

@@ -5,6 +5,7 @@
 #include "engine/grammar/json_schema.h"
 #include "tests/engine/grammar_words.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -85,6 +86,38 @@ TEST(JsonSchema, HoldsOnlyJson) {
     EXPECT_GT(count, 300);
 }
 
+/// The published suite (json-schema-org/JSON-Schema-Test-Suite, tests/draft2020-12): HANDEYE_JSON_SCHEMA_SUITE names the folder.
+TEST(JsonSchema, AcceptsNothingThatThePublishedSuiteCallsInvalid) {
+    const char* const folder = std::getenv("HANDEYE_JSON_SCHEMA_SUITE");
+    if (folder == nullptr) {
+        GTEST_SKIP() << "HANDEYE_JSON_SCHEMA_SUITE is not set: it names the suite's folder tests/draft2020-12";
+    }
+    int schemas = 0, refused = 0, invalid = 0, valid = 0, left_out = 0;
+    for (const auto& file : std::filesystem::directory_iterator(folder)) {
+        if (file.path().extension() != ".json") {
+            continue;
+        }
+        std::ifstream stream(file.path());
+        for (const Ordered& group : Ordered::parse(stream)) {
+            ++schemas;
+            const auto gbnf = schema_grammar(group["schema"].dump());
+            const auto grammar = gbnf ? parse_grammar(*gbnf) : Result<std::shared_ptr<const Grammar>>(gbnf.error());
+            if (!grammar) {
+                ++refused;
+                continue;
+            }
+            const GrammarMatcher start = matcher_of(*gbnf);
+            for (const Ordered& test : group["tests"]) {
+                const bool is_accepted = accepts(start, test["data"].dump());
+                const bool is_valid = test["valid"].get<bool>();
+                EXPECT_FALSE(is_accepted && !is_valid) << file.path().filename() << ": " << group["description"] << "\n" << group["schema"] << "\n" << test["data"];
+                (is_valid ? is_accepted ? valid : left_out : invalid) += 1;
+            }
+        }
+    }
+    fmt::print("suite: {} schemas, {} refused with a reason; of the rest {} invalid documents out, {} valid in, {} valid left out\n", schemas, refused, invalid, valid, left_out);
+}
+
 TEST(JsonSchema, CompactHasNoSpaces) {
     const std::string schema = R"({"type":"object","properties":{"a":{"type":"array","items":{"type":"integer"}},"b":{"type":"null"}},"required":["a","b"],"additionalProperties":false})";
     const GrammarMatcher compact = matcher_for(schema, JsonSpacing::Compact);
@@ -139,7 +172,8 @@ TEST(JsonSchema, RefusesByKeywordAndPlace) {
         {R"({"type":"object","properties":{"a":{}},"minProperties":1})", "'minProperties'", "#"}, {R"({"enum":["a"],"maxLength":3})", "'maxLength'", "#"},
         {R"({"oneOf":[{"type":"string"},{"type":"string","maxLength":3}]})", "'oneOf'", "alternatives 0 and 1"},
         {R"({"$ref":"http://example.org/x"})", "only references within", "#"}, {R"({"allOf":[{"pattern":"a"},{"pattern":"b"}]})", "'pattern'", "allOf"},
-        {R"({"allOf":[{"type":"object","properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]})", "shuts out 'b'", "allOf"}};
+        {R"({"allOf":[{"type":"object","properties":{"a":{}},"additionalProperties":false},{"properties":{"b":{}}}]})", "shuts out 'b'", "allOf"},
+        {R"({"allOf":[{"prefixItems":[{"minimum":3}]}],"items":{"minimum":5}})", "'prefixItems'", "allOf"}};
     for (const auto& [schema, keyword, place] : refusals) {
         const auto gbnf = schema_grammar(schema);
         ASSERT_FALSE(gbnf.has_value()) << schema;
