@@ -46,17 +46,6 @@ std::string utf8_of(std::uint32_t code) {
     return out;
 }
 
-/// The code point of one valid character.
-std::uint32_t code_of(std::string_view character) {
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(character[i])); };
-    switch (character.size()) {
-    case 1: return byte(0);
-    case 2: return (byte(0) & 0x1FU) << 6U | (byte(1) & 0x3FU);
-    case 3: return (byte(0) & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
-    default: return (byte(0) & 0x07U) << 18U | (byte(1) & 0x3FU) << 12U | (byte(2) & 0x3FU) << 6U | (byte(3) & 0x3FU);
-    }
-}
-
 class GbnfReader {
 public:
     GbnfReader(std::string_view text, const GrammarOptions& options) : text_(text), options_(options) {}
@@ -343,7 +332,7 @@ private:
         if (text_[at_] != '\\') {
             const Utf8Step step = utf8_step(text_.substr(at_));
             at_ += step.length;
-            return code_of(text_.substr(at_ - step.length, step.length));
+            return code_point_of(text_.substr(at_ - step.length, step.length));
         }
         ++at_;
         const char c = at_ < text_.size() ? text_[at_++] : '\0';
@@ -410,6 +399,16 @@ private:
 };
 
 } // namespace
+
+std::uint32_t code_point_of(std::string_view character) {
+    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(character[i])); };
+    switch (character.size()) {
+    case 1: return byte(0);
+    case 2: return (byte(0) & 0x1FU) << 6U | (byte(1) & 0x3FU);
+    case 3: return (byte(0) & 0x0FU) << 12U | (byte(1) & 0x3FU) << 6U | (byte(2) & 0x3FU);
+    default: return (byte(0) & 0x07U) << 18U | (byte(1) & 0x3FU) << 12U | (byte(2) & 0x3FU) << 6U | (byte(3) & 0x3FU);
+    }
+}
 
 std::vector<CodeRange> normalized(std::vector<CodeRange> ranges) {
     std::ranges::sort(ranges, {}, &CodeRange::low);

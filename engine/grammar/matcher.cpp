@@ -8,10 +8,6 @@
 namespace handeye {
 namespace {
 
-Error too_ambiguous() {
-    return {ErrorCode::LimitExceeded, "the grammar is too ambiguous here: more ways are open at once than are kept"};
-}
-
 /// The one byte or token that all positions take: a symbol as in Stepper; nullopt: there are several, or the text may end.
 std::optional<std::uint32_t> only_symbol(const Network& net, const Positions& positions) {
     std::optional<std::uint32_t> only;

@@ -2,7 +2,8 @@
 // One sequence under a grammar: what may come next, what must come next, and back again. One thread at a time; copies are cheap and
 // independent. Masks are shared by all sequences of a grammar.
 //
-//     GrammarMatcher matcher(TRY(cache.get(gbnf)));
+//     const auto grammar = TRY(cache.get(gbnf));
+//     GrammarMatcher matcher = TRY(GrammarMatcher::start(grammar));
 //     for (;;) {
 //         const auto mask = TRY(matcher.mask());          // ids that keep the answer possible; stop ids where it may end
 //         const TokenId id = sample(logits, mask->words());

@@ -212,7 +212,7 @@ private:
         }
         if (!take("\\")) {
             const std::size_t length = utf8_step(pattern_.substr(at_)).length;
-            const std::uint32_t code = code_point(pattern_.substr(at_, length));
+            const std::uint32_t code = code_point_of(pattern_.substr(at_, length));
             at_ += length;
             return Ranges{{code, code}};
         }
@@ -297,15 +297,6 @@ private:
         }
         take("]");
         return is_negated ? complement(ranges) : normalized(std::move(ranges));
-    }
-
-    static std::uint32_t code_point(std::string_view character) {
-        std::uint32_t code = static_cast<unsigned char>(character[0]);
-        code &= character.size() == 1 ? 0x7FU : 0xFFU >> (character.size() + 1);
-        for (const char c : character.substr(1)) {
-            code = code << 6U | (static_cast<unsigned char>(c) & 0x3FU);
-        }
-        return code;
     }
 
     /// One character of these, as the text writes it.

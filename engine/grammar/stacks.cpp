@@ -58,6 +58,10 @@ FrameId FrameStore::intern(std::uint32_t target, FrameId parent, std::uint32_t n
     return id;
 }
 
+Error too_ambiguous() {
+    return {ErrorCode::LimitExceeded, "the grammar is too ambiguous here: more ways are open at once than are kept; let its alternatives begin differently"};
+}
+
 FrameId copy_frame(const FrameStore& from, FrameId id, FrameStore& to, std::uint32_t counter_max) {
     std::vector<FrameId> chain;
     for (; id != kBottom; id = from[id].parent) {

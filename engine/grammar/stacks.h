@@ -51,6 +51,9 @@ using Positions = std::vector<Position>;
     return !positions.empty() && positions.front() == Position{};
 }
 
+/// What a caller says where a Stepper or a table of states gives up.
+Error too_ambiguous();
+
 /// The same stack in another store, its counters cut to `counter_max`: with more turns left than a token has bytes, how many does not
 /// matter for one token.
 FrameId copy_frame(const FrameStore& from, FrameId id, FrameStore& to, std::uint32_t counter_max);

@@ -24,6 +24,9 @@ std::vector<CodeRange> normalized(std::vector<CodeRange> ranges);
 /// Every code point that is in none of them.
 std::vector<CodeRange> complement(const std::vector<CodeRange>& ranges);
 
+/// The code point of one valid UTF-8 character.
+std::uint32_t code_point_of(std::string_view character);
+
 using ExpressionId = std::uint32_t;
 struct Expression {
     enum class Kind { Literal, Class, Token, Rule, Sequence, Choice, Repeat };

@@ -15,10 +15,6 @@ std::uint32_t counter_max(std::size_t token_bytes) {
     return static_cast<std::uint32_t>(token_bytes) + 2;
 }
 
-Error too_ambiguous() {
-    return {ErrorCode::LimitExceeded, "the grammar is too ambiguous: more ways are open at once than are kept; let its alternatives begin differently"};
-}
-
 /// Allows the tokens of one tree that can follow. False: the table is full, or its states cost too much.
 bool walk(const std::vector<VocabularyTrie::Node>& nodes, LazyDfa& table, const DfaState& from, TokenMask& mask) {
     const auto& byte_class = table.network().byte_class;

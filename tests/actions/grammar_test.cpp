@@ -6,7 +6,7 @@
 #include "actions/keys.h"
 #include "actions/parse.h"
 #include "actions/resolve.h"
-#include "tests/engine/grammar_words.h"
+#include "tests/engine/grammar_speed.h"
 
 #include <fmt/format.h>
 
@@ -79,6 +79,13 @@ TEST_P(AnswerGrammar, CompilesWithoutTagsAndWithEveryVerbAlone) {
             const auto grammar = parse_grammar(*gbnf);
             EXPECT_TRUE(grammar.has_value()) << row.verb << ": " << grammar.error().message;
         }
+    }
+}
+
+TEST(AnswerGrammarSpeed, IsPrinted) {
+    const FullVocabulary source = vocabulary_of_full_size();
+    for (const Dialect dialect : model_dialects()) {
+        measure(source, std::string(dialect_name(dialect)).c_str(), *answer_grammar(dialect, kOptions));
     }
 }
 
