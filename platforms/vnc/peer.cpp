@@ -51,6 +51,7 @@ VncPixelFormat bgrx() {
 } // namespace
 
 void Peer::begin() {
+    check_security();
     stage_ = Stage::Running;
     taps().is_initialized = true;
     taps().theirs.on_extended = [this](std::string_view message) { take_extended(message); };

@@ -40,6 +40,7 @@ private:
 
     void choose_security(GValueArray* offered);
     void choose_subtype(GValueArray* offered);
+    void check_security();
     void give_credentials(GValueArray* asked);
     void begin();
     void resize(Size size);
@@ -66,6 +67,7 @@ private:
     VncFramebuffer* framebuffer_ = nullptr;
     std::vector<std::string> texts_; ///< of Connect
     Stage stage_ = Stage::Handshake;
+    int type_ = 0, subtype_ = 0; ///< of security, as chosen; 0: not yet
     bool is_encrypted_ = false;
     bool is_ready_told_ = false;
     std::string refusal_;

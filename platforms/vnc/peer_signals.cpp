@@ -99,6 +99,9 @@ void Peer::open(FileDescriptor server, std::vector<std::string> texts) {
     connect("vnc-disconnected", G_CALLBACK(Signals::disconnected));
     vnc_connection_set_shared(connection_, TRUE); // nobody who watches is thrown out
     taps().ca_pem = texts_[kCaPem];
+    taps().on_refused = [this](const std::string& reason) {
+        fail({ErrorCode::PermissionDenied, reason.empty() ? "the server refused: it offers no security type, and says nothing" : fmt::format("the server refused: {}", reason)});
+    };
     vnc_connection_set_credential(connection_, VNC_CONNECTION_CREDENTIAL_CLIENTNAME, "handeye"); // looks for files: before the sandbox
     static FileDescriptor owned;
     owned = std::move(server);
@@ -117,6 +120,7 @@ void Peer::choose_security(GValueArray* offered) {
         const bool is_certified = type == VNC_CONNECTION_AUTH_VENCRYPT;
         const bool fits = (is_encrypted || !must_encrypt) && (is_certified || texts_[kTls] != "verify");
         if (has(types, type) && fits && (type != VNC_CONNECTION_AUTH_VNC || has_password || !has(types, VNC_CONNECTION_AUTH_NONE))) {
+            type_ = type;
             is_encrypted_ = is_encrypted;
             vnc_connection_set_auth_type(connection_, static_cast<unsigned>(type));
             return;
@@ -157,7 +161,17 @@ void Peer::choose_subtype(GValueArray* offered) {
         fail({ErrorCode::PermissionDenied,
               fmt::format("the server offers the kinds {} of encryption; with --tls {} these would do: {}", fmt::join(types, ", "), texts_[kTls], fmt::join(wanted, ", "))});
     }
+    subtype_ = *found;
     vnc_connection_set_auth_subtype(connection_, static_cast<unsigned>(*found));
+}
+
+/// Whatever way the library came here: nothing secret goes, and no session begins, below what the person asked for.
+void Peer::check_security() {
+    const bool is_certified = type_ == VNC_CONNECTION_AUTH_VENCRYPT && has({kCertified.begin(), kCertified.end()}, subtype_);
+    const bool must_encrypt = texts_[kTls] != "auto";
+    if (type_ == 0 || (must_encrypt && (!is_encrypted_ || subtype_ == 0)) || (texts_[kTls] == "verify" && !is_certified)) {
+        fail({ErrorCode::PermissionDenied, fmt::format("the server goes on without the security that was asked for (--tls {}): type {}, kind {}", texts_[kTls], type_, subtype_)});
+    }
 }
 
 void Peer::give_credentials(GValueArray* asked) {
@@ -166,6 +180,7 @@ void Peer::give_credentials(GValueArray* asked) {
             if (texts_[kHasPassword] != "1") {
                 fail({ErrorCode::PermissionDenied, "the server asks for a password: give --password-file, or HANDEYE_VNC_PASSWORD in the environment"});
             }
+            check_security();
             vnc_connection_set_credential(connection_, what, texts_[kPassword].c_str());
         } else if (what == VNC_CONNECTION_CREDENTIAL_USERNAME) {
             if (texts_[kUser].empty()) {

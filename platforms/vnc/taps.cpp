@@ -44,7 +44,18 @@ bool send_raw(const Send& send, const IsFull& is_full, int socket) {
 template <class Read>
 gssize sieve(char* buffer, gsize size, gssize again, const Read& read) {
     Taps& state = taps();
-    if (state.ready.empty()) {
+    if (state.ready.empty() && !state.is_in_tls && state.greeting.wanted() > 0) {
+        const gssize got = read(buffer, std::min<gsize>(size, state.greeting.wanted()));
+        if (got > 0) {
+            state.ready = state.greeting.take({buffer, static_cast<std::size_t>(got)});
+        }
+        if (state.greeting.is_refusal() && (got == 0 || state.greeting.wanted() == 0)) {
+            state.on_refused(state.greeting.reason());
+        }
+        if (got <= 0 || state.ready.empty()) {
+            return got <= 0 ? got : again;
+        }
+    } else if (state.ready.empty()) {
         const gssize got = read(buffer, size);
         if (got <= 0 || !state.is_initialized || state.theirs.is_lost()) {
             return got;
@@ -65,8 +76,7 @@ Function original(const char* name) {
     return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
 }
 
-int socket_of_tls = -1;        // plain bytes of a TLS connection leave through gnutls_record_send() alone
-bool is_in_tls = false;        // what g_socket_send() and g_socket_receive() see is encrypted
+int socket_of_tls = -1; // plain bytes of a TLS connection leave through gnutls_record_send() alone
 
 } // namespace
 
@@ -83,7 +93,7 @@ gssize g_socket_send(GSocket* socket, const gchar* buffer, gsize size, GCancella
     using namespace handeye::vnc;
     Taps& state = taps();
     socket_of_tls = g_socket_get_fd(socket);
-    if (!is_in_tls && state.is_initialized && state.ours.is_between()) {
+    if (!state.is_in_tls && state.is_initialized && state.ours.is_between()) {
         const auto send = [&](const char* bytes, std::size_t count) { return g_socket_send_with_blocking(socket, bytes, count, FALSE, nullptr, nullptr); };
         if (!send_raw(send, [](gssize) { return errno == EAGAIN || errno == EWOULDBLOCK; }, socket_of_tls)) {
             g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the server takes nothing");
@@ -93,7 +103,8 @@ gssize g_socket_send(GSocket* socket, const gchar* buffer, gsize size, GCancella
     const gssize sent = g_socket_send_with_blocking(socket, buffer, size, FALSE, cancellable, error);
     if (sent > 0) {
         state.bytes_sent += static_cast<std::uint64_t>(sent);
-        if (!is_in_tls && state.is_initialized) {
+        state.greeting.sent({buffer, static_cast<std::size_t>(sent)});
+        if (!state.is_in_tls && state.is_initialized) {
             state.ours.take({buffer, static_cast<std::size_t>(sent)});
         }
     }
@@ -104,7 +115,7 @@ ssize_t gnutls_record_send(gnutls_session_t session, const void* data, size_t si
     using namespace handeye::vnc;
     static const auto real = original<decltype(&gnutls_record_send)>("gnutls_record_send");
     Taps& state = taps();
-    is_in_tls = true;
+    state.is_in_tls = true;
     if (state.is_initialized && state.ours.is_between()) {
         const auto send = [&](const char* bytes, std::size_t count) { return real(session, bytes, count); };
         if (!send_raw(send, [](ssize_t sent) { return sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED; }, socket_of_tls)) {
@@ -121,7 +132,7 @@ ssize_t gnutls_record_send(gnutls_session_t session, const void* data, size_t si
 gssize g_socket_receive(GSocket* socket, gchar* buffer, gsize size, GCancellable* cancellable, GError** error) {
     using namespace handeye::vnc;
     const auto read = [&](char* into, gsize count) { return g_socket_receive_with_blocking(socket, into, count, FALSE, cancellable, error); };
-    if (is_in_tls) {
+    if (taps().is_in_tls) {
         return read(buffer, size);
     }
     const gssize got = sieve(buffer, size, -2, read);
@@ -134,7 +145,7 @@ gssize g_socket_receive(GSocket* socket, gchar* buffer, gsize size, GCancellable
 ssize_t gnutls_record_recv(gnutls_session_t session, void* data, size_t size) {
     using namespace handeye::vnc;
     static const auto real = original<decltype(&gnutls_record_recv)>("gnutls_record_recv");
-    is_in_tls = true;
+    taps().is_in_tls = true;
     return sieve(static_cast<char*>(data), size, GNUTLS_E_AGAIN, [&](char* into, gsize count) { return real(session, into, count); });
 }
 

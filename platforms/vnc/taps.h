@@ -4,9 +4,11 @@
 // servers need. For its one thread.
 #pragma once
 
+#include "platforms/vnc/greeting.h"
 #include "platforms/vnc/messages.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace handeye::vnc {
@@ -14,6 +16,9 @@ namespace handeye::vnc {
 struct Taps {
     std::uint64_t bytes_sent = 0; ///< by libgvnc, to the server
     std::string ca_pem;           ///< authorities that are trusted
+    bool is_in_tls = false;       ///< what goes over the socket is encrypted
+    Greeting greeting;
+    std::function<void(const std::string& reason)> on_refused; ///< in place of a list of security types; it does not return
     bool is_initialized = false;  ///< the handshake is over: messages follow
     ClientMessages ours;
     std::string raw;              ///< whole messages, sent before libgvnc's next one

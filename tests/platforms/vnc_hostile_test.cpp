@@ -49,6 +49,12 @@ public:
         Bytes bytes(count, '\0');
         return ::recv(client_.get(), bytes.data(), count, MSG_WAITALL) == static_cast<ssize_t>(count);
     }
+    void refuse(const Bytes& version, const Bytes& reason) {
+        say(version);
+        hear(12);
+        say(Bytes(version.ends_with("3\n") ? 4 : 1, 0) + big(reason.size(), 4) + reason);
+        wait();
+    }
     /// As a server does it, up to what follows ServerInit.
     void greet(int width = 64, int height = 48, const Bytes& name = "liar", std::uint32_t name_size = 4) {
         say("RFB 003.008\n");
@@ -57,6 +63,9 @@ public:
         hear(1);
         say(big(0, 4));
         hear(1);
+        init(width, height, name, name_size);
+    }
+    void init(int width, int height, const Bytes& name, std::uint32_t name_size) {
         const Bytes format{32, 24, 0, 1, 0, static_cast<char>(255), 0, static_cast<char>(255), 0, static_cast<char>(255), 16, 8, 0, 0, 0, 0};
         say(big(static_cast<std::uint64_t>(width), 2) + big(static_cast<std::uint64_t>(height), 2) + format + big(name_size, 4) + name);
     }
@@ -157,6 +166,11 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"SpeaksSomethingElse", ErrorCode::ParseFailed, "version", [](Server& s) { s.say("HTTP/1.1 400 Bad Request\r\n\r\n"); s.wait(); }},
         Lie{"HasMoreSecurityTypesThanThereAre", ErrorCode::ParseFailed, "40 security types", [](Server& s) { s.say("RFB 003.008\n"); s.hear(12); s.say(Bytes(1, 40) + Bytes(40, 2)); s.wait(); }},
         Lie{"HasNoSecurityTypeThatIsKnown", ErrorCode::Unsupported, "offers", [](Server& s) { s.say("RFB 003.008\n"); s.hear(12); s.say(Bytes("\1\5", 2)); s.wait(); }},
+        Lie{"RefusesInPlaceOfSecurityTypes", ErrorCode::PermissionDenied, "refused: Too many security failures", [](Server& s) { s.refuse("RFB 003.008\n", "Too many security failures"); }},
+        Lie{"RefusesInPlaceOfSecurityTypesAsOf37", ErrorCode::PermissionDenied, "refused: Too many security failures", [](Server& s) { s.refuse("RFB 003.007\n", "Too many security failures"); }},
+        Lie{"RefusesInPlaceOfASecurityTypeAsOf33", ErrorCode::PermissionDenied, "refused: Too many security failures", [](Server& s) { s.refuse("RFB 003.003\n", "Too many security failures"); }},
+        Lie{"RefusesWithGigabytesOfReason", ErrorCode::PermissionDenied, "refused: xxxx", [](Server& s) { s.say("RFB 003.008\n"); s.hear(12); s.say(Bytes(1, 0) + big(0xfffffff0, 4) + Bytes(100'000, 'x')); s.wait(); }},
+        Lie{"RefusesAndClosesInTheReason", ErrorCode::PermissionDenied, "refused: half", [](Server& s) { s.say("RFB 003.008\n"); s.hear(12); s.say(Bytes(1, 0) + big(100, 4) + "half"); }},
         Lie{"RefusesWithAReason", ErrorCode::PermissionDenied, "no more today", [](Server& s) {
                 s.say("RFB 003.008\n"); s.hear(12); s.say(Bytes("\1\2", 2)); s.hear(1); s.say(Bytes(16, 'c')); s.hear(16); s.say(big(1, 4) + big(13, 4) + "no more today"); s.wait(); }},
         Lie{"HasANameOfGigabytes", ErrorCode::ParseFailed, "too long", [](Server& s) { s.greet(64, 48, "", 0xffffffff); s.wait(); }},
@@ -174,6 +188,51 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"GrowsToGigapixels", ErrorCode::LimitExceeded, "65535x65535", [](Server& s) { s.greet(); s.paint(); s.say(Server::update(1) + Server::rect(0, 0, 65535, 65535, -223)); s.wait(); }},
         Lie{"StopsInAPicture", ErrorCode::Unavailable, "closed", [](Server& s) { s.greet(); s.paint(); s.say(Server::update(1) + Server::rect(0, 0, 64, 48, 0) + "xxxx"); }}),
     [](const auto& param) { return param.param.name; });
+
+/// A server that goes on as if security had been settled, where none was: in all three versions, at both settings that want encryption.
+class VncUnsettled : public ::testing::TestWithParam<std::tuple<const char*, const char*>> {};
+
+TEST_P(VncUnsettled, GetsNoSessionInTheClear) {
+    const auto [version, tls] = GetParam();
+    std::atomic<bool> is_taken{false};
+    Server server([&, version = Bytes(version)](Server& s) {
+        s.say(version);
+        s.hear(12);
+        const bool is_33 = version.ends_with("3\n");
+        s.say(is_33 ? Bytes(8, 0) : Bytes(5, 0)); // no type at all, and a result that says: fine
+        if (s.hear(1)) {                           // ClientInit
+            is_taken = true;
+        }
+        s.init(64, 48, "liar", 4);
+        s.paint();
+        s.wait();
+    });
+    const auto link = Link::open({.address = {.host = "127.0.0.1", .port = server.port()}, .password = "geheim", .tls = tls}, std::chrono::seconds(60), {});
+    ASSERT_FALSE(link);
+    EXPECT_EQ(link.error().code, ErrorCode::PermissionDenied) << link.error().message;
+    EXPECT_FALSE(is_taken) << "it was told to begin";
+}
+INSTANTIATE_TEST_SUITE_P(Versions, VncUnsettled,
+                         ::testing::Combine(::testing::Values("RFB 003.008\n", "RFB 003.007\n", "RFB 003.003\n"), ::testing::Values("require", "verify", "auto")));
+
+/// Version 3.3: the server alone says which type it is to be.
+TEST(VncOldVersion, AServerThatChoosesNoEncryptionIsRefusedWhereItIsWanted) {
+    Server server([](Server& s) {
+        s.say("RFB 003.003\n");
+        s.hear(12);
+        s.say(big(1, 4));
+        s.hear(1);
+        s.init(64, 48, "plain", 5);
+        s.paint();
+        s.wait();
+    });
+    const auto open = [&](const char* tls) { return Link::open({.address = {.host = "127.0.0.1", .port = server.port()}, .tls = tls}, std::chrono::seconds(60), {}); };
+    const auto refused = open("require");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::PermissionDenied) << refused.error().message;
+    const auto taken = open("auto");
+    EXPECT_TRUE(taken) << taken.error().message;
+}
 
 TEST(VncStall, AServerThatNeverSpeaksReachesTheDeadline) {
     Server server([](Server& s) { s.stall(); });
