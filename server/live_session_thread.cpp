@@ -5,6 +5,7 @@
 #include "agent/secret_platform.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "server/guarded.h"
 
 #include <algorithm>
 #include <iterator>
@@ -48,7 +49,7 @@ void LiveSession::run(const std::function<void(Result<SessionStatus>)>& on_opene
 Result<void> LiveSession::open() {
     TRY(parts_.make_room());
     TRY(grants_->set(parts_.settings.secrets));
-    std::unique_ptr<Platform> opened = TRY(parts_.open_platform(open_stop_.get_token()));
+    std::unique_ptr<Platform> opened = TRY(guarded([&] { return parts_.open_platform(open_stop_.get_token()); }));
     auto platform = std::make_shared<SharedPlatform>(std::make_unique<SecretPlatform>(std::move(opened), grants_));
     DisplayInfo display = TRY(platform->display());
     TRY(watch_person(*platform));
@@ -121,7 +122,7 @@ void LiveSession::do_task(const std::string& task_id) {
         stop = task_stop_.get_token();
     }
     progress_.clear();
-    finish_task(task_id, run_agent(spec, task_id, stop));
+    finish_task(task_id, guarded([&] { return run_agent(spec, task_id, stop); }));
 }
 
 // From task.finished on the session takes the next task, although this one is still being tidied up.

@@ -3,6 +3,7 @@
 #include "platforms/web/browser.h"
 
 #include "base/file.h"
+#include "base/json_fields.h"
 
 #include <algorithm>
 
@@ -99,7 +100,7 @@ Browser::~Browser() {
 
 Result<void> Browser::set_up_browser(const std::stop_token& stop) {
     const json version = TRY(cdp_->call({}, "Browser.getVersion", json::object(), kCallPatience, stop));
-    product_ = version.value("product", "");
+    product_ = json_text(version, "product");
     if (process_) {
         json granted = options_.grant;
         granted.push_back("clipboardSanitizedWrite"); // "copy" buttons of pages, after a click
@@ -195,7 +196,7 @@ Result<void> Browser::bring_to_front(std::uint64_t tab_number) {
 
 Result<Tab> Browser::open_tab(const std::string& url) {
     const json made = TRY(cdp_->call({}, "Target.createTarget", {{"url", url}}, kCallPatience));
-    const std::string target = made.value("targetId", "");
+    const std::string target = json_text(made, "targetId");
     const TimePoint deadline = clock_.now() + kCallPatience;
     while (clock_.now() < deadline && !cdp_->is_lost()) {
         for (const Tab& tab : tabs()) {
@@ -219,13 +220,13 @@ std::vector<std::filesystem::path> Browser::upload_folders() const {
 
 Result<std::string> Browser::open_own_page() {
     const json context = TRY(cdp_->call({}, "Target.createBrowserContext", {{"disposeOnDetach", true}}, kCallPatience));
-    const std::string id = context.value("browserContextId", "");
+    const std::string id = json_text(context, "browserContextId");
     {
         const std::lock_guard lock(mutex_);
         own_context_ = id; // before its page is told of
     }
     const json made = TRY(cdp_->call({}, "Target.createTarget", {{"url", "about:blank"}, {"browserContextId", id}, {"newWindow", true}}, kCallPatience));
-    const std::string target = made.value("targetId", "");
+    const std::string target = json_text(made, "targetId");
     const TimePoint deadline = clock_.now() + kCallPatience;
     while (clock_.now() < deadline && !cdp_->is_lost()) {
         {

@@ -5,6 +5,8 @@
 
 #include "platforms/web/page_script.h"
 
+#include "base/json_fields.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -101,9 +103,9 @@ void Browser::set_up_tab(const std::string& session) {
 
 void Browser::on_attached(const json& params) {
     const std::string session = text_of(params, "sessionId", 256);
-    const json& info = params.at("targetInfo");
+    const json& info = json_object(params, "targetInfo");
     const std::string type = text_of(info, "type", 64);
-    const bool is_waiting = params.value("waitingForDebugger", false);
+    const bool is_waiting = json_flag(params, "waitingForDebugger");
     bool is_own = false;
     {
         const std::lock_guard lock(mutex_);
@@ -188,7 +190,7 @@ void Browser::refuse(const std::string& url, const std::string& why) {
 
 void Browser::on_request(const CdpEvent& event) {
     const std::string id = text_of(event.params, "requestId", 256);
-    const std::string url = text_of(event.params.at("request"), "url", 1U << 20U);
+    const std::string url = text_of(json_object(event.params, "request"), "url", 1U << 20U);
     const std::string why = why_refused(rules_, url);
     if (why.empty()) {
         cdp_->post(std::string(event.session), "Fetch.continueRequest", {{"requestId", id}});
@@ -202,7 +204,7 @@ void Browser::on_request(const CdpEvent& event) {
 
 /// Documents that no request fetches (data:, blob:, javascript:) are judged when they appear.
 void Browser::on_frame_navigated(const CdpEvent& event) {
-    const json& frame = event.params.at("frame");
+    const json& frame = json_object(event.params, "frame");
     const std::string url = text_of(frame, "url", 1U << 20U);
     const bool has_error = !text_of(frame, "unreachableUrl", 16).empty(); // the browser's own error page
     if (!rules_.has_lists() || has_error || url.empty() || url == ":") {
@@ -250,7 +252,7 @@ void Browser::on_download(const CdpEvent& event) {
     }
     if (found != downloads_.end()) {
         found->state = text_of(event.params, "state", 32);
-        found->bytes = event.params.value("receivedBytes", 0.0);
+        found->bytes = json_number(event.params, "receivedBytes");
         if (const std::string path = text_of(event.params, "filePath", 4096); !path.empty()) {
             found->name = std::filesystem::path(path).filename().string();
         }
@@ -283,7 +285,7 @@ void Browser::take(const CdpEvent& event) {
     } else if (method == "Target.detachedFromTarget") {
         on_detached(event.params);
     } else if (method == "Target.targetInfoChanged") {
-        on_target_changed(event.params.at("targetInfo"));
+        on_target_changed(json_object(event.params, "targetInfo"));
     } else if (method == "Fetch.requestPaused") {
         on_request(event);
     } else if (method == "Page.frameNavigated") {
@@ -292,12 +294,12 @@ void Browser::take(const CdpEvent& event) {
         on_question(event, {.kind = kind_of(text_of(event.params, "type", 32)), .message = text_of(event.params, "message", kMessageMax),
                             .default_text = text_of(event.params, "defaultPrompt", kMessageMax)});
     } else if (method == "Page.fileChooserOpened") {
-        on_question(event, {.kind = PageQuestion::Kind::File, .backend_node = event.params.value("backendNodeId", 0),
+        on_question(event, {.kind = PageQuestion::Kind::File, .backend_node = json_int(event.params, "backendNodeId"),
                             .takes_several = text_of(event.params, "mode", 32) == "selectMultiple"});
     } else if (method.starts_with("Browser.download")) {
         on_download(event);
     } else if (method == "Page.screencastFrame") {
-        cdp_->post(std::string(event.session), "Page.screencastFrameAck", {{"sessionId", event.params.value("sessionId", 0)}});
+        cdp_->post(std::string(event.session), "Page.screencastFrameAck", {{"sessionId", json_int(event.params, "sessionId")}});
     }
     if (method == "Inspector.targetCrashed") {
         cdp_->release(event.session, Error{ErrorCode::Unavailable, "the tab crashed"});
@@ -317,7 +319,7 @@ void Browser::take(const CdpEvent& event) {
         tab->is_crashed = true;
         tab->is_loading = false;
     } else if (method == "Input.dragIntercepted") {
-        drag_ = std::make_shared<json>(event.params.value("data", json::object()));
+        drag_ = std::make_shared<json>(json_object(event.params, "data"));
     }
     ++changes_;
     changed_.notify_all();

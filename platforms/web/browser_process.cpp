@@ -2,6 +2,7 @@
 #include "platforms/web/browser_process.h"
 
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/net/http_get.h"
 #include "base/printable.h"
 #include "platforms/program.h"
@@ -98,7 +99,7 @@ Result<BrowserAddress> find_running_browser(const std::string& host_port, const 
         return Error{head.error().code, fmt::format("no browser at {}: {}; {}", host_port, head.error().message, advice)};
     }
     const auto reply = parse_json(body, {.bytes_max = 65536, .depth_max = 8});
-    const std::string url = reply && reply->is_object() && head->status == 200 ? reply->value("webSocketDebuggerUrl", std::string()) : std::string();
+    const std::string url = reply && head->status == 200 ? json_text(*reply, "webSocketDebuggerUrl") : std::string();
     const std::size_t scheme = url.find("://");
     const std::size_t path = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
     if (path == std::string::npos) {

@@ -212,7 +212,7 @@ Result<void> Cdp::take(std::string bytes) {
                      fmt::format("the browser refused: {}", has_words ? words->get<std::string>().substr(0, 300) : "it did not say why")});
         return {};
     }
-    json result = message.value("result", json::object());
+    json result = message.contains("result") ? message["result"] : json::object();
     if (!result.is_object()) {
         return Error{ErrorCode::ParseFailed, "the browser sent a reply that is no object"};
     }

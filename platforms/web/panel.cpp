@@ -2,6 +2,7 @@
 #include "platforms/web/panel.h"
 
 #include "base/image_codec.h"
+#include "base/json_fields.h"
 #include "platforms/web/base64.h"
 #include "platforms/web/page_script.h"
 
@@ -91,16 +92,16 @@ Result<std::vector<std::filesystem::path>> files_to_upload(std::string_view line
 Result<json> Panel::run(const std::string& expression) {
     const json answer = TRY(browser_.cdp().call(session_, "Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}}, kPatience));
     if (answer.contains("exceptionDetails")) {
-        return Error{ErrorCode::Internal, fmt::format("our own page failed: {}", answer["exceptionDetails"].value("text", ""))};
+        return Error{ErrorCode::Internal, fmt::format("our own page failed: {}", json_text(json_object(answer, "exceptionDetails"), "text"))};
     }
-    return answer.value("result", json::object()).value("value", json());
+    return json_member(json_object(answer, "result"), "value");
 }
 
 Result<void> Panel::open(Size css, double scale) {
     if (session_.empty()) {
         session_ = TRY(browser_.open_own_page());
         const json tree = TRY(browser_.cdp().call(session_, "Page.getFrameTree", json::object(), kPatience));
-        const std::string frame = tree.at("frameTree").at("frame").value("id", "");
+        const std::string frame = json_text(json_object(json_object(tree, "frameTree"), "frame"), "id");
         TRY(browser_.cdp().call(session_, "Page.setDocumentContent", {{"frameId", frame}, {"html", panel_page()}}, kPatience));
     }
     if (!css.is_empty()) {
@@ -165,10 +166,10 @@ Result<bool> Panel::answer(const Tab& tab) {
         return false;
     }
     const PageQuestion& question = *tab.question;
-    const bool is_yes = given.value("accept", false);
+    const bool is_yes = json_flag(given, "accept");
     if (question.kind == PageQuestion::Kind::File) {
         if (is_yes) {
-            if (const auto put = give_files(tab, question, given.value("text", "")); !put) {
+            if (const auto put = give_files(tab, question, json_text(given, "text")); !put) {
                 TRY(ask(tab, {}, put.error().message)); // said where it is asked, so that another answer can be given
                 return false;
             }
@@ -176,7 +177,7 @@ Result<bool> Panel::answer(const Tab& tab) {
     } else {
         json params{{"accept", is_yes}};
         if (question.kind == PageQuestion::Kind::Prompt && is_yes) {
-            params["promptText"] = given.value("text", "");
+            params["promptText"] = json_text(given, "text");
         }
         auto handled = browser_.cdp().call(tab.session, "Page.handleJavaScriptDialog", params, kPatience);
         if (!handled && handled.error().code != ErrorCode::InvalidArgument) { // somebody else answered it before

@@ -3,6 +3,7 @@
 #include "platforms/web/platform.h"
 
 #include "base/image_codec.h"
+#include "base/json_fields.h"
 #include "platforms/open_registry.h"
 #include "platforms/web/base64.h"
 #include "platforms/web/page_script.h"
@@ -154,7 +155,7 @@ Result<int> WebPlatform::world_of(const std::string& session, const std::string&
         worlds_.clear();
     }
     const json made = TRY(browser_->cdp().call(session, "Page.createIsolatedWorld", {{"frameId", frame}, {"worldName", kWorldName}}, kScriptPatience));
-    const int world = made.value("executionContextId", 0);
+    const int world = json_int(made, "executionContextId");
     worlds_[key] = world;
     return world;
 }
@@ -172,11 +173,9 @@ Result<json> WebPlatform::evaluate(const std::string& session, const std::string
         const json answer = TRY(std::move(reply));
         if (answer.contains("exceptionDetails")) {
             const json& details = answer["exceptionDetails"];
-            const json exception = details.value("exception", json::object());
-            return Error{ErrorCode::Unavailable, fmt::format("the page did not let itself be read: {}", exception.value("description", std::string("no reason")).substr(0, 200))};
+            return Error{ErrorCode::Unavailable, fmt::format("the page did not let itself be read: {}", json_text(json_object(details, "exception"), "description", "no reason").substr(0, 200))};
         }
-        const json result = answer.value("result", json::object());
-        return result.value("value", json());
+        return json_member(json_object(answer, "result"), "value");
     }
 }
 
@@ -186,9 +185,9 @@ void add_frames(const json& tree, const std::string& session, std::size_t count_
     if (out.size() >= count_max || depth > kFrameDepthMax || !tree.is_object()) {
         return;
     }
-    const json frame = tree.value("frame", json::object());
-    out.push_back({session, frame.value("id", ""), frame.value("parentId", "")});
-    for (const json& child : tree.value("childFrames", json::array())) {
+    const json& frame = json_object(tree, "frame");
+    out.push_back({session, json_text(frame, "id"), json_text(frame, "parentId")});
+    for (const json& child : json_list(tree, "childFrames")) {
         add_frames(child, session, count_max, depth + 1, out);
     }
 }
@@ -203,7 +202,7 @@ Result<std::vector<WebPlatform::FrameRef>> WebPlatform::frames_of(const Tab& tab
             return tree.error();
         }
         if (tree) { // a frame of another process may be gone by now, and a worker has no frames
-            add_frames(tree->value("frameTree", json::object()), session, count_max, 0, frames);
+            add_frames(json_object(*tree, "frameTree"), session, count_max, 0, frames);
         }
     }
     return frames;
@@ -215,17 +214,18 @@ Result<std::vector<WindowInfo>> WebPlatform::windows() {
         return in_front.error();
     }
     // Asked, because not every change of a title is told.
-    const json targets = TRY(browser_->cdp().call({}, "Target.getTargets", json::object(), kScriptPatience)).value("targetInfos", json::array());
+    const json told = TRY(browser_->cdp().call({}, "Target.getTargets", json::object(), kScriptPatience));
+    const json& targets = json_list(told, "targetInfos");
     std::vector<WindowInfo> windows;
     for (const Tab& tab : browser_->tabs()) {
-        const auto now = std::find_if(targets.begin(), targets.end(), [&](const json& info) { return info.is_object() && info.value("targetId", "") == tab.target; });
+        const auto now = std::find_if(targets.begin(), targets.end(), [&](const json& info) { return json_text(info, "targetId") == tab.target; });
         WindowInfo window;
         window.id = tab.number;
-        window.title_utf8 = now != targets.end() ? now->value("title", "").substr(0, kTitleMax) : tab.title;
+        window.title_utf8 = now != targets.end() ? json_text(*now, "title").substr(0, kTitleMax) : tab.title;
         window.window_class = "tab";
         window.pid = browser_->pid();
         window.app = "chromium";
-        window.url = now != targets.end() ? now->value("url", "").substr(0, kUrlMax) : tab.url;
+        window.url = now != targets.end() ? json_text(*now, "url").substr(0, kUrlMax) : tab.url;
         window.is_focused = in_front && in_front->number == tab.number;
         if (window.is_focused) { // the others are not to be seen, so that no point is in them
             window.area = Rect{0, 0, frame_.width_px, frame_.height_px};

@@ -3,6 +3,8 @@
 // its own coordinates; where it lies is known to the document around it.
 #include "platforms/web/platform.h"
 
+#include "base/json_fields.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -50,11 +52,11 @@ Element to_element(const json& row, Rect box) {
     element.role = text_of(row, "role");
     element.label_utf8 = text_of(row, "label");
     element.box = box;
-    element.is_secret = row.value("secret", false);
+    element.is_secret = json_flag(row, "secret");
     element.id = text_of(row, "id");
     element.value_utf8 = element.is_secret ? std::string() : text_of(row, "value");
-    element.is_enabled = row.value("enabled", true);
-    element.is_focused = row.value("focused", false);
+    element.is_enabled = json_flag(row, "enabled", true);
+    element.is_focused = json_flag(row, "focused");
     if (const auto checked = row.find("checked"); checked != row.end() && checked->is_boolean()) {
         element.is_checked = checked->get<bool>();
     }
@@ -67,8 +69,8 @@ std::optional<View> box_of_frame(Browser& browser, const std::string& around, co
     if (!owner) {
         return std::nullopt;
     }
-    const auto model = browser.cdp().call(around, "DOM.getBoxModel", {{"backendNodeId", owner->value("backendNodeId", 0)}}, kPatience);
-    const json content = model ? model->value("model", json::object()).value("content", json::array()) : json::array();
+    const auto model = browser.cdp().call(around, "DOM.getBoxModel", {{"backendNodeId", json_int(*owner, "backendNodeId")}}, kPatience);
+    const json content = model ? json_list(json_object(*model, "model"), "content") : json::array();
     if (content.size() != 8 || !std::all_of(content.begin(), content.end(), [](const json& edge) { return edge.is_number(); })) {
         return std::nullopt;
     }
@@ -113,9 +115,9 @@ Result<std::vector<Element>> WebPlatform::elements() {
         if (!told && frame.id == frames.front().id) {
             return told.error();
         }
-        const json rows = told && told->is_object() ? told->value("elements", json::array()) : json::array();
+        const json rows = told ? json_list(*told, "elements") : json::array();
         for (const json& row : rows) {
-            const auto box = row.is_object() ? to_target(row.value("box", json()), view, scale_) : std::nullopt;
+            const auto box = to_target(json_member(row, "box"), view, scale_);
             if (box && elements.size() < kElementsMax) {
                 elements.push_back(to_element(row, *box));
             }

@@ -2,6 +2,8 @@
 // The events and commands of the platform "web".
 #include "platforms/web/platform.h"
 
+#include "base/json_fields.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
@@ -162,17 +164,17 @@ Result<void> WebPlatform::run(const FocusWindow& focus) {
 Result<void> WebPlatform::run(const NavigateBack& /*back*/) {
     const Tab tab = TRY(browser_->front());
     const json history = TRY(browser_->cdp().call(tab.session, "Page.getNavigationHistory", json::object(), kCallPatience));
-    const int at = history.value("currentIndex", 0);
-    const json entries = history.value("entries", json::array());
+    const int at = json_int(history, "currentIndex");
+    const json& entries = json_list(history, "entries");
     if (at < 1 || static_cast<std::size_t>(at) > entries.size()) {
         return Error{ErrorCode::Unavailable, "there is no page to go back to: this is the first one of the tab"};
     }
     const json& entry = entries[static_cast<std::size_t>(at) - 1];
-    const std::string url = entry.value("url", "");
+    const std::string url = json_text(entry, "url");
     if (const std::string why = why_refused(browser_->rules(), url); !why.empty()) {
         return Error{ErrorCode::PermissionDenied, fmt::format("{} is not loaded: {}", url.substr(0, 200), why)};
     }
-    TRY(browser_->cdp().call(tab.session, "Page.navigateToHistoryEntry", {{"entryId", entry.value("id", 0)}}, kNavigationPatience));
+    TRY(browser_->cdp().call(tab.session, "Page.navigateToHistoryEntry", {{"entryId", json_int(entry, "id")}}, kNavigationPatience));
     return {};
 }
 
@@ -197,7 +199,7 @@ Result<void> WebPlatform::navigate(const std::string& url, const std::stop_token
     const std::string session = TRY(Result<Tab>(tab)).session;
     browser_->take_refusal();
     const json reply = TRY(browser_->cdp().call(session, "Page.navigate", {{"url", url}}, kNavigationPatience, stop));
-    const std::string problem = reply.value("errorText", "");
+    const std::string problem = json_text(reply, "errorText");
     if (const std::string refusal = browser_->take_refusal(); !refusal.empty()) {
         return Error{ErrorCode::PermissionDenied, refusal};
     }

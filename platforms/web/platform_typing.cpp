@@ -3,6 +3,8 @@
 // rest as inserted text, as from an input method. A page may drop, change or move what was typed: the field is asked, piece by piece.
 #include "platforms/web/platform.h"
 
+#include "base/json_fields.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -79,11 +81,11 @@ std::string what_is_wrong(const Field& field, const json& told, const std::strin
     if (field.is_locked) {
         return "the field with the focus is read-only";
     }
-    const json missing = told.value("missing", json::array());
+    const json missing = json_list(told, "missing");
     if (field.is_secret) {
         return "the password field holds something else than what was typed";
     }
-    const std::string shows = told.value("shows", std::string());
+    const std::string shows = json_text(told, "shows");
     if (!missing.empty()) {
         return fmt::format("the field did not take {} of \"{}\": it shows \"{}\"", code_points(missing), wanted.substr(0, 60), shows);
     }
@@ -110,11 +112,11 @@ Result<Field> WebPlatform::Typist::find_field(const Tab& tab) {
     const auto ask = [&](const std::string& session, const std::string& frame) -> Result<Field> {
         const json told = TRY(platform.evaluate(session, frame, "handeye.begin()"));
         Field field;
-        field.kind = told.is_object() ? told.value("kind", "none") : "none";
+        field.kind = json_text(told, "kind", "none");
         field.session = session;
         field.frame = frame;
-        field.is_secret = told.is_object() && told.value("secret", false);
-        field.is_locked = told.is_object() && told.value("locked", false);
+        field.is_secret = json_flag(told, "secret");
+        field.is_locked = json_flag(told, "locked");
         return field;
     };
     Field field = TRY(ask(tab.session, {}));
@@ -182,7 +184,7 @@ Result<void> WebPlatform::Typist::check_piece(const Field& field, std::size_t be
     }
     const std::string wanted = encode(text, begin, end);
     const auto told = platform.evaluate(field.session, field.frame, fmt::format("handeye.finish({})", quoted_js(wanted)));
-    const std::string state = told && told->is_object() ? told->value("state", "none") : "none";
+    const std::string state = told ? json_text(*told, "state", "none") : "none";
     if (state == "confirmed") {
         ++tally.confirmed;
     } else if (state == "differs") {

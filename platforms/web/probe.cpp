@@ -5,6 +5,8 @@
 
 #include "platforms/web/platform.h"
 
+#include "base/json_fields.h"
+
 #include <chrono>
 #include <cmath>
 
@@ -67,7 +69,7 @@ public:
 
     Result<json> run(const std::string& expression) {
         const json answer = TRY(platform_.browser().cdp().call(tab_.session, "Runtime.evaluate", {{"expression", expression}, {"returnByValue", true}}, kCallPatience));
-        return answer.value("result", json::object()).value("value", json());
+        return json_member(json_object(answer, "result"), "value");
     }
 
 private:

@@ -27,7 +27,7 @@ Image solid_frame(Size size, std::uint8_t red, std::uint8_t green, std::uint8_t 
 /// The calls that fail_next() can make fail.
 enum class Call { Display, Capture, Elements, Windows, Pointer, Inject, TypeText, Perform, Settle, ReleaseAll, WatchPerson };
 
-class FakePlatform final : public Platform {
+class FakePlatform : public Platform {
 public:
     /// At least one scene; all frames must have one size. `clock` outlives the fake.
     FakePlatform(Clock& clock, std::vector<Scene> scenes);

@@ -2,6 +2,7 @@
 // A browser's session: tabs and popups, downloads, addresses that are refused, and browsers that die or lie.
 #include "tests/platforms/web_fixture.h"
 
+#include "base/file.h"
 #include "platforms/probe.h"
 
 #include <algorithm>
@@ -79,6 +80,19 @@ TEST_F(WebTest, DownloadsLieInTheSessionsFolder) {
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "content of the file");
     const auto windows = platform_->windows();
     EXPECT_TRUE(std::any_of(windows->begin(), windows->end(), [](const WindowInfo& window) { return window.window_class == "download" && window.title_utf8.find("report.bin") != std::string::npos; }));
+}
+
+TEST_F(WebTest, WhatListensAndLiesIsATypedError) {
+    PageServer server;
+    for (const char* body : {R"({"webSocketDebuggerUrl":7})", R"({"webSocketDebuggerUrl":{"a":[]}})", R"({"webSocketDebuggerUrl":null})", "[]", "7", "\"ws://x/y\""}) {
+        server.put("/json/version", PageServer::Page{.body = body, .type = "application/json"});
+        PlatformOptions options;
+        options.platform = "web";
+        options.attach = "127.0.0.1:" + std::to_string(server.port());
+        const auto opened = open_platform(options, clock_);
+        ASSERT_FALSE(opened) << body;
+        EXPECT_EQ(opened.error().code, ErrorCode::Unavailable) << opened.error().message;
+    }
 }
 
 TEST_F(WebTest, RefusedAddressesAreNotAskedFor) {

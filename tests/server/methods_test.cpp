@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -68,6 +69,7 @@ protected:
 /// The server said 1009; or it hung up while the client still wrote, and the system dropped what it said.
 bool is_too_big(const WebSocketClose& close) { return close.code == 1009 || close.code == 1006; }
 
+class Openers : public Methods {};
 class Notes : public Methods {};
 class Labels : public Methods {};
 class Exports : public Methods {};
@@ -76,6 +78,17 @@ class Subscriptions : public Methods {};
 class LongQuestions : public Methods {};
 class Doctor : public Methods {};
 class Deadlines : public Methods {};
+
+TEST_F(Openers, WhatAPlatformThrowsWhileItOpensIsATypedError) {
+    prepare_platform = [](fakes::FakePlatform& /*made*/) { throw std::runtime_error("type must be string, but is number"); };
+    start();
+    const auto client = connect();
+    const Reply refused = call(*client, "session.create", {{"platform", "fake"}});
+    EXPECT_EQ(refused.kind, "internal") << refused.message;
+    EXPECT_NE(refused.message.find("type must be string"), std::string::npos) << refused.message;
+    prepare_platform = nullptr;
+    EXPECT_EQ(call(*client, "session.create", {{"platform", "fake"}}).kind, "");
+}
 
 TEST_F(Notes, ReachTheModelFromTheNextStepOn) {
     start();

@@ -5,6 +5,8 @@
 #include "tests/fakes/sim_clock.h"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
@@ -66,6 +68,26 @@ TEST_F(WatchedPasswords, WatchingLeavesTheAgentItsOwnNotices) {
     const auto settled = shared_->settle({}, {});
     ASSERT_TRUE(settled);
     EXPECT_FALSE(settled->has_changed); // the cover is no change of the screen
+}
+
+/// A library that throws where a platform did not look for it.
+class ThrowingPlatform final : public fakes::FakePlatform {
+public:
+    using FakePlatform::FakePlatform;
+    Result<Screenshot> capture() override { throw std::runtime_error("type must be string, but is number"); }
+    Result<std::vector<WindowInfo>> windows() override { throw std::bad_alloc(); }
+    Result<void> inject(const InputEvent& /*event*/) override { throw std::out_of_range("key 'targetInfo' not found"); }
+};
+
+TEST(SharedPlatform, WhatAPlatformThrowsIsATypedError) {
+    fakes::SimClock clock;
+    SharedPlatform shared(std::make_unique<ThrowingPlatform>(clock, std::vector<fakes::Scene>{{fakes::solid_frame(kScreen, 255, 255, 255), {}}}));
+    for (const auto& error : {shared.capture().error(), shared.peek().error(), shared.capture_for_watchers().error(), shared.windows().error(),
+                              shared.inject(PointerMove{{1, 1}}).error()}) {
+        EXPECT_EQ(error.code, ErrorCode::Internal);
+        EXPECT_NE(error.message.find("unexpected failure: "), std::string::npos) << error.message;
+    }
+    EXPECT_TRUE(shared.display()); // and goes on
 }
 
 } // namespace
