@@ -40,6 +40,19 @@ Result<AddressRules> make_rules(const WebOptions& options) {
     return rules;
 }
 
+/// False: the folder was there before us, and stays.
+Result<bool> is_still_to_make(const std::filesystem::path& downloads) {
+    std::error_code problem;
+    const auto status = std::filesystem::status(downloads, problem);
+    if (status.type() == std::filesystem::file_type::directory) {
+        return false;
+    }
+    if (status.type() != std::filesystem::file_type::not_found || std::filesystem::is_symlink(downloads, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("downloads \"{}\" is there and is no folder: name one, or a path where nothing is yet", downloads.string())};
+    }
+    return true;
+}
+
 } // namespace
 
 Browser::Browser(const PlatformOptions& options, Clock& clock) : clock_(clock), options_(options.web), viewport_(options.headless), scale_(options.web.scale) {
@@ -63,6 +76,7 @@ Result<std::unique_ptr<Browser>> Browser::open(const PlatformOptions& options, C
     }
     std::unique_ptr<Browser> browser(new Browser(options, clock));
     browser->rules_ = TRY(make_rules(options.web));
+    browser->makes_downloads_ = TRY(is_still_to_make(browser->options_.downloads));
     BrowserAddress address;
     if (!options.attach.empty()) {
         address = TRY(find_running_browser(options.attach, stop));
@@ -94,8 +108,9 @@ Browser::~Browser() {
     }
     cdp_.reset();
     process_.reset();
-    std::error_code ignored;
-    std::filesystem::remove(options_.downloads, ignored); // only where nothing was downloaded into it
+    if (makes_downloads_) {
+        ::rmdir(options_.downloads.c_str()); // only where nothing was downloaded into it
+    }
 }
 
 Result<void> Browser::set_up_browser(const std::stop_token& stop) {

@@ -138,6 +138,7 @@ private:
 
     Clock& clock_;
     WebOptions options_;
+    bool makes_downloads_ = false; ///< the folder was not there
     AddressRules rules_;
     std::optional<Size> viewport_;
     double scale_ = 0; // 0: the browser's own

@@ -82,6 +82,33 @@ TEST_F(WebTest, DownloadsLieInTheSessionsFolder) {
     EXPECT_TRUE(std::any_of(windows->begin(), windows->end(), [](const WindowInfo& window) { return window.window_class == "download" && window.title_utf8.find("report.bin") != std::string::npos; }));
 }
 
+/// Only what the session made is taken away, and only a folder.
+TEST_F(WebTest, ADownloadFolderThatWasThereStays) {
+    const auto try_open = [&](const std::filesystem::path& downloads) {
+        PlatformOptions options;
+        options.platform = "web";
+        options.headless = Size{320, 240};
+        options.web.downloads = downloads;
+        return open_platform(options, clock_);
+    };
+    const auto own = folder() / "own", made = folder() / "made", file = folder() / "file", link = folder() / "link";
+    std::filesystem::create_directory(own);
+    std::ofstream(file) << "mine";
+    std::filesystem::create_symlink(folder() / "nothing", link);
+    EXPECT_TRUE(try_open(own));
+    EXPECT_TRUE(std::filesystem::is_directory(own));
+    EXPECT_TRUE(try_open(made));
+    EXPECT_FALSE(std::filesystem::exists(made)); // nothing was downloaded
+    for (const auto& wrong : {file, link}) {
+        const auto refused = try_open(wrong);
+        ASSERT_FALSE(refused) << wrong;
+        EXPECT_EQ(refused.error().code, ErrorCode::InvalidArgument);
+        EXPECT_NE(refused.error().message.find(wrong.string()), std::string::npos) << refused.error().message;
+    }
+    EXPECT_EQ(read_file(file, 100).value_or(""), "mine");
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
 TEST_F(WebTest, WhatListensAndLiesIsATypedError) {
     PageServer server;
     for (const char* body : {R"({"webSocketDebuggerUrl":7})", R"({"webSocketDebuggerUrl":{"a":[]}})", R"({"webSocketDebuggerUrl":null})", "[]", "7", "\"ws://x/y\""}) {
