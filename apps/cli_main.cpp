@@ -57,11 +57,19 @@ constexpr std::array<CommandRow, 29> kCommands{{
     {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
 }};
 
+/// Later lines of a message are set in: what a stranger said in it begins no line of ours.
+std::string set_in(std::string text) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; ++at) {
+        text.insert(at + 1, "    ");
+    }
+    return text;
+}
+
 int report_error(const Error& error, bool json) {
     if (json) {
         print_json({{"error", {{"kind", error_code_name(error.code)}, {"message", error.message}}}});
     }
-    fmt::print(stderr, "handeye: {}\n", printable(error.message));
+    fmt::print(stderr, "handeye: {}\n", set_in(printable(error.message)));
     return exit_code(error.code);
 }
 

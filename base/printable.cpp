@@ -40,9 +40,10 @@ Character first_character(std::string_view text) {
 }
 
 bool is_harmless(std::uint32_t code) {
-    // C0 and C1 controls; marks, embeddings and isolates of bidirectional text; line and paragraph separators.
-    constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 6> kHarmful{
-        {{0x00, 0x1F}, {0x7F, 0x9F}, {0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2066, 0x2069}}};
+    // C0 and C1 controls; what has no width; marks, embeddings and isolates of bidirectional text; line and paragraph separators. The
+    // joiners U+200C and U+200D stay: several scripts and most pictures of people are written with them.
+    constexpr std::array<std::pair<std::uint32_t, std::uint32_t>, 9> kHarmful{{{0x00, 0x1F}, {0x7F, 0x9F}, {0x061C, 0x061C}, {0x180E, 0x180E}, {0x200B, 0x200B},
+                                                                               {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x2069}, {0xFEFF, 0xFEFF}}};
     return code == '\n' || code == '\t' ||
            std::none_of(kHarmful.begin(), kHarmful.end(), [&](const auto& range) { return code >= range.first && code <= range.second; });
 }
@@ -60,6 +61,14 @@ std::string printable(std::string_view text_utf8) {
             out += character.code > 0xFF ? fmt::format("\\u{:04x}", character.code) : fmt::format("\\x{:02x}", character.code);
         }
         text_utf8.remove_prefix(character.bytes);
+    }
+    return out;
+}
+
+std::string printable_line(std::string_view text_utf8) {
+    std::string out;
+    for (const char c : printable(text_utf8)) {
+        out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : std::string(1, c);
     }
     return out;
 }

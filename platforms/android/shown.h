@@ -12,7 +12,7 @@ namespace handeye::android {
 inline constexpr std::size_t kShownBytesMax = 300;
 
 /// The beginning of it, safe to show.
-inline std::string shown(std::string_view text) { return printable(text.substr(0, kShownBytesMax)); }
+inline std::string shown(std::string_view text) { return printable_line(text.substr(0, kShownBytesMax)); }
 
 /// Without blanks at both ends.
 inline std::string_view trimmed(std::string_view text) {

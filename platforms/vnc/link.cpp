@@ -162,7 +162,7 @@ bool Link::take_tell(int socket) {
     };
     if (static_cast<Tell>(head.kind) == Tell::Failed) {
         const auto code = std::min<std::uint32_t>(read(FailedTell{}).code, static_cast<std::uint32_t>(ErrorCode::Internal));
-        end({static_cast<ErrorCode>(code), fmt::format("VNC server {}: {}", describe(options_.address), printable(text_of(payload, sizeof(FailedTell))))});
+        end({static_cast<ErrorCode>(code), fmt::format("VNC server {}: {}", describe(options_.address), printable_line(text_of(payload, sizeof(FailedTell))))});
         return true; // its end follows
     }
     if (static_cast<Tell>(head.kind) == Tell::Size) {
@@ -174,7 +174,7 @@ bool Link::take_tell(int socket) {
     case Tell::Ready:
         state_.takes_unicode = read(ReadyTell{}).takes_unicode != 0;
         state_.is_encrypted = read(ReadyTell{}).is_encrypted != 0;
-        state_.name = printable(text_of(payload, sizeof(ReadyTell)).substr(0, kNameMax));
+        state_.name = printable_line(text_of(payload, sizeof(ReadyTell)).substr(0, kNameMax));
         is_ready_ = !state_.size.is_empty();
         break;
     case Tell::Changed:
@@ -187,7 +187,7 @@ bool Link::take_tell(int socket) {
         break;
     case Tell::Clipboard: state_.clipboard_utf8 = text_of(payload, 0).substr(0, kClipboardMax); break;
     case Tell::Fetched: ++state_.fetches; break;
-    case Tell::Renamed: state_.name = printable(text_of(payload, 0).substr(0, kNameMax)); break;
+    case Tell::Renamed: state_.name = printable_line(text_of(payload, 0).substr(0, kNameMax)); break;
     case Tell::Pointer: state_.may_paint_pointer = read(PointerTell{}).has_shape == 0; break;
     case Tell::Size:
     case Tell::Failed: break;

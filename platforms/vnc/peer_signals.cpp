@@ -7,6 +7,8 @@
 #include "platforms/vnc_peer.h"
 
 #include "base/child_wire.h"
+#include "base/log.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -30,6 +32,7 @@ constexpr std::array<int, 3> kAnonymous{VNC_CONNECTION_AUTH_VENCRYPT_TLSPLAIN, V
 
 constexpr std::size_t kTypesMax = 10, kSubtypesMax = 20; // for more libgvnc has no room, and no check: nothing goes on after that
 
+constexpr std::size_t kLoggedMax = 300;
 constexpr unsigned kReleaseAgainMs = 10;
 constexpr int kReleaseAttempts = 80; // within the second that the platform waits
 
@@ -42,6 +45,17 @@ std::vector<int> values_of(GValueArray* array) {
     return values;
 }
 G_GNUC_END_IGNORE_DEPRECATIONS
+
+/// What the libraries say goes where our own messages go, and in their form: a server can make them say things.
+GLogWriterOutput log_line(GLogLevelFlags level, const GLogField* fields, gsize count, gpointer /*unused*/) {
+    for (gsize i = 0; i < count; ++i) {
+        if (std::string_view(fields[i].key) == "MESSAGE" && fields[i].length < 0) {
+            const std::string text = printable_line(std::string_view(static_cast<const char*>(fields[i].value)).substr(0, kLoggedMax));
+            (level & G_LOG_FLAG_FATAL) != 0 ? log::warn("vnc", text) : log::info("vnc", text);
+        }
+    }
+    return G_LOG_WRITER_HANDLED;
+}
 
 bool has(const std::vector<int>& values, int value) { return std::find(values.begin(), values.end(), value) != values.end(); }
 
@@ -217,6 +231,7 @@ namespace handeye {
 int serve_vnc(int socket, const std::function<bool()>& enter_sandbox) {
     using namespace vnc;
     ::prctl(PR_SET_PDEATHSIG, 0); // of a platform that was killed what is held is let go first
+    g_log_set_writer_func(log_line, nullptr, nullptr);
     Peer peer(socket);
     MessageHead head;
     const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds(30);

@@ -25,6 +25,16 @@ TEST(Printable, ShowsWhatTurnsTheDirectionOfWriting) {
     EXPECT_EQ(printable("\xe2\x81\xa6x\xe2\x81\xa9"), "\\u2066x\\u2069");
 }
 
+TEST(Printable, ShowsWhatHasNoWidth) {
+    EXPECT_EQ(printable("pay\xe2\x80\x8bpal \xef\xbb\xbf\xe2\x81\xa0"), "pay\\u200bpal \\ufeff\\u2060");
+    EXPECT_EQ(printable("\xe2\x80\x8d\xe2\x80\x8c"), "\xe2\x80\x8d\xe2\x80\x8c"); // joiners belong to words
+}
+
+TEST(PrintableLine, IsOneLine) {
+    EXPECT_EQ(printable_line("no\nhandeye: all is well\r\t\x1b[1m"), "no\\nhandeye: all is well\\x0d\\t\\x1b[1m");
+    EXPECT_EQ(printable_line("Zürich"), "Zürich");
+}
+
 TEST(Printable, ShowsBytesThatAreNoUtf8) {
     EXPECT_EQ(printable("\xff\xc3"), "\\xff\\xc3");
     EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");         // longer than needed

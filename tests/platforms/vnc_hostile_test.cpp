@@ -142,15 +142,21 @@ class VncHostile : public ::testing::TestWithParam<Lie> {};
 
 TEST_P(VncHostile, GetsATypedError) {
     Server server(GetParam().script);
-    const auto link = link_to(server);
+    ::testing::internal::CaptureStderr(); // what the child says too, which has it from us
+    auto link = link_to(server);
     Error error;
     if (link) { // it began well
         const auto shot = (*link)->snapshot(std::chrono::steady_clock::now() + std::chrono::seconds(60), {});
-        ASSERT_FALSE(shot);
-        error = shot.error();
+        EXPECT_FALSE(shot);
+        error = shot ? Error{} : shot.error();
     } else {
         error = link.error();
     }
+    if (link) {
+        link->reset();
+    }
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(said.find("(process:"), std::string::npos) << "a library's own words: " << said;
     EXPECT_EQ(error.code, GetParam().code) << error_code_name(error.code) << ": " << error.message;
     EXPECT_NE(error.message.find(GetParam().words), std::string::npos) << error.message;
     EXPECT_NE(error.message.find("127.0.0.1::" + std::to_string(server.port())), std::string::npos) << error.message;
