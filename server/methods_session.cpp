@@ -52,32 +52,49 @@ Result<SessionSettings> settings_from(const json& params, const SessionOptions& 
     return settings;
 }
 
-/// Whether the daemon's policy lets these programs be started, as it would when an agent opened them: each command line whole,
-/// and each of its words, the program and what that may start in its turn. There is no task yet in which a person could be asked.
-std::optional<RpcError> check_launch(const json& target, const Policy& policy, Clock& clock) {
-    const json lines = target.value("launch", json());
+/// What the daemon's policy says of an action that a session would begin with. There is no task yet in which a person could be asked.
+std::optional<RpcError> check_first(const PolicyGate& gate, const Action& action, const std::string& shown, std::string_view verb, Clock& clock) {
+    const GateDecision decision = gate.explain(facts_of(action, {}, {}, clock.wall_now()));
+    if (decision.gate == Gate::Allow) {
+        return std::nullopt;
+    }
+    return RpcError{ErrorKind::PolicyDenied,
+                    fmt::format("the daemon's policy does not let \"{}\" be {}: {}{}", shown, verb, decision.reason,
+                                decision.gate == Gate::Ask ? "; nobody can be asked before the session is open" : ""),
+                    "target"};
+}
+
+/// Whether the daemon's policy lets this target be opened, as it would when an agent did the same. Programs: each command line whole, and
+/// each of its words, the program and what that may start in its turn. What is of another type is refused where the target is read.
+std::optional<RpcError> check_target(const json& target, const Policy& policy, Clock& clock) {
     const auto gate = PolicyGate::create(policy);
     if (!gate) {
         return to_rpc_error(gate.error());
     }
-    for (const json& line : lines.is_array() ? lines : json::array()) { // anything else is refused where the target is read
+    const json lines = target.value("launch", json());
+    for (const json& line : lines.is_array() ? lines : json::array()) {
         if (!line.is_string()) {
             continue;
         }
-        auto names = split_command(line.get<std::string>());
+        const auto text = line.get<std::string>();
+        auto names = split_command(text);
         if (!names) {
             return RpcError{ErrorKind::InvalidParams, names.error().message, "target"};
         }
-        names->push_back(line.get<std::string>());
+        names->push_back(text);
         for (const std::string& name : *names) {
-            const GateDecision decision = gate->explain(facts_of(OpenApp{name}, {}, {}, clock.wall_now()));
-            if (decision.gate != Gate::Allow) {
-                return RpcError{ErrorKind::PolicyDenied,
-                                fmt::format("the daemon's policy does not let \"{}\" be launched: {}{}", line.get<std::string>(), decision.reason,
-                                            decision.gate == Gate::Ask ? "; nobody can be asked before the session is open" : ""),
-                                "target"};
+            if (auto refused = check_first(*gate, OpenApp{name}, text, "launched", clock); refused) {
+                return refused;
             }
         }
+    }
+    if (const json browser = target.value("browser", json()); browser.is_string() && !browser.get_ref<const std::string&>().empty()) {
+        if (auto refused = check_first(*gate, OpenApp{browser.get<std::string>()}, browser.get<std::string>(), "launched", clock); refused) {
+            return refused;
+        }
+    }
+    if (const json url = target.value("url", json()); url.is_string() && !url.get_ref<const std::string&>().empty()) {
+        return check_first(*gate, OpenUrl{url.get<std::string>()}, url.get<std::string>(), "opened", clock);
     }
     return std::nullopt;
 }
@@ -92,7 +109,7 @@ void session_create(const Call& call) {
         call.reply.fail(RpcError{ErrorKind::InvalidParams, settings.error().message, is_secret ? "secrets" : "policy"});
         return;
     }
-    if (const auto refused = check_launch(target, call.core.services.session_defaults.policy, *call.core.services.clock); refused) {
+    if (const auto refused = check_target(target, call.core.services.session_defaults.policy, *call.core.services.clock); refused) {
         call.reply.fail(*refused);
         return;
     }

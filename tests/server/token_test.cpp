@@ -297,5 +297,27 @@ TEST_F(LiveTokens, LaunchIsHeldAgainstTheDaemonsPolicy) {
     EXPECT_NE(asked.message.find("nobody can be asked"), std::string::npos) << asked.message;
 }
 
+TEST_F(LiveTokens, BrowserAndFirstPageAreHeldAgainstTheDaemonsPolicy) {
+    start();
+    const auto client = enter(create("opener", {"control"}));
+    const auto open = [&](const char* field, const std::string& value) {
+        return call(*client, "session.create", {{"platform", "fake"}, {"target", {{field, value}}}}).kind;
+    };
+    const auto obey = [&](Policy policy) {
+        ASSERT_TRUE(server->reload({.server = options, .policy = std::move(policy), .kill_chord = ""}));
+    };
+    EXPECT_EQ(open("browser", "/usr/bin/chromium"), "");
+    EXPECT_EQ(open("url", "https://example.org/"), "");
+    obey({.deny_verbs = {"open_app"}});
+    EXPECT_EQ(open("browser", "/usr/bin/chromium"), "policy_denied");
+    EXPECT_EQ(open("url", "https://example.org/"), "");
+    obey({.deny_verbs = {"open_url"}});
+    EXPECT_EQ(open("url", "https://example.org/"), "policy_denied");
+    EXPECT_EQ(open("browser", "/usr/bin/chromium"), "");
+    obey({.rules = {{.name = "not there", .effect = Effect::Deny, .domains = {"*.example.org"}}}});
+    EXPECT_EQ(open("url", "https://www.example.org/"), "policy_denied");
+    EXPECT_EQ(open("url", "https://example.net/"), "");
+}
+
 } // namespace
 } // namespace handeye::testing
