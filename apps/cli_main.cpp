@@ -5,6 +5,7 @@
 #include "base/printable.h"
 #include "base/shrunk_file.h"
 #include "base/suggest.h"
+#include "platforms/open_platform.h"
 
 #include <algorithm>
 #include <array>
@@ -165,6 +166,7 @@ int run(int argc, char** argv) {
 } // namespace handeye::cli
 
 int main(int argc, char** argv) {
+    handeye::take_environment(); // before anything else can be started
     handeye::explain_shrunk_files(handeye::cli::exit_code(handeye::ErrorCode::IoFailed));
     try {
         return handeye::cli::run(argc, argv);

@@ -9,6 +9,7 @@
 #include "platforms/x11/platform.h"
 #endif
 #ifdef HANDEYE_HAS_VNC
+#include "platforms/vnc/password.h"
 #include "platforms/vnc/platform.h"
 #endif
 
@@ -88,6 +89,12 @@ Result<std::unique_ptr<Platform>> open_platform(const PlatformOptions& options, 
                      fmt::format("unknown platform \"{}\"; this build has {}", options.platform.substr(0, 64), names)};
     }
     return row->open(options, clock);
+}
+
+void take_environment() {
+#ifdef HANDEYE_HAS_VNC
+    vnc::take_password_from_environment();
+#endif
 }
 
 std::vector<PlatformSupport> list_platforms() {

@@ -28,6 +28,7 @@ struct VncOptions {
     std::string user;                    ///< the name that the server asks for
     std::filesystem::path password_file; ///< empty: $HANDEYE_VNC_PASSWORD, or none
     std::string tls;                     ///< "auto", "require" or "verify"; empty: auto
+    std::filesystem::path bound_passwords; ///< not empty: who named the server may use no password but the one that lies here in HOST::PORT
     std::filesystem::path ca_file;       ///< authorities that may have signed the server's certificate, PEM
     bool view_only = false;              ///< every input is refused
 };
@@ -47,6 +48,10 @@ struct PlatformOptions {
 
 /// The target exists and answers when this returns; otherwise Unavailable says what is missing and the command that fixes it.
 Result<std::unique_ptr<Platform>> open_platform(const PlatformOptions& options, Clock& clock);
+
+/// Takes over what the environment holds for platforms and must not hand on to children ($HANDEYE_VNC_PASSWORD). To be called at the start of
+/// a program, before it starts another or has threads.
+void take_environment();
 
 struct PlatformSupport {
     std::string name;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "platforms/vnc/address.h"
 
 #include <filesystem>
 #include <optional>
@@ -10,8 +11,15 @@
 
 namespace handeye::vnc {
 
-/// Of `file`, whose mode must be 0600 or less (one line end at its end is dropped); where it is empty, of $HANDEYE_VNC_PASSWORD, which is
-/// overwritten in the environment when it is first read, so that no program started later gets it. nullopt: there is none.
+/// Keeps $HANDEYE_VNC_PASSWORD for read_password() and overwrites it in the environment, so that no program started from then on gets it.
+void take_password_from_environment();
+void forget_password_of_environment();
+
+/// Of `file`, whose mode must be 0600 or less (one line end at its end is dropped); where it is empty, the one of the environment.
+/// nullopt: there is none.
 Result<std::optional<std::string>> read_password(const std::filesystem::path& file);
+/// For a server that a stranger named: `file` must be the one in `folder` that is named like the server (describe()), and the environment has
+/// none for it. PermissionDenied names the file that it would have to be.
+Result<std::optional<std::string>> read_bound_password(const std::filesystem::path& file, const std::filesystem::path& folder, const Address& server);
 
 } // namespace handeye::vnc

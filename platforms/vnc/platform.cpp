@@ -40,7 +40,8 @@ Result<std::unique_ptr<Platform>> open_vnc(const PlatformOptions& options, Clock
         return Error{ErrorCode::InvalidArgument, fmt::format("tls \"{}\" is none of auto (encrypted where the server offers it), require, verify (with a certificate)",
                                                              link.tls.substr(0, 64))};
     }
-    link.password = TRY(read_password(options.vnc.password_file));
+    const VncOptions& vnc = options.vnc;
+    link.password = TRY(vnc.bound_passwords.empty() ? read_password(vnc.password_file) : read_bound_password(vnc.password_file, vnc.bound_passwords, link.address));
     if (!options.vnc.ca_file.empty()) {
         link.ca_pem = TRY(read_file(options.vnc.ca_file, kCaBytesMax).with_context("ca file"));
     } else if (link.tls == "verify") {

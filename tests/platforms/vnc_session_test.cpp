@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pixels, sizes, passwords, encryption, clipboards, and servers that go away and come back.
 #include "platforms/vnc/link.h"
+#include "platforms/vnc/password.h"
 #include "platforms/x11/connection.h"
 #include "tests/platforms/vnc_fixture.h"
 
@@ -253,6 +254,23 @@ TEST_F(VncSession, PasswordsAreAskedForCheckedAndNeverShown) {
     ASSERT_TRUE(platform);
     EXPECT_TRUE(platform->capture());
     expect_refused({.vnc = {.password_file = write_private("right", "richtig\n"), .tls = "require"}}, ErrorCode::PermissionDenied, "--tls require");
+}
+
+TEST_F(VncSession, WhoIsAStrangerUsesThePasswordOfThisServerAlone) {
+    start_server(Server::TigerVnc, {640, 480}, {"-SecurityTypes", "VncAuth", "-PasswordFile", store_password("richtig")});
+    const auto stored = write_private(describe(*parse_address(attach_)), "richtig\n");
+    const auto platform = open({.vnc = {.password_file = stored, .bound_passwords = folder()}});
+    ASSERT_TRUE(platform);
+    EXPECT_TRUE(platform->capture());
+    expect_refused({.vnc = {.password_file = write_private("right", "richtig\n"), .bound_passwords = folder()}}, ErrorCode::PermissionDenied, "which alone");
+    ::setenv("HANDEYE_VNC_PASSWORD", "richtig", 1);
+    expect_refused({.vnc = {.bound_passwords = folder()}}, ErrorCode::PermissionDenied, "asks for a password");
+    EXPECT_TRUE(open({})); // a person's own
+    EXPECT_STREQ(::getenv("HANDEYE_VNC_PASSWORD"), "");
+    take_password_from_environment(); // an empty one is none
+    EXPECT_TRUE(open({}));
+    forget_password_of_environment();
+    expect_refused({}, ErrorCode::PermissionDenied, "--password-file");
 }
 
 TEST_F(VncSession, TlsIsUsedWhereTheServerOffersIt) {
