@@ -148,6 +148,24 @@ Result<void> take_adapters(const At& at, DaemonOptions& options) {
     return {};
 }
 
+/// Full paths of what is there; `is_folder` or a program.
+Result<std::vector<std::filesystem::path>> paths_at(const At& at, bool is_folder) {
+    if (!at.node.IsSequence()) {
+        return at.error(fmt::format("{} must be a list of full paths", at.key));
+    }
+    std::vector<std::filesystem::path> paths;
+    for (const YAML::Node& item : at.node) {
+        const At one{at.file, at.key, item};
+        const std::filesystem::path path = TRY(text_at(one));
+        std::error_code problem;
+        if (!path.is_absolute() || !(is_folder ? std::filesystem::is_directory(path, problem) : std::filesystem::is_regular_file(path, problem))) {
+            return one.error(fmt::format("{} holds \"{}\", it must be the full path of a {}", at.key, path.string(), is_folder ? "folder" : "program"));
+        }
+        paths.push_back(path);
+    }
+    return paths;
+}
+
 Result<void> take_policy(const At& at, DaemonOptions& options) {
     const std::string text = dump_json(to_json(at.node, 0));
     const auto policy = policy_from_json(text);
@@ -276,6 +294,14 @@ const std::map<std::string, Take>& table() {
              options.task_files_root = path;
              return {};
          }},
+        {"targets.folders", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.targets.folders = TRY(paths_at(at, true));
+             return {};
+         }},
+        {"targets.browsers", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.targets.browsers = TRY(paths_at(at, false));
+             return {};
+         }},
         {"tls.cert", text_into(&DaemonOptions::tls_cert)},
         {"tls.key", text_into(&DaemonOptions::tls_key)},
         {"tls.client_ca", text_into(&DaemonOptions::tls_client_ca)},
@@ -325,7 +351,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks" || key == "models");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks" || key == "targets" || key == "models");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

@@ -102,9 +102,9 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     services.task_files_root = options.task_files_root;
     services.on_approval = [&notices](const ApprovalNotice& notice) { notices.hear(notice); };
     services.on_question = [&notices](const QuestionNotice& notice) { notices.hear(notice); };
-    services.open_platform = [&clock](const std::string& platform, const std::string& target_json,
+    services.open_platform = [&clock, allowed = options.targets](const std::string& platform, const std::string& target_json,
                                       std::stop_token stop) -> Result<std::unique_ptr<Platform>> {
-        const TargetSpec spec = TRY(target_from_json(platform, target_json));
+        const TargetSpec spec = TRY(target_from_json(platform, target_json, allowed));
         return open_target(spec, clock, std::move(stop));
     };
     return ControlServer::start(std::move(wanted), std::move(services));
@@ -197,4 +197,7 @@ int run(int argc, char** argv) {
 } // namespace
 } // namespace handeye
 
-int main(int argc, char** argv) { return handeye::run(argc, argv); }
+int main(int argc, char** argv) {
+    handeye::take_environment(); // before anything else can be started
+    return handeye::run(argc, argv);
+}

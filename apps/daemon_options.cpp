@@ -121,6 +121,7 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
     note(running.skips_checksums == fresh.skips_checksums, "checksums");
     note(running.sessions_dir == fresh.sessions_dir, "sessions_dir");
     note(running.task_files_root == fresh.task_files_root, "tasks.files_root");
+    note(running.targets == fresh.targets, "targets");
     note(running.tls_cert.empty() == fresh.tls_cert.empty(), "tls");
     return keys;
 }

@@ -2,6 +2,7 @@
 // What `handeyed` was told: command line over configuration file over defaults.
 #pragma once
 
+#include "apps/client_targets.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/net/client.h"
@@ -78,6 +79,7 @@ struct DaemonOptions {
     bool skips_checksums = false;            ///< do not compare model files with the sums beside them
     DaemonLimits limits;
     RecordingSettings recordings;
+    ClientTargets targets;
     std::filesystem::path task_files_root; ///< whose files task files may read; empty: none
     log::Level log_level = log::Level::Warn;
     log::Format log_format = log::Format::Text;

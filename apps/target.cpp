@@ -178,17 +178,6 @@ std::string list_of_fields() {
     return fmt::format("texts: {}{}{}", fmt::join(texts, ", "), flags.empty() ? "" : "; true or false: ", fmt::join(flags, ", "));
 }
 
-/// The daemon reads the file and sends its line to a server that the client names: no file of this user but those that lie where secrets do.
-Result<void> check_password_file(const std::string& file) {
-    std::error_code problem;
-    const auto folder = std::filesystem::weakly_canonical(config_dir(), problem);
-    const auto path = std::filesystem::weakly_canonical(file, problem);
-    if (file.empty() || (!problem && path.parent_path() == folder)) {
-        return {};
-    }
-    return Error{ErrorCode::PermissionDenied, fmt::format("target.password_file \"{}\" does not lie in {}: no other file is read for a client", file.substr(0, 200), folder.string())};
-}
-
 } // namespace
 
 std::span<const TargetField> target_fields() { return kFields; }
@@ -203,6 +192,9 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     options.attach = spec.attach;
     TRY(put_web(spec, options.web));
     options.vnc = {.user = spec.user, .password_file = spec.password_file, .tls = spec.tls, .ca_file = spec.ca_file, .view_only = spec.view_only};
+    if (spec.is_from_client) {
+        options.vnc.bound_passwords = client_password_folder();
+    }
     if (!spec.region.empty()) {
         const auto part = numbers(spec.region, ',');
         if (!part || part->size() != 4 || (*part)[2] == 0 || (*part)[3] == 0) {
@@ -226,9 +218,10 @@ Result<PlatformOptions> to_platform_options(const TargetSpec& spec) {
     return options;
 }
 
-Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json) {
+Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json, const ClientTargets& allowed) {
     TargetSpec spec;
     spec.platform = platform;
+    spec.is_from_client = true;
     if (target_json.empty()) {
         return spec;
     }
@@ -244,7 +237,7 @@ Result<TargetSpec> target_from_json(const std::string& platform, std::string_vie
             return Error{ErrorCode::InvalidArgument, fmt::format("target.{} is unknown or of the wrong type; {}; array of texts: launch", key, list_of_fields())};
         }
     }
-    TRY(check_password_file(spec.password_file));
+    TRY(check_client_target(spec, allowed));
     return spec;
 }
 

@@ -2,6 +2,7 @@
 // Which screen a command means: the target options of the command line and the target object of the API, one meaning.
 #pragma once
 
+#include "apps/client_targets.h"
 #include "apps/models/store.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -40,6 +41,7 @@ struct TargetSpec {
     std::string tls;                 ///< "auto", "require", "verify"
     std::string ca_file;
     bool view_only = false;
+    bool is_from_client = false;     ///< of the daemon's: no secret of this user's goes to a host that it chose
     std::vector<std::string> launch; ///< command lines started on the target before anything else, quotes as in a shell
 };
 
@@ -55,8 +57,8 @@ std::span<const TargetField> target_fields();
 
 /// InvalidArgument names the field, what it held and the form it wants; also for a field of another platform.
 Result<PlatformOptions> to_platform_options(const TargetSpec& spec);
-/// The API's `target` object. Unknown keys and wrong types are errors.
-Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json);
+/// The API's `target` object. Unknown keys and wrong types are errors, and what is not `allowed` is PermissionDenied.
+Result<TargetSpec> target_from_json(const std::string& platform, std::string_view target_json, const ClientTargets& allowed);
 std::string target_to_json(const TargetSpec& spec);
 
 /// Opens the platform, starts the programs of `launch` and waits until each has shown a window (15 s at most).

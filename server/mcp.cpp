@@ -34,7 +34,7 @@ struct Tool {
 // The order is part of the contract: clients keep prompts in caches.
 constexpr std::array<Tool, 10> kTools{{
     {"session_open", "session.create", "Opens a screen to work on and gives its session handle.",
-     R"({"type":"object","properties":{"platform":{"type":"string","description":"x11, web, android or vnc"},"target":{"type":"object","description":"as the target options of `handeye act --help`: display, window, headless, launch, url, serial, attach, ..."}},"required":["platform"]})", false},
+     R"({"type":"object","properties":{"platform":{"type":"string","description":"x11, web, android or vnc"},"target":{"type":"object","description":"as the target options of `handeye act --help`: display, window, headless, launch, url, serial, attach, ...; files, sockets and programs only as the daemon's configuration lists them under targets"}},"required":["platform"]})", false},
     {"session_close", "session.close", "Stops what runs in a session, lets go of all keys, seals its recording.",
      R"({"type":"object","properties":{"session":{"type":"string"}},"required":["session"]})", false},
     {"look", "screen.capture", "A picture of the session's screen now.",

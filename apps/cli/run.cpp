@@ -62,7 +62,9 @@ Result<std::string> local_option(const RunOptions& options, const CLI::App& app)
     if (!found.empty() && !options.daemon.text.empty()) {
         return Error{ErrorCode::InvalidArgument, fmt::format("--daemon cannot be combined with {}: that is the daemon's own", found)};
     }
-    return found;
+    // A client may not name files and programs, a person may: where no daemon is named, this program takes them itself.
+    const bool is_tied = !options.target.password_file.empty() || !check_client_target(options.target, {});
+    return found.empty() && is_tied && options.daemon.text.empty() ? "a target with files or programs of this user" : found;
 }
 
 // nullopt: the file runs in this program, since it is tied to this machine or no daemon listens.
@@ -153,6 +155,7 @@ Runner declare_run(CLI::App& app) {
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
                "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE;\n"
+               "or the target names files or programs of yours (--browser --uploads --downloads --ca-file --password-file, a file: page);\n"
                "or the task file names files, a model, a locale or secrets of this machine (docs/task-files.md).\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "Example: handeye run fill_form.yaml --var who=Ada --headless 800x600 --junit result.xml\n"

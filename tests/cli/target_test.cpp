@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Target options: what a person and an API client write, and what is refused.
 #include "apps/target.h"
+#include "base/clock.h"
 #include "base/command_line.h"
 #include "base/file.h"
+
+#include <cstdlib>
+#include <filesystem>
 
 #include <gtest/gtest.h>
 
@@ -50,7 +54,7 @@ TEST(TargetSpec, AFieldOfAnotherPlatformIsNamed) {
 
 TEST(TargetSpec, JsonRoundTrip) {
     const TargetSpec spec{.display = ":7", .window = "Édit", .launch = {"a 'b c'", "d"}};
-    const auto back = target_from_json("x11", target_to_json(spec));
+    const auto back = target_from_json("x11", target_to_json(spec), {});
     ASSERT_TRUE(back.has_value());
     EXPECT_EQ(back->display, ":7");
     EXPECT_EQ(back->window, "Édit");
@@ -70,24 +74,103 @@ TEST(TargetSpec, AVncServerHasItsOwnFields) {
     EXPECT_FALSE(to_platform_options({.platform = "x11", .view_only = true}).has_value());
 }
 
-TEST(TargetSpec, AClientNamesNoFileOfThisUserButOneBesideTheSecrets) {
-    const std::string inside = (config_dir() / "lab.password").string();
-    const auto allowed = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + inside + R"("})");
-    ASSERT_TRUE(allowed.has_value()) << allowed.error().message;
-    for (const std::string& file : Words{"/etc/hostname", "lab.password", (config_dir() / "../../.ssh/id_rsa").string()}) {
-        const auto refused = target_from_json("vnc", R"({"attach":"lab:1","password_file":")" + file + R"("})");
-        ASSERT_FALSE(refused.has_value()) << file;
+/// A folder that is gone after the test.
+class ClientTarget : public ::testing::Test {
+protected:
+    ClientTarget() {
+        std::string name = std::filesystem::temp_directory_path() / "handeye-target-XXXXXX";
+        folder_ = ::mkdtemp(name.data());
+        std::filesystem::create_directories(folder_ / "shared" / "in");
+        std::filesystem::create_directory(folder_ / "other");
+        std::filesystem::create_directory_symlink(folder_ / "other", folder_ / "shared" / "out");
+        allowed_.folders = {folder_ / "shared"};
+        allowed_.browsers = {"/usr/bin/chromium"};
+    }
+    ~ClientTarget() override { std::filesystem::remove_all(folder_); }
+    [[nodiscard]] Result<TargetSpec> read(const std::string& platform, const std::string& field, const std::string& value) const {
+        return target_from_json(platform, "{\"" + field + "\":\"" + value + "\"}", allowed_);
+    }
+    void expect_refused(const std::string& platform, const std::string& field, const std::string& value, const std::string& key) const {
+        const auto refused = read(platform, field, value);
+        ASSERT_FALSE(refused.has_value()) << field << " " << value;
         EXPECT_EQ(refused.error().code, ErrorCode::PermissionDenied);
+        for (const std::string& word : {"target." + field, value, key}) {
+            EXPECT_NE(refused.error().message.find(word), std::string::npos) << word << ": " << refused.error().message;
+        }
+    }
+    std::filesystem::path folder_;
+    ClientTargets allowed_;
+};
+
+TEST_F(ClientTarget, NamesNoPathOutsideTheFoldersOfTheConfiguration) {
+    const std::string in = (folder_ / "shared" / "in").string();
+    for (const char* field : {"uploads", "downloads"}) {
+        EXPECT_TRUE(read("web", field, in).has_value()) << field;
+        EXPECT_TRUE(read("web", field, in + "/not-yet").has_value()) << field;
+        for (const std::string& path : Words{"/etc", "in", (folder_ / "shared" / "out").string(), in + "/../../other", (folder_ / "shared2").string()}) {
+            expect_refused("web", field, path, "targets.folders");
+        }
+    }
+    EXPECT_TRUE(read("vnc", "ca_file", in + "/ca.pem").has_value());
+    expect_refused("vnc", "ca_file", "/etc/hostname", "targets.folders");
+    EXPECT_TRUE(read("vnc", "attach", in + "/socket").has_value());
+    EXPECT_TRUE(read("vnc", "attach", "lab:1").has_value());
+    for (const char* socket : {"/run/user/0/bus", "unix:/run/user/0/bus", "unix:bus"}) {
+        const auto refused = read("vnc", "attach", socket);
+        ASSERT_FALSE(refused.has_value()) << socket;
+        EXPECT_NE(refused.error().message.find("targets.folders"), std::string::npos) << refused.error().message;
+    }
+    EXPECT_FALSE(read("android", "attach", "unix:/run/user/0/bus").has_value());
+    EXPECT_FALSE(target_from_json("web", R"({"uploads":")" + in + R"("})", {}).has_value()); // nothing is configured
+}
+
+TEST_F(ClientTarget, StartsNoProgramThatIsNotConfigured) {
+    EXPECT_TRUE(read("web", "browser", "/usr/bin/chromium").has_value());
+    for (const char* program : {"/tmp/evil.sh", "chromium", "/usr/bin/../bin/chromium"}) {
+        expect_refused("web", "browser", program, "targets.browsers");
     }
 }
 
+TEST_F(ClientTarget, OpensNoFileAsAPage) {
+    EXPECT_TRUE(read("web", "url", "https://example.org/file:").has_value());
+    EXPECT_TRUE(read("web", "url", "about:blank").has_value());
+    for (const char* url : {"file:///etc/passwd", "FILE:/etc/passwd", " file:///etc/passwd", "view-source:file:///etc/passwd"}) {
+        expect_refused("web", "url", url, "daemon's machine");
+    }
+    EXPECT_TRUE(read("web", "allow_domains", "example.org,data:").has_value());
+    for (const char* list : {"file:", "example.org, File:,data:"}) {
+        expect_refused("web", "allow_domains", list, "daemon's machine");
+    }
+}
+
+/// The file's name says whose password it is. Nothing listens where these are sent: the refusal must come first.
+TEST_F(ClientTarget, UsesNoPasswordButTheOneThatIsStoredForTheServerItNames) {
+    SystemClock clock;
+    const auto try_open = [&](const std::string& attach, const std::string& file) {
+        const auto spec = target_from_json("vnc", R"({"attach":")" + attach + R"(","password_file":")" + file + R"("})", allowed_);
+        EXPECT_TRUE(spec.has_value()) << spec.error().message;
+        const auto opened = open_target(*spec, clock, {});
+        EXPECT_FALSE(opened.has_value());
+        return opened ? Error{} : opened.error();
+    };
+    const auto stored = [](const std::string& name) { return (client_password_folder() / name).string(); };
+    for (const std::string& file : Words{(config_dir() / "token").string(), "/etc/hostname", "127.0.0.1::1", stored("lab-7::5901"), stored("127.0.0.1::2"),
+                                         stored("../token"), stored("sub/127.0.0.1::1")}) {
+        const Error error = try_open("127.0.0.1::1", file);
+        EXPECT_EQ(error.code, ErrorCode::PermissionDenied) << file << ": " << error.message;
+        EXPECT_NE(error.message.find(stored("127.0.0.1::1")), std::string::npos) << error.message;
+    }
+    EXPECT_EQ(try_open("127.0.0.1::1", stored("127.0.0.1::1")).code, ErrorCode::NotFound); // it would be read
+    EXPECT_EQ(try_open((folder_ / "shared" / "socket").string(), stored("socket")).code, ErrorCode::PermissionDenied);
+}
+
 TEST(TargetSpec, JsonRefusesUnknownKeysAndTypes) {
-    EXPECT_NE(target_from_json("x11", R"({"colour":"red"})").error().message.find("target.colour"), std::string::npos);
-    EXPECT_FALSE(target_from_json("x11", R"({"display":7})").has_value());
-    EXPECT_FALSE(target_from_json("x11", R"({"launch":[1]})").has_value());
-    EXPECT_FALSE(target_from_json("x11", "[]").has_value());
-    EXPECT_FALSE(target_from_json("x11", "{").has_value());
-    EXPECT_TRUE(target_from_json("x11", "").has_value());
+    EXPECT_NE(target_from_json("x11", R"({"colour":"red"})", {}).error().message.find("target.colour"), std::string::npos);
+    EXPECT_FALSE(target_from_json("x11", R"({"display":7})", {}).has_value());
+    EXPECT_FALSE(target_from_json("x11", R"({"launch":[1]})", {}).has_value());
+    EXPECT_FALSE(target_from_json("x11", "[]", {}).has_value());
+    EXPECT_FALSE(target_from_json("x11", "{", {}).has_value());
+    EXPECT_TRUE(target_from_json("x11", "", {}).has_value());
 }
 
 TEST(FindModel, NamesAFolderWithoutConfig) {

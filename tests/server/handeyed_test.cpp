@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real program: its options, its socket, its signals; and the two examples as clients of a server.
+#include "base/file.h"
 #include "base/json.h"
 #include "tests/server/handeyed_fixture.h"
 
@@ -152,6 +153,45 @@ TEST_F(Handeyed, TcpNeedsTheTokenOfItsFileAndNeverLogsIt) {
     const std::size_t port_at = process->output().find("127.0.0.1:");
     ASSERT_NE(port_at, std::string::npos) << process->output();
     EXPECT_NE(process->output()[port_at + 10], '0') << process->output(); // the port that it got
+}
+
+TEST_F(Handeyed, AClientChoosesNoFileProgramOrPasswordOfThisUser) {
+    const auto process = spawn_ready();
+    const auto client = connect();
+    const auto refusal = [&](const std::string& platform, const json& target) {
+        const auto opened = client->call("session.create", json{{"platform", platform}, {"target", target}}.dump(), soon());
+        EXPECT_FALSE(opened) << target.dump();
+        return opened ? std::string() : fmt::format("{} {}", error_code_name(opened.error().code), opened.error().message);
+    };
+    const std::string token = (folder.path() / "config" / "handeye" / "token").string();
+    std::filesystem::create_directories(folder.path() / "config" / "handeye");
+    ASSERT_TRUE(write_file_atomic(token, "secret\n", 0600));
+    for (const auto& [platform, target, words] : {std::tuple{"vnc", json{{"attach", "127.0.0.1::1"}, {"password_file", token}}, "which alone a client may use"},
+                                                  std::tuple{"web", json{{"browser", "/bin/true"}}, "targets.browsers"},
+                                                  std::tuple{"web", json{{"url", "file:///etc/passwd"}}, "daemon's machine"},
+                                                  std::tuple{"web", json{{"uploads", "/etc"}}, "targets.folders"}}) {
+        const std::string said = refusal(platform, target);
+        EXPECT_TRUE(said.starts_with("permission_denied")) << said;
+        EXPECT_NE(said.find(words), std::string::npos) << said;
+    }
+}
+
+TEST_F(Handeyed, ThePasswordOfTheEnvironmentIsInNoChildAndNotInItsOwnEither) {
+    auto variables = environment();
+    variables.emplace_back("HANDEYE_VNC_PASSWORD", "geheim-in-the-environment");
+    const std::string script = folder.path() / "browser", seen = folder.path() / "seen";
+    ASSERT_TRUE(write_file_atomic(script, "#!/bin/sh\nexec env > '" + seen + "'\n", 0700));
+    run_to_end({HANDEYE_BINARY_DIR "/bin/handeye", "screenshot", "--platform", "web", "--headless", "320x240", "--browser", script, "-o", folder.path() / "o.png"}, 5, variables);
+    const auto child = read_file(seen, 1U << 20U);
+    ASSERT_TRUE(child) << child.error().message;
+    EXPECT_NE(child->find("XDG_CONFIG_HOME="), std::string::npos);
+    EXPECT_EQ(child->find("geheim"), std::string::npos) << *child;
+    const Process process({kProgram, "--model", folder.path() / "no-model"}, variables);
+    ASSERT_TRUE(notify.wait_for("READY=1"));
+    std::ifstream file("/proc/" + std::to_string(process.pid()) + "/environ");
+    const std::string own(std::istreambuf_iterator<char>(file), {});
+    EXPECT_NE(own.find("HANDEYE_VNC_PASSWORD="), std::string::npos);
+    EXPECT_EQ(own.find("geheim"), std::string::npos);
 }
 
 TEST_F(Handeyed, HelpTeachesAndVersionSaysIt) {
