@@ -12,6 +12,7 @@
 #include "engine/tokenizer/tokenizer.h"
 #include "engine/vision/preprocess.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -22,6 +23,8 @@ inline constexpr std::int64_t kPrefillChunk = 512;     // rows between two looks
 /// Rows of the next chunk when `left` are left: so few that a product takes them another way never stand alone at the end, so
 /// that a prompt's numbers do not depend on how it was cut.
 inline std::int64_t chunk_rows(std::int64_t left, std::int64_t chunk) { return left <= chunk + kernels::kFewRows ? left : chunk; }
+/// Of `common` tokens that a cache has of a prompt of `count`: so that the rest is computed as it would be without a cache, too.
+inline std::int64_t reusable_rows(std::int64_t common, std::int64_t count) { return std::max<std::int64_t>(0, std::min(common, count - kernels::kFewRows - 1)); }
 inline constexpr std::int64_t kContextDefault = 32768; // four half-size screens, one whole one and two rounds of thinking
 inline constexpr std::int64_t kContextLeast = 4096;    // below it no step of a task fits
 inline constexpr std::int64_t kImageCacheBytes = 256 << 20; // embeddings of pictures that stay: five whole screens of a 9B model

@@ -20,7 +20,8 @@ constexpr std::int64_t kSharedChunk = 128; // prompt rows between two tokens of 
 
 Scheduler::Scheduler(std::unique_ptr<EngineCore> core, const SchedulerLimits& limits)
     : core_(std::move(core)),
-      limits_{.sequences_max = std::clamp<std::size_t>(limits.sequences_max, 1, kernels::kFewRows), .waiting_max = limits.waiting_max},
+      limits_{.sequences_max = std::clamp<std::size_t>(limits.sequences_max, 1, kernels::kFewRows), .waiting_max = limits.waiting_max,
+              .guesses = limits.guesses},
       slots_(*core_, limits_.sequences_max, core_->timeline().capacity()), device_([this](const std::stop_token& stop) { work(stop); }) {}
 
 Scheduler::~Scheduler() = default;
@@ -194,7 +195,7 @@ Result<void> Scheduler::prefill_chunk(Sequence& sequence) {
     const auto count = static_cast<std::int64_t>(sequence.prompt().ids.size());
     if (sequence.timeline == nullptr) {
         sequence.timeline = TRY(slots_.take(sequence.prompt()));
-        sequence.timeline->truncate(std::min(sequence.timeline->common_prefix(sequence.prompt()), count - 1));
+        sequence.timeline->truncate(reusable_rows(sequence.timeline->common_prefix(sequence.prompt()), count));
         sequence.note_reused(sequence.timeline->size());
     }
     const bool others_wait = std::any_of(active_.begin(), active_.end(), [](const Sequence* other) { return !other->due().empty(); });

@@ -131,7 +131,7 @@ TEST(Scheduler, ASessionWithoutAnAnswerAtWorkGoesBeforeOneThatHasSome) {
     std::vector<std::thread> callers;
     for (const char* session : {"a", "b"}) {
         callers.emplace_back([&, session] {
-            ChatRequest request = ask("x", 2);
+            ChatRequest request = ask("x", std::string_view(session) == "a" ? 600 : 2);
             request.session = session;
             EXPECT_TRUE(scheduler->run(request, {}, {}));
             turns[session] = ++turn;
