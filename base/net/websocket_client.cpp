@@ -145,6 +145,7 @@ void Client::ended() {
     outbox_.clear();
     error_code ignored;
     beast::get_lowest_layer(stream_).socket().close(ignored);
+    io_.stop(); // else the stream's own timer of the closing handshake, 30 s, keeps finish() waiting where no close frame comes back
     {
         const std::lock_guard lock(mutex_);
         if (!closed_) {
@@ -255,7 +256,7 @@ void Client::finish() {
         return; // never opened
     }
     close(1000, "");
-    thread_.join(); // the context runs dry once read, write and close have ended; the timer bounds that
+    thread_.join(); // ended() stops the context; the timer bounds how long the other side may put that off
 }
 
 } // namespace
