@@ -8,6 +8,9 @@
 #include <charconv>
 #include <optional>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <fmt/format.h>
 
 namespace handeye::web {
@@ -35,9 +38,6 @@ bool is_scheme(std::string_view text) {
 
 bool is_host(std::string_view host) {
     const auto is_sign = [](unsigned char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'; };
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-        return std::all_of(host.begin() + 1, host.end() - 1, [](unsigned char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':' || c == '.'; });
-    }
     return !host.empty() && host.size() <= kHostMax && std::all_of(host.begin(), host.end(), is_sign);
 }
 
@@ -45,6 +45,36 @@ struct HostPort {
     std::string host;
     int port = 0;
 };
+
+/// As browsers write it; an IPv4 address inside an IPv6 one ("[::ffff:127.0.0.1]") is that IPv4 address: the same machine answers.
+std::optional<std::string> read_ipv6(std::string_view host) {
+    in6_addr address{};
+    if (inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) != 1) {
+        return std::nullopt;
+    }
+    const auto& b = address.s6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&address)) {
+        return fmt::format("{}.{}.{}.{}", b[12], b[13], b[14], b[15]);
+    }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    std::string out = inet_ntop(AF_INET6, &address, text.data(), text.size());
+    if (out.find('.') != std::string::npos) { // browsers write the last 32 bits as the others
+        out = fmt::format("{}{:x}:{:x}", out.substr(0, out.rfind(':') + 1), b[12] * 256 + b[13], b[14] * 256 + b[15]);
+    }
+    return "[" + out + "]";
+}
+
+/// "::ffff:7f00:1" of "127.0.0.1"; empty: it is no IPv4 address.
+std::string inside_ipv6(const std::string& host) {
+    in_addr address{};
+    if (inet_pton(AF_INET, host.c_str(), &address) != 1) {
+        return {};
+    }
+    const std::uint32_t bits = ntohl(address.s_addr);
+    return fmt::format("::ffff:{:x}:{:x}", bits >> 16U, bits & 0xFFFFU);
+}
+
+bool is_number(const std::string& host) { return !host.empty() && (host.front() == '[' || host.find_first_not_of("0123456789.") == std::string::npos); }
 
 /// "host:port" with the brackets of IPv6; a dot at the end names the same host.
 std::optional<HostPort> read_host_port(std::string_view text) {
@@ -61,6 +91,11 @@ std::optional<HostPort> read_host_port(std::string_view text) {
         }
     }
     out.host = lower(host);
+    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') {
+        const auto address = read_ipv6(out.host);
+        out.host = address.value_or("");
+        return address ? std::optional(out) : std::nullopt;
+    }
     if (out.host.size() > 1 && out.host.back() == '.') {
         out.host.pop_back();
     }
@@ -69,7 +104,10 @@ std::optional<HostPort> read_host_port(std::string_view text) {
 
 int default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
 
-bool matches_host(const AddressPattern& pattern, const HostPort& at) {
+enum class List { Allow, Deny };
+
+/// An allowed "host:port" is that host alone: browsers cannot be told of a port of every host below one.
+bool matches_host(const AddressPattern& pattern, const HostPort& at, List list) {
     if (pattern.port != 0 && pattern.port != at.port) {
         return false;
     }
@@ -78,8 +116,8 @@ bool matches_host(const AddressPattern& pattern, const HostPort& at) {
     }
     const bool is_below = at.host.size() > pattern.host.size() + 1 && at.host.ends_with(pattern.host) &&
                           at.host[at.host.size() - pattern.host.size() - 1] == '.';
-    const bool is_number = pattern.host.front() == '[' || pattern.host.find_first_not_of("0123456789.") == std::string::npos;
-    return (at.host == pattern.host && !pattern.only_below) || (is_below && !is_number);
+    const bool takes_below = !is_number(pattern.host) && (pattern.port == 0 || list == List::Deny);
+    return (at.host == pattern.host && !pattern.only_below) || (is_below && takes_below);
 }
 
 /// What an address names, as far as rules are about it.
@@ -123,11 +161,12 @@ std::optional<Named> read_address(std::string_view url, int depth) {
     return named;
 }
 
-const AddressPattern* find_match(const std::vector<AddressPattern>& list, const Named& named) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const AddressPattern& pattern) {
-        return pattern.scheme.empty() ? named.at && matches_host(pattern, *named.at) : pattern.scheme == named.scheme;
+const AddressPattern* find_match(const AddressRules& rules, List list, const Named& named) {
+    const std::vector<AddressPattern>& patterns = list == List::Allow ? rules.allow : rules.deny;
+    const auto found = std::find_if(patterns.begin(), patterns.end(), [&](const AddressPattern& pattern) {
+        return pattern.scheme.empty() ? named.at && matches_host(pattern, *named.at, list) : pattern.scheme == named.scheme;
     });
-    return found == list.end() ? nullptr : &*found;
+    return found == patterns.end() ? nullptr : &*found;
 }
 
 std::string list_of(const std::vector<AddressPattern>& patterns) {
@@ -176,7 +215,7 @@ std::string why_refused(const AddressRules& rules, std::string_view url) {
     if (!named) {
         return fmt::format("it is no address that can be read: \"{}\"", url.substr(0, kShownMax));
     }
-    if (const AddressPattern* denied = find_match(rules.deny, *named); denied != nullptr && !is_blank) {
+    if (const AddressPattern* denied = find_match(rules, List::Deny, *named); denied != nullptr && !is_blank) {
         return fmt::format("deny \"{}\"", denied->text);
     }
     if (is_blank) {
@@ -184,7 +223,7 @@ std::string why_refused(const AddressRules& rules, std::string_view url) {
     }
     const bool is_file = named->scheme == "file";
     if (!rules.allow.empty()) {
-        if (find_match(rules.allow, *named) != nullptr || (is_file && rules.may_read_files)) {
+        if (find_match(rules, List::Allow, *named) != nullptr || (is_file && rules.may_read_files)) {
             return {};
         }
         return fmt::format("allow lists {} only", list_of(rules.allow));
@@ -196,37 +235,83 @@ std::string why_refused(const AddressRules& rules, std::string_view url) {
                    : fmt::format("addresses of scheme \"{}:\" are not loaded unless allow names it", named->scheme);
 }
 
+namespace {
+
+/// A list of rules for the browser's names, "MAP pattern replacement, ..."; the first that fits counts, save that EXCLUDE wins over all.
+/// Patterns are matched with the host, an IPv6 address without its brackets, and then with "host:port", there with them.
+class NameRules {
+public:
+    void deny(const AddressPattern& pattern) {
+        if (pattern.host.empty()) {
+            add("MAP", "*", kNowhere);
+            return;
+        }
+        for (const std::string& name : pattern.only_below ? std::vector<std::string>() : names_of(pattern.host)) {
+            add("MAP", with_port(name, pattern.port), kNowhere);
+        }
+        for (const std::string& name : names_below(pattern.host)) {
+            add("MAP", with_port(name, pattern.port), kNowhere);
+        }
+    }
+    void allow(const AddressPattern& pattern) {
+        for (const std::string& name : pattern.only_below ? std::vector<std::string>() : names_of(pattern.host)) {
+            add("MAP", with_port(name, pattern.port), pattern.port == 0 ? bracketed(name) : with_port(name, pattern.port)); // to itself
+        }
+        if (pattern.port == 0) {
+            for (const std::string& name : names_below(pattern.host)) {
+                add("EXCLUDE", name, {});
+            }
+        }
+    }
+    void deny_the_rest() { add("MAP", "*", kNowhere); }
+    [[nodiscard]] const std::string& list() const { return list_; }
+
+private:
+    static constexpr std::string_view kNowhere = "handeye-denied.invalid"; // RFC 6761: never resolves, at a proxy neither
+
+    void add(std::string_view verb, std::string_view pattern, std::string_view target) {
+        list_ += fmt::format("{}{} {}{}{}", list_.empty() ? "" : ", ", verb, pattern, target.empty() ? "" : " ", target);
+    }
+    /// All spellings that reach the same host, without brackets.
+    static std::vector<std::string> names_of(const std::string& host) {
+        if (host.front() == '[') {
+            return {host.substr(1, host.size() - 2)};
+        }
+        const std::string inside = inside_ipv6(host);
+        return {host, inside.empty() ? host + "." : inside};
+    }
+    static std::vector<std::string> names_below(const std::string& host) {
+        return is_number(host) ? std::vector<std::string>() : std::vector<std::string>{"*." + host, "*." + host + "."};
+    }
+    static std::string bracketed(const std::string& name) { return name.find(':') == std::string::npos ? name : "[" + name + "]"; }
+    static std::string with_port(const std::string& name, int port) { return port == 0 ? name : fmt::format("{}:{}", bracketed(name), port); }
+
+    std::string list_;
+};
+
+} // namespace
+
 std::vector<std::string> resolver_switches(const AddressRules& rules) {
-    constexpr std::string_view kNowhere = "handeye-denied.invalid"; // RFC 6761: never resolves, at a proxy neither
-    std::string list;
-    const auto add = [&](std::string_view verb, const std::string& host, std::string_view target) {
-        list += fmt::format("{}{} {}{}{}", list.empty() ? "" : ", ", verb, host, target.empty() ? "" : " ", target);
-    };
+    NameRules all;
     for (const AddressPattern& pattern : rules.deny) {
-        if (!pattern.scheme.empty() || pattern.port != 0) {
-            continue; // names are resolved without their port: left to the interception
-        }
-        if (!pattern.only_below) {
-            add("MAP", pattern.host.empty() ? "*" : pattern.host, kNowhere);
-        }
-        if (!pattern.host.empty()) {
-            add("MAP", "*." + pattern.host, kNowhere);
+        if (pattern.scheme.empty()) {
+            all.deny(pattern);
         }
     }
     const bool is_open = std::any_of(rules.allow.begin(), rules.allow.end(), [](const AddressPattern& p) { return p.scheme.empty() && p.host.empty(); });
     if (!rules.allow.empty() && !is_open) {
         for (const AddressPattern& pattern : rules.allow) {
-            if (!pattern.scheme.empty()) {
-                continue;
+            if (pattern.scheme.empty()) {
+                all.allow(pattern);
             }
-            if (!pattern.only_below) {
-                add("EXCLUDE", pattern.host, "");
-            }
-            add("EXCLUDE", "*." + pattern.host, "");
         }
-        add("MAP", "*", kNowhere);
+        all.deny_the_rest();
     }
-    return list.empty() ? std::vector<std::string>() : std::vector<std::string>{"--host-rules=" + list};
+    if (all.list().empty()) {
+        return {};
+    }
+    // WebRTC sends datagrams to addresses that nothing resolves; what it sends over TCP keeps to the rules.
+    return {"--host-rules=" + all.list(), "--webrtc-ip-handling-policy=disable_non_proxied_udp"};
 }
 
 } // namespace handeye::web

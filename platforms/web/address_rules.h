@@ -11,7 +11,8 @@
 namespace handeye::web {
 
 /// One entry of a list, checked: "example.org" (that host and every host below it), "*.example.org" (only those below it),
-/// "example.org:8443" (that port alone), "127.0.0.1", "[::1]", "*" (every host), "data:" (every address of that scheme).
+/// "example.org:8443" (that port alone; allowed: of that host alone), "127.0.0.1", "[::1]", "*" (every host), "data:" (every address of
+/// that scheme). IPv4 inside IPv6, "[::ffff:127.0.0.1]", is that IPv4 address.
 struct AddressPattern {
     std::string text; ///< as it was written, for messages
     std::string scheme; ///< "data"; empty: it is about hosts
@@ -37,8 +38,9 @@ struct AddressRules {
 /// blob: and filesystem: are judged by the address inside them, `blob:null/...` as a scheme.
 std::string why_refused(const AddressRules& rules, std::string_view url);
 
-/// Switches that make a browser's own name resolution keep to the lists, proxies included: for what no interception of requests
-/// sees (WebSockets, prefetching, WebRTC). Empty where there are no lists, or where they cannot be told so.
+/// Switches that make a browser's own connections keep to the lists, proxies included: for what no interception of requests sees
+/// (WebSockets, prefetching, prerendering, WebTransport; WebRTC without UDP). Empty where no host is listed. One thing they do not hold
+/// back: a denied host below an allowed one.
 std::vector<std::string> resolver_switches(const AddressRules& rules);
 
 } // namespace handeye::web

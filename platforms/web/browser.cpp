@@ -35,6 +35,12 @@ Result<std::vector<AddressPattern>> parse_list(const std::vector<std::string>& t
 Result<AddressRules> make_rules(const WebOptions& options) {
     AddressRules rules;
     rules.allow = TRY(parse_list(options.allow, "allow"));
+    for (const AddressPattern& pattern : rules.allow) {
+        if (pattern.only_below && pattern.port != 0) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("allow: \"{}\" names a port of every host below one, which a browser cannot be held to; "
+                                                                 "name each host with its port, or leave the port out", pattern.text.substr(0, 120))};
+        }
+    }
     rules.deny = TRY(parse_list(options.deny, "deny"));
     rules.may_read_files = options.url.starts_with("file:");
     return rules;

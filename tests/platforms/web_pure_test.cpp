@@ -78,7 +78,9 @@ INSTANTIATE_TEST_SUITE_P(Deny, AddressRulesTable, ::testing::Values(
     AddressCase{{}, {"ads.test"}, "https://badads.test/", ""}, AddressCase{{"example.org"}, {"mail.example.org"}, "https://mail.example.org/", "deny"},
     AddressCase{{"example.org"}, {"mail.example.org"}, "https://www.example.org/", ""}, AddressCase{{}, {"data:"}, "data:,x", "deny \"data:\""},
     AddressCase{{}, {"blob:"}, "blob:null/1", "deny"}, AddressCase{{}, {"ads.test"}, "blob:https://ads.test/1", "deny"}, AddressCase{{}, {"*"}, "http://any.test/", "deny \"*\""},
-    AddressCase{{}, {"*"}, "about:blank", ""}));
+    AddressCase{{}, {"*"}, "about:blank", ""}, AddressCase{{}, {"127.0.0.2"}, "http://[::ffff:7f00:2]/", "deny \"127.0.0.2\""},
+    AddressCase{{}, {"[::ffff:127.0.0.2]"}, "ws://127.0.0.2/", "deny"}, AddressCase{{}, {"[0:0::1]"}, "http://[::1]/", "deny"},
+    AddressCase{{}, {"ads.test:81"}, "http://x.ads.test:81/", "deny"}, AddressCase{{"example.org:81"}, {}, "http://x.example.org:81/", "allow"}));
 
 TEST(AddressRules, FilesAreForSessionsThatBeginWithOne) {
     EXPECT_EQ(why_refused(rules({}, {}, true), "file:///tmp/x"), "");
@@ -96,8 +98,13 @@ TEST(AddressRules, RefusePatternsThatAreNone) {
 TEST(AddressRules, TellTheResolverTheSame) {
     EXPECT_TRUE(resolver_switches(rules({}, {})).empty());
     EXPECT_TRUE(resolver_switches(rules({"*"}, {})).empty());
-    EXPECT_EQ(resolver_switches(rules({"a.test", "data:"}, {}))[0], "--host-rules=EXCLUDE a.test, EXCLUDE *.a.test, MAP * handeye-denied.invalid");
-    EXPECT_EQ(resolver_switches(rules({}, {"b.test"}))[0], "--host-rules=MAP b.test handeye-denied.invalid, MAP *.b.test handeye-denied.invalid");
+    const auto host_rules = [](const AddressRules& list) { return resolver_switches(list)[0]; };
+    EXPECT_EQ(host_rules(rules({"a.test", "data:"}, {})), "--host-rules=MAP a.test a.test, MAP a.test. a.test., EXCLUDE *.a.test, EXCLUDE *.a.test., MAP * handeye-denied.invalid");
+    EXPECT_EQ(host_rules(rules({"a.test:81", "[::1]"}, {})), "--host-rules=MAP a.test:81 a.test:81, MAP a.test.:81 a.test.:81, MAP ::1 [::1], MAP * handeye-denied.invalid");
+    EXPECT_EQ(host_rules(rules({}, {"127.0.0.2:81"})), "--host-rules=MAP 127.0.0.2:81 handeye-denied.invalid, MAP [::ffff:7f00:2]:81 handeye-denied.invalid");
+    const auto both = resolver_switches(rules({"a.test"}, {"b.a.test"}));
+    ASSERT_EQ(both.size(), 2U); // Chromium ignores --host-rules beside --host-resolver-rules
+    EXPECT_EQ(both[1], "--webrtc-ip-handling-policy=disable_non_proxied_udp");
 }
 
 struct KeyCase {
