@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 #include <glib-unix.h>
 #include <gvnc.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ constexpr int kSidePxMax = 16384;
 constexpr std::int64_t kPixelsMax = 64'000'000;
 constexpr unsigned kAskAgainMs = 10; // a server that paints all the time is not asked more often
 constexpr unsigned kSnapshotAgainMs = 1;
+constexpr std::chrono::milliseconds kGoodbyePatience(500);
 
 /// All of the library's that lose nothing: what the agent sees is what is there. A server takes the first that it has.
 constexpr std::array<gint32, 6> kPictures{VNC_CONNECTION_ENCODING_TIGHT, VNC_CONNECTION_ENCODING_ZRLE, VNC_CONNECTION_ENCODING_HEXTILE,
@@ -258,7 +261,25 @@ bool Peer::release_all() {
     return taps().bytes_sent > before;
 }
 
+void Peer::say_goodbye() {
+    if (server_ < 0 || ::shutdown(server_, SHUT_WR) != 0) {
+        return;
+    }
+    std::array<char, 4096> ignored{};
+    const auto until = std::chrono::steady_clock::now() + kGoodbyePatience;
+    for (auto now = std::chrono::steady_clock::now(); now < until; now = std::chrono::steady_clock::now()) {
+        pollfd wait{server_, POLLIN, 0};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - now).count();
+        if (::poll(&wait, 1, static_cast<int>(left) + 1) <= 0 || ::recv(server_, ignored.data(), ignored.size(), MSG_DONTWAIT) <= 0) {
+            return;
+        }
+    }
+}
+
 void Peer::tell(Tell kind, std::span<const std::uint8_t> payload, int file) {
+    if (is_platform_gone_) {
+        return;
+    }
     MessageHead head{static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(payload.size())};
     std::array<iovec, 2> parts{{{&head, sizeof head}, {const_cast<std::uint8_t*>(payload.data()), payload.size()}}};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
@@ -277,8 +298,12 @@ void Peer::tell(Tell kind, std::span<const std::uint8_t> payload, int file) {
     std::size_t left = sizeof head + payload.size();
     while (left > 0) {
         const ssize_t sent = ::sendmsg(platform_, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
         if (sent <= 0) {
-            std::_Exit(0); // the platform is gone
+            is_platform_gone_ = true; // what is held is let go where its end of the socket is seen
+            return;
         }
         left -= static_cast<std::size_t>(sent);
         auto moved = static_cast<std::size_t>(sent);

@@ -32,6 +32,8 @@ public:
     bool take_ask();
     /// Lets go of what is held, for a platform that is gone. True: that is on its way, or nothing was held.
     bool release_all();
+    /// Ends the connection so that the server reads all that was sent: with something unread here, closing alone would throw it away there.
+    void say_goodbye();
     /// Says why it is over, once; the process ends after that.
     [[noreturn]] void fail(const Error& error);
 
@@ -63,6 +65,8 @@ private:
     enum class Stage { Handshake, Refused, Running };
 
     int platform_; ///< the socket to it
+    bool is_platform_gone_ = false; ///< nobody hears what is told
+    int server_ = -1; ///< the socket to it, which libgvnc owns; -1: not yet
     VncConnection* connection_ = nullptr;
     VncFramebuffer* framebuffer_ = nullptr;
     std::vector<std::string> texts_; ///< of Connect

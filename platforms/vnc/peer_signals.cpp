@@ -119,6 +119,7 @@ void Peer::open(FileDescriptor server, std::vector<std::string> texts) {
     vnc_connection_set_credential(connection_, VNC_CONNECTION_CREDENTIAL_CLIENTNAME, "handeye"); // looks for files: before the sandbox
     static FileDescriptor owned;
     owned = std::move(server);
+    server_ = owned.get();
     vnc_connection_open_fd_with_hostname(connection_, owned.get(), texts_[kHost].c_str());
 }
 
@@ -278,6 +279,7 @@ int serve_vnc(int socket, const std::function<bool()>& enter_sandbox) {
         return G_SOURCE_REMOVE;
     }, &both);
     g_main_loop_run(loop);
+    peer.say_goodbye();
     return 0;
 }
 
