@@ -14,6 +14,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -109,6 +110,9 @@ Result<BrowserAddress> find_running_browser(const std::string& host_port, const 
 }
 
 Result<std::unique_ptr<BrowserProcess>> BrowserProcess::start(const LaunchOptions& options, Clock& clock, const std::stop_token& stop) {
+    if (!options.is_headless && options.display.empty() && std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr) {
+        return Error{ErrorCode::NotFound, "a browser with a window needs a display, and $DISPLAY is not set; --headless 1280x800 needs none"};
+    }
     std::unique_ptr<BrowserProcess> process(new BrowserProcess);
     std::error_code problem;
     const std::filesystem::path parent = std::filesystem::temp_directory_path(problem);

@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <string>
 
 namespace handeye::web {
 namespace {
@@ -80,6 +83,25 @@ TEST_F(WebTest, DownloadsLieInTheSessionsFolder) {
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "content of the file");
     const auto windows = platform_->windows();
     EXPECT_TRUE(std::any_of(windows->begin(), windows->end(), [](const WindowInfo& window) { return window.window_class == "download" && window.title_utf8.find("report.bin") != std::string::npos; }));
+}
+
+TEST_F(WebTest, AWindowWithoutADisplayIsRefusedBeforeABrowserStarts) {
+    std::map<std::string, std::string> before;
+    for (const char* name : {"DISPLAY", "WAYLAND_DISPLAY"}) {
+        if (const char* const value = std::getenv(name); value != nullptr) {
+            before[name] = value;
+        }
+        ::unsetenv(name);
+    }
+    PlatformOptions options;
+    options.platform = "web";
+    const auto opened = open_platform(options, clock_);
+    for (const auto& [name, value] : before) {
+        ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::NotFound);
+    EXPECT_NE(opened.error().message.find("--headless 1280x800"), std::string::npos) << opened.error().message;
 }
 
 /// Only what the session made is taken away, and only a folder.
