@@ -134,7 +134,7 @@ void Scheduler::decode() {
             continue;
         }
         if (!make_room(due, *sequence)) {
-            sequence->fail({ErrorCode::LimitExceeded, "the context is full"});
+            sequence->fail({ErrorCode::LimitExceeded, fmt::format("the context of {} tokens is full", core_->timeline().capacity())});
             continue;
         }
         sequences.push_back(sequence);
