@@ -38,7 +38,7 @@ public:
         out.text_utf8 = fmt::format("<think>Look around.</think><answer>Looking around.\n<|begin_of_box|>hover(start_box='[{},{}]', "
                                     "element_info='')<|end_of_box|>\nMemory:\n[]</answer>",
                                     100 + calls_ * 37 % 800, 100 + calls_ * 53 % 800);
-        on_text(out.text_utf8);
+        on_text({out.text_utf8});
         return out;
     }
     [[nodiscard]] const ModelInfo& info() const override { return info_; }

@@ -56,12 +56,12 @@ std::string describe_policy(const Policy& policy) {
 Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWatcher& watcher) {
     std::stop_source stop_answer;
     const std::stop_callback pass_on(halt(), [&stop_answer] { stop_answer.request_stop(); });
-    const auto on_text = [&](std::string_view text_utf8) {
-        if (watcher.add(text_utf8) || is_out_of_time()) {
+    const auto on_text = [&](const TextPiece& piece) {
+        if (watcher.add(piece.text_utf8) || is_out_of_time()) {
             stop_answer.request_stop();
         }
         if (with_.options.on_text) {
-            with_.options.on_text(text_utf8);
+            with_.options.on_text(piece);
         }
     };
     const TimePoint begin = with_.clock.now();

@@ -10,6 +10,7 @@ std::string_view stop_reason_name(StopReason reason) {
     case StopReason::MaxTokens: return "max_tokens";
     case StopReason::ContextFull: return "context_full";
     case StopReason::Cancelled: return "cancelled";
+    case StopReason::TimeUp: return "time_up";
     }
     return "unknown";
 }

@@ -43,8 +43,8 @@ struct EngineLoad {
     std::int64_t cached_tokens = 0;    ///< whose keys and values are in memory
 };
 
-/// Called with each piece of new text, complete UTF-8 characters only, on the thread that called generate().
-using OnText = std::function<void(std::string_view text_utf8)>;
+/// Called with each piece of new text, on the thread that called generate().
+using OnText = std::function<void(const TextPiece& piece)>;
 
 class ChatModel {
 public:
@@ -53,6 +53,8 @@ public:
     /// Errors: InvalidArgument (request out of contract), LimitExceeded (prompt longer than the context),
     /// OutOfMemory, Overloaded (too many wait already), EngineLost. Any thread, several calls at once.
     virtual Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) = 0;
+    /// The request's prompt alone. Unsupported by a model that does not tell; else errors as generate(). Any thread.
+    virtual Result<TokenizedPrompt> tokenize(const ChatRequest& request);
     [[nodiscard]] virtual EngineLoad load() const { return {}; }
     [[nodiscard]] virtual const ModelInfo& info() const = 0;
 };

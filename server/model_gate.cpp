@@ -97,6 +97,11 @@ Result<Completion> ModelGate::generate(const ChatRequest& request, const OnText&
     return completion;
 }
 
+Result<TokenizedPrompt> ModelGate::tokenize(const ChatRequest& request, const std::stop_token& stop) {
+    ChatModel* const model = TRY(wait_ready(stop));
+    return model->tokenize(request);
+}
+
 EngineLoad ModelGate::load() const {
     const std::lock_guard lock(mutex_);
     return status_.state == ModelState::Ready ? model_->load() : EngineLoad{};
@@ -104,7 +109,7 @@ EngineLoad ModelGate::load() const {
 
 Result<Completion> GatedModel::generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
     on_progress_("");
-    const auto tee = [&](std::string_view text) {
+    const auto tee = [&](const TextPiece& text) {
         if (on_text) {
             on_text(text);
         }

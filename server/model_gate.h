@@ -54,6 +54,7 @@ public:
 
     /// Asks the model, which answers several at once and lets sessions take turns.
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, const std::stop_token& stop);
+    Result<TokenizedPrompt> tokenize(const ChatRequest& request, const std::stop_token& stop);
 
 private:
     mutable std::mutex mutex_;
@@ -75,6 +76,7 @@ public:
     void set_info(ModelInfo info) { info_ = std::move(info); }
 
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override;
+    Result<TokenizedPrompt> tokenize(const ChatRequest& request) override { return gate_.tokenize(request, {}); }
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
 private:

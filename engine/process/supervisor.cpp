@@ -74,6 +74,7 @@ public:
 
     Result<void> open();
     Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override;
+    Result<TokenizedPrompt> tokenize(const ChatRequest& request) override;
     const ModelInfo& info() const override { return info_; }
     EngineLoad load() const override {
         const std::lock_guard lock(mutex_);
@@ -88,6 +89,7 @@ private:
     struct Call {
         std::deque<json> inbox;
         std::string lost; // why; not empty: over
+        std::vector<TokenLogprobs> logprobs; // of all pieces
     };
     using Line = std::shared_ptr<FileDescriptor>; // to the worker; kept open by whoever still writes
 
@@ -101,8 +103,10 @@ private:
     [[nodiscard]] std::string silence() const;
 
     Result<Line> wait_ready(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
-    Result<Completion> exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
-                                const std::stop_token& stop);
+    Result<json> ask(std::string_view type, const ChatRequest& request, Call& call, const OnText& on_text, const std::stop_token& stop);
+    Result<json> exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
+                          const std::stop_token& stop);
+    static Result<void> take_piece(const json& head, Call& call, const OnText& on_text);
 
     const EngineProcessOptions options_;
     const FileDescriptor wake_;
@@ -349,6 +353,22 @@ Result<Supervisor::Line> Supervisor::wait_ready(std::unique_lock<std::mutex>& lo
 
 Result<Completion> Supervisor::generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
     Call call;
+    const json head = TRY(ask("generate", request, call, on_text, stop));
+    Completion completion = TRY(wire::decode_completion(head.value("completion", json())));
+    completion.logprobs = std::move(call.logprobs);
+    const std::lock_guard lock(mutex_);
+    pause_ = options_.restart_pause_first;
+    return completion;
+}
+
+Result<TokenizedPrompt> Supervisor::tokenize(const ChatRequest& request) {
+    Call call;
+    const json head = TRY(ask("tokenize", request, call, {}, {}));
+    return wire::decode_tokens(head.value("tokens", json()));
+}
+
+// The head of the last packet of the answer.
+Result<json> Supervisor::ask(std::string_view type, const ChatRequest& request, Call& call, const OnText& on_text, const std::stop_token& stop) {
     Line line;
     std::uint64_t id = 0;
     {
@@ -360,17 +380,14 @@ Result<Completion> Supervisor::generate(const ChatRequest& request, const OnText
         }
         calls_[id] = &call;
     }
-    auto completion = exchange(id, call, line, wire::encode_request(id, request), on_text, stop);
+    auto head = exchange(id, call, line, wire::encode_request(type, id, request), on_text, stop);
     const std::lock_guard lock(mutex_);
     calls_.erase(id);
-    if (completion) {
-        pause_ = options_.restart_pause_first;
-    }
-    return completion;
+    return head;
 }
 
-Result<Completion> Supervisor::exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
-                                        const std::stop_token& stop) {
+Result<json> Supervisor::exchange(std::uint64_t id, Call& call, const Line& line, const wire::EncodedRequest& request, const OnText& on_text,
+                                  const std::stop_token& stop) {
     Result<void> sent;
     {
         const std::lock_guard lock(send_mutex_); // packets of two callers do not mix
@@ -398,22 +415,32 @@ Result<Completion> Supervisor::exchange(std::uint64_t id, Call& call, const Line
         if (call.inbox.empty()) {
             return Error{ErrorCode::EngineLost, call.lost + "; it is started again"};
         }
-        const json head = std::move(call.inbox.front());
+        json head = std::move(call.inbox.front());
         call.inbox.pop_front();
         const std::string type = head.value("type", "");
         if (type == "done") {
-            return wire::decode_completion(head.value("completion", json()));
+            return head;
         }
         if (type == "error") {
             return wire::decode_error(head.value("error", json()));
         }
-        const json text = head.value("text", json());
         lock.unlock();
-        if (on_text && text.is_string()) {
-            on_text(text.get_ref<const std::string&>());
-        }
+        TRY(take_piece(head, call, on_text));
         lock.lock();
     }
+}
+
+Result<void> Supervisor::take_piece(const json& head, Call& call, const OnText& on_text) {
+    const json text = head.value("text", json());
+    if (!text.is_string()) {
+        return Error{ErrorCode::ParseFailed, "engine message: a piece without text"};
+    }
+    const std::vector<TokenLogprobs> logprobs = TRY(wire::decode_logprobs(head.value("logprobs", json::array())));
+    call.logprobs.insert(call.logprobs.end(), logprobs.begin(), logprobs.end());
+    if (on_text) {
+        on_text({.text_utf8 = text.get_ref<const std::string&>(), .logprobs = logprobs});
+    }
+    return {};
 }
 
 std::filesystem::path beside_this_program() {

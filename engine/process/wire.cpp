@@ -2,10 +2,10 @@
 #include "engine/process/wire.h"
 
 #include "base/json.h"
+#include "engine/process/wire_json.h"
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,18 +23,6 @@ std::uint64_t read_little(std::span<const std::uint8_t> bytes) {
         value = (value << 8U) | bytes[i - 1];
     }
     return value;
-}
-
-Error bad(std::string_view what) { return Error{ErrorCode::ParseFailed, fmt::format("engine message: {}", what)}; }
-
-// Everything that reads a head goes through here: a wrong type or a missing field is an error value.
-template <class Read>
-auto guarded(Read read) -> decltype(read()) {
-    try {
-        return read();
-    } catch (const json::exception& problem) {
-        return bad(problem.what());
-    }
 }
 
 json encode_picture(const Image& image, std::vector<std::span<const std::uint8_t>>& body) {
@@ -100,6 +88,7 @@ json encode_message(const Message& message, std::vector<std::span<const std::uin
     return json{{"role", static_cast<int>(message.role)},
                 {"metadata", message.metadata},
                 {"reasoning", message.reasoning_content},
+                {"tool_calls", message.tool_calls_json},
                 {"parts", parts}};
 }
 
@@ -125,26 +114,37 @@ Result<Message> decode_message(const json& head, PictureReader& pictures) {
     }
     Message message{.role = static_cast<Role>(role),
                     .metadata = head.at("metadata").get<std::string>(),
-                    .reasoning_content = head.at("reasoning").get<std::string>()};
+                    .reasoning_content = head.at("reasoning").get<std::string>(),
+                    .tool_calls_json = head.at("tool_calls").get<std::string>()};
     for (const json& part : head.at("parts")) {
         message.parts.push_back(TRY(decode_part(part, pictures)));
     }
     return message;
 }
 
-// Numbers go into an int only when they fit.
-int int_of(const json& value) {
-    const auto wide = value.get<std::int64_t>();
-    return static_cast<int>(std::clamp<std::int64_t>(wide, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+json encode_sampling(const SamplingOptions& s) {
+    return {{"temperature", s.temperature}, {"top_p", s.top_p}, {"top_k", s.top_k}, {"min_p", s.min_p}, {"seed", s.seed},
+            {"penalties", {s.repetition_penalty, s.presence_penalty, s.frequency_penalty}}, {"logit_bias", s.logit_bias}};
 }
 
-json encode_timings(const GenerationTimings& t) {
-    return {t.preprocess.count(), t.vision.count(), t.prefill.count(), t.decode.count(), t.first_token.count()};
+SamplingOptions decode_sampling(const json& value) {
+    const json& penalties = value.at("penalties");
+    return {.temperature = value.at("temperature").get<double>(),
+            .top_p = value.at("top_p").get<double>(),
+            .top_k = int_of(value.at("top_k")),
+            .repetition_penalty = penalties.at(0).get<double>(),
+            .seed = value.at("seed").get<std::uint64_t>(),
+            .presence_penalty = penalties.at(1).get<double>(),
+            .frequency_penalty = penalties.at(2).get<double>(),
+            .min_p = value.at("min_p").get<double>(),
+            .logit_bias = value.at("logit_bias").get<std::vector<std::pair<std::int32_t, double>>>()};
 }
 
-GenerationTimings decode_timings(const json& value) {
-    const auto at = [&](std::size_t i) { return Duration(value.at(i).get<std::int64_t>()); };
-    return {.preprocess = at(0), .vision = at(1), .prefill = at(2), .decode = at(3), .first_token = at(4)};
+template <class Value>
+void put(json& head, const char* name, const std::optional<Value>& value) {
+    if (value) {
+        head[name] = *value;
+    }
 }
 
 } // namespace
@@ -188,26 +188,34 @@ Result<Packet> parse_packet(std::span<const std::uint8_t> bytes, const PacketLim
     return Packet{std::string(head.begin(), head.end()), {body.begin(), body.end()}};
 }
 
-EncodedRequest encode_request(std::uint64_t id, const ChatRequest& request) {
+EncodedRequest encode_request(std::string_view type, std::uint64_t id, const ChatRequest& request) {
     EncodedRequest out;
     json messages = json::array();
     for (const Message& message : request.messages) {
         messages.push_back(encode_message(message, out.body));
     }
-    const SamplingOptions& s = request.sampling;
-    json head{{"type", "generate"},
+    json head{{"type", type},
               {"id", id},
               {"messages", messages},
+              {"tools", request.tools_json},
               {"add_generation_prompt", request.add_generation_prompt},
-              {"sampling", {s.temperature, s.top_p, s.top_k, s.repetition_penalty, s.seed}},
+              {"sampling", encode_sampling(request.sampling)},
+              {"skip_special_tokens", request.skip_special_tokens},
+              {"number_chances", request.number_chances},
               {"max_new_tokens", request.max_new_tokens},
               {"stop_texts", request.stop_texts},
               {"session", request.session}};
-    if (request.enable_thinking) {
-        head["enable_thinking"] = *request.enable_thinking;
+    put(head, "enable_thinking", request.enable_thinking);
+    put(head, "thinking_budget", request.thinking_budget);
+    put(head, "top_logprobs", request.top_logprobs);
+    if (request.raw_prompt) {
+        std::visit([&](const auto& prompt) { head["raw_prompt"] = prompt; }, *request.raw_prompt);
     }
-    if (request.thinking_budget) {
-        head["thinking_budget"] = *request.thinking_budget;
+    if (request.grammar) {
+        head["grammar"] = {{"gbnf", request.grammar->gbnf}, {"added_tokens_as_text", request.grammar->added_tokens_as_text}};
+    }
+    if (request.time_limit) {
+        head["time_limit_ns"] = request.time_limit->count();
     }
     out.head_json = dump_json(head);
     return out;
@@ -223,13 +231,11 @@ Result<ChatRequest> decode_request(const json& head, std::span<const std::uint8_
         if (!pictures.is_at_end()) {
             return bad("more picture bytes than pictures");
         }
+        request.tools_json = head.at("tools").get<std::string>();
         request.add_generation_prompt = head.at("add_generation_prompt").get<bool>();
-        const json& s = head.at("sampling");
-        request.sampling = {.temperature = s.at(0).get<double>(),
-                            .top_p = s.at(1).get<double>(),
-                            .top_k = int_of(s.at(2)),
-                            .repetition_penalty = s.at(3).get<double>(),
-                            .seed = s.at(4).get<std::uint64_t>()};
+        request.sampling = decode_sampling(head.at("sampling"));
+        request.skip_special_tokens = head.at("skip_special_tokens").get<bool>();
+        request.number_chances = head.at("number_chances").get<bool>();
         request.max_new_tokens = int_of(head.at("max_new_tokens"));
         request.stop_texts = head.at("stop_texts").get<std::vector<std::string>>();
         request.session = head.at("session").get<std::string>();
@@ -239,36 +245,21 @@ Result<ChatRequest> decode_request(const json& head, std::span<const std::uint8_
         if (head.contains("thinking_budget")) {
             request.thinking_budget = int_of(head.at("thinking_budget"));
         }
-        return request;
-    });
-}
-
-json encode_completion(const Completion& completion) {
-    const Usage& u = completion.usage;
-    return {{"text", completion.text_utf8},
-            {"ids", completion.ids},
-            {"stop_reason", static_cast<int>(completion.stop_reason)},
-            {"tokens", {u.prompt_tokens, u.image_tokens, u.completion_tokens, u.reused_tokens}},
-            {"thinking_forced_close", u.thinking_forced_close},
-            {"timings_ns", encode_timings(u.timings)}};
-}
-
-Result<Completion> decode_completion(const json& value) {
-    return guarded([&]() -> Result<Completion> {
-        const auto reason = value.at("stop_reason").get<std::int64_t>();
-        if (reason < 0 || reason > static_cast<int>(StopReason::Cancelled)) {
-            return bad(fmt::format("stop reason {}", reason));
+        if (head.contains("top_logprobs")) {
+            request.top_logprobs = int_of(head.at("top_logprobs"));
         }
-        const json& tokens = value.at("tokens");
-        return Completion{.text_utf8 = value.at("text").get<std::string>(),
-                          .ids = value.at("ids").get<std::vector<std::int32_t>>(),
-                          .stop_reason = static_cast<StopReason>(reason),
-                          .usage = {.prompt_tokens = int_of(tokens.at(0)),
-                                    .image_tokens = int_of(tokens.at(1)),
-                                    .completion_tokens = int_of(tokens.at(2)),
-                                    .reused_tokens = int_of(tokens.at(3)),
-                                    .thinking_forced_close = value.at("thinking_forced_close").get<bool>(),
-                                    .timings = decode_timings(value.at("timings_ns"))}};
+        if (head.contains("raw_prompt")) {
+            const json& prompt = head.at("raw_prompt");
+            request.raw_prompt = prompt.is_string() ? RawPrompt(prompt.get<std::string>()) : RawPrompt(prompt.get<std::vector<std::int32_t>>());
+        }
+        if (head.contains("grammar")) {
+            const json& grammar = head.at("grammar");
+            request.grammar = AnswerGrammar{.gbnf = grammar.at("gbnf").get<std::string>(), .added_tokens_as_text = grammar.at("added_tokens_as_text").get<bool>()};
+        }
+        if (head.contains("time_limit_ns")) {
+            request.time_limit = Duration(head.at("time_limit_ns").get<std::int64_t>());
+        }
+        return request;
     });
 }
 

@@ -51,12 +51,18 @@ struct EncodedRequest {
     std::string head_json;
     std::vector<std::span<const std::uint8_t>> body;
 };
-EncodedRequest encode_request(std::uint64_t id, const ChatRequest& request);
+/// `type`: "generate" or "tokenize".
+EncodedRequest encode_request(std::string_view type, std::uint64_t id, const ChatRequest& request);
 /// ParseFailed, OutOfBounds: names the field.
 Result<ChatRequest> decode_request(const nlohmann::json& head, std::span<const std::uint8_t> body);
 
+/// Without its logprobs, which may be many and travel with the pieces of text.
 nlohmann::json encode_completion(const Completion& completion);
 Result<Completion> decode_completion(const nlohmann::json& value);
+nlohmann::json encode_logprobs(std::span<const TokenLogprobs> logprobs);
+Result<std::vector<TokenLogprobs>> decode_logprobs(const nlohmann::json& value);
+nlohmann::json encode_tokens(const TokenizedPrompt& tokens);
+Result<TokenizedPrompt> decode_tokens(const nlohmann::json& value);
 nlohmann::json encode_load(const EngineLoad& load);
 Result<EngineLoad> decode_load(const nlohmann::json& value);
 nlohmann::json encode_info(const ModelInfo& info);

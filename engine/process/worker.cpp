@@ -49,7 +49,7 @@ private:
         const std::string type = head.value("type", "");
         if (type == "open" && !opener_.joinable()) {
             start(head);
-        } else if (type == "generate" && model_ != nullptr) {
+        } else if ((type == "generate" || type == "tokenize") && model_ != nullptr) {
             ask(head, std::move(body));
         } else if (type == "cancel") {
             const std::lock_guard lock(mutex_);
@@ -70,8 +70,8 @@ private:
             const std::lock_guard lock(mutex_);
             stop = stops_[id].get_token();
         }
-        std::thread([this, id, head, body = std::move(body), stop = std::move(stop)]() mutable {
-            answer(id, head, body, std::move(stop));
+        std::thread([this, id, head, body = std::move(body), stop = std::move(stop)] {
+            answer(id, head, body, stop);
             const std::lock_guard lock(mutex_);
             stops_.erase(id);
         }).detach(); // this object ends with the process
@@ -122,17 +122,31 @@ private:
         say({{"type", "ready"}, {"info", wire::encode_info(owned_->info())}});
     }
 
-    void answer(std::uint64_t id, const json& head, std::span<const std::uint8_t> body, std::stop_token stop) {
-        ChatModel& model = *model_;
-        auto completion = [&]() -> Result<Completion> {
-            const ChatRequest request = TRY(wire::decode_request(head, body));
-            const auto on_text = [&](std::string_view text) { say({{"type", "text"}, {"id", id}, {"text", text}}); };
-            return model.generate(request, on_text, std::move(stop));
-        }();
-        json last = completion ? json{{"type", "done"}, {"id", id}, {"completion", wire::encode_completion(*completion)}}
-                               : json{{"type", "error"}, {"id", id}, {"error", wire::encode_error(completion.error())}};
-        last["load"] = wire::encode_load(model.load());
+    void answer(std::uint64_t id, const json& head, std::span<const std::uint8_t> body, const std::stop_token& stop) {
+        const Result<json> said = head.value("type", "") == "tokenize" ? tokenize(head, body) : generate(id, head, body, stop);
+        json last = said ? *said : json{{"type", "error"}, {"error", wire::encode_error(said.error())}};
+        last["id"] = id;
+        last["load"] = wire::encode_load(model_.load()->load());
         say(last);
+    }
+
+    Result<json> generate(std::uint64_t id, const json& head, std::span<const std::uint8_t> body, const std::stop_token& stop) {
+        const ChatRequest request = TRY(wire::decode_request(head, body));
+        const auto on_text = [&](const TextPiece& piece) {
+            json text{{"type", "text"}, {"id", id}, {"text", piece.text_utf8}};
+            if (!piece.logprobs.empty()) {
+                text["logprobs"] = wire::encode_logprobs(piece.logprobs);
+            }
+            say(text);
+        };
+        const Completion completion = TRY(model_.load()->generate(request, on_text, stop));
+        return json{{"type", "done"}, {"completion", wire::encode_completion(completion)}};
+    }
+
+    Result<json> tokenize(const json& head, std::span<const std::uint8_t> body) {
+        const ChatRequest request = TRY(wire::decode_request(head, body));
+        const TokenizedPrompt tokens = TRY(model_.load()->tokenize(request));
+        return json{{"type", "done"}, {"tokens", wire::encode_tokens(tokens)}};
     }
 
     void say(const json& head) {

@@ -31,6 +31,15 @@ public:
             return Error{ErrorCode::OutOfMemory, "not enough memory for this request's pictures and tokens"};
         }
     }
+    Result<TokenizedPrompt> tokenize(const ChatRequest& request) override {
+        const EngineCore& core = scheduler_.core();
+        const Prompt prompt = TRY(build_prompt(core.prompt_context(), request, TypedControlTokens::StayText));
+        TokenizedPrompt out{.ids = prompt.ids, .bytes = {}};
+        for (const TokenId id : prompt.ids) {
+            out.bytes.emplace_back(core.tokenizer().token_bytes(id));
+        }
+        return out;
+    }
     [[nodiscard]] EngineLoad load() const override { return scheduler_.load(); }
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 

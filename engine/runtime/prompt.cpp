@@ -247,13 +247,37 @@ Result<Placement> place_tokens(const std::vector<TokenId>& ids, const std::vecto
     return out;
 }
 
+namespace {
+
+Result<std::vector<TokenId>> raw_ids(const Tokenizer& tokenizer, const ChatRequest& request) {
+    if (!request.messages.empty()) {
+        return Error{ErrorCode::InvalidArgument, "a raw prompt and messages: one of them"};
+    }
+    if (const auto* const text = std::get_if<std::string>(&*request.raw_prompt)) {
+        return tokenizer.encode(*text, AddedTokens::Recognised);
+    }
+    const auto& ids = std::get<std::vector<TokenId>>(*request.raw_prompt);
+    for (const TokenId id : ids) {
+        if (id < 0 || id >= tokenizer.vocabulary_size()) {
+            return Error{ErrorCode::OutOfBounds, fmt::format("the prompt holds token {}; they go from 0 to {}", id, tokenizer.vocabulary_size() - 1)};
+        }
+    }
+    return ids;
+}
+
+Result<std::vector<TokenId>> rendered_ids(const PromptContext& context, const ChatRequest& request, TypedControlTokens typed) {
+    const auto segments = TRY(context.chat_template.render_segments(request.messages, request.add_generation_prompt, request.enable_thinking));
+    return encode_segments(context.tokenizer, segments, typed);
+}
+
+} // namespace
+
 Result<Prompt> build_prompt(const PromptContext& context, const ChatRequest& request, TypedControlTokens typed) {
     Prompt prompt;
     prompt.images = TRY(describe_media(context, request));
-    const auto segments = TRY(context.chat_template.render_segments(request.messages, request.add_generation_prompt,
-                                                                    request.enable_thinking));
+    const std::vector<TokenId> ids = request.raw_prompt ? TRY(raw_ids(context.tokenizer, request)) : TRY(rendered_ids(context, request, typed));
     Expander expander(context, prompt.images);
-    Expansion expansion = TRY(expander.expand(encode_segments(context.tokenizer, segments, typed)));
+    Expansion expansion = TRY(expander.expand(ids));
     prompt.ids = std::move(expansion.ids);
     prompt.sources = std::move(expansion.sources);
     if (prompt.ids.empty()) {

@@ -15,6 +15,7 @@ const char* finish_reason(StopReason reason) {
     case StopReason::StopToken:
     case StopReason::StopText:
     case StopReason::Cancelled: return "stop";
+    case StopReason::TimeUp:
     case StopReason::MaxTokens:
     case StopReason::ContextFull: return "length";
     }

@@ -79,19 +79,19 @@ public:
         const std::string wish = text != nullptr ? text->text_utf8 : "";
         Completion out;
         if (wish == "segfault") {
-            on_text("half an ");
+            on_text({"half an "});
             std::signal(SIGSEGV, SIG_DFL); // a sanitizer would turn the signal into an exit code
             std::raise(SIGSEGV);
         } else if (wish == "kill") {
             std::abort();
         } else if (wish == "freeze") {
-            on_text("half an ");
+            on_text({"half an "});
             std::raise(SIGSTOP);
         } else if (wish == "silent") {
             std::this_thread::sleep_until(std::chrono::steady_clock::time_point::max());
         } else if (wish == "endless") {
             while (!stop.stop_requested()) {
-                on_text("x");
+                on_text({"x"});
                 out.text_utf8 += 'x';
                 ++out.usage.completion_tokens;
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -118,13 +118,13 @@ public:
             std::ifstream file(folder_ / "answer");
             std::getline(file, out.text_utf8);
             while (std::filesystem::exists(folder_ / "hold") && !stop.stop_requested()) {
-                on_text("x");
+                on_text({"x"});
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
         } else {
             out.text_utf8 = "said: " + wish;
         }
-        on_text(out.text_utf8);
+        on_text({out.text_utf8});
         out.ids = {1, 2, 3};
         out.usage.prompt_tokens = 12;
         out.usage.completion_tokens = 3;

@@ -16,7 +16,7 @@ namespace {
 using nlohmann::json;
 
 std::vector<std::uint8_t> packet_of(const ChatRequest& request) {
-    const EncodedRequest encoded = encode_request(7, request);
+    const EncodedRequest encoded = encode_request("generate", 7, request);
     PacketSizes sizes{.head_bytes = encoded.head_json.size()};
     for (const auto part : encoded.body) {
         sizes.body_bytes += part.size();

@@ -63,7 +63,7 @@ public:
             }
             const std::string piece = answer.substr(at, end - at);
             out.text_utf8 += piece;
-            on_text(piece);
+            on_text({piece});
             if (while_answering_) {
                 while_answering_();
             }

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto request = wire::decode_request(*head, packet->body); request) {
         // What was understood says the same when it is sent on.
-        const auto again = wire::encode_request(1, *request);
+        const auto again = wire::encode_request("generate", 1, *request);
         if (!parse_json(again.head_json)) {
             std::abort();
         }

@@ -61,7 +61,7 @@ Result<Completion> HoldableModel::generate(const ChatRequest&, const OnText& on_
         ++calls_;
         changed_.notify_all();
         lock.unlock();
-        on_text(out.text_utf8);
+        on_text({out.text_utf8});
         lock.lock();
         changed_.wait(lock, stop, [&] { return !is_held_; });
     }
