@@ -40,6 +40,11 @@ Result<MaskStore::Mask> MaskStore::get(Key key, const std::function<Result<Mask>
     return mask;
 }
 
+bool MaskStore::holds(Key key) const {
+    const std::lock_guard lock(mutex_);
+    return entries_.contains(key);
+}
+
 MaskStore::Counts MaskStore::counts() const {
     const std::lock_guard lock(mutex_);
     return counts_;

@@ -37,6 +37,8 @@ public:
     explicit MaskStore(std::size_t bytes_max) : bytes_max_(bytes_max) {}
     /// `make` runs without a lock; its error is not kept.
     Result<Mask> get(Key key, const std::function<Result<Mask>()>& make);
+    /// Also one that is being computed.
+    [[nodiscard]] bool holds(Key key) const;
     [[nodiscard]] Counts counts() const;
 
 private:

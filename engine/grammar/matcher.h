@@ -49,6 +49,7 @@ public:
     /// For another thread: `grammar().mask(key)`.
     [[nodiscard]] Result<MaskKey> mask_key() const { return grammar_->key(frames_, positions_); }
     [[nodiscard]] TokenGrammar& grammar() const { return *grammar_; }
+    [[nodiscard]] const std::shared_ptr<TokenGrammar>& shared_grammar() const { return grammar_; }
 
     /// At most `bytes_max` of it.
     [[nodiscard]] ForcedText forced(std::size_t bytes_max = 4096) const;

@@ -83,6 +83,8 @@ Result<std::shared_ptr<const TokenMask>> TokenGrammar::mask(const MaskKey& key) 
     return masks_->get({key.table->serial(), key.state->index}, [&] { return compute(key); });
 }
 
+bool TokenGrammar::has_mask(const MaskKey& key) const { return masks_->holds({key.table->serial(), key.state->index}); }
+
 Result<std::shared_ptr<const TokenMask>> TokenGrammar::compute_short(const MaskKey& key) const {
     auto mask = std::make_shared<TokenMask>(vocabulary_->vocabulary_size());
     if (!walk(vocabulary_->short_nodes(), *key.table, *key.rough, *mask)) {

@@ -30,6 +30,8 @@ public:
     /// Errors: LimitExceeded, the grammar is so ambiguous here that its states do not fit.
     Result<MaskKey> key(const FrameStore& frames, const Positions& positions);
     Result<std::shared_ptr<const TokenMask>> mask(const MaskKey& key);
+    /// It is kept, or being computed.
+    [[nodiscard]] bool has_mask(const MaskKey& key) const;
 
     [[nodiscard]] const Network& network() const { return grammar_->network(); }
     [[nodiscard]] const VocabularyTrie& vocabulary() const { return *vocabulary_; }

@@ -53,9 +53,10 @@ Result<void> check_vocabulary(const Tokenizer& tokenizer, const Model& model) {
 
 TimePoint engine_now() { return SystemClock().now(); }
 
-EngineCore::EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, int threads)
+EngineCore::EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, VocabularyTrie vocabulary, int threads)
     : model_(std::move(model)), tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)),
-      timeline_(std::move(timeline)), pool_(threads) {}
+      timeline_(std::move(timeline)), grammars_(std::make_unique<GrammarCache>(std::make_shared<const VocabularyTrie>(std::move(vocabulary)))),
+      numbers_(tokenizer_), pool_(threads) {}
 
 Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& options) {
     std::error_code ignored;
@@ -83,8 +84,8 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
     }
     TRY(check_vocabulary(tokenizer, model));
     Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity, options.kv_format));
-    std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template),
-                                                    std::move(timeline), options.threads));
+    VocabularyTrie vocabulary = TRY(VocabularyTrie::build(tokenizer, model.decoder.config.vocabulary, model.stop_ids));
+    std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template), std::move(timeline), std::move(vocabulary), options.threads));
     core->image_config_ = prospect.image_config;
     core->video_config_ = video;
     return core;

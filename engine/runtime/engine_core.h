@@ -5,11 +5,13 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "engine/grammar/cache.h"
 #include "engine/kernels/thread_pool.h"
 #include "engine/models/decoder.h"
 #include "engine/models/model.h"
 #include "engine/runtime/prompt.h"
 #include "engine/runtime/timeline.h"
+#include "engine/runtime/token_chances.h"
 
 #include <cstdint>
 #include <functional>
@@ -29,6 +31,9 @@ public:
     [[nodiscard]] const Model& model() const { return model_; }
     [[nodiscard]] const Tokenizer& tokenizer() const { return tokenizer_; }
     [[nodiscard]] const Timeline& timeline() const { return timeline_; }
+    /// Any thread.
+    [[nodiscard]] GrammarCache& grammars() const { return *grammars_; }
+    [[nodiscard]] const NumberTokens& numbers() const { return numbers_; }
     [[nodiscard]] ThreadPool& pool() { return pool_; }
     [[nodiscard]] PromptContext prompt_context() const {
         return {tokenizer_, template_, model_.image_tokens, image_config_, video_config_};
@@ -88,7 +93,7 @@ public:
     Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset);
 
 private:
-    EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, int threads);
+    EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, VocabularyTrie vocabulary, int threads);
     void cache_image(std::uint64_t content, ImageRows rows);
 
     struct CachedImage {
@@ -102,6 +107,8 @@ private:
     PreprocessConfig image_config_;
     PreprocessConfig video_config_;
     Timeline timeline_;
+    std::unique_ptr<GrammarCache> grammars_;
+    NumberTokens numbers_;
     ThreadPool pool_;
     DecoderScratch scratch_;
     Scratch hidden_memory_;

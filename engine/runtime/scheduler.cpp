@@ -105,17 +105,25 @@ void Scheduler::step() {
 }
 
 void Scheduler::drop_stopped() {
+    const TimePoint now = engine_now();
+    const auto end_if_over = [now](Sequence& sequence) {
+        if (sequence.stop().stop_requested()) {
+            sequence.cancel();
+        } else if (sequence.is_out_of_time(now)) {
+            sequence.end_in_time();
+        }
+        return sequence.has_ended();
+    };
     for (Sequence* sequence : active_) {
-        if (sequence->stop().stop_requested() && !sequence->has_ended()) {
-            sequence->cancel();
+        if (!sequence->has_ended()) {
+            end_if_over(*sequence);
         }
     }
     const std::lock_guard lock(mutex_);
-    std::erase_if(waiting_, [](Sequence* sequence) {
-        if (!sequence->stop().stop_requested()) {
+    std::erase_if(waiting_, [&](Sequence* sequence) {
+        if (!end_if_over(*sequence)) {
             return false;
         }
-        sequence->cancel();
         sequence->deliver();
         return true;
     });
@@ -149,6 +157,11 @@ void Scheduler::decode() {
     }
     if (parts.empty()) {
         return;
+    }
+    for (const Sequence* sequence : sequences) {
+        if (auto ahead = sequence->mask_ahead()) {
+            masks_.compute(*std::move(ahead));
+        }
     }
     const std::size_t guessed = sequences.front()->guessed();
     const std::int64_t before = sequences.front()->new_count();

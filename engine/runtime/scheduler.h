@@ -7,6 +7,7 @@
 #include "engine/chat_model.h"
 #include "engine/runtime/cache_slots.h"
 #include "engine/runtime/engine_core.h"
+#include "engine/runtime/mask_worker.h"
 #include "engine/runtime/sequence.h"
 
 #include <condition_variable>
@@ -55,6 +56,7 @@ private:
     std::unique_ptr<EngineCore> core_;
     const SchedulerLimits limits_;
     CacheSlots slots_;
+    MaskWorker masks_;
     std::vector<Sequence*> active_;  // in the order in which they came; the device's thread
     std::size_t next_prefill_ = 0;   // whose turn the next chunk is
     mutable std::mutex mutex_;       // guards the rest

@@ -20,6 +20,12 @@ Result<void> check_request(const ChatRequest& request) {
     if (std::any_of(request.stop_texts.begin(), request.stop_texts.end(), [](const auto& t) { return t.empty(); })) {
         return Error{ErrorCode::InvalidArgument, "a stop text is empty"};
     }
+    if (request.top_logprobs && (*request.top_logprobs < 0 || *request.top_logprobs > kTopLogprobsMax)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("top_logprobs {} is outside 0..{}", *request.top_logprobs, kTopLogprobsMax)};
+    }
+    if (request.time_limit && *request.time_limit <= Duration::zero()) {
+        return Error{ErrorCode::InvalidArgument, "a time limit of nothing"};
+    }
     return check_sampling(request.sampling);
 }
 
@@ -42,6 +48,9 @@ Result<std::unique_ptr<Sequence>> Sequence::begin(const EngineCore& core, const 
     usage.timings.preprocess = engine_now() - sequence->begun_;
     sequence->sampler_.observe(sequence->prompt_.ids);
     sequence->lookup_.append(sequence->prompt_.ids);
+    if (request.grammar) {
+        sequence->guide_ = TRY(AnswerGuide::start(core.grammars(), core.tokenizer(), *request.grammar, sequence->prompt_.ids));
+    }
     return sequence;
 }
 
@@ -64,7 +73,7 @@ bool Sequence::take(Matrix logits) {
     guessed_ = 0;
     auto next = static_cast<std::size_t>(first_wanted_);
     for (std::int64_t row = 0; row < logits.rows; ++row) {
-        const auto id = sampler_.choose(logits.row_span(row));
+        const auto id = choose(logits.row_span(row));
         if (!id) {
             fail(id.error());
             break;
@@ -77,6 +86,26 @@ bool Sequence::take(Matrix logits) {
     }
     timeline->truncate(timeline->size() - static_cast<std::int64_t>(fed.size() - std::min(next, fed.size())));
     return has_ended_;
+}
+
+Result<TokenId> Sequence::choose(std::span<float> logits) {
+    if (request_.top_logprobs || request_.number_chances) {
+        raw_.assign(logits.begin(), logits.end());
+    }
+    if (guide_) {
+        TRY(guide_->mask(logits));
+    }
+    const TokenId id = TRY(sampler_.choose(logits));
+    if (request_.top_logprobs) {
+        chosen_ = token_logprobs(core_.tokenizer(), raw_, id, *request_.top_logprobs);
+    }
+    if (request_.number_chances && core_.numbers().holds(id)) {
+        number_ = number_chances(core_.numbers(), raw_);
+    }
+    if (guide_ && !is_stop_id(id)) {
+        TRY(guide_->accept(id));
+    }
+    return id;
 }
 
 void Sequence::guess(std::size_t room) {
@@ -107,15 +136,43 @@ Sequence::Next Sequence::accept(TokenId id) {
     }
     due_.push_back(id);
     first_wanted_ = 0;
+    if (guide_ && guide_->is_complete()) {
+        return end(StopReason::StopToken); // only that could follow
+    }
+    if (guide_ && append_forced() == Next::End) {
+        return Next::End;
+    }
     if (request_.thinking_budget && new_count() >= *request_.thinking_budget) {
         return close_thought(PauseCause::BudgetSpent) == Close::NoRoom ? end(StopReason::MaxTokens) : Next::Continue;
     }
     return Next::Continue;
 }
 
-// At most once per answer. After Appended the closing ids are due, too.
+bool Sequence::has_room(std::int64_t tokens) const {
+    return new_count() + tokens < request_.max_new_tokens && length() + tokens < core_.timeline().capacity();
+}
+
+// What the grammar leaves no choice about needs no pass of its own: it is computed with the next one.
+Sequence::Next Sequence::append_forced() {
+    for (const TokenId id : guide_->forced()) {
+        if (!has_room(1) || !guide_->accept(id)) {
+            break;
+        }
+        const std::size_t before = out_.text_utf8.size();
+        emit(id);
+        due_.push_back(id);
+        if (ends_in_stop_text(before)) {
+            return end(StopReason::StopText);
+        }
+    }
+    first_wanted_ = static_cast<std::int64_t>(due_.size()) - 1;
+    return guide_->is_complete() ? end(StopReason::StopToken) : Next::Continue;
+}
+
+// At most once per answer. Under a grammar a thought that just ends is closed, too: the answer is still to come. After Appended the closing ids are due, too.
 Sequence::Close Sequence::close_thought(PauseCause cause) {
-    if (!request_.thinking_budget || has_paused_) {
+    const bool is_asked = request_.thinking_budget || (guide_ && guide_->is_thinking());
+    if (!is_asked || has_paused_ || (guide_ && guide_->is_answering())) {
         return Close::Nothing;
     }
     has_paused_ = true;
@@ -123,12 +180,14 @@ Sequence::Close Sequence::close_thought(PauseCause cause) {
     if (ids.empty()) {
         return Close::Nothing;
     }
-    const auto count = static_cast<std::int64_t>(ids.size());
-    if (new_count() + count >= request_.max_new_tokens || length() + count >= core_.timeline().capacity()) {
+    if (!has_room(static_cast<std::int64_t>(ids.size()))) {
         return Close::NoRoom;
     }
     out_.usage.thinking_forced_close = true;
     for (const TokenId id : ids) {
+        if (guide_ && !guide_->accept(id)) {
+            continue; // this grammar's answers are not wrapped in <answer>
+        }
         emit(id);
         due_.push_back(id);
     }
@@ -149,14 +208,32 @@ void Sequence::start_again() {
 }
 
 void Sequence::emit(TokenId id) {
-    const std::string text = utf8_.push(core_.tokenizer().token_bytes(id));
-    sampler_.observe(std::array{id});
+    const bool is_shown = !request_.skip_special_tokens || !core_.tokenizer().is_special(id);
+    const std::string text = utf8_.push(is_shown ? core_.tokenizer().token_bytes(id) : std::string_view());
+    sampler_.observe_new(id);
     lookup_.append(std::array{id});
+    if (!number_.empty()) {
+        out_.numbers.push_back({.text_offset = out_.text_utf8.size(), .chances = std::exchange(number_, {})});
+    }
     out_.ids.push_back(id);
     out_.text_utf8 += text;
-    if (!text.empty()) {
-        outbox_.add(text);
+    std::vector<TokenLogprobs> told;
+    if (request_.top_logprobs) {
+        told.push_back(take_logprobs(id));
+        out_.logprobs.push_back(told.back());
     }
+    if (!text.empty() || !told.empty()) {
+        outbox_.add(text, std::move(told));
+    }
+}
+
+TokenLogprobs Sequence::take_logprobs(TokenId id) {
+    if (!chosen_) {
+        return {.token = {.id = id, .logprob = 0, .bytes = std::string(core_.tokenizer().token_bytes(id))}, .top = {}};
+    }
+    TokenLogprobs out = *std::move(chosen_);
+    chosen_.reset();
+    return out;
 }
 
 Sequence::Next Sequence::end(StopReason reason) {

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "engine/chat.h"
 #include "engine/chat_model.h"
+#include "engine/runtime/answer_guide.h"
 #include "engine/runtime/engine_core.h"
 #include "engine/runtime/lookup.h"
 #include "engine/runtime/outbox.h"
@@ -28,6 +29,7 @@ public:
     static Result<std::unique_ptr<Sequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
 
     [[nodiscard]] const std::stop_token& stop() const { return stop_; }
+    [[nodiscard]] bool is_out_of_time(TimePoint now) const { return request_.time_limit && now - begun_ >= *request_.time_limit; }
     [[nodiscard]] const std::string& session() const { return request_.session; }
     [[nodiscard]] const Prompt& prompt() const { return prompt_; }
     [[nodiscard]] Outbox& outbox() { return outbox_; }
@@ -56,6 +58,9 @@ public:
     /// Its cache was taken away: what it has so far becomes its prompt.
     void start_again();
     void cancel() { end(StopReason::Cancelled); }
+    void end_in_time() { end(StopReason::TimeUp); }
+    /// Whose mask can be computed while the device computes the logits.
+    [[nodiscard]] std::optional<AnswerGuide::Ahead> mask_ahead() const { return guide_ ? guide_->ahead() : std::nullopt; }
     void fail(Error error);
     [[nodiscard]] bool has_ended() const { return has_ended_; }
     /// The last thing that may be done with it on the device's thread: its caller may destroy it right after.
@@ -65,10 +70,15 @@ private:
     Sequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
 
     enum class Next { Continue, End };
+    /// One id from a row of logits, and what is told of it.
+    Result<TokenId> choose(std::span<float> logits);
     Next accept(TokenId id); // one sampled id; Continue: due_ says what comes
+    Next append_forced();
+    [[nodiscard]] bool has_room(std::int64_t tokens) const;
     enum class Close { Nothing, Appended, NoRoom };
     Close close_thought(PauseCause cause);
     void emit(TokenId id);
+    [[nodiscard]] TokenLogprobs take_logprobs(TokenId id);
     Next end(StopReason reason);
     [[nodiscard]] bool is_stop_id(TokenId id) const;
     [[nodiscard]] bool ends_in_stop_text(std::size_t before) const;
@@ -83,6 +93,10 @@ private:
     std::size_t folded_ = 0; // new ids that are part of prompt_
     EngineCore::HeldImages images_;
     Sampler sampler_;
+    std::optional<AnswerGuide> guide_;
+    std::vector<float> raw_;                              // the row as the model gave it, where something is told of it
+    std::optional<TokenLogprobs> chosen_;                 // of the id that was chosen last
+    std::vector<NumberSpread::Chance> number_;            // empty: it is no number
     Utf8Stream utf8_;
     Outbox outbox_;
     Completion out_;

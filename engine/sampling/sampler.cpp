@@ -26,6 +26,13 @@ void keep_best(std::vector<Candidate>& candidates, int top_k) {
     candidates.resize(kept);
 }
 
+// Leaves out what is less probable than `min_p` times the best one.
+void cut_unlikely(std::vector<Candidate>& candidates, double min_p) {
+    const auto best = std::ranges::max_element(candidates, {}, &Candidate::logit);
+    const double least = best->logit + std::log(min_p);
+    std::erase_if(candidates, [least](const Candidate& c) { return c.logit < least; });
+}
+
 // Keeps the smallest set of best candidates whose probability reaches top_p; at least one.
 void cut_tail(std::vector<Candidate>& sorted, double top_p) {
     double total = 0;
@@ -75,6 +82,17 @@ Result<void> check_sampling(const SamplingOptions& o) {
         return Error{ErrorCode::InvalidArgument,
                      fmt::format("repetition_penalty {} is outside 0.01..100", o.repetition_penalty)};
     }
+    if (!in(o.presence_penalty, -100.0, 100.0) || !in(o.frequency_penalty, -100.0, 100.0)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("presence_penalty {} or frequency_penalty {} is outside -100..100", o.presence_penalty, o.frequency_penalty)};
+    }
+    if (!in(o.min_p, 0.0, 1.0)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("min_p {} is outside 0..1", o.min_p)};
+    }
+    for (const auto& [id, bias] : o.logit_bias) {
+        if (id < 0 || !in(bias, -1000.0, 1000.0)) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("logit_bias of token {} is {}: ids are not negative, biases lie in -1000..1000", id, bias)};
+        }
+    }
     return {};
 }
 
@@ -89,7 +107,13 @@ void Sampler::observe(std::span<const std::int32_t> ids) {
     }
 }
 
-Result<std::int32_t> Sampler::choose(std::span<float> logits) {
+void Sampler::observe_new(std::int32_t id) {
+    observe({&id, 1});
+    ++written_[id];
+}
+
+// Penalties and biases; what is no number becomes what is never chosen.
+void Sampler::adjust(std::span<float> logits) const {
     const auto penalty = static_cast<float>(options_.repetition_penalty);
     for (std::size_t i = 0; i < logits.size(); ++i) {
         if (!std::isfinite(logits[i])) {
@@ -98,6 +122,22 @@ Result<std::int32_t> Sampler::choose(std::span<float> logits) {
             logits[i] = logits[i] > 0 ? logits[i] / penalty : logits[i] * penalty;
         }
     }
+    if (options_.presence_penalty != 0 || options_.frequency_penalty != 0) {
+        for (const auto& [id, count] : written_) {
+            if (static_cast<std::size_t>(id) < logits.size()) {
+                logits[static_cast<std::size_t>(id)] -= static_cast<float>(options_.presence_penalty + options_.frequency_penalty * count);
+            }
+        }
+    }
+    for (const auto& [id, bias] : options_.logit_bias) {
+        if (static_cast<std::size_t>(id) < logits.size()) {
+            logits[static_cast<std::size_t>(id)] += static_cast<float>(bias);
+        }
+    }
+}
+
+Result<std::int32_t> Sampler::choose(std::span<float> logits) {
+    adjust(logits);
     const auto best = std::max_element(logits.begin(), logits.end());
     if (best == logits.end() || *best == kNever) {
         return Error{ErrorCode::Internal, fmt::format("none of the {} logits is a finite number", logits.size())};
@@ -110,6 +150,9 @@ Result<std::int32_t> Sampler::choose(std::span<float> logits) {
         if (logits[i] != kNever) {
             candidates.push_back({static_cast<std::int32_t>(i), logits[i] / options_.temperature});
         }
+    }
+    if (options_.min_p > 0) {
+        cut_unlikely(candidates, options_.min_p);
     }
     keep_best(candidates, options_.top_k);
     cut_tail(candidates, options_.top_p);

@@ -170,6 +170,11 @@ std::string Tokenizer::decode(const std::vector<TokenId>& ids) const {
     return utf8_repaired(bytes);
 }
 
+bool Tokenizer::is_special(TokenId id) const {
+    const auto found = data_->added_by_id.find(id);
+    return found != data_->added_by_id.end() && data_->added[found->second].is_special;
+}
+
 std::optional<TokenId> Tokenizer::added_token(std::string_view text) const {
     for (const AddedToken& token : data_->added) {
         if (token.text == text) {

@@ -47,6 +47,8 @@ public:
     [[nodiscard]] std::string decode(const std::vector<TokenId>& ids) const;
     /// The id of an added token by its text.
     [[nodiscard]] std::optional<TokenId> added_token(std::string_view text) const;
+    /// An added token that its file calls special: what a reader of answers is not shown unless they ask.
+    [[nodiscard]] bool is_special(TokenId id) const;
     /// Highest id + 1.
     [[nodiscard]] int vocabulary_size() const;
 

@@ -15,6 +15,7 @@ namespace handeye {
 struct AddedToken {
     std::string text;
     TokenId id = 0;
+    bool is_special = true;
 };
 
 struct Tokenizer::Data {

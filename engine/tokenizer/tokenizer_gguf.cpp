@@ -33,7 +33,7 @@ Result<void> add_token(TokenizerBuilder& builder, const ByteAlphabet& alphabet, 
     switch (static_cast<TokenType>(type)) {
     case TokenType::Normal: return builder.vocabulary.add(id, TRY(alphabet.bytes_of(text)));
     case TokenType::Control:
-    case TokenType::UserDefined: builder.added.push_back({std::string(text), id}); return {};
+    case TokenType::UserDefined: builder.added.push_back({std::string(text), id, static_cast<TokenType>(type) == TokenType::Control}); return {};
     case TokenType::Unused: return {};
     }
     return malformed(fmt::format("the token {} has the type {}", id, type));

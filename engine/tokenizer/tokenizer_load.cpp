@@ -150,7 +150,7 @@ Result<std::vector<AddedToken>> read_added(const json& root) {
             }
         }
         const TokenId id = TRY(id_of(member(entry, "id"), "added_tokens"));
-        added.push_back({content.get<std::string>(), id});
+        added.push_back({content.get<std::string>(), id, is_set(member(entry, "special"))});
     }
     return added;
 }

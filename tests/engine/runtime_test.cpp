@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generation on small real checkpoints: streaming, stops, reuse of the cache, cancellation, the thinking budget.
-#include "base/image_codec.h"
+#include "asking.h"
 #include "base/json.h"
 #include "engine/engine.h"
 #include "engine/runtime/engine_core.h"
-#include "engine/runtime/scheduler.h"
 #include "engine/runtime/thinking.h"
 #include "engine/runtime/work.h"
 #include "temporary_folder.h"
@@ -24,41 +23,13 @@ namespace handeye {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kSource = HANDEYE_SOURCE_DIR;
-const fs::path kTiny = kSource / "tests/golden/engine/glm4v-f32";
-const fs::path kNano = kSource / "models/nano";
+using namespace test;
 
 // Keys and values as the reference has them.
 std::unique_ptr<EngineCore> open_core(const fs::path& dir, int context = 0) {
     auto core = EngineCore::open({.model_dir = dir, .threads = 2, .context_tokens = context, .kv_format = KvFormat::F32});
     EXPECT_TRUE(core) << core.error().message;
     return std::move(core).value();
-}
-
-std::unique_ptr<Scheduler> open_scheduler(const fs::path& dir, int context = 0) {
-    return std::make_unique<Scheduler>(open_core(dir, context), SchedulerLimits{});
-}
-
-Image picture(const std::string& name) { return read_image(kTiny / "images" / name).value(); }
-
-ChatRequest ask(std::string text, int max_new_tokens = 24) {
-    ChatRequest request;
-    request.messages.push_back({.role = Role::User, .parts = {TextPart{std::move(text)}}});
-    request.max_new_tokens = max_new_tokens;
-    return request;
-}
-
-ChatRequest ask_about(const Image& image, std::string text, int max_new_tokens = 24) {
-    ChatRequest request = ask(std::move(text), max_new_tokens);
-    request.messages[0].parts.insert(request.messages[0].parts.begin(), ImagePart{image});
-    return request;
-}
-
-Completion answer(Scheduler& scheduler, const ChatRequest& request, std::stop_token stop = {}) {
-    auto completion = scheduler.run(request, {}, std::move(stop));
-    EXPECT_TRUE(completion) << completion.error().message;
-    return completion ? std::move(completion).value() : Completion{};
 }
 
 Prompt prompt_of(const EngineCore& core, const ChatRequest& request, TypedControlTokens typed = TypedControlTokens::StayText) {
@@ -182,14 +153,14 @@ TEST(Generation, StoppedBeforeItBeginsIsAnEmptyAnswer) {
 }
 
 TEST(Generation, EndsWhenTheContextIsFull) {
-    const auto engine = open_scheduler(kTiny, 40);
+    const auto engine = open_scheduler(kTiny, {}, 40);
     const Completion completion = answer(*engine, ask("menu", 1000));
     EXPECT_EQ(completion.stop_reason, StopReason::ContextFull);
     EXPECT_LE(completion.usage.prompt_tokens + completion.usage.completion_tokens, 40);
 }
 
 TEST(Generation, RefusesAPromptBeyondTheContext) {
-    const auto engine = open_scheduler(kTiny, 40);
+    const auto engine = open_scheduler(kTiny, {}, 40);
     const ChatRequest request = ask(std::string(500, 'x'));
     const auto completion = engine->run(request, {}, {});
     ASSERT_FALSE(completion);

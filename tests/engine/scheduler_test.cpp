@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several answers at once: the same as alone, in turn, within the caches' room.
-#include "engine/runtime/scheduler.h"
-
-#include "base/image_codec.h"
+#include "asking.h"
 
 #include <atomic>
 #include <filesystem>
@@ -18,29 +16,7 @@ namespace handeye {
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kSource = HANDEYE_SOURCE_DIR;
-const fs::path kTiny = kSource / "tests/golden/engine/glm4v-f32";
-const fs::path kNano = kSource / "models/nano";
-
-std::unique_ptr<Scheduler> open_scheduler(const fs::path& dir, const SchedulerLimits& limits = {}, int context = 0, KvFormat format = KvFormat::F32) {
-    auto core = EngineCore::open({.model_dir = dir, .threads = 2, .context_tokens = context, .kv_format = format});
-    EXPECT_TRUE(core) << core.error().message;
-    return std::make_unique<Scheduler>(std::move(core).value(), limits);
-}
-
-ChatRequest ask(std::string text, int max_new_tokens = 24) {
-    ChatRequest request;
-    request.messages.push_back({.role = Role::User, .parts = {TextPart{std::move(text)}}});
-    request.max_new_tokens = max_new_tokens;
-    return request;
-}
-
-ChatRequest ask_about(const std::string& picture, std::string text, int max_new_tokens = 24) {
-    ChatRequest request = ask(std::move(text), max_new_tokens);
-    request.messages[0].parts.insert(request.messages[0].parts.begin(), ImagePart{read_image(kTiny / "images" / picture).value()});
-    return request;
-}
+using namespace test;
 
 std::vector<Completion> answer_at_once(Scheduler& scheduler, const std::vector<ChatRequest>& requests) {
     std::vector<Completion> answers(requests.size());

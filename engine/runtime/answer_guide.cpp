@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime/answer_guide.h"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace handeye {
+namespace {
+
+constexpr std::string_view kThink = "<think>";
+constexpr std::string_view kThinkEnd = "</think>";
+constexpr std::string_view kWhite = " \t\r\n";
+constexpr std::size_t kPromptTail = 16; // tokens in which a template opens a thought
+constexpr std::size_t kForcedBytesMax = 512;
+
+/// Whether the prompt's last word opens a thought, which a model without a token for it spells out.
+bool opens_thought(const Tokenizer& tokenizer, std::span<const TokenId> prompt) {
+    std::string text;
+    for (const TokenId id : prompt.last(std::min(kPromptTail, prompt.size()))) {
+        text += tokenizer.token_bytes(id);
+    }
+    text.resize(text.find_last_not_of(kWhite) + 1);
+    return text.ends_with(kThink);
+}
+
+} // namespace
+
+Result<AnswerGuide> AnswerGuide::start(GrammarCache& grammars, const Tokenizer& tokenizer, const AnswerGrammar& grammar, std::span<const TokenId> prompt) {
+    const auto added = grammar.added_tokens_as_text ? AddedTokenUse::ForItsText : AddedTokenUse::WhereNamed;
+    const std::shared_ptr<TokenGrammar> compiled = TRY(grammars.get(grammar.gbnf, added));
+    const GrammarMatcher matcher = TRY(GrammarMatcher::start(compiled));
+    AnswerGuide guide(tokenizer, matcher);
+    guide.think_ = tokenizer.added_token(kThink);
+    guide.phase_ = opens_thought(tokenizer, prompt) ? Phase::Thinking : guide.think_ ? Phase::Beginning : Phase::Answering;
+    return guide;
+}
+
+Result<void> AnswerGuide::mask(std::span<float> logits) const {
+    if (phase_ == Phase::Thinking) {
+        return {};
+    }
+    const std::shared_ptr<const TokenMask> mask = TRY(matcher_.mask());
+    const std::size_t thought = phase_ == Phase::Beginning ? static_cast<std::size_t>(*think_) : logits.size();
+    const std::span<const std::uint64_t> words = mask->words();
+    bool is_possible = thought < logits.size();
+    for (std::size_t word = 0; word < words.size(); ++word) {
+        const std::size_t end = std::min(logits.size(), (word + 1) * 64);
+        if (words[word] == ~std::uint64_t{0}) {
+            is_possible = true;
+            continue;
+        }
+        is_possible = is_possible || words[word] != 0;
+        for (std::size_t id = word * 64; id < end; ++id) {
+            if ((words[word] >> (id % 64) & 1U) == 0 && id != thought) {
+                logits[id] = -std::numeric_limits<float>::infinity();
+            }
+        }
+    }
+    return is_possible ? Result<void>() : Error{ErrorCode::InvalidArgument, "no token of this model's vocabulary fits the grammar here"};
+}
+
+std::optional<AnswerGuide::Ahead> AnswerGuide::ahead() const {
+    if (phase_ == Phase::Thinking) {
+        return std::nullopt;
+    }
+    auto key = matcher_.mask_key();
+    return key ? std::optional(Ahead{matcher_.shared_grammar(), *std::move(key)}) : std::nullopt;
+}
+
+Result<void> AnswerGuide::accept(TokenId id) {
+    const std::string_view bytes = tokenizer_->token_bytes(id);
+    if (phase_ == Phase::Beginning && (id == think_ || bytes == kThinkEnd)) {
+        phase_ = Phase::Thinking;
+        matcher_ = start_; // what white space came belongs to the thought
+    }
+    if (phase_ == Phase::Thinking) {
+        return accept_thought(id);
+    }
+    TRY(matcher_.accept(id));
+    if (phase_ == Phase::Beginning && bytes.find_first_not_of(kWhite) != std::string_view::npos) {
+        phase_ = Phase::Answering;
+    }
+    return {};
+}
+
+// A thought ends with its tag, be it a token or spelled out; the token that ends it may hold the answer's first bytes, too.
+Result<void> AnswerGuide::accept_thought(TokenId id) {
+    tail_ += tokenizer_->token_bytes(id);
+    const std::size_t end = tail_.find(kThinkEnd);
+    if (end == std::string::npos) {
+        tail_.erase(0, tail_.size() - std::min(tail_.size(), kThinkEnd.size() - 1));
+        return {};
+    }
+    phase_ = Phase::Answering;
+    const std::string rest = tail_.substr(end + kThinkEnd.size());
+    return rest.empty() ? Result<void>() : matcher_.accept_bytes(rest);
+}
+
+std::vector<TokenId> AnswerGuide::forced() const {
+    if (phase_ != Phase::Answering) {
+        return {};
+    }
+    const ForcedText text = matcher_.forced(kForcedBytesMax);
+    std::vector<TokenId> ids = text.bytes.empty() ? std::vector<TokenId>() : tokenizer_->encode(text.bytes, AddedTokens::AsText);
+    if (!text.ends_whole && !ids.empty()) {
+        ids.pop_back(); // the model may have a longer one that begins like it
+    }
+    if (text.ends_whole && text.token) {
+        ids.push_back(*text.token);
+    }
+    return ids;
+}
+
+} // namespace handeye

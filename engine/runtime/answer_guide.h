@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds one answer to its grammar, token by token: thinking passes freely, then only what the grammar allows is left to choose from.
+#pragma once
+
+#include "base/result.h"
+#include "engine/chat.h"
+#include "engine/grammar/cache.h"
+#include "engine/grammar/matcher.h"
+#include "engine/tokenizer/tokenizer.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace handeye {
+
+/// One thread at a time.
+class AnswerGuide {
+public:
+    /// `prompt`: one that ends in `<think>` has begun the thought already. Errors: those of the grammar's text, LimitExceeded.
+    static Result<AnswerGuide> start(GrammarCache& grammars, const Tokenizer& tokenizer, const AnswerGrammar& grammar, std::span<const TokenId> prompt);
+
+    /// Makes the logits of the ids that may not come minus infinity.
+    Result<void> mask(std::span<float> logits) const;
+    /// What stands now has its mask computed ahead, on whatever thread calls this. Null: nothing is to be done.
+    struct Ahead {
+        std::shared_ptr<TokenGrammar> grammar;
+        MaskKey key;
+    };
+    [[nodiscard]] std::optional<Ahead> ahead() const;
+
+    /// InvalidArgument: the id may not come here; nothing changes then.
+    Result<void> accept(TokenId id);
+    /// The tokens that must come now, whatever the model thinks of them; they are not accepted yet.
+    [[nodiscard]] std::vector<TokenId> forced() const;
+    [[nodiscard]] bool is_thinking() const { return phase_ == Phase::Thinking; }
+    [[nodiscard]] bool is_answering() const { return phase_ == Phase::Answering; }
+    /// Nothing can follow but the end.
+    [[nodiscard]] bool is_complete() const { return phase_ == Phase::Answering && matcher_.is_complete(); }
+
+private:
+    enum class Phase {
+        Beginning, ///< white space so far: a thought may begin, or the answer
+        Thinking,
+        Answering,
+    };
+    AnswerGuide(const Tokenizer& tokenizer, const GrammarMatcher& matcher) : tokenizer_(&tokenizer), start_(matcher), matcher_(matcher) {}
+    Result<void> accept_thought(TokenId id);
+
+    const Tokenizer* tokenizer_; ///< not null
+    GrammarMatcher start_; ///< before anything came
+    GrammarMatcher matcher_;
+    Phase phase_ = Phase::Beginning;
+    std::optional<TokenId> think_;
+    std::string tail_; ///< the thought's last bytes
+};
+
+} // namespace handeye
