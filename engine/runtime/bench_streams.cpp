@@ -18,6 +18,10 @@ namespace {
 constexpr int kNewTokens = 48;
 constexpr std::size_t kMemoryBytes = 512U << 20U; // beyond any cache
 
+// Any text at all: masks are looked up and applied, and nothing else changes.
+constexpr const char* kAnyText = "root ::= [^\\x00]*";
+constexpr int kPairs = 5;
+
 ChatRequest bench_request(int stream) {
     ChatRequest request;
     request.messages.push_back({.role = Role::User, .parts = {TextPart{fmt::format("{} Write down what you see on the screen, line by line.", stream)}}});
@@ -46,6 +50,30 @@ Result<double> tokens_per_second(Scheduler& scheduler, int streams) {
     return rate;
 }
 
+// The same answer with and without a grammar, in turn: the median of the pairs' ratios, and the rate without.
+struct Constrained {
+    double rate = 0;
+    double free_rate = 0;
+};
+Result<Constrained> measure_constrained(Scheduler& scheduler) {
+    const auto rate = [&](bool is_constrained) -> Result<double> {
+        ChatRequest request = bench_request(0);
+        if (is_constrained) {
+            request.grammar = AnswerGrammar{.gbnf = kAnyText, .added_tokens_as_text = true};
+        }
+        const Completion done = TRY(scheduler.run(request, {}, {}));
+        return (done.usage.completion_tokens - 1) / std::chrono::duration<double>(done.usage.timings.decode).count();
+    };
+    (void)TRY(rate(true)); // the masks of this grammar
+    std::vector<Constrained> pairs;
+    for (int i = 0; i < kPairs; ++i) {
+        const double free_rate = TRY(rate(false));
+        pairs.push_back({.rate = TRY(rate(true)), .free_rate = free_rate});
+    }
+    std::ranges::sort(pairs, {}, [](const Constrained& pair) { return pair.rate / pair.free_rate; });
+    return pairs[kPairs / 2];
+}
+
 } // namespace
 
 Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int streams) {
@@ -62,6 +90,7 @@ Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int s
     Scheduler scheduler(std::move(core), {.sequences_max = static_cast<std::size_t>(streams), .waiting_max = static_cast<std::size_t>(streams)});
     (void)TRY(tokens_per_second(scheduler, 1)); // warm
     const double alone = TRY(tokens_per_second(scheduler, 1));
+    const Constrained constrained = TRY(measure_constrained(scheduler));
     const double together = TRY(tokens_per_second(scheduler, streams));
     const std::string read_name = fmt::format("read {:.1f} GB/s ({:.1f} MB a pass)", bandwidth / 1e9, bytes / 1e6);
     const double read_limit = bandwidth / bytes;
@@ -70,6 +99,7 @@ Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int s
         {.name = "one answer", .value = alone, .unit = "tokens/s", .ceiling = read_limit, .ceiling_name = read_name, .share = alone / read_limit},
         {.name = fmt::format("{} answers together", streams), .value = together, .unit = "tokens/s", .ceiling = both_limit,
          .ceiling_name = both_limit < streams * read_limit ? fmt::format("FMA peak {:.0f} GFLOP/s", peak / 1e9) : read_name, .share = together / both_limit},
+        {.name = "one answer under a grammar", .value = constrained.rate, .unit = "tokens/s", .ceiling = constrained.free_rate, .ceiling_name = "the same without", .share = constrained.rate / constrained.free_rate},
         {.name = "gain", .value = together / alone, .unit = "x"},
     };
 }

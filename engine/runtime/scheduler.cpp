@@ -33,7 +33,7 @@ EngineLoad Scheduler::load() const {
     return now;
 }
 
-Result<void> Scheduler::wait_in_line(Sequence& sequence) {
+Result<void> Scheduler::wait_in_line(TokenSequence& sequence) {
     {
         const std::lock_guard lock(mutex_);
         if (waiting_.size() >= limits_.waiting_max) {
@@ -46,7 +46,7 @@ Result<void> Scheduler::wait_in_line(Sequence& sequence) {
 }
 
 Result<Completion> Scheduler::run(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
-    const std::unique_ptr<Sequence> sequence = TRY(Sequence::begin(*core_, request, stop));
+    const std::unique_ptr<TokenSequence> sequence = TRY(TokenSequence::begin(*core_, request, stop));
     TRY(wait_in_line(*sequence));
     const std::stop_callback wake(stop, [this] { changed_.notify_all(); });
     return sequence->outbox().read(on_text);
@@ -62,7 +62,7 @@ void Scheduler::work(const std::stop_token& stop) {
         try {
             step();
         } catch (const std::bad_alloc&) {
-            for (Sequence* sequence : active_) {
+            for (TokenSequence* sequence : active_) {
                 sequence->fail({ErrorCode::OutOfMemory, "not enough memory for this request's pictures and tokens"});
             }
             core_->forget_all();
@@ -70,12 +70,12 @@ void Scheduler::work(const std::stop_token& stop) {
         }
         retire();
     }
-    for (Sequence* sequence : active_) {
+    for (TokenSequence* sequence : active_) {
         sequence->cancel();
     }
     retire();
     const std::lock_guard lock(mutex_);
-    for (Sequence* sequence : std::exchange(waiting_, {})) {
+    for (TokenSequence* sequence : std::exchange(waiting_, {})) {
         sequence->cancel();
         sequence->deliver();
     }
@@ -84,11 +84,11 @@ void Scheduler::work(const std::stop_token& stop) {
 void Scheduler::admit() {
     const std::lock_guard lock(mutex_);
     std::map<std::string, std::size_t, std::less<>> shares;
-    for (const Sequence* sequence : active_) {
+    for (const TokenSequence* sequence : active_) {
         ++shares[sequence->session()];
     }
     while (!waiting_.empty() && active_.size() < limits_.sequences_max) {
-        const auto next = std::min_element(waiting_.begin(), waiting_.end(), [&](const Sequence* a, const Sequence* b) {
+        const auto next = std::min_element(waiting_.begin(), waiting_.end(), [&](const TokenSequence* a, const TokenSequence* b) {
             return shares[a->session()] < shares[b->session()]; // of equals the first
         });
         ++shares[(*next)->session()];
@@ -106,7 +106,7 @@ void Scheduler::step() {
 
 void Scheduler::drop_stopped() {
     const TimePoint now = engine_now();
-    const auto end_if_over = [now](Sequence& sequence) {
+    const auto end_if_over = [now](TokenSequence& sequence) {
         if (sequence.stop().stop_requested()) {
             sequence.cancel();
         } else if (sequence.is_out_of_time(now)) {
@@ -114,13 +114,13 @@ void Scheduler::drop_stopped() {
         }
         return sequence.has_ended();
     };
-    for (Sequence* sequence : active_) {
+    for (TokenSequence* sequence : active_) {
         if (!sequence->has_ended()) {
             end_if_over(*sequence);
         }
     }
     const std::lock_guard lock(mutex_);
-    std::erase_if(waiting_, [&](Sequence* sequence) {
+    std::erase_if(waiting_, [&](TokenSequence* sequence) {
         if (!end_if_over(*sequence)) {
             return false;
         }
@@ -131,9 +131,9 @@ void Scheduler::drop_stopped() {
 
 // One token, or the few that are due, of every answer that has begun.
 void Scheduler::decode() {
-    std::vector<Sequence*> sequences;
-    const bool is_alone = std::count_if(active_.begin(), active_.end(), [](const Sequence* s) { return !s->has_ended(); }) == 1;
-    for (Sequence* sequence : std::vector(active_)) {
+    std::vector<TokenSequence*> sequences;
+    const bool is_alone = std::count_if(active_.begin(), active_.end(), [](const TokenSequence* s) { return !s->has_ended(); }) == 1;
+    for (TokenSequence* sequence : std::vector(active_)) {
         if (is_alone && limits_.guesses && !sequence->due().empty()) {
             sequence->guess(GuessPolicy::kGuessMax); // beside others the rows are theirs
         }
@@ -147,9 +147,9 @@ void Scheduler::decode() {
         }
         sequences.push_back(sequence);
     }
-    std::erase_if(sequences, [](const Sequence* sequence) { return sequence->due().empty() || sequence->has_ended(); }); // their room was taken
+    std::erase_if(sequences, [](const TokenSequence* sequence) { return sequence->due().empty() || sequence->has_ended(); }); // their room was taken
     std::vector<EngineCore::PassRows> parts;
-    for (const Sequence* sequence : sequences) {
+    for (const TokenSequence* sequence : sequences) {
         parts.push_back({.timeline = sequence->timeline, .ids = sequence->due(), .position_offset = sequence->position_offset(), .logit_rows = {}});
         for (auto row = sequence->first_wanted(); row < static_cast<std::int64_t>(sequence->due().size()); ++row) {
             parts.back().logit_rows.push_back(row);
@@ -158,7 +158,7 @@ void Scheduler::decode() {
     if (parts.empty()) {
         return;
     }
-    for (const Sequence* sequence : sequences) {
+    for (const TokenSequence* sequence : sequences) {
         if (auto ahead = sequence->mask_ahead()) {
             masks_.compute(*std::move(ahead));
         }
@@ -193,7 +193,7 @@ void Scheduler::decode() {
 // One chunk of one prompt; the next chunk is another's.
 void Scheduler::prefill_one() {
     for (std::size_t i = 0; i < active_.size(); ++i) {
-        Sequence& sequence = *active_[next_prefill_++ % active_.size()];
+        TokenSequence& sequence = *active_[next_prefill_++ % active_.size()];
         if (sequence.has_ended() || !sequence.due().empty()) {
             continue;
         }
@@ -204,14 +204,14 @@ void Scheduler::prefill_one() {
     }
 }
 
-Result<void> Scheduler::prefill_chunk(Sequence& sequence) {
+Result<void> Scheduler::prefill_chunk(TokenSequence& sequence) {
     const auto count = static_cast<std::int64_t>(sequence.prompt().ids.size());
     if (sequence.timeline == nullptr) {
         sequence.timeline = TRY(slots_.take(sequence.prompt()));
         sequence.timeline->truncate(reusable_rows(sequence.timeline->common_prefix(sequence.prompt()), count));
         sequence.note_reused(sequence.timeline->size());
     }
-    const bool others_wait = std::any_of(active_.begin(), active_.end(), [](const Sequence* other) { return !other->due().empty(); });
+    const bool others_wait = std::any_of(active_.begin(), active_.end(), [](const TokenSequence* other) { return !other->due().empty(); });
     const std::int64_t first = sequence.timeline->size();
     const std::int64_t rows = chunk_rows(count - first, others_wait ? kSharedChunk : kPrefillChunk);
     if (!make_room(first + rows - sequence.timeline->committed(), sequence)) {
@@ -245,9 +245,9 @@ Result<void> Scheduler::prefill_chunk(Sequence& sequence) {
     return {};
 }
 
-bool Scheduler::make_room(std::int64_t tokens, Sequence& keep) {
+bool Scheduler::make_room(std::int64_t tokens, TokenSequence& keep) {
     while (!slots_.make_room(tokens)) {
-        const auto victim = std::find_if(active_.rbegin(), active_.rend(), [&](const Sequence* s) { return s != &keep && s->timeline != nullptr; });
+        const auto victim = std::find_if(active_.rbegin(), active_.rend(), [&](const TokenSequence* s) { return s != &keep && s->timeline != nullptr; });
         if (victim == active_.rend()) {
             return false;
         }
@@ -261,25 +261,25 @@ bool Scheduler::make_room(std::int64_t tokens, Sequence& keep) {
 }
 
 void Scheduler::retire() {
-    std::vector<Sequence*> ended;
-    for (Sequence* sequence : active_) {
+    std::vector<TokenSequence*> ended;
+    for (TokenSequence* sequence : active_) {
         if (sequence->has_ended()) {
             ended.push_back(sequence);
         }
     }
-    std::erase_if(active_, [](const Sequence* sequence) { return sequence->has_ended(); });
+    std::erase_if(active_, [](const TokenSequence* sequence) { return sequence->has_ended(); });
     {
         const std::lock_guard lock(mutex_);
         load_.running = active_.size();
         load_.cached_tokens = slots_.committed();
-        for (Sequence* sequence : ended) {
+        for (TokenSequence* sequence : ended) {
             ++load_.answers;
             load_.prompt_tokens += static_cast<std::uint64_t>(sequence->usage().prompt_tokens);
             load_.reused_tokens += static_cast<std::uint64_t>(sequence->usage().reused_tokens);
             load_.completion_tokens += static_cast<std::uint64_t>(sequence->usage().completion_tokens);
         }
     }
-    for (Sequence* sequence : ended) {
+    for (TokenSequence* sequence : ended) {
         if (sequence->timeline != nullptr) {
             slots_.give_back(sequence->timeline);
         }

@@ -40,28 +40,28 @@ public:
     [[nodiscard]] const EngineCore& core() const { return *core_; }
 
 private:
-    Result<void> wait_in_line(Sequence& sequence);
+    Result<void> wait_in_line(TokenSequence& sequence);
     void work(const std::stop_token& stop);
     /// Sequences that wait take free places: of the session that has fewest, and of those the one that came first.
     void admit();
     void step();
     void decode();
     void prefill_one();
-    Result<void> prefill_chunk(Sequence& sequence);
+    Result<void> prefill_chunk(TokenSequence& sequence);
     void drop_stopped();
     void retire();
     /// Empties idle caches, then takes that of the sequence that came last, until `tokens` more find room beside what stays. False: only `keep` is left.
-    bool make_room(std::int64_t tokens, Sequence& keep);
+    bool make_room(std::int64_t tokens, TokenSequence& keep);
 
     std::unique_ptr<EngineCore> core_;
     const SchedulerLimits limits_;
     CacheSlots slots_;
     MaskWorker masks_;
-    std::vector<Sequence*> active_;  // in the order in which they came; the device's thread
+    std::vector<TokenSequence*> active_;  // in the order in which they came; the device's thread
     std::size_t next_prefill_ = 0;   // whose turn the next chunk is
     mutable std::mutex mutex_;       // guards the rest
     std::condition_variable_any changed_;
-    std::deque<Sequence*> waiting_;
+    std::deque<TokenSequence*> waiting_;
     EngineLoad load_;
     std::jthread device_; // last: it uses the others
 };

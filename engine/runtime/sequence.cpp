@@ -31,12 +31,12 @@ Result<void> check_request(const ChatRequest& request) {
 
 } // namespace
 
-Sequence::Sequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop)
+TokenSequence::TokenSequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop)
     : core_(core), request_(request), stop_(std::move(stop)), begun_(engine_now()), sampler_(request.sampling) {}
 
-Result<std::unique_ptr<Sequence>> Sequence::begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop) {
+Result<std::unique_ptr<TokenSequence>> TokenSequence::begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop) {
     TRY(check_request(request));
-    std::unique_ptr<Sequence> sequence(new Sequence(core, request, std::move(stop)));
+    std::unique_ptr<TokenSequence> sequence(new TokenSequence(core, request, std::move(stop)));
     sequence->prompt_ = TRY(build_prompt(core.prompt_context(), request, TypedControlTokens::StayText));
     const auto count = static_cast<std::int64_t>(sequence->prompt_.ids.size());
     if (count >= core.timeline().capacity()) {
@@ -54,17 +54,17 @@ Result<std::unique_ptr<Sequence>> Sequence::begin(const EngineCore& core, const 
     return sequence;
 }
 
-void Sequence::note_reused(std::int64_t tokens) {
+void TokenSequence::note_reused(std::int64_t tokens) {
     if (folded_ == 0) {
         out_.usage.reused_tokens = static_cast<int>(tokens);
     }
 }
 
-std::int64_t Sequence::length() const {
+std::int64_t TokenSequence::length() const {
     return static_cast<std::int64_t>(prompt_.ids.size()) + new_count() - static_cast<std::int64_t>(folded_);
 }
 
-bool Sequence::take(Matrix logits) {
+bool TokenSequence::take(Matrix logits) {
     if (!decoding_since_) {
         decoding_since_ = engine_now();
         timings().first_token = *decoding_since_ - begun_;
@@ -88,7 +88,7 @@ bool Sequence::take(Matrix logits) {
     return has_ended_;
 }
 
-Result<TokenId> Sequence::choose(std::span<float> logits) {
+Result<TokenId> TokenSequence::choose(std::span<float> logits) {
     if (request_.top_logprobs || request_.number_chances) {
         raw_.assign(logits.begin(), logits.end());
     }
@@ -108,7 +108,7 @@ Result<TokenId> Sequence::choose(std::span<float> logits) {
     return id;
 }
 
-void Sequence::guess(std::size_t room) {
+void TokenSequence::guess(std::size_t room) {
     if (due_.size() != 1) {
         return;
     }
@@ -118,7 +118,7 @@ void Sequence::guess(std::size_t room) {
     due_.insert(due_.end(), ids.begin(), ids.end());
 }
 
-Sequence::Next Sequence::accept(TokenId id) {
+TokenSequence::Next TokenSequence::accept(TokenId id) {
     due_.clear();
     if (is_stop_id(id)) {
         return close_thought(PauseCause::StoppedByItself) == Close::Appended ? Next::Continue : end(StopReason::StopToken);
@@ -148,12 +148,12 @@ Sequence::Next Sequence::accept(TokenId id) {
     return Next::Continue;
 }
 
-bool Sequence::has_room(std::int64_t tokens) const {
+bool TokenSequence::has_room(std::int64_t tokens) const {
     return new_count() + tokens < request_.max_new_tokens && length() + tokens < core_.timeline().capacity();
 }
 
 // What the grammar leaves no choice about needs no pass of its own: it is computed with the next one.
-Sequence::Next Sequence::append_forced() {
+TokenSequence::Next TokenSequence::append_forced() {
     for (const TokenId id : guide_->forced()) {
         if (!has_room(1) || !guide_->accept(id)) {
             break;
@@ -170,13 +170,13 @@ Sequence::Next Sequence::append_forced() {
 }
 
 // At most once per answer. Under a grammar a thought that just ends is closed, too: the answer is still to come. After Appended the closing ids are due, too.
-Sequence::Close Sequence::close_thought(PauseCause cause) {
+TokenSequence::Close TokenSequence::close_thought(PauseCause cause) {
     const bool is_asked = request_.thinking_budget || (guide_ && guide_->is_thinking());
     if (!is_asked || has_paused_ || (guide_ && guide_->is_answering())) {
         return Close::Nothing;
     }
     has_paused_ = true;
-    const std::vector<TokenId> ids = forced_close(out_.ids, ThinkingTags::of(core_.tokenizer()), cause);
+    const std::vector<TokenId> ids = closing_ids(cause);
     if (ids.empty()) {
         return Close::Nothing;
     }
@@ -195,7 +195,20 @@ Sequence::Close Sequence::close_thought(PauseCause cause) {
     return Close::Appended;
 }
 
-void Sequence::start_again() {
+// Under a grammar it is known that the thought is open, whatever tags stand in it.
+std::vector<TokenId> TokenSequence::closing_ids(PauseCause cause) const {
+    const ThinkingTags tags = ThinkingTags::of(core_.tokenizer());
+    if (!guide_) {
+        return forced_close(out_.ids, tags, cause);
+    }
+    std::vector<TokenId> ids = core_.tokenizer().encode("</think>", AddedTokens::Recognised);
+    if (tags.answer) {
+        ids.push_back(*tags.answer);
+    }
+    return ids;
+}
+
+void TokenSequence::start_again() {
     for (std::size_t i = folded_; i < out_.ids.size(); ++i) {
         const auto at = static_cast<std::int32_t>(prompt_.ids.size()) + prompt_.position_offset;
         prompt_.ids.push_back(out_.ids[i]);
@@ -207,7 +220,7 @@ void Sequence::start_again() {
     timeline = nullptr;
 }
 
-void Sequence::emit(TokenId id) {
+void TokenSequence::emit(TokenId id) {
     const bool is_shown = !request_.skip_special_tokens || !core_.tokenizer().is_special(id);
     const std::string text = utf8_.push(is_shown ? core_.tokenizer().token_bytes(id) : std::string_view());
     sampler_.observe_new(id);
@@ -227,7 +240,7 @@ void Sequence::emit(TokenId id) {
     }
 }
 
-TokenLogprobs Sequence::take_logprobs(TokenId id) {
+TokenLogprobs TokenSequence::take_logprobs(TokenId id) {
     if (!chosen_) {
         return {.token = {.id = id, .logprob = 0, .bytes = std::string(core_.tokenizer().token_bytes(id))}, .top = {}};
     }
@@ -236,7 +249,7 @@ TokenLogprobs Sequence::take_logprobs(TokenId id) {
     return out;
 }
 
-Sequence::Next Sequence::end(StopReason reason) {
+TokenSequence::Next TokenSequence::end(StopReason reason) {
     const std::string tail = utf8_.flush();
     out_.text_utf8 += tail;
     if (!tail.empty()) {
@@ -251,12 +264,12 @@ Sequence::Next Sequence::end(StopReason reason) {
     return Next::End;
 }
 
-void Sequence::fail(Error error) {
+void TokenSequence::fail(Error error) {
     has_ended_ = true;
     error_ = std::move(error);
 }
 
-void Sequence::deliver() {
+void TokenSequence::deliver() {
     if (error_) {
         outbox_.end(*std::move(error_));
     } else {
@@ -264,13 +277,13 @@ void Sequence::deliver() {
     }
 }
 
-bool Sequence::is_stop_id(TokenId id) const {
+bool TokenSequence::is_stop_id(TokenId id) const {
     const std::vector<TokenId>& ids = core_.model().stop_ids;
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 // Whether a stop text ends inside what was just added after `before` bytes.
-bool Sequence::ends_in_stop_text(std::size_t before) const {
+bool TokenSequence::ends_in_stop_text(std::size_t before) const {
     return std::any_of(request_.stop_texts.begin(), request_.stop_texts.end(), [&](const std::string& stop) {
         const std::size_t from = before >= stop.size() ? before - stop.size() + 1 : 0;
         return out_.text_utf8.find(stop, from) != std::string::npos;

@@ -23,10 +23,10 @@
 namespace handeye {
 
 /// One request. begin() and finish() run on the caller's thread, everything else on the device's.
-class Sequence {
+class TokenSequence {
 public:
     /// Renders, tokenises and looks at the pictures' sizes. Borrows the core and the request.
-    static Result<std::unique_ptr<Sequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
+    static Result<std::unique_ptr<TokenSequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
 
     [[nodiscard]] const std::stop_token& stop() const { return stop_; }
     [[nodiscard]] bool is_out_of_time(TimePoint now) const { return request_.time_limit && now - begun_ >= *request_.time_limit; }
@@ -67,7 +67,7 @@ public:
     void deliver();
 
 private:
-    Sequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
+    TokenSequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
 
     enum class Next { Continue, End };
     /// One id from a row of logits, and what is told of it.
@@ -77,6 +77,7 @@ private:
     [[nodiscard]] bool has_room(std::int64_t tokens) const;
     enum class Close { Nothing, Appended, NoRoom };
     Close close_thought(PauseCause cause);
+    [[nodiscard]] std::vector<TokenId> closing_ids(PauseCause cause) const;
     void emit(TokenId id);
     [[nodiscard]] TokenLogprobs take_logprobs(TokenId id);
     Next end(StopReason reason);
