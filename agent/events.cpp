@@ -255,7 +255,7 @@ SessionEvent model_asked(At at, const std::string& prompt, const ChatRequest& re
     return out;
 }
 
-SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json) {
+SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json, std::optional<double> confidence) {
     json data = attempt_json(at);
     data["verb"] = verb_name(reply.action);
     data["action"] = json::parse(to_canonical_json(reply.action), nullptr, false);
@@ -265,6 +265,9 @@ SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string&
     data["thought"] = reply.thought;
     data["memory"] = reply.memory;
     data["warnings"] = reply.warnings;
+    if (confidence) {
+        data["confidence"] = *confidence;
+    }
     if (!found_json.empty()) {
         data["found"] = json::parse(found_json, nullptr, false);
     }

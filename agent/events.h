@@ -49,8 +49,8 @@ SessionEvent observation_captured(At at, std::string_view when, const Captured& 
 SessionEvent prompt_built(At at, const RenderedPrompt& prompt, const std::string& prompt_text, const std::string& prompt_name,
                           Surface surface, const SamplingOptions& sampling);
 SessionEvent engine_finished(At at, const Result<Completion>& reply, Duration wall);
-/// `found_json`: of a step that was known beforehand, how its target was found; empty: nothing was looked for.
-SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json = {});
+/// `confidence`: of the place that a model points at. `found_json`: of a step that was known beforehand, how its target was found; empty: nothing was looked for.
+SessionEvent action_proposed(At at, const ParsedReply& reply, const std::string& found_json = {}, std::optional<double> confidence = {});
 SessionEvent model_asked(At at, const std::string& prompt, const ChatRequest& request);
 SessionEvent action_not_recognised(At at, const std::string& why);
 SessionEvent action_gated(At at, const GateDecision& decision);

@@ -73,6 +73,12 @@ Result<void> check_numbers(const std::string& where, const PolicyRule& rule) {
             return wrong(where + ".time", "from and to must be two times of a day");
         }
     }
+    if (!(rule.confidence_below >= 0 && rule.confidence_below <= 1)) {
+        return wrong(where + ".confidence_below", fmt::format("{} is not a share from 0 to 1", rule.confidence_below));
+    }
+    if (rule.confidence_below > 0 && rule.effect == Effect::Allow) {
+        return wrong(where + ".confidence_below", "a rule that allows cannot ask for doubt: let one that asks or denies stand before it");
+    }
     if (rule.max_count < 0) {
         return wrong(where + ".max_count", fmt::format("{} is less than 1", rule.max_count));
     }

@@ -53,6 +53,7 @@ struct PolicyRule {
     std::vector<std::string> text;           ///< patterns (PCRE2), one of which is found in what is typed, opened or visited
     std::vector<std::string> keys;           ///< chords: "ctrl+alt+*", "return"
     std::optional<TimeOfDay> time;
+    double confidence_below = 0;             ///< > 0: the model was less certain than this of the place, or does not tell; not for Allow
     int max_count = 0;                       ///< > 0: matches this many times in a task, then no more
 };
 

@@ -161,6 +161,9 @@ bool applies(const ReadyRule& ready, const ActionFacts& facts) {
     if (rule.time && !is_in_time(*rule.time, facts.minute_of_day)) {
         return false;
     }
+    if (rule.confidence_below > 0 && (facts.points.empty() || (facts.confidence && *facts.confidence >= rule.confidence_below))) {
+        return false;
+    }
     const auto app = opened_app(facts.action);
     const auto fits = [&](bool is_asked, auto&& fit) { return !is_asked || satisfies(fit(), rule.effect); };
     return fits(rule.region.has_value(), [&] { return fit_region(*rule.region, facts); }) &&

@@ -25,6 +25,7 @@ struct ActionFacts {
     std::optional<std::vector<WindowInfo>> windows;
     std::vector<std::string> labels;  ///< under each end of a click or drag, as its program tells it; empty: nobody tells
     std::string called;               ///< what the model calls it; it may be wrong or lie, so it allows nothing
+    std::optional<double> confidence = 1; ///< how certain a model was of the place, 0 to 1; what people and scripts point at is; unset: nobody knows
     int minute_of_day = 0;            ///< local time
 };
 /// The action that a canonical JSON text stands for: what policy.explain is asked about.

@@ -117,8 +117,8 @@ Result<PolicyRegion> region_from(const std::string& where, const json& value) {
 }
 
 Result<PolicyRule> rule_from(std::size_t number, const json& value) {
-    constexpr std::array<std::string_view, 12> kFields{"name", "effect", "verbs", "apps", "window_classes", "titles",
-                                                       "domains", "region", "text", "keys", "time", "max_count"};
+    constexpr std::array<std::string_view, 13> kFields{"name", "effect", "verbs", "apps", "window_classes", "titles",
+                                                       "domains", "region", "text", "keys", "time", "confidence_below", "max_count"};
     PolicyRule rule;
     if (value.is_object() && value.contains("name") && value.at("name").is_string()) {
         rule.name = value.at("name").get<std::string>();
@@ -144,6 +144,12 @@ Result<PolicyRule> rule_from(std::size_t number, const json& value) {
     }
     if (const auto time = value.find("time"); time != value.end()) {
         rule.time = TRY(time_from(where + ".time", *time));
+    }
+    if (const auto below = value.find("confidence_below"); below != value.end()) {
+        if (!below->is_number()) {
+            return wrong(where + ".confidence_below", fmt::format("{} is not a share from 0 to 1", dump_json(*below).substr(0, 80)));
+        }
+        rule.confidence_below = below->get<double>();
     }
     if (const auto count = value.find("max_count"); count != value.end()) {
         rule.max_count = TRY(whole_number(where + ".max_count", *count));
@@ -175,6 +181,9 @@ json rule_json(const PolicyRule& rule) {
     if (rule.time) {
         out["time"] = fmt::format("{:02}:{:02}-{:02}:{:02}", rule.time->from_minute / 60, rule.time->from_minute % 60,
                                   rule.time->to_minute / 60, rule.time->to_minute % 60);
+    }
+    if (rule.confidence_below > 0) {
+        out["confidence_below"] = rule.confidence_below;
     }
     if (rule.max_count > 0) {
         out["max_count"] = rule.max_count;

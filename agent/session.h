@@ -39,6 +39,8 @@ struct SessionOptions {
     std::string model_digest;             ///< recorded
     AskForApproval ask;                   ///< empty: what would need an approval is denied
     Duration approval_ttl = std::chrono::minutes(5);
+    bool constrains_answers = true;       ///< hold each action to the grammar of its dialect, with the verbs that the policy leaves
+    double zoom_below = 0;                ///< a click less certain than this is asked for again on a closer look; 0: never
     bool checks_target = true;            ///< look at the target again right before a button goes down
     std::shared_ptr<ControlState> control; ///< who may act; empty: always the agent
     std::function<void(std::string_view state)> on_state; ///< as task.state tells it; may be empty

@@ -38,6 +38,7 @@ struct Step {
     Completion reply;
     std::optional<ParsedReply> parsed; ///< unset: the answer held no action
     std::string parse_error;
+    std::optional<double> confidence;  ///< of the place that the model points at; unset: none, or nobody knows
     GateDecision gate;
     Plan plan;
     ActionResult result;

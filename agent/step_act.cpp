@@ -117,6 +117,7 @@ GateDecision StepRunner::decide_by_all(const ActionFacts& facts) {
 Result<void> StepRunner::decide(Step& step) {
     const Stopwatch watch(with_.clock, step.timings.gate);
     ActionFacts facts = facts_of(step.parsed->action, step.plan, elements_, with_.clock.wall_now());
+    facts.confidence = step.confidence;
     const bool is_typing = uses_keyboard(facts.action);
     if (std::any_of(gates_.begin(), gates_.end(), [](const PolicyGate& gate) { return gate.needs_windows(); })) {
         add_windows(facts, with_.platform);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The questions to the model, and its answers.
+#include "agent/click_confidence.h"
 #include "agent/marks.h"
 #include "agent/step_stage.h"
 #include "base/log.h"
@@ -14,8 +15,6 @@
 
 namespace handeye {
 namespace {
-
-bool is_whole(StopReason reason) { return reason == StopReason::StopToken || reason == StopReason::StopText; }
 
 std::string describe_secrets(const std::vector<std::string>& names) {
     std::string out;
@@ -138,13 +137,16 @@ StageResult StepRunner::ask(Step& step) {
     if (std::optional<TaskEnd> over = TRY(ask_once(step, *prompt, sampling))) {
         return over;
     }
-    if (step.parsed || is_taken() || tokens_left() <= 0 || is_out_of_time()) {
-        return go_on();
+    if (!step.parsed && !is_taken() && tokens_left() > 0 && !is_out_of_time()) {
+        at_.attempt = 2;
+        sampling = with_.options.retry_sampling;
+        sampling.seed += static_cast<std::uint64_t>(at_.step); // another answer at each step, the same at each run
+        if (std::optional<TaskEnd> over = TRY(ask_once(step, *prompt, sampling))) {
+            return over;
+        }
     }
-    at_.attempt = 2;
-    sampling = with_.options.retry_sampling;
-    sampling.seed += static_cast<std::uint64_t>(at_.step); // another answer at each step, the same at each run
-    return ask_once(step, *prompt, sampling);
+    const bool is_unsure = step.parsed && step.confidence && *step.confidence < with_.options.zoom_below;
+    return is_unsure && !is_taken() && tokens_left() > 0 && !is_out_of_time() ? look_closer(step, std::move(input)) : go_on();
 }
 
 StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling) {
@@ -153,6 +155,8 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
     request.sampling = sampling;
     request.thinking_budget = with_.options.thinking_budget;
     request.max_new_tokens = static_cast<int>(std::min<std::int64_t>(with_.options.max_new_tokens, tokens_left()));
+    request.grammar = answer_grammar_of(prompt.dialect);
+    tell_places(request);
 
     const TimePoint begin = with_.clock.now();
     RepetitionWatcher watcher;
@@ -186,7 +190,8 @@ StageResult StepRunner::ask_once(Step& step, const RenderedPrompt& prompt, const
                                              is_whole(step.reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated);
     if (parsed) {
         step.parsed = *std::move(parsed);
-        TRY(with_.log.emit(events::action_proposed(at_, *step.parsed)));
+        step.confidence = click_confidence(step.reply, step.parsed->action);
+        TRY(with_.log.emit(events::action_proposed(at_, *step.parsed, {}, step.confidence)));
         return go_on();
     }
     step.parse_error = parsed.error().message; // names the forms that would have been understood
@@ -239,6 +244,7 @@ Result<Completion> StepRunner::ask_beside(const std::string& prompt_name, ChatRe
 Result<Suggestion> StepRunner::suggest(const std::string& goal_utf8, Look look) {
     RenderedPrompt prompt = TRY(render_prompt(prompt_input(goal_utf8, look.shot.image, look.elements), with_.options.render));
     prompt.request.sampling = with_.options.sampling;
+    prompt.request.grammar = answer_grammar_of(prompt.dialect);
     const Completion reply = TRY(ask_beside(with_.options.prompt, std::move(prompt.request)));
     const ParsedReply parsed = TRY(parse_reply(reply.text_utf8, prompt.dialect, Sequence::LastOnly, is_whole(reply.stop_reason) ? ReplyEnd::Complete : ReplyEnd::Truncated));
     const Plan plan = TRY(resolve(parsed.action, {prompt.picture, look.shot.image.size(), look.elements}));

@@ -192,6 +192,7 @@ Result<void> StepRunner::take_proposal(Step& step, const Propose& propose, StepE
     parsed.call = proposal->summary;
     hide_password(step, parsed.action);
     step.parsed = std::move(parsed);
+    step.confidence = 1; // no model guessed it
     return with_.log.emit(events::action_proposed(at_, *step.parsed, proposal->found_json));
 }
 

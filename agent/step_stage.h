@@ -33,6 +33,11 @@ inline StageResult go_on() { return std::optional<TaskEnd>(); }
 /// What a prompt says of the session's policy; empty: nothing is forbidden.
 std::string describe_policy(const Policy& policy);
 
+/// Asks for what click_confidence() reads.
+void tell_places(ChatRequest& request);
+
+inline bool is_whole(StopReason reason) { return reason == StopReason::StopToken || reason == StopReason::StopText; }
+
 inline StageResult end(TaskOutcome outcome, std::string message) { return std::optional(TaskEnd{outcome, std::move(message)}); }
 
 } // namespace handeye

@@ -226,7 +226,7 @@ Result<Image> scaled(const Image& image, Size size) {
     const cv::Mat view(source.size().height_px, source.size().width_px, is_bgrx ? CV_8UC4 : CV_8UC3,
                        const_cast<std::uint8_t*>(source.bytes().data())); // NOLINT: cv::Mat has no const view
     cv::Mat out;
-    cv::resize(view, out, cv::Size(size.width_px, size.height_px), 0, 0, cv::INTER_AREA);
+    cv::resize(view, out, cv::Size(size.width_px, size.height_px), 0, 0, size.area() > image.size().area() ? cv::INTER_CUBIC : cv::INTER_AREA);
     if (is_bgrx) {
         cv::cvtColor(out, out, cv::COLOR_BGRA2RGB);
     }

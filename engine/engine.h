@@ -80,5 +80,12 @@ struct BenchLine {
 Result<std::vector<BenchLine>> bench_model(const EngineOptions& options, const Image& image);
 /// Measures one answer alone, then `streams` at once: tokens a second of all of them together, beside this machine's limit.
 Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int streams);
+/// A question and what was answered, as text.
+struct RecordedAnswer {
+    std::string prompt_utf8;
+    std::string answer_utf8;
+};
+/// Measures what guessing tokens gains on known answers, beside one token a pass on the same ones, in turn.
+Result<std::vector<BenchLine>> bench_guesses(const EngineOptions& options, const std::vector<RecordedAnswer>& answers);
 
 } // namespace handeye

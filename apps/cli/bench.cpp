@@ -5,6 +5,8 @@
 #include "apps/cli/command.h"
 #include "apps/cli/model_options.h"
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/json_fields.h"
 #include "engine/engine.h"
 #include "platforms/bench.h"
 
@@ -26,6 +28,7 @@ struct BenchOptions {
     int threads = 0;
     int runs = 50;
     int streams = 8;
+    std::string answers;
     bool skips_checksums = false;
     ModelOptions extra;
 };
@@ -64,12 +67,31 @@ Figure timed(std::string name, Duration took, Duration least, std::string least_
     return {std::move(name), ms(took), "ms", ms(least), std::move(least_of), took > Duration{} ? ms(least) / ms(took) : 0};
 }
 
+constexpr std::size_t kAnswersBytesMax = 64U << 20U;
+
+/// The first question and answer of each conversation.
+Result<std::vector<RecordedAnswer>> read_answers(const std::string& file) {
+    const nlohmann::json rows = TRY(read_json(file, {.bytes_max = kAnswersBytesMax}));
+    std::vector<RecordedAnswer> out;
+    for (const nlohmann::json& row : rows) {
+        const nlohmann::json turns = row.is_object() ? row.value("messages", nlohmann::json()) : nlohmann::json();
+        const auto text_of = [&](std::size_t i) { return turns.is_array() && turns.size() > i && turns[i].is_object() ? json_text(turns[i], "content") : std::string(); };
+        out.push_back({.prompt_utf8 = text_of(0), .answer_utf8 = text_of(1)});
+        if (out.back().answer_utf8.empty()) {
+            return Error{ErrorCode::ParseFailed, fmt::format("{}: row {} has no \"messages\" with a question and an answer", file, out.size())};
+        }
+    }
+    return out;
+}
+
 Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     const LocalCheckpoint model = TRY(find_model(options.model));
     std::vector<Figure> figures;
     EngineOptions engine{.model_dir = model.path, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
     TRY(put_model_options(options.extra, model, engine));
-    for (const BenchLine& line : TRY(options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, Image()))) {
+    const bool is_recorded = options.subject == "serve" && !options.answers.empty();
+    const std::vector<RecordedAnswer> answers = is_recorded ? TRY(read_answers(options.answers)) : std::vector<RecordedAnswer>();
+    for (const BenchLine& line : TRY(is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, Image()))) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }
     return figures;
@@ -138,6 +160,7 @@ Runner declare_bench(CLI::App& app) {
     add_model_options(app, options->extra);
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
     app.add_option("--streams", options->streams, "serve: answers at once")->check(CLI::Range(1, 16))->capture_default_str();
+    app.add_option("--answers", options->answers, "serve: measure what guessing gains on these answers, a file of `handeye export --to llamafactory`");
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
     auto control = std::make_shared<BenchControlOptions>();
     app.add_option("--idle", control->idle, "control: clients that only stay")->check(CLI::Range(1, 10'000))->capture_default_str();

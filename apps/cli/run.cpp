@@ -146,6 +146,9 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("--max-new-tokens", options.max_new_tokens, "Tokens of one answer at most")->check(CLI::Range(1, 1 << 20))->capture_default_str()->group(sampling);
     app.add_option("--temperature", options.temperature, "0: greedy")->check(CLI::Range(0.0, 2.0))->capture_default_str()->group(sampling);
     app.add_option("--seed", options.seed, "Of sampling")->capture_default_str()->group(sampling);
+    app.add_flag("--no-grammar", options.is_free, "Let the model write its action as it likes, not only as this program reads it")->group(sampling);
+    app.add_option("--zoom-below", options.zoom_below, "Ask again on a closer look where the model is less certain than this of a place, 0 to 1; 0: never")
+        ->check(CLI::Range(0.0, 1.0))->capture_default_str()->group(sampling);
 }
 
 } // namespace

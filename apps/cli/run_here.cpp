@@ -208,6 +208,8 @@ Result<SessionOptions> to_session_options(const RunOptions& options, const std::
     session.sampling.temperature = options.temperature;
     session.sampling.seed = options.seed;
     session.max_new_tokens = options.max_new_tokens;
+    session.constrains_answers = !options.is_free;
+    session.zoom_below = options.zoom_below;
     session.thinking_budget = options.thinking_budget > 0 ? std::optional<int>(options.thinking_budget) : std::nullopt;
     session.render.override_dir = options.prompts_dir;
     TRY(check_policy(session.policy));

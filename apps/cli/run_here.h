@@ -34,6 +34,8 @@ struct RunOptions {
     int max_new_tokens = 8192;
     double temperature = 0;
     std::uint64_t seed = 0;
+    bool is_free = false;
+    double zoom_below = 0;
     int threads = 0;
     std::vector<std::string> allow;
     std::vector<std::string> deny;

@@ -53,9 +53,12 @@ TokenLogprobs token_logprobs(const Tokenizer& tokenizer, std::span<const float> 
         const float logit = logits[static_cast<std::size_t>(token)];
         return TokenChance{.id = token, .logprob = std::isfinite(logit) ? static_cast<double>(logit) - total : kNever, .bytes = std::string(tokenizer.token_bytes(token))};
     };
+    if (top <= 0) {
+        return {.token = chance(id), .top = {}};
+    }
     std::vector<TokenId> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
-    const auto count = std::min(static_cast<std::size_t>(std::max(0, top)), order.size());
+    const auto count = std::min(static_cast<std::size_t>(top), order.size());
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), [&](TokenId a, TokenId b) {
         const auto at = [&](TokenId token) { return std::isnan(logits[static_cast<std::size_t>(token)]) ? -std::numeric_limits<float>::infinity() : logits[static_cast<std::size_t>(token)]; };
         return at(a) != at(b) ? at(a) > at(b) : a < b;

@@ -199,6 +199,23 @@ TEST(PolicyGate, TheTimeOfDayMayGoOverMidnight) {
     EXPECT_EQ(at(6 * 60), Gate::Allow);
 }
 
+TEST(PolicyGate, ADoubtfulPlaceIsAskedForAndACertainOneIsNot) {
+    const std::string ask = one(R"("effect":"ask","confidence_below":0.5)");
+    const auto with = [](std::optional<double> confidence, const char* action = kClick) {
+        ActionFacts of = facts(action);
+        of.confidence = confidence;
+        return of;
+    };
+    EXPECT_EQ(decide(ask, facts(kClick)), Gate::Allow); // a person's
+    EXPECT_EQ(decide(ask, with(0.49)), Gate::Ask);
+    EXPECT_EQ(decide(ask, with(0.5)), Gate::Allow);
+    EXPECT_EQ(decide(ask, with({})), Gate::Ask); // nobody knows
+    EXPECT_EQ(decide(ask, with({}, R"({"verb":"type","text":"x"})")), Gate::Allow); // goes nowhere
+    EXPECT_EQ(decide(one(R"("effect":"deny","verbs":["drag"],"confidence_below":0.5)"), with(0.1)), Gate::Allow);
+    EXPECT_EQ(policy_to_json(*policy_from_json(ask)), policy_to_json(*policy_from_json(policy_to_json(*policy_from_json(ask)))));
+    EXPECT_NE(policy_to_json(*policy_from_json(ask)).find("\"confidence_below\":0.5"), std::string::npos);
+}
+
 TEST(PolicyGate, ARuleMatchesItsCountAndNoMore) {
     PolicyGate counted = gate(one(R"("effect":"allow","max_count":2)", "deny"));
     EXPECT_EQ(counted.explain(facts(kClick)).gate, Gate::Allow);
@@ -243,6 +260,9 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{R"({"rules":[{"name":"a","effect":"deny","time":"8-9"}]})", "rule 1 (\"a\").time"},
                     std::pair{R"({"rules":[{"name":"a","effect":"deny","region":{"x":1,"y":1,"width":0,"height":1}}]})", ".region"},
                     std::pair{R"({"rules":[{"name":"a","effect":"deny","max_count":2}]})", ".max_count"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"allow","confidence_below":0.5}]})", ".confidence_below"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"ask","confidence_below":1.5}]})", ".confidence_below"},
+                    std::pair{R"({"rules":[{"name":"a","effect":"ask","confidence_below":"low"}]})", ".confidence_below"},
                     std::pair{R"({"rules":[{"name":"a","effect":"deny","domains":["http://x"]}]})", ".domains"}));
 
 TEST(PolicyJson, IsReadAsItWasWritten) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several answers at once: the same as alone, in turn, within the caches' room.
 #include "asking.h"
+#include "engine/runtime/goldens.h"
 
 #include <atomic>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace handeye {
@@ -180,10 +182,37 @@ TEST(Scheduler, ABeginningThatAnyCacheHasIsNotComputedAgain) {
     }
 }
 
+// A step's prompt is the last one's with a line more and another picture behind it: nothing before the line is computed again.
+TEST(Scheduler, TheFifthStepComputesNothingOfTheSharedBeginningAgain) {
+    const auto scheduler = open_scheduler(kNano);
+    std::string steps;
+    std::vector<TokenId> before;
+    for (int step = 1; step <= 5; ++step) {
+        ChatRequest request = ask("# Task\nSet Name to Ada, tick Active and click Save.\n# Steps done\n" + (steps.empty() ? "none\n" : steps) + "# Screen\n", 24);
+        std::vector<std::uint8_t> pixels(336 * 224, static_cast<std::uint8_t>(200 + step));
+        request.messages[0].parts.emplace_back(ImagePart{Image::from_pixels({336, 224}, PixelFormat::Gray, std::move(pixels)).value()});
+        request.session = "one";
+        const std::vector<TokenId> ids = build_prompt(scheduler->core().prompt_context(), request, TypedControlTokens::StayText)->ids;
+        const auto shared = std::distance(ids.begin(), std::mismatch(ids.begin(), ids.end(), before.begin(), before.end()).first);
+        const EngineLoad was = scheduler->load();
+        const Completion reply = answer(*scheduler, request);
+        const EngineLoad is = scheduler->load();
+        EXPECT_EQ(is.prefill_tokens - was.prefill_tokens, ids.size() - static_cast<std::size_t>(shared)) << step;
+        EXPECT_EQ(is.reused_tokens - was.reused_tokens, static_cast<std::uint64_t>(shared)) << step;
+        EXPECT_EQ(reply.usage.reused_tokens, shared) << step;
+        EXPECT_TRUE(step == 1 || shared > 20) << shared;
+        before = ids;
+        steps += std::to_string(step) + " left_click Name\n";
+    }
+}
+
 // Repetition is where guessing helps; the answers are the same with and without, sampled ones too.
+// HANDEYE_FULL=1: 500 questions to each model.
 TEST(Scheduler, GuessingChangesNothingButTheTime) {
+    const char* const full = std::getenv("HANDEYE_FULL");
+    const int count = full != nullptr && std::string_view(full) == "1" ? 500 : 40;
     std::vector<ChatRequest> requests;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < count; ++i) {
         std::string text;
         for (int k = 0; k < 3; ++k) {
             text += "row " + std::to_string(i % 7) + " save the file as report " + std::to_string(i) + "; ";
@@ -271,6 +300,44 @@ TEST(KvCache, InFewerBitsGivesTheBundledModelsAnswers) {
     EXPECT_EQ(answers[KvFormat::Q8], answers[KvFormat::F32]);
     EXPECT_EQ(bytes[KvFormat::F16] * 2, bytes[KvFormat::F32]);
     EXPECT_LE(bytes[KvFormat::Q8], bytes[KvFormat::F16] * 9 / 16);
+}
+
+std::vector<TokenId> longest_common(const std::vector<TokenId>& a, const std::vector<TokenId>& b) {
+    return {a.begin(), std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first};
+}
+
+// Where keys and values of 8 bits give another id, the two ids were nearly as probable.
+TEST(KvCache, OfEightBitsDiffersFromFloatsOnlyWhereTwoIdsAreNearlyAsProbable) {
+    constexpr double kNearly = 0.05; // in nats
+    int same = 0;
+    int other = 0;
+    for (const char* const name : {"glm4v-f32", "glm4v-bf16", "glm4-ct-int4", "glm4-gptq-int4-actorder", "glm4v-gptqmodel-mix", "glm4v_moe-awq-int4", "chatglm-f32"}) {
+        const fs::path dir = kSource / "tests/golden/engine" / name;
+        const auto goldens = Goldens::open(dir);
+        ASSERT_TRUE(goldens) << goldens.error().message;
+        const auto floats = open_scheduler(dir, {}, 0, KvFormat::F32);
+        const auto bytes = open_scheduler(dir, {}, 0, KvFormat::Q8);
+        for (const GoldenCase& each : goldens->cases()) {
+            ChatRequest request = each.request;
+            request.max_new_tokens = 16;
+            request.top_logprobs = 5;
+            const Completion one = answer(*floats, request);
+            const Completion two = answer(*bytes, request);
+            const std::size_t at = longest_common(one.ids, two.ids).size();
+            if (one.ids == two.ids || at >= one.ids.size() || at >= two.ids.size()) {
+                ++same;
+                continue;
+            }
+            ++other;
+            const TokenLogprobs& chosen = one.logprobs[at];
+            const auto rival = std::ranges::find(chosen.top, two.ids[at], &TokenChance::id);
+            ASSERT_NE(rival, chosen.top.end()) << name << " " << each.name << " at " << at;
+            EXPECT_LT(chosen.token.logprob - rival->logprob, kNearly) << name << " " << each.name << " at " << at;
+            fmt::print("{} {}: token {} differs, {:.4f} nats apart\n", name, each.name, at, chosen.token.logprob - rival->logprob);
+        }
+    }
+    fmt::print("{} answers are the same, {} differ\n", same, other);
+    EXPECT_GT(same, other);
 }
 
 } // namespace

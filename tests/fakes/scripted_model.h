@@ -31,6 +31,9 @@ public:
     void set_tokens(int prompt, int completion) { tokens_ = {prompt, completion}; }
     /// Each answer takes this long on `clock`.
     void set_time(SimClock& clock, Duration per_answer) { clock_ = &clock, per_answer_ = per_answer; }
+    /// Answers that ask for it tell that each number was the only one with this probability; the others are nowhere near. In order, the
+    /// last one for all that follow.
+    void set_certainty(std::vector<double> certainty) { certainty_.assign(certainty.begin(), certainty.end()); }
     /// The next call fails.
     void fail_next(Error error) { failure_ = std::move(error); }
     /// Runs in the middle of each answer: a place to request a stop.
@@ -51,6 +54,7 @@ public:
             answers_.pop_front();
         }
         Completion out;
+        tell_numbers(answer, request, out);
         out.usage.prompt_tokens = tokens_.first;
         out.usage.completion_tokens = tokens_.second;
         if (clock_ != nullptr) {
@@ -74,6 +78,24 @@ public:
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
 
 private:
+    void tell_numbers(const std::string& answer, const ChatRequest& request, Completion& out) {
+        if (!request.number_chances || certainty_.empty()) {
+            return;
+        }
+        const double certainty = certainty_.front();
+        if (certainty_.size() > 1) {
+            certainty_.pop_front();
+        }
+        for (std::size_t at = 0; at < answer.size(); ++at) {
+            const auto is_digit = [&](std::size_t i) { return i < answer.size() && answer[i] >= '0' && answer[i] <= '9'; };
+            if (is_digit(at) && (at == 0 || !is_digit(at - 1))) {
+                out.numbers.push_back({.text_offset = at, .chances = {{.value = std::stoi(answer.substr(at)), .probability = certainty}}});
+            }
+        }
+        out.logprobs.push_back({.token = {.id = 0, .logprob = 0, .bytes = answer}, .top = {}});
+    }
+
+    std::deque<double> certainty_;
     static constexpr std::size_t kPieceBytes = 8;
     ModelInfo info_;
     std::deque<std::string> answers_;
