@@ -105,6 +105,29 @@ std::string_view VocabularyTrie::bytes(TokenId id) const {
     return std::string_view(arena_).substr(offsets_[i], offsets_[i + 1] - offsets_[i]);
 }
 
+namespace {
+
+/// Down the tree along `bytes`; whether anything follows there.
+bool goes_on_after(const std::vector<VocabularyTrie::Node>& nodes, std::string_view bytes) {
+    std::size_t from = 0;
+    std::size_t end = nodes.size();
+    for (const char c : bytes) {
+        while (from < end && nodes[from].byte != static_cast<std::uint8_t>(c)) {
+            from = nodes[from].end; // its sibling
+        }
+        if (from >= end) {
+            return false;
+        }
+        end = nodes[from].end;
+        ++from; // its first child
+    }
+    return from < end;
+}
+
+} // namespace
+
+bool VocabularyTrie::has_longer(std::string_view bytes) const { return goes_on_after(short_nodes_, bytes) || goes_on_after(long_nodes_, bytes); }
+
 bool VocabularyTrie::is_added(TokenId id) const {
     return std::ranges::binary_search(added_, id, {}, &AddedToken::id);
 }

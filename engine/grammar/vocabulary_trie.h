@@ -71,6 +71,8 @@ public:
     /// The bytes of an ordinary token or an added one; empty: none.
     [[nodiscard]] std::string_view bytes(TokenId id) const;
     [[nodiscard]] bool is_added(TokenId id) const;
+    /// Whether an ordinary token begins with `bytes` and goes on.
+    [[nodiscard]] bool has_longer(std::string_view bytes) const;
     [[nodiscard]] std::size_t longest_bytes() const { return longest_bytes_; }
 
 private:

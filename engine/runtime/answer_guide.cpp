@@ -32,6 +32,7 @@ Result<AnswerGuide> AnswerGuide::start(GrammarCache& grammars, const Tokenizer& 
     const std::shared_ptr<TokenGrammar> compiled = TRY(grammars.get(grammar.gbnf, added));
     const GrammarMatcher matcher = TRY(GrammarMatcher::start(compiled));
     AnswerGuide guide(tokenizer, matcher);
+    guide.added_ = grammar.added_tokens_as_text ? AddedTokens::Recognised : AddedTokens::AsText;
     guide.think_ = tokenizer.added_token(kThink);
     guide.phase_ = opens_thought(tokenizer, prompt) ? Phase::Thinking : guide.think_ ? Phase::Beginning : Phase::Answering;
     return guide;
@@ -70,6 +71,12 @@ std::optional<AnswerGuide::Ahead> AnswerGuide::ahead() const {
 }
 
 Result<void> AnswerGuide::accept(TokenId id) {
+    TRY(step(id));
+    last_ = id;
+    return {};
+}
+
+Result<void> AnswerGuide::step(TokenId id) {
     const std::string_view bytes = tokenizer_->token_bytes(id);
     if (phase_ == Phase::Beginning && (id == think_ || bytes == kThinkEnd)) {
         phase_ = Phase::Thinking;
@@ -103,13 +110,41 @@ std::vector<TokenId> AnswerGuide::forced() const {
         return {};
     }
     const ForcedText text = matcher_.forced(kForcedBytesMax);
-    std::vector<TokenId> ids = text.bytes.empty() ? std::vector<TokenId>() : tokenizer_->encode(text.bytes, AddedTokens::AsText);
-    if (!text.ends_whole && !ids.empty()) {
-        ids.pop_back(); // the model may have a longer one that begins like it
+    const VocabularyTrie& vocabulary = matcher_.grammar().vocabulary();
+    std::vector<TokenId> ids = continuation(text.bytes);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (!text.ends_whole && has_longer(vocabulary, std::string_view(text.bytes).substr(at))) {
+            ids.resize(i);
+            return ids;
+        }
+        at += tokenizer_->token_bytes(ids[i]).size();
     }
-    if (text.ends_whole && text.token) {
+    if (text.token && at == text.bytes.size()) {
         ids.push_back(*text.token);
     }
+    return ids;
+}
+
+bool AnswerGuide::has_longer(const VocabularyTrie& vocabulary, std::string_view rest) const {
+    const auto is_longer = [rest](const VocabularyTrie::AddedToken& token) { return token.text.size() > rest.size() && token.text.starts_with(rest); };
+    return vocabulary.has_longer(rest) || (added_ == AddedTokens::Recognised && std::ranges::any_of(vocabulary.added(), is_longer));
+}
+
+// Models know texts as their tokenizer cuts them: one that is cut otherwise is another text to them.
+std::vector<TokenId> AnswerGuide::continuation(const std::string& text) const {
+    if (text.empty()) {
+        return {};
+    }
+    const std::string_view before = tokenizer_->added_token(tokenizer_->token_bytes(last_)) ? std::string_view() : tokenizer_->token_bytes(last_);
+    std::vector<TokenId> ids = tokenizer_->encode(std::string(before) + text, added_);
+    if (before.empty()) {
+        return ids;
+    }
+    if (ids.front() != last_) {
+        return {}; // both together would be cut elsewhere
+    }
+    ids.erase(ids.begin());
     return ids;
 }
 

@@ -33,7 +33,8 @@ public:
 
     /// InvalidArgument: the id may not come here; nothing changes then.
     Result<void> accept(TokenId id);
-    /// The tokens that must come now, whatever the model thinks of them; they are not accepted yet.
+    /// The tokens that must come now, whatever the model thinks of them: as the tokenizer would cut them after the last one, and none
+    /// where the model has a longer one to choose. They are not accepted yet.
     [[nodiscard]] std::vector<TokenId> forced() const;
     [[nodiscard]] bool is_thinking() const { return phase_ == Phase::Thinking; }
     [[nodiscard]] bool is_answering() const { return phase_ == Phase::Answering; }
@@ -47,14 +48,19 @@ private:
         Answering,
     };
     AnswerGuide(const Tokenizer& tokenizer, const GrammarMatcher& matcher) : tokenizer_(&tokenizer), start_(matcher), matcher_(matcher) {}
+    Result<void> step(TokenId id);
     Result<void> accept_thought(TokenId id);
+    [[nodiscard]] bool has_longer(const VocabularyTrie& vocabulary, std::string_view rest) const;
+    [[nodiscard]] std::vector<TokenId> continuation(const std::string& text) const;
 
     const Tokenizer* tokenizer_; ///< not null
     GrammarMatcher start_; ///< before anything came
     GrammarMatcher matcher_;
     Phase phase_ = Phase::Beginning;
     std::optional<TokenId> think_;
+    AddedTokens added_ = AddedTokens::AsText; ///< whether one may stand for its text
     std::string tail_; ///< the thought's last bytes
+    TokenId last_ = -1; ///< that was accepted
 };
 
 } // namespace handeye

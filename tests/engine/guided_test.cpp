@@ -112,6 +112,24 @@ TEST_P(Guided, GuessesChangeNothingUnderAGrammar) {
     }
 }
 
+// The grammar's words are cut into the tokens that the model itself would write.
+TEST(GuidedTokens, AreThoseOfAFreeAnswerThatFits) {
+    const auto scheduler = open_scheduler(kNano);
+    ChatRequest request = ask_about("a.png", "# Task\nClick Save.\n# Steps done\nnone\n# Screen\n", 60);
+    const Completion free = answer(*scheduler, request);
+    ASSERT_NE(free.text_utf8.find("</think>"), std::string::npos);
+    std::string literal;
+    for (const char c : after_thinking(free.text_utf8)) {
+        literal += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    }
+    for (const std::size_t cut : {literal.size(), literal.size() / 2, std::size_t{20}}) { // all, half or little of it is forced
+        const std::string gbnf = "root ::= \"" + literal.substr(0, cut) + "\" [^\\x00]*";
+        ChatRequest guided = under(gbnf, request);
+        guided.grammar->added_tokens_as_text = true;
+        EXPECT_EQ(answer(*scheduler, guided).ids, free.ids) << gbnf;
+    }
+}
+
 TEST_P(Guided, AGrammarThatIsNoneIsRefused) {
     const auto reply = scheduler_->run(under("root ::= (", ask("x")), {}, {});
     ASSERT_FALSE(reply);
