@@ -52,7 +52,8 @@ std::string describe_policy(const Policy& policy) {
     return out.empty() || allowed.empty() ? out + allowed : allowed + ". " + out;
 }
 
-Result<Completion> StepRunner::generate(const ChatRequest& request, RepetitionWatcher& watcher) {
+Result<Completion> StepRunner::generate(ChatRequest request, RepetitionWatcher& watcher) {
+    request.session = with_.options.session_id;
     std::stop_source stop_answer;
     const std::stop_callback pass_on(halt(), [&stop_answer] { stop_answer.request_stop(); });
     const auto on_text = [&](const TextPiece& piece) {

@@ -139,7 +139,7 @@ private:
     Result<StuckVerdict> suspect(Step& step);
     Result<void> finish(Step& step, const std::string& nudge);
     std::optional<TaskEnd> conclude(const Step& step);
-    Result<Completion> generate(const ChatRequest& request, RepetitionWatcher& watcher);
+    Result<Completion> generate(ChatRequest request, RepetitionWatcher& watcher);
     Result<Screenshot> capture(Duration& time, std::vector<Element>& elements, std::string& withheld);
     Result<void> record_frame(const Screenshot& shot, const std::vector<Element>& elements, const std::string& withheld,
                               std::string_view when, Duration capture_time);

@@ -85,7 +85,7 @@ struct RecordedAnswer {
     std::string prompt_utf8;
     std::string answer_utf8;
 };
-/// Measures what guessing tokens gains on known answers, beside one token a pass on the same ones, in turn.
+/// Measures what guessing tokens gains on known answers, taken for those of one session, beside one token a pass on the same ones, in turn.
 Result<std::vector<BenchLine>> bench_guesses(const EngineOptions& options, const std::vector<RecordedAnswer>& answers);
 
 } // namespace handeye

@@ -37,9 +37,11 @@ public:
         return {};
     }
 
-    Result<Walk> walk(GuessPolicy* policy) {
+    /// `earlier`: answers of the same session, to guess from.
+    Result<Walk> walk(GuessPolicy* policy, std::span<const TokenId> earlier = {}) {
         timeline_.truncate(static_cast<std::int64_t>(prompt_.size()));
         PromptLookup lookup;
+        lookup.append(earlier);
         lookup.append(prompt_);
         lookup.append({answer_.data(), 1});
         Walk out;
@@ -65,6 +67,7 @@ public:
         return out;
     }
     [[nodiscard]] std::size_t tokens() const { return answer_.size() - 1; }
+    [[nodiscard]] std::span<const TokenId> answer() const { return answer_; }
 
 private:
     Result<void> pass(std::span<const TokenId> ids) {
@@ -90,6 +93,7 @@ Result<std::vector<BenchLine>> bench_guesses(const EngineOptions& options, const
     Walk plain;
     Walk guessed;
     std::size_t tokens = 0;
+    AnswerMemory memory;
     for (const RecordedAnswer& each : answers) {
         std::vector<TokenId> prompt = core->tokenizer().encode(each.prompt_utf8, AddedTokens::Recognised);
         std::vector<TokenId> answer = core->tokenizer().encode(each.answer_utf8, AddedTokens::Recognised);
@@ -102,7 +106,8 @@ Result<std::vector<BenchLine>> bench_guesses(const EngineOptions& options, const
         TRY(recorded.read_prompt());
         GuessPolicy policy; // as each answer begins with one of its own
         const Walk one = TRY(recorded.walk(nullptr));
-        const Walk two = TRY(recorded.walk(&policy));
+        const Walk two = TRY(recorded.walk(&policy, memory.recall("recorded")));
+        memory.remember("recorded", recorded.answer());
         plain.took += one.took;
         guessed.took += two.took;
         plain.passes += one.passes;

@@ -44,8 +44,12 @@ std::vector<TokenId> PromptLookup::guess(std::size_t count) const {
     }
     const std::size_t begin = found->second;
     const bool is_same = std::equal(ids_.end() - kTokens, ids_.end(), ids_.begin() + static_cast<std::ptrdiff_t>(begin - kTokens));
-    const std::size_t end = std::min(begin + count, ids_.size());
-    return is_same ? std::vector(ids_.begin() + static_cast<std::ptrdiff_t>(begin), ids_.begin() + static_cast<std::ptrdiff_t>(end)) : std::vector<TokenId>();
+    if (!is_same) {
+        return {};
+    }
+    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = ids_.begin() + static_cast<std::ptrdiff_t>(std::min(begin + count, ids_.size()));
+    return {first, std::find(first, last, AnswerMemory::kBetween)};
 }
 
 void GuessPolicy::note(std::size_t guessed, std::size_t gained, Duration took) {
@@ -66,6 +70,29 @@ void GuessPolicy::note(std::size_t guessed, std::size_t gained, Duration took) {
     } else if (gain_ > kGainAtFirst) {
         next_pause_ = 32;
     }
+}
+
+void AnswerMemory::remember(const std::string& session, std::span<const TokenId> answer) {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::ranges::find(sessions_, session, &Session::name);
+    if (known == sessions_.end()) {
+        sessions_.push_front({.name = session, .ids = {}});
+    } else {
+        sessions_.splice(sessions_.begin(), sessions_, known);
+    }
+    std::vector<TokenId>& ids = sessions_.front().ids;
+    ids.insert(ids.end(), answer.begin(), answer.end());
+    ids.push_back(kBetween);
+    ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(std::min(ids.size(), kTokensMax)));
+    if (sessions_.size() > kSessionsMax) {
+        sessions_.pop_back();
+    }
+}
+
+std::vector<TokenId> AnswerMemory::recall(const std::string& session) const {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::ranges::find(sessions_, session, &Session::name);
+    return known == sessions_.end() ? std::vector<TokenId>() : known->ids;
 }
 
 } // namespace handeye

@@ -8,7 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
+#include <mutex>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -28,6 +31,27 @@ private:
 
     std::vector<TokenId> ids_;
     std::unordered_map<std::uint64_t, std::uint32_t> after_; // what stands before a place, to the place; the latest
+};
+
+/// The newest answers of each session, to guess from: an agent's steps begin and end alike. Within bounds; the session that has been quiet
+/// for longest is forgotten first. Any thread.
+class AnswerMemory {
+public:
+    void remember(const std::string& session, std::span<const TokenId> answer);
+    /// Oldest first, kBetween after each.
+    [[nodiscard]] std::vector<TokenId> recall(const std::string& session) const;
+
+    static constexpr std::size_t kSessionsMax = 32;
+    static constexpr std::size_t kTokensMax = 2048; ///< of one session
+    static constexpr TokenId kBetween = -1;         ///< no token: nothing is guessed from one answer into the next
+
+private:
+    struct Session {
+        std::string name;
+        std::vector<TokenId> ids;
+    };
+    mutable std::mutex mutex_;
+    std::list<Session> sessions_; ///< newest first
 };
 
 /// Whether checking guesses pays on this machine at the moment: what a pass with guesses brings and costs beside one without.

@@ -46,7 +46,7 @@ Result<void> Scheduler::wait_in_line(TokenSequence& sequence) {
 }
 
 Result<Completion> Scheduler::run(const ChatRequest& request, const OnText& on_text, std::stop_token stop) {
-    const std::unique_ptr<TokenSequence> sequence = TRY(TokenSequence::begin(*core_, request, stop));
+    const std::unique_ptr<TokenSequence> sequence = TRY(TokenSequence::begin(*core_, request, stop, memory_.recall(request.session)));
     TRY(wait_in_line(*sequence));
     const std::stop_callback wake(stop, [this] { changed_.notify_all(); });
     return sequence->outbox().read(on_text);
@@ -280,6 +280,9 @@ void Scheduler::retire() {
         }
     }
     for (TokenSequence* sequence : ended) {
+        if (limits_.guesses && !sequence->session().empty()) {
+            memory_.remember(sequence->session(), sequence->ids());
+        }
         if (sequence->timeline != nullptr) {
             slots_.give_back(sequence->timeline);
         }

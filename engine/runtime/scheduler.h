@@ -57,6 +57,7 @@ private:
     const SchedulerLimits limits_;
     CacheSlots slots_;
     MaskWorker masks_;
+    AnswerMemory memory_; ///< of sessions that have a name: what one was told is nobody else's to guess from
     std::vector<TokenSequence*> active_;  // in the order in which they came; the device's thread
     std::size_t next_prefill_ = 0;   // whose turn the next chunk is
     mutable std::mutex mutex_;       // guards the rest

@@ -34,7 +34,7 @@ Result<void> check_request(const ChatRequest& request) {
 TokenSequence::TokenSequence(const EngineCore& core, const ChatRequest& request, std::stop_token stop)
     : core_(core), request_(request), stop_(std::move(stop)), begun_(engine_now()), sampler_(request.sampling) {}
 
-Result<std::unique_ptr<TokenSequence>> TokenSequence::begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop) {
+Result<std::unique_ptr<TokenSequence>> TokenSequence::begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop, std::span<const TokenId> earlier) {
     TRY(check_request(request));
     std::unique_ptr<TokenSequence> sequence(new TokenSequence(core, request, std::move(stop)));
     sequence->prompt_ = TRY(build_prompt(core.prompt_context(), request, TypedControlTokens::StayText));
@@ -47,6 +47,7 @@ Result<std::unique_ptr<TokenSequence>> TokenSequence::begin(const EngineCore& co
     usage.image_tokens = sequence->prompt_.image_tokens;
     usage.timings.preprocess = engine_now() - sequence->begun_;
     sequence->sampler_.observe(sequence->prompt_.ids);
+    sequence->lookup_.append(earlier);
     sequence->lookup_.append(sequence->prompt_.ids);
     if (request.grammar) {
         sequence->guide_ = TRY(AnswerGuide::start(core.grammars(), core.tokenizer(), *request.grammar, sequence->prompt_.ids));

@@ -25,8 +25,8 @@ namespace handeye {
 /// One request. begin() and finish() run on the caller's thread, everything else on the device's.
 class TokenSequence {
 public:
-    /// Renders, tokenises and looks at the pictures' sizes. Borrows the core and the request.
-    static Result<std::unique_ptr<TokenSequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop);
+    /// Renders, tokenises and looks at the pictures' sizes. Borrows the core and the request. `earlier`: the session's newest answers.
+    static Result<std::unique_ptr<TokenSequence>> begin(const EngineCore& core, const ChatRequest& request, std::stop_token stop, std::span<const TokenId> earlier = {});
 
     [[nodiscard]] const std::stop_token& stop() const { return stop_; }
     [[nodiscard]] bool is_out_of_time(TimePoint now) const { return request_.time_limit && now - begun_ >= *request_.time_limit; }
@@ -49,6 +49,7 @@ public:
     [[nodiscard]] std::size_t guessed() const { return guessed_; }
     /// A pass that computed this sequence alone.
     void note_pass(std::size_t guessed, std::size_t gained, Duration took) { guess_policy_.note(guessed, gained, took); }
+    [[nodiscard]] std::span<const TokenId> ids() const { return out_.ids; }
     [[nodiscard]] std::int64_t new_count() const { return static_cast<std::int64_t>(out_.ids.size()); }
     [[nodiscard]] std::int32_t position_offset() const { return prompt_.position_offset; }
 

@@ -222,6 +222,7 @@ TEST(Scheduler, GuessingChangesNothingButTheTime) {
         if (i % 6 == 5) {
             requests.back().thinking_budget = 20;
         }
+        requests.back().session = i % 2 == 0 ? "agent" : ""; // which has its earlier answers to guess from
     }
     for (const fs::path& dir : {kTiny, kNano}) {
         const auto plain = open_scheduler(dir, {.guesses = false});
@@ -249,6 +250,23 @@ TEST(PromptLookup, FindsWhatFollowedTheSameTokens) {
     EXPECT_EQ(lookup.guess(9), (std::vector<TokenId>{7, 1, 2, 3}));
     lookup.append(std::vector<TokenId>{8});
     EXPECT_TRUE(lookup.guess(4).empty());
+}
+
+TEST(AnswerMemory, KeepsEachSessionsNewestAnswersApart) {
+    AnswerMemory memory;
+    memory.remember("a", std::vector<TokenId>{1, 2, 3, 4});
+    memory.remember("b", std::vector<TokenId>{1, 2, 3, 9});
+    PromptLookup lookup;
+    lookup.append(memory.recall("a"));
+    lookup.append(std::vector<TokenId>{7, 1, 2, 3});
+    EXPECT_EQ(lookup.guess(5), (std::vector<TokenId>{4})); // not into what came after that answer
+    EXPECT_TRUE(memory.recall("c").empty());
+    memory.remember("a", std::vector<TokenId>(3 * AnswerMemory::kTokensMax, 5));
+    EXPECT_EQ(memory.recall("a").size(), AnswerMemory::kTokensMax);
+    for (std::size_t i = 0; i < AnswerMemory::kSessionsMax; ++i) {
+        memory.remember(std::to_string(i), std::vector<TokenId>{1});
+    }
+    EXPECT_TRUE(memory.recall("b").empty()); // quiet for longest
 }
 
 TEST(GuessPolicy, GivesUpWhereItDoesNotPayAndTriesAgain) {
