@@ -14,6 +14,8 @@ namespace {
 constexpr int kOk = 200;
 constexpr int kRedirect = 300;
 constexpr int kNotFound = 404;
+constexpr int kNoMethod = 405;
+constexpr int kNotImplemented = 501;
 constexpr int kServerFault = 500;
 constexpr std::size_t kHealthBytesMax = 64U << 10U;
 constexpr std::size_t kModelsBytesMax = 1U << 20U;
@@ -112,7 +114,8 @@ Outcome<ServedModel> Caller::look_at(const RemoteAddress& address, const std::st
         return std::move(*failure);
     }
     const Reply& listed = std::get<Reply>(models);
-    if (listed.head.status == kNotFound && !address.model.empty()) {
+    const bool lists_none = listed.head.status == kNotFound || listed.head.status == kNoMethod || listed.head.status == kServerFault || listed.head.status == kNotImplemented;
+    if (lists_none && !address.model.empty()) { // healthy, and the name is known: the question will show
         return ServedModel{.name = address.model, .prompt = prompt_of_name(address.model)};
     }
     if (!is_good(listed.head.status)) {

@@ -119,7 +119,7 @@ Outcome<AnswerEnd> Question::run_leg(std::size_t server, Leg leg) {
                 can_continue_ = false;
                 parts_.pool.learn_refused(server, {"continue_final_message"});
             }
-            return *first; // the first words are about the question as it was meant
+            return failure->kind == Failure::Kind::Final ? *first : *failure; // the first words are about the question as it was meant
         }
     }
     return *first;

@@ -122,6 +122,11 @@ Result<void> RemoteModel::open(const std::stop_token& stop) {
             first = first.value_or(i);
         }
     }
+    for (const auto& [server, failure] : tally.last) {
+        if (first) {
+            log::warn("remote", fmt::format("{} does not answer, the others are asked: {}", where(server), failure.error.message));
+        }
+    }
     if (first) {
         return put_info(*first);
     }
@@ -137,7 +142,8 @@ void RemoteModel::note(std::size_t server, Failure failure, Tally& tally) {
         tally.given_up.insert(server);
     }
     const bool was_up = pool_.mark_down(server, failure.error.message, std::chrono::steady_clock::now(), failure.kind == Kind::Unusable ? std::optional(options_.pause_max) : failure.retry_after);
-    if (was_up && failure.kind != Kind::Busy) {
+    const bool is_open = !info_.name.empty(); // before, whoever opens is told
+    if (is_open && was_up && failure.kind != Kind::Busy) {
         log::warn("remote", fmt::format("{} is asked no more for a while: {}", where(server), failure.error.message));
     }
     health_.wake();

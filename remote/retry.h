@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/net/http_get.h"
+#include "base/net/http_stream.h"
 #include "base/result.h"
 #include "remote/chunk.h"
 
