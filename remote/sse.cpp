@@ -43,7 +43,7 @@ Result<void> SseParser::push(std::string_view bytes, const OnEvent& on_event) {
             continue;
         }
         const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
-        event_bytes_ += end + 1;
+        event_bytes_ += end + (end < bytes.size() ? 1 : 0);
         if (event_bytes_ > event_bytes_max_) {
             return Error{ErrorCode::LimitExceeded, fmt::format("an event of more than {} bytes", event_bytes_max_)};
         }
