@@ -68,7 +68,8 @@ Outcome<AnswerEnd> AnswerReader::read(HttpStream& stream, const HttpHead& head, 
         if (wait.stop.stop_requested()) {
             return lost(ErrorCode::Cancelled, "stopped");
         }
-        const auto piece = stream.read_some(wait);
+        const bool is_over = std::chrono::steady_clock::now() >= wait.deadline; // bytes that come all the time are no tokens
+        const auto piece = is_over ? Result<std::string_view>(Error{ErrorCode::DeadlineExceeded, "no token in time"}) : stream.read_some(wait);
         if (!piece && !finish_.empty()) {
             break; // only its figures are missing
         }

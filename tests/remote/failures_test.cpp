@@ -202,7 +202,7 @@ TEST_F(RemoteTest, ASilentServerIsLeftAfterItsTime) {
         EXPECT_NE(refused.error().message.find(words), std::string::npos) << refused.error().message;
         EXPECT_EQ(server.seen("/chat").size(), 1U) << "once more would take as long";
         options.addresses = *parse_remote_addresses(url(server) + "," + url(other));
-        options.timeouts = {.connect = std::chrono::seconds(10), .first_token = std::chrono::seconds(3), .between_tokens = std::chrono::seconds(3)};
+        options.timeouts = {.connect = std::chrono::seconds(10), .first_token = std::chrono::seconds(2), .between_tokens = std::chrono::seconds(2)};
         const auto answer = ask(*open(options));
         ASSERT_TRUE(answer) << answer.error().message;
         EXPECT_EQ(answer->text_utf8, "one two three");
@@ -212,7 +212,7 @@ TEST_F(RemoteTest, ASilentServerIsLeftAfterItsTime) {
 TEST_F(RemoteTest, SignsOfLifeAreNoTokens) {
     ScriptedServer server(chats([](const SeenRequest&, Peer& peer) {
         for (bool is_there = peer.write(stream_head()); is_there;) {
-            is_there = peer.write(chunk(": ping\n\n")) && peer.write(delta("content", "")); // as fast as it goes, for ever
+            is_there = peer.write(chunk(": ping\n\n" + event(R"({"choices":[{"index":0,"delta":{"content":""}}]})"))); // as fast as it goes, for ever
         }
     }));
     RemoteOptions options = options_for(url(server));

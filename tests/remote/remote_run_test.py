@@ -106,7 +106,8 @@ class Proxy:
         if first.startswith(b"POST"):
             self.chats += 1
         is_marked = first.startswith(b"POST") and self.chats == self.question
-        server.sendall(first)
+        port = self.listener.getsockname()[1]
+        server.sendall(first.replace(f"Host: 127.0.0.1:{port}".encode(), f"Host: 127.0.0.1:{self.target[1]}".encode(), 1))  # else it hears no web pages
         threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
         seen = b""
         while data := self.receive(server):
@@ -183,7 +184,7 @@ class OurServer(Case):
         proxy = Proxy(first_url, question=2, event=5, on_cut=kill)
         self.addCleanup(proxy.close)
         said = self.run_task("--model", proxy.url, "--model", second_url)
-        self.assertTrue(proxy.was_cut, "the server was killed before the task was done")
+        self.assertTrue(proxy.was_cut, f"{proxy.chats} chats: {said.stderr}")
         self.assertEqual(first.returncode, -signal.SIGKILL)
         self.assertIn("is asked no more for a while", said.stderr)
         kinds = [json.loads(line)["type"] for line in said.stdout.splitlines()]
@@ -228,10 +229,10 @@ class OurServer(Case):
 
     def test_a_task_file_does_not_choose_who_sees_the_screen(self):
         path = self.folder / "task.yaml"
-        path.write_text("task: t\nname: t\nmodel: http://127.0.0.1:1/v1\nsteps:\n  - goal: Click Save.\n")
+        path.write_text("version: 1\nname: t\nmodel: http://127.0.0.1:1/v1\nsteps:\n  - goal: Click Save.\n")
         done = subprocess.run([str(BINARIES / "handeye"), "run", str(path), "--headless", "336x224"], env=self.environment, capture_output=True, text=True, timeout=WAIT_S)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("model", done.stderr)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("which would get every screenshot: say it yourself with --model", done.stderr)
 
 
 @unittest.skipUnless(os.environ.get("HANDEYE_FULL") and os.environ.get("HANDEYE_TRANSFORMERS_PYTHON"), "HANDEYE_FULL and HANDEYE_TRANSFORMERS_PYTHON, a Python with transformers[serving]")
