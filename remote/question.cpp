@@ -150,7 +150,8 @@ void Question::close_thought(Leg& leg, const ServerTraits& traits, Completion& o
     if (leg.begun.find("</think>") != std::string::npos) {
         return; // the answer was being written
     }
-    leg.begun += traits.model.prompt == "glm-4.5v" ? "</think>" : "</think><answer>"; // the older models were trained to write the tag
+    const std::string& prompt = options_.prompt.empty() ? traits.model.prompt : options_.prompt;
+    leg.begun += prompt == "glm-4.5v" ? "</think>" : "</think><answer>"; // the older models were trained to write the tag
     leg.is_answer_begun = true;
     out.usage.thinking_forced_close = true;
     show(leg.begun, {});
