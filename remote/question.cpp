@@ -158,7 +158,7 @@ void Question::close_thought(Leg& leg, const ServerTraits& traits, Completion& o
 }
 
 bool Question::keeps_budget(std::size_t server, const ServerTraits& traits) const {
-    if (!request_.thinking_budget || *request_.thinking_budget >= request_.max_new_tokens || request_.raw_prompt) {
+    if (!request_.thinking_budget || *request_.thinking_budget >= request_.max_new_tokens || request_.raw_prompt || traits.closes_thoughts()) {
         return false;
     }
     if (!traits.can_continue() || !can_continue_) {

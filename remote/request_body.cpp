@@ -153,6 +153,9 @@ void put_extras(RequestBody& out, json& body, const ChatRequest& request, const 
     if (traits.model.kind == ServerKind::Handeye && !request.session.empty()) {
         body["user"] = request.session; // whose turn it is
     }
+    if (traits.closes_thoughts() && request.thinking_budget && *request.thinking_budget > 0) {
+        body["thinking_token_budget"] = *request.thinking_budget;
+    }
     if (!context.continued.empty() || !request.add_generation_prompt) {
         body["continue_final_message"] = true;
         if (traits.model.kind != ServerKind::Sglang) {

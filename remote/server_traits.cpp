@@ -12,7 +12,8 @@ struct Field {
     std::string_view name;
     bool is_openai; ///< every server should know it, and some do not
 };
-constexpr std::array<Field, 22> kFields{{{"skip_special_tokens", false},
+constexpr std::array<Field, 23> kFields{{{"skip_special_tokens", false},
+                                         {"thinking_token_budget", false},
                                          {"chat_template_kwargs", false},
                                          {"structured_outputs", false},
                                          {"guided_grammar", false},
@@ -54,12 +55,12 @@ bool has_word(std::string_view text, std::string_view word) {
 
 } // namespace
 
+bool ServerTraits::closes_thoughts() const { return model.kind == ServerKind::Handeye && !refused.contains("thinking_token_budget"); }
+
 bool ServerTraits::can_continue() const {
-    const bool is_known_to = model.kind == ServerKind::Vllm || model.kind == ServerKind::Sglang || model.kind == ServerKind::Handeye;
+    const bool is_known_to = model.kind == ServerKind::Vllm || model.kind == ServerKind::Sglang;
     return is_known_to && !refused.contains("continue_final_message");
 }
-
-bool is_dispensable(std::string_view field) { return find_field(field) != nullptr; }
 
 std::vector<std::string> fields_refused(const ServerComplaint& complaint, const std::vector<std::string>& sent) {
     std::vector<std::string> named, extra;

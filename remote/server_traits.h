@@ -19,10 +19,10 @@ struct ServerTraits {
 
     /// Whether it goes on with an answer that has begun, as "continue_final_message" asks.
     [[nodiscard]] bool can_continue() const;
+    /// Whether it closes a thought by force itself, as "thinking_token_budget" asks.
+    [[nodiscard]] bool closes_thoughts() const;
 };
 
-/// Fields that an answer can do without, in the order in which they are given up.
-bool is_dispensable(std::string_view field);
 /// Of the `sent` fields those that the complaint is about: the ones that it names; where it names none, all that OpenAI's servers do not
 /// have. Empty: the complaint is about something else.
 std::vector<std::string> fields_refused(const ServerComplaint& complaint, const std::vector<std::string>& sent);

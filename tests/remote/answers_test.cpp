@@ -3,6 +3,7 @@
 #include "tests/remote/remote_fixture.h"
 
 #include <atomic>
+#include <future>
 
 namespace handeye::testing {
 namespace {
@@ -116,11 +117,11 @@ TEST_F(RemoteTest, VideosAreRefusedByName) {
 }
 
 TEST_F(RemoteTest, AStopTextEndsTheAnswerAndStaysInIt) {
-    std::atomic<bool> is_closed = false;
+    std::promise<bool> closed;
     ScriptedServer server([&](const SeenRequest& request, Peer& peer) {
         if (!answer_probe(request, peer)) {
             peer.write(stream_head() + delta("content", "one tw") + delta("content", "o three"));
-            is_closed = peer.wait_for_close();
+            closed.set_value(peer.wait_for_close());
         }
     });
     const auto model = open(options_for(url(server)));
@@ -131,16 +132,15 @@ TEST_F(RemoteTest, AStopTextEndsTheAnswerAndStaysInIt) {
     EXPECT_EQ(answer->text_utf8, "one two");
     EXPECT_EQ(heard, "one two");
     EXPECT_EQ(answer->stop_reason, StopReason::StopText);
-    server.shut();
-    EXPECT_TRUE(is_closed) << "the server is told by the connection's end";
+    EXPECT_TRUE(closed.get_future().get()) << "the server is told by the connection's end";
 }
 
 TEST_F(RemoteTest, AStopEndsTheAnswerWithinItsNextPiece) {
-    std::atomic<bool> is_closed = false;
+    std::promise<bool> closed;
     ScriptedServer server([&](const SeenRequest& request, Peer& peer) {
         if (!answer_probe(request, peer)) {
             peer.write(stream_head() + delta("content", "one"));
-            is_closed = peer.wait_for_close();
+            closed.set_value(peer.wait_for_close());
         }
     });
     const auto model = open(options_for(url(server)));
@@ -149,8 +149,7 @@ TEST_F(RemoteTest, AStopEndsTheAnswerWithinItsNextPiece) {
     ASSERT_TRUE(answer) << answer.error().message;
     EXPECT_EQ(answer->stop_reason, StopReason::Cancelled);
     EXPECT_EQ(answer->text_utf8, "one");
-    server.shut();
-    EXPECT_TRUE(is_closed);
+    EXPECT_TRUE(closed.get_future().get());
 }
 
 TEST_F(RemoteTest, ATimeLimitEndsTheAnswerWithWhatThereIs) {
@@ -219,6 +218,26 @@ TEST_F(RemoteTest, AServerThatCannotGoOnWithAnAnswerIsAskedForAWholeOne) {
     EXPECT_EQ(server.seen("/chat").size(), 3U);
     EXPECT_EQ(ask(*model, request)->text_utf8, "<think>Well, then.</think>DONE()");
     EXPECT_EQ(server.seen("/chat").size(), 4U) << "what was learnt stays";
+}
+
+TEST_F(RemoteTest, OurOwnServerIsToldTheBudgetAndKeepsItItself) {
+    std::atomic<bool> is_old = false;
+    ScriptedServer server([&](const SeenRequest& request, Peer& peer) {
+        if (!answer_probe(request, peer, "handeye")) {
+            const bool is_refused = is_old && json::parse(request.body).contains("thinking_token_budget");
+            peer.write(is_refused ? http_answer(400, "application/json", R"({"error":{"message":"thinking_token_budget: there is no such field"}})") : stream_head() + delta("content", "DONE()") + finish("stop"));
+        }
+    });
+    const auto model = open(options_for(url(server)));
+    ChatRequest request = ask_for("Think");
+    request.thinking_budget = 8;
+    ASSERT_TRUE(ask(*model, request));
+    EXPECT_EQ(body_of(server.seen("/chat").back())["thinking_token_budget"], 8);
+    EXPECT_EQ(body_of(server.seen("/chat").back())["max_tokens"], 100);
+    is_old = true;
+    ASSERT_TRUE(ask(*model, request));
+    ASSERT_TRUE(ask(*model, request));
+    EXPECT_EQ(server.seen("/chat").size(), 4U) << "refused once";
 }
 
 TEST_F(RemoteTest, FieldsThatAServerRefusesAreLeftOutFromThenOn) {

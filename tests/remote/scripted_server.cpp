@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <utility>
 
@@ -54,6 +55,7 @@ public:
     }
     ssize_t read(char* into, std::size_t size) {
         if ((tls_ == nullptr || ::SSL_pending(tls_) == 0) && !is_readable(socket_)) {
+            errno = EAGAIN;
             return -1;
         }
         return tls_ != nullptr ? ::SSL_read(tls_, into, static_cast<int>(size)) : ::recv(socket_, into, size, 0);
