@@ -24,6 +24,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kThreadsMax = 1024;
+constexpr int kTriesMax = 100;
 constexpr int kDepthMax = 16;
 constexpr std::int64_t kExpirySecondsMax = 86'400;
 constexpr std::int64_t kKeepDaysMax = 36'500;
@@ -138,6 +139,40 @@ Result<void> take_listen(const At& at, DaemonOptions& options) {
     return {};
 }
 
+using Take = std::function<Result<void>(const At& at, DaemonOptions& options)>;
+
+// One text, or the URLs of servers one by one.
+Result<void> take_model(const At& at, DaemonOptions& options) {
+    if (!at.node.IsSequence()) {
+        options.model = TRY(text_at(at));
+        return {};
+    }
+    for (const YAML::Node& item : at.node) {
+        const At one{at.file, at.key, item};
+        const std::string text = TRY(text_at(one));
+        if (!names_servers(text)) {
+            return one.error("model must be a text, or a list of http: and https: URLs");
+        }
+        options.model += (options.model.empty() ? "" : ",") + text;
+    }
+    return options.model.empty() ? Result<void>(at.error("model must be a text, or a list of URLs that is not empty")) : Result<void>();
+}
+
+Take seconds_into(Duration RemoteTimeouts::*member) {
+    return [member](const At& at, DaemonOptions& options) -> Result<void> {
+        options.remote.timeouts.*member = std::chrono::seconds(TRY(number_at(at, 1, kExpirySecondsMax)));
+        return {};
+    };
+}
+
+template <class Member>
+Take remote_into(Member RemoteSettings::*member) {
+    return [member](const At& at, DaemonOptions& options) -> Result<void> {
+        options.remote.*member = TRY(text_at(at));
+        return {};
+    };
+}
+
 Result<void> take_adapters(const At& at, DaemonOptions& options) {
     if (!at.node.IsSequence()) {
         return at.error("adapters must be a list of folders");
@@ -201,8 +236,6 @@ Result<void> take_hot_key(const At& at, DaemonOptions& options) {
     return {};
 }
 
-using Take = std::function<Result<void>(const At& at, DaemonOptions& options)>;
-
 template <class Member>
 Take text_into(Member DaemonOptions::*member) {
     return [member](const At& at, DaemonOptions& options) -> Result<void> {
@@ -229,7 +262,22 @@ const std::map<std::string, Take>& table() {
     static const std::map<std::string, Take> rows{
         {"listen", take_listen},
         {"token_file", text_into(&DaemonOptions::token_file)},
-        {"model", text_into(&DaemonOptions::model)},
+        {"model", take_model},
+        {"remote.api_key_env", remote_into(&RemoteSettings::api_key_env)},
+        {"remote.api_key_file", remote_into(&RemoteSettings::api_key_file)},
+        {"remote.ca_file", remote_into(&RemoteSettings::ca_file)},
+        {"remote.prompt", remote_into(&RemoteSettings::prompt)},
+        {"remote.allow_plain_http", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.remote.allows_plain_http = TRY(choice_at<bool>(at, {{"true", true}, {"false", false}}));
+             return {};
+         }},
+        {"remote.connect_timeout_s", seconds_into(&RemoteTimeouts::connect)},
+        {"remote.first_token_timeout_s", seconds_into(&RemoteTimeouts::first_token)},
+        {"remote.token_timeout_s", seconds_into(&RemoteTimeouts::between_tokens)},
+        {"remote.tries", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.remote.tries = static_cast<int>(TRY(number_at(at, 1, kTriesMax)));
+             return {};
+         }},
         {"adapters", take_adapters},
         {"quantize", [](const At& at, DaemonOptions& options) -> Result<void> {
              options.quantize = TRY(choice_at<std::string>(at, {{"none", ""}, {"8bit", "8bit"}, {"4bit", "4bit"}}));
@@ -351,7 +399,7 @@ Result<void> read_map(const std::string& file, const YAML::Node& map, const std:
         }
         seen.push_back(key);
         const std::string full = prefix + key;
-        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks" || key == "targets" || key == "models");
+        const bool is_group = prefix.empty() && (key == "tls" || key == "log" || key == "limits" || key == "approvals" || key == "recordings" || key == "tasks" || key == "targets" || key == "models" || key == "remote");
         const auto row = table().find(full);
         if (is_group && entry.second.IsMap()) {
             TRY(read_map(file, entry.second, key + ".", options));

@@ -110,10 +110,23 @@ Result<std::unique_ptr<ControlServer>> start_server(const DaemonOptions& options
     return ControlServer::start(std::move(wanted), std::move(services));
 }
 
+/// Set where the model is on servers; reads the key, and takes it out of the environment.
+Result<std::optional<RemoteOptions>> remote_of(const DaemonOptions& options) {
+    const std::string model = wanted_model(options.model);
+    if (!names_servers(model)) {
+        return std::optional<RemoteOptions>();
+    }
+    if (!options.adapters.empty() || !options.quantize.empty()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is for a model that is loaded here, and {} is on a server", options.adapters.empty() ? "quantize" : "adapters", model)};
+    }
+    return std::optional(TRY(to_remote_options(model, options.remote)));
+}
+
 /// What start_server() would refuse, as far as it shows without making a file or opening a socket.
 Result<void> check_without_start(const DaemonOptions& options) {
     std::error_code problem;
-    if (!options.model.empty()) {
+    const std::optional<RemoteOptions> remote = TRY(remote_of(options).with_context("model"));
+    if (!options.model.empty() && !remote) {
         TRY(find_checkpoint(options.model, options.models_root).with_context("model"));
     }
     const bool has_tcp = std::any_of(options.listen.begin(), options.listen.end(), [](const Endpoint& endpoint) { return endpoint.unix_path.empty(); });
@@ -163,13 +176,14 @@ int run(int argc, char** argv) {
     ApprovalNotices notices(clock); // before the server, whose sessions tell it
     notices.configure(options.approvals);
     auto secrets = DaemonSecrets::from_environment();
-    auto server = secrets ? start_server(options, clock, notify, notices, *secrets) : Result<std::unique_ptr<ControlServer>>(secrets.error());
+    auto remote = secrets ? remote_of(options) : Result<std::optional<RemoteOptions>>(secrets.error());
+    auto server = remote ? start_server(options, clock, notify, notices, *secrets) : Result<std::unique_ptr<ControlServer>>(remote.error());
     if (!server) {
         fmt::print(stderr, "handeyed: {}\n", server.error().message);
         return daemon_exit_code(server.error());
     }
     notices.set_server(server->get());
-    DaemonModel model(**server, notify, options);
+    DaemonModel model(**server, notify, options, *std::move(remote));
     (void)notify.send("READY=1");
     for (const Endpoint& endpoint : options.listen) {
         Endpoint shown = endpoint;

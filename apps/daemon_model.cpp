@@ -4,6 +4,9 @@
 #include "apps/models/store.h"
 #include "apps/target.h"
 #include "base/log.h"
+#include "remote/remote_model.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -11,13 +14,14 @@ namespace handeye {
 namespace {
 
 constexpr Duration kStatusPause = std::chrono::seconds(1);
+constexpr Duration kReachPauseFirst = std::chrono::seconds(1);
 
 } // namespace
 
-DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options)
+DaemonModel::DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options, std::optional<RemoteOptions> remote)
     : server_(&server), notify_(notify) {
     server.set_model_loading("starting");
-    thread_ = std::thread([this, options] { load(options); });
+    thread_ = std::thread([this, options, remote = std::move(remote)] { remote ? reach(*remote) : load(options); });
 }
 
 DaemonModel::~DaemonModel() {
@@ -26,6 +30,7 @@ DaemonModel::~DaemonModel() {
 }
 
 void DaemonModel::forget_server() {
+    given_up_.request_stop();
     const std::lock_guard lock(mutex_);
     server_ = nullptr;
 }
@@ -48,7 +53,31 @@ void DaemonModel::load(const DaemonOptions& told) {
     options.engine.quantize = *quantize;
     options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
     options.on_event = [this](const EngineEvent& event) { hear(event); };
-    finish(open_engine_process(options));
+    auto opened = open_engine_process(options);
+    finish(opened ? Result<std::unique_ptr<ChatModel>>(std::move(*opened)) : Result<std::unique_ptr<ChatModel>>(opened.error()));
+}
+
+// Servers may come up after the daemon; what another try cannot mend (a key, a name) ends it.
+void DaemonModel::reach(const RemoteOptions& remote) {
+    for (Duration pause = kReachPauseFirst;; pause = std::min(pause * 2, remote.pause_max)) {
+        auto opened = open_remote_model(remote, clock_, given_up_.get_token());
+        if (opened || opened.error().code != ErrorCode::Unavailable) {
+            finish(std::move(opened));
+            return;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            log::warn("daemon", "waiting for the model's servers: " + opened.error().message);
+            if (server_ != nullptr) {
+                server_->set_model_loading("waiting for its servers: " + opened.error().message);
+                (void)notify_.send("STATUS=waiting for the model's servers: " + opened.error().message);
+            }
+        }
+        if (clock_.sleep_for(pause, given_up_.get_token()) == WaitResult::Stopped) {
+            finish(Error{ErrorCode::Cancelled, "the daemon ends"});
+            return;
+        }
+    }
 }
 
 void DaemonModel::say_loading(std::string_view stage, double share) {
@@ -84,7 +113,7 @@ void DaemonModel::hear(const EngineEvent& event) {
     }
 }
 
-void DaemonModel::finish(Result<std::unique_ptr<EngineProcess>> opened) {
+void DaemonModel::finish(Result<std::unique_ptr<ChatModel>> opened) {
     const std::lock_guard lock(mutex_);
     is_loading_ = false;
     if (!opened) {

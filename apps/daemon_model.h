@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads the model, in a process of its own, beside the running server: sockets answer from the first moment.
+// Loads the model, in a process of its own, or reaches the servers that have it, beside the running server: sockets answer from the first moment.
 #pragma once
 
 #include "apps/daemon_options.h"
 #include "engine/engine_process.h"
+#include "remote/options.h"
 #include "server/control_server.h"
 #include "server/service_notify.h"
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -17,7 +20,8 @@ namespace handeye {
 class DaemonModel {
 public:
     /// Tells `server` and `notify` how loading goes, until forget_server().
-    DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options);
+    /// Where `remote` is set the model is on servers, which are waited for as long as none answers.
+    DaemonModel(ControlServer& server, const ServiceNotify& notify, const DaemonOptions& options, std::optional<RemoteOptions> remote);
     /// Waits for a load under way: see is_loading().
     ~DaemonModel();
 
@@ -27,8 +31,9 @@ public:
 
 private:
     void load(const DaemonOptions& told);
+    void reach(const RemoteOptions& remote);
     void say_loading(std::string_view stage, double share);
-    void finish(Result<std::unique_ptr<EngineProcess>> opened);
+    void finish(Result<std::unique_ptr<ChatModel>> opened);
     void hear(const EngineEvent& event);
 
     mutable std::mutex mutex_; // guards all but the threads
@@ -36,7 +41,9 @@ private:
     const ServiceNotify& notify_;
     bool is_loading_ = true;
     TimePoint last_status_{};
-    std::unique_ptr<EngineProcess> model_;
+    SystemClock clock_;
+    std::stop_source given_up_;
+    std::unique_ptr<ChatModel> model_;
     std::thread thread_;
 };
 

@@ -79,6 +79,7 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
     options.model = said.model.empty() ? options.model : said.model;
     options.adapters = said.adapters.empty() ? options.adapters : said.adapters;
     options.quantize = said.quantize.empty() ? options.quantize : said.quantize;
+    options.remote = merged(options.remote, said.remote);
     options.sessions_dir = said.sessions_dir.empty() ? options.sessions_dir : std::filesystem::path(said.sessions_dir);
     options.threads = said.threads < 0 ? options.threads : said.threads;
     options.skips_checksums = options.skips_checksums || said.skips_checksums;
@@ -114,6 +115,7 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
     };
     note(same_listen, "listen");
     note(running.model == fresh.model, "model");
+    note(is_same(running.remote, fresh.remote), "remote");
     note(running.models_root == fresh.models_root, "models.root");
     note(running.adapters == fresh.adapters, "adapters");
     note(running.quantize == fresh.quantize, "quantize");
@@ -161,7 +163,9 @@ ParsedCommandLine parse_daemon_command_line(int argc, char** argv) {
                                        "(default: unix:$XDG_RUNTIME_DIR/handeye/handeyed.sock)");
     app.add_option("--token-file", said.token_file, "The token that TCP clients must show; made with 256 random bits when absent\n"
                                                "(default: $XDG_CONFIG_HOME/handeye/token)");
-    app.add_option("--model", said.model, "Folder of a checkpoint, or NAME[:FORMAT[:QUANTIZATION]]\n(default: $HANDEYE_MODEL, else the bundled model)");
+    app.add_option("--model", said.model, "Folder of a checkpoint, NAME[:FORMAT[:QUANTIZATION]], or URLs of servers (docs/scaling.md)\n(default: $HANDEYE_MODEL, else the bundled model)")->join(',');
+    app.add_option("--prompt", said.remote.prompt, "Prompt for a model on a server (default: by what the server or the model's name tells)");
+    add_remote_options(app, said.remote);
     app.add_option("--adapter", said.adapters, "Folder of a PEFT LoRA adapter for the model (repeatable: they add up)")->allow_extra_args(false)->type_name("DIR");
     app.add_option("--quantize", said.quantize, "Pack a 16-bit model while it is loaded: less memory, and a longer start")->check(CLI::IsMember({"8bit", "4bit"}));
     app.add_option("--sessions-dir", said.sessions_dir, "Where recordings go (default: $XDG_STATE_HOME/handeye/sessions)");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apps/client_targets.h"
+#include "apps/remote_settings.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/net/client.h"
@@ -58,12 +59,14 @@ struct CommandLine {
     bool skips_checksums = false;
     std::vector<std::string> adapters;
     std::string quantize;
+    RemoteSettings remote;
 };
 
 struct DaemonOptions {
     std::vector<Endpoint> listen;      ///< at least one
     std::filesystem::path token_file;
-    std::string model;                 ///< folder of a checkpoint, or a name (docs/models.md); empty: $HANDEYE_MODEL, else the bundled one
+    std::string model;                 ///< folder of a checkpoint, a name (docs/models.md), or URLs of servers (docs/scaling.md); empty: $HANDEYE_MODEL, else the bundled one
+    RemoteSettings remote;             ///< of a model on servers
     std::filesystem::path models_root; ///< where models that are known by name lie
     std::vector<std::string> adapters; ///< PEFT LoRA folders for the model
     std::string quantize;              ///< "", "8bit" or "4bit": packs a 16-bit model while it is loaded

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include <fcntl.h>
@@ -66,20 +67,18 @@ Result<void> check_folder(const std::filesystem::path& folder) {
     return {};
 }
 
-Result<std::string> value_from_file(const std::filesystem::path& path) {
-    std::string text = TRY(read_private(path));
-    if (text.ends_with('\n')) { // an editor's
-        text.pop_back();
+void forget_variables(const std::function<bool(std::string_view name)>& is_meant) {
+    std::vector<std::string> names;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        char* const equals = std::strchr(*variable, '=');
+        if (equals != nullptr && is_meant(std::string_view(*variable, static_cast<std::size_t>(equals - *variable)))) {
+            names.emplace_back(*variable, equals);
+            ::explicit_bzero(equals + 1, std::strlen(equals + 1)); // /proc/PID/environ shows this memory
+        }
     }
-    return text;
-}
-
-Result<std::string> value_from_variable(const std::string& variable) {
-    const char* const value = std::getenv(variable.c_str());
-    if (value == nullptr) {
-        return Error{ErrorCode::NotFound, fmt::format("there is no environment variable {}", variable)};
+    for (const std::string& name : names) {
+        ::unsetenv(name.c_str());
     }
-    return std::string(value);
 }
 
 /// One entry of secrets.yaml. Messages say the place and the key, never what stands there.
@@ -189,6 +188,22 @@ Result<void> read_yaml(const std::filesystem::path& file, const std::string& tex
 
 } // namespace
 
+Result<std::string> value_from_file(const std::filesystem::path& path) {
+    std::string text = TRY(read_private(path));
+    if (text.ends_with('\n')) { // an editor's
+        text.pop_back();
+    }
+    return text;
+}
+
+Result<std::string> value_from_variable(const std::string& variable) {
+    const char* const value = std::getenv(variable.c_str());
+    if (value == nullptr) {
+        return Error{ErrorCode::NotFound, fmt::format("there is no environment variable {}", variable)};
+    }
+    return std::string(value);
+}
+
 Result<SecretStore> environment_secrets() {
     SecretStore store;
     for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -258,17 +273,11 @@ Result<std::vector<std::string>> add_secret_options(SecretStore& store, const st
 }
 
 void forget_secret_variables() {
-    std::vector<std::string> names;
-    for (char** variable = environ; *variable != nullptr; ++variable) {
-        if (std::string_view(*variable).starts_with(kPrefix)) {
-            char* const equals = std::strchr(*variable, '=');
-            names.emplace_back(*variable, equals);
-            ::explicit_bzero(equals + 1, std::strlen(equals + 1)); // /proc/PID/environ shows this memory
-        }
-    }
-    for (const std::string& name : names) {
-        ::unsetenv(name.c_str());
-    }
+    forget_variables([](std::string_view name) { return name.starts_with(kPrefix); });
+}
+
+void forget_variable(const std::string& name) {
+    forget_variables([&](std::string_view other) { return other == name; });
 }
 
 Result<void> forbid_memory_dumps() {

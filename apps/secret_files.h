@@ -25,6 +25,12 @@ Result<std::shared_ptr<SecretStore>> load_secrets(const std::filesystem::path& f
 Result<std::vector<std::string>> add_secret_options(SecretStore& store, const std::vector<std::string>& options);
 /// Takes $HANDEYE_SECRET_* out of this process's environment, so that no program it starts inherits them. Before other threads run.
 void forget_secret_variables();
+/// One of them by its name.
+void forget_variable(const std::string& name);
+/// What a file of this user alone holds (0600), without a line feed at its end. PermissionDenied where others may read it; NotFound.
+Result<std::string> value_from_file(const std::filesystem::path& path);
+/// NotFound where there is no such variable.
+Result<std::string> value_from_variable(const std::string& variable);
 /// No core files, and no other process of this user may look into this one's memory.
 Result<void> forbid_memory_dumps();
 

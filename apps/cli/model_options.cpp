@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/model_options.h"
 
+#include "apps/cli/command.h"
+#include "remote/remote_model.h"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -25,6 +28,27 @@ Result<void> put_model_options(const ModelOptions& options, const LocalCheckpoin
         engine.adapters.emplace_back(adapter);
     }
     return {};
+}
+
+Result<std::optional<RemoteOptions>> remote_model_options(const std::string& model, const ModelOptions& options, const RemoteSettings& settings) {
+    if (!names_servers(model)) {
+        return std::optional<RemoteOptions>();
+    }
+    const char* const foreign = !options.adapters.empty() ? "--adapter" : !options.quantize.empty() ? "--quantize" : !options.kv_cache.empty() ? "--kv-cache" : nullptr;
+    if (foreign != nullptr) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is for a model that is loaded here, and {} is on a server", foreign, model)};
+    }
+    return std::optional(TRY(to_remote_options(model, settings)));
+}
+
+Result<std::unique_ptr<ChatModel>> reach_model(const RemoteOptions& options, Clock& clock, const std::stop_token& stop) {
+    print_progress("looking at the model's servers");
+    Result<std::unique_ptr<ChatModel>> model = open_remote_model(options, clock, stop);
+    print_progress("");
+    if (model && !(*model)->info().reads_pictures) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is a model of text alone and sees no screen", (*model)->info().name)};
+    }
+    return model;
 }
 
 } // namespace handeye::cli

@@ -73,15 +73,24 @@ void print_answer(const ReplayedAnswer& answer) {
     print_progress("thinking ...");
 }
 
-/// 1 when an answer is another one now.
-Result<int> ask_model_again(const RunOptions& options, const Context& context) {
-    const Recording recording = TRY(Recording::open(options.goal));
+Result<std::unique_ptr<ChatModel>> open_model(const RunOptions& options, Clock& clock, const Context& context) {
+    RemoteSettings settings = options.remote;
+    settings.prompt = options.prompt;
+    if (const auto remote = TRY(remote_model_options(wanted_model(options.model), options.extra, settings))) {
+        return reach_model(*remote, clock, context.stop);
+    }
     EngineOptions engine;
     const LocalCheckpoint checkpoint = TRY(find_model(options.model));
     TRY(put_model_options(options.extra, checkpoint, engine));
     engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
-    const std::unique_ptr<ChatModel> model = TRY(open_engine(engine));
+    return open_engine(engine);
+}
+
+/// 1 when an answer is another one now.
+Result<int> ask_model_again(const RunOptions& options, const Context& context) {
+    const Recording recording = TRY(Recording::open(options.goal));
     SystemClock clock;
+    const std::unique_ptr<ChatModel> model = TRY(open_model(options, clock, context));
     ModelReplayOptions replay{.prompt = options.prompt, .render = {.override_dir = options.prompts_dir}, .on_answer = {}};
     if (!context.json) {
         replay.on_answer = print_answer;
@@ -132,9 +141,10 @@ Runner declare_replay(CLI::App& app) {
     app.add_option("--result", options->results.json, "Write what became of each step there, as JSON");
     app.add_option("--junit", options->results.junit, "Write it as JUnit XML, for build servers");
     app.add_option("--languages", options->languages, "Of the text on the screen, as Tesseract calls them: eng+deu")->capture_default_str();
-    app.add_option("--model", options->model, fmt::format("{}, for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
+    app.add_option("--model", options->model, fmt::format("{}, for --heal and --model-only (default: $HANDEYE_MODEL, else the bundled model)", kModelOrServerHelp))->join(',');
     add_heal_options(app, *options);
     add_model_options(app, options->extra);
+    add_remote_options(app, options->remote);
     auto is_model_only = std::make_shared<bool>(false);
     auto* const model_only = app.add_flag("--model-only", *is_model_only, "Do nothing: ask the model of today about each recorded screen, and say which of its actions are others (exit code 1)");
     app.add_option("--prompt", options->prompt, "Prompt for --model-only (default: the one that the model was trained on)")->needs(model_only);

@@ -22,6 +22,7 @@ constexpr std::size_t kGoalBytesMax = 64U << 10U;
 
 /// What a daemon decides for itself: with any of these the task runs in this program.
 constexpr std::array kLocalOptions{"--in-process", "--model", "--adapter", "--quantize",           "--record",         "--prompt",      "--prompts-dir",
+                                   "--api-key-env", "--api-key-file", "--model-ca", "--allow-plain-http", "--first-token-timeout",
                                    "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
 
 Result<void> check_goal(const std::string& goal) {
@@ -117,13 +118,14 @@ void declare_options(CLI::App& app, RunOptions& options) {
     app.add_option("GOAL", options.goal, "What to do, in words, or a task file (.yaml, .json)")->required();
     add_target_options(app, options.target);
     add_secret_option(app, options.secrets);
-    app.add_option("--model", options.model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
+    app.add_option("--model", options.model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelOrServerHelp))->join(',');
     app.add_option("--record", options.record, "Recording to write (default: a new file in the state folder)");
     app.add_option("--surface", options.surface, "Action space to speak: desktop, mobile, web, web-points (default: the platform's, as far as the model's prompt has it)");
     app.add_option("--prompt", options.prompt, "Prompt to use (default: the one that the model was trained on)");
     app.add_option("--prompts-dir", options.prompts_dir, "Folder whose prompt files win over the built-in ones");
     add_checksums_option(app, options.skips_checksums);
     add_model_options(app, options.extra);
+    add_remote_options(app, options.remote);
     app.add_option("--threads", options.threads, "Threads of the engine, 0: one per core")->check(CLI::Range(0, 1024));
     add_daemon_options(app, options.daemon); // without --daemon: the user's own, if it runs
     app.add_flag("--in-process", options.in_process, "Run in this program, whether a daemon runs or not");
@@ -157,11 +159,12 @@ Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
-               "--prompts-dir --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE;\n"
+               "--prompts-dir --api-key-env --api-key-file --model-ca --allow-plain-http --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE;\n"
                "or the target names files or programs of yours (--browser --uploads --downloads --ca-file --password-file, a file: page);\n"
                "or the task file names files, a model, a locale or secrets of this machine (docs/task-files.md).\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"
                "Example: handeye run fill_form.yaml --var who=Ada --headless 800x600 --junit result.xml\n"
+               "Example: handeye run \"Click Save.\" --window \"My form\" --model http://127.0.0.1:8000/v1\n"
                "The outcome is the model's own claim, bounded by the limits; the recording shows each step.");
     return [options, &app](const Context& context) -> Result<int> {
         if (names_task_file(options->goal)) {

@@ -88,6 +88,26 @@ Result<std::optional<EngineOptions>> engine_options(const RunOptions& options, c
     return std::optional(std::move(engine));
 }
 
+/// A file must not choose who sees the screen.
+Result<void> check_who_chose(const RunOptions& options, const TaskProgram* program) {
+    if (program != nullptr && options.model.empty() && names_servers(program->model())) {
+        return Error{ErrorCode::PermissionDenied, fmt::format("the task file names a model on a server, {}, which would get every screenshot: say it yourself with --model", program->model())};
+    }
+    return {};
+}
+
+/// nullopt: it is loaded here, or none is asked.
+Result<std::optional<RemoteOptions>> remote_options(const RunOptions& options, const TaskProgram* program) {
+    const bool is_asked = program == nullptr || program->needs_model();
+    const std::string model = wanted_model(options.model);
+    if (!is_asked || !names_servers(model) || (options.model.empty() && program != nullptr && !program->model().empty())) {
+        return std::optional<RemoteOptions>();
+    }
+    RemoteSettings settings = options.remote;
+    settings.prompt = options.prompt;
+    return remote_model_options(model, options.extra, settings);
+}
+
 /// From its headers, before a load of minutes. What is wrong with them, loading says.
 Result<void> check_sight(const std::optional<EngineOptions>& engine) {
     const auto report = engine ? inspect_model(*engine) : Result<ModelReport>(Error{ErrorCode::NotFound, "no model is asked"});
@@ -249,7 +269,9 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
     if (program != nullptr && !options.heal_dir.empty()) {
         program->allow_healing(options.heal_max);
     }
-    const std::optional<EngineOptions> engine = TRY(engine_options(options, program));
+    TRY(check_who_chose(options, program));
+    const std::optional<RemoteOptions> remote = TRY(remote_options(options, program));
+    const std::optional<EngineOptions> engine = remote ? std::nullopt : TRY(engine_options(options, program));
     TRY(check_sight(engine));
     tell_of_rules_that_do_not_hold("this task");
     SystemClock clock;
@@ -266,7 +288,7 @@ Result<int> run_here(const RunOptions& options, TaskProgram* program, const Cont
         session_options.ask_text = [person](const auto& question, const auto& choices, const auto& stop) { return person->answer(question, choices, stop); };
     }
     const std::filesystem::path file = TRY(recording_path(options, session_id));
-    const std::unique_ptr<ChatModel> model = TRY(load_model(engine));
+    const std::unique_ptr<ChatModel> model = TRY((remote ? reach_model(*remote, clock, context.stop) : load_model(engine)));
     std::unique_ptr<Platform> target = TRY(open_target(options.target, clock, context.stop));
     const auto platform = std::make_unique<SecretPlatform>(std::move(target), secrets.grants);
     const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(file, session_id));

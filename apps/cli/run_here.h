@@ -26,6 +26,7 @@ struct RunOptions {
     DaemonAddress daemon;
     bool skips_checksums = false;
     ModelOptions extra; ///< of the model
+    RemoteSettings remote; ///< of one on a server
     bool in_process = false;
     int max_steps = 50;
     double max_seconds = 3600;

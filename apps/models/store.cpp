@@ -94,6 +94,9 @@ Result<LocalCheckpoint> find_local(const ModelRow& row, const fs::path& root) {
 }
 
 Result<LocalCheckpoint> find_checkpoint(const std::string& given, const fs::path& root) {
+    if (given.starts_with("http://") || given.starts_with("https://")) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is a model on a server, which `handeye run`, `handeye replay --model-only` and handeyed ask; this needs a checkpoint on this machine", given)};
+    }
     if (is_checkpoint(given)) {
         return LocalCheckpoint{given};
     }

@@ -2,6 +2,7 @@
 #include "base/net/http_get.h"
 
 #include "base/net/dial.h"
+#include "base/net/http_head.h"
 
 #include <algorithm>
 #include <cctype>
@@ -12,23 +13,7 @@ namespace handeye {
 namespace {
 
 constexpr unsigned kHttp11 = 11;
-constexpr std::uint32_t kHeadBytesMax = 64U << 10U;
 constexpr std::size_t kPieceBytes = 256U << 10U;
-
-using Parser = http::response_parser<http::buffer_body>;
-
-HttpHead head_of(const Parser& parser) {
-    HttpHead head{.status = static_cast<int>(parser.get().result_int())};
-    for (const auto& field : parser.get()) {
-        std::string name(field.name_string());
-        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        head.fields.emplace_back(std::move(name), std::string(field.value()));
-    }
-    if (const auto length = parser.content_length(); length) {
-        head.content_length = *length;
-    }
-    return head;
-}
 
 /// One request and its answer on one socket.
 class Exchange {
@@ -106,11 +91,24 @@ private:
     asio::io_context io_{1};
     AnySocket socket_;
     beast::flat_buffer buffer_;
-    Parser parser_;
+    PieceParser parser_;
     std::optional<error_code> done_;
 };
 
 } // namespace
+
+HttpHead head_of(const PieceParser& parser) {
+    HttpHead head{.status = static_cast<int>(parser.get().result_int())};
+    for (const auto& field : parser.get()) {
+        std::string name(field.name_string());
+        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        head.fields.emplace_back(std::move(name), std::string(field.value()));
+    }
+    if (const auto length = parser.content_length(); length) {
+        head.content_length = *length;
+    }
+    return head;
+}
 
 std::string_view HttpHead::field(std::string_view name) const {
     const auto found = std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == name; });

@@ -107,6 +107,8 @@ OpenAiResponse OpenAiService::models() const {
         rows.push_back({{"id", name}, {"object", "model"}, {"created", started_s_}, {"owned_by", "handeye"}});
         if (status.info) {
             rows.back()["max_model_len"] = status.info->context_tokens_max;
+            rows.back()["prompt"] = status.info->prompt; // which prompts/<name>/ speaks to it: the name may be anything
+            rows.back()["reads_pictures"] = status.info->reads_pictures;
         }
     }
     return {200, dump_json({{"object", "list"}, {"data", std::move(rows)}}) + "\n"};

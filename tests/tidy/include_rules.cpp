@@ -28,10 +28,11 @@ constexpr std::array<Names, 7> kAgent = {
     "base/",    "engine/chat.h", "engine/chat_model.h", "platforms/platform.h", "platforms/person_input.h",
     "actions/", "prompts/"};
 constexpr std::array<Names, 3> kServer = {"base/", "base/net/client.h", "agent/"};
-constexpr std::array<Names, 9> kEverything = {"base/",      "base/net/", "engine/",
-                                              "platforms/", "actions/",  "prompts/",
-                                              "agent/",     "server/",   "apps/"};
-constexpr std::array<Arrow, 9> kArrows = {{
+constexpr std::array<Names, 5> kRemote = {"base/", "base/net/http_client.h", "base/net/http_stream.h", "engine/chat.h", "engine/chat_model.h"};
+constexpr std::array<Names, 10> kEverything = {"base/",      "base/net/", "engine/",
+                                               "platforms/", "actions/",  "prompts/",
+                                               "agent/",     "server/",   "remote/", "apps/"};
+constexpr std::array<Arrow, 10> kArrows = {{
     {"base", {}},
     {"engine", kBase},
     {"platforms", kPlatforms},
@@ -39,6 +40,7 @@ constexpr std::array<Arrow, 9> kArrows = {{
     {"prompts", kPrompts},
     {"agent", kAgent},
     {"server", kServer},
+    {"remote", kRemote},
     {"apps", kEverything},
     {"examples", kEverything},
 }};
