@@ -11,6 +11,7 @@
 #include "server/openai_server.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -48,8 +49,24 @@ struct Options {
     int max_num_seqs = EngineOptions{}.sequences_max;
     int threads = 0;
     bool skips_checksums = false;
+    std::vector<std::string> passed_over; ///< options of other servers that mean nothing here
     ModelOptions engine;
 };
+
+// What scripts for `vllm serve` say and what is either the case here anyhow or decided by the machine. What would change answers is not among them.
+constexpr std::array kForeignValues{"--dtype", "--tensor-parallel-size,-t", "--pipeline-parallel-size", "--data-parallel-size", "--gpu-memory-utilization", "--max-num-batched-tokens", "--block-size", "--swap-space", "--load-format",
+                                    "--tokenizer-mode", "--reasoning-parser", "--tool-call-parser", "--chat-template-content-format", "--uvicorn-log-level", "--media-io-kwargs"};
+constexpr std::array kForeignFlags{"--trust-remote-code", "--enable-auto-tool-choice", "--enforce-eager", "--enable-prefix-caching", "--enable-chunked-prefill", "--enable-expert-parallel", "--disable-log-requests", "--disable-log-stats"};
+
+void add_foreign_options(CLI::App& app, std::vector<std::string>& given) {
+    constexpr const char* kGroup = "Taken from vllm serve, without effect here";
+    for (const std::string names : kForeignValues) {
+        app.add_option_function<std::string>(names, [&given, names](const std::string& value) { given.push_back(names.substr(0, names.find(',')) + " " + value); }, "")->group(kGroup);
+    }
+    for (const std::string name : kForeignFlags) {
+        app.add_flag_callback(name, [&given, name] { given.push_back(name); }, "")->group(kGroup);
+    }
+}
 
 struct Found {
     LocalCheckpoint checkpoint;
@@ -178,6 +195,9 @@ Result<int> serve(const Options& options, const Context& context) {
     if (!options.name.empty() && !options.model.empty()) {
         return Error{ErrorCode::InvalidArgument, "say NAME or --model, not both"};
     }
+    for (const std::string& option : options.passed_over) {
+        log::info("serve", option + " changes nothing here");
+    }
     const Found found = TRY(find_served(options));
     const OpenAiOptions endpoint = TRY(endpoint_options(options, found));
     std::unique_ptr<OpenAiServer> server = TRY(OpenAiServer::start(endpoint)); // before the load of minutes: a port that is taken is told at once
@@ -220,6 +240,7 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->engine);
+    add_foreign_options(app, options->passed_over);
     app.footer("Example: handeye serve glm-4.1v-thinking --model-format gptq --port 8000\n"
                "         curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\\n"
                "             -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'\n"

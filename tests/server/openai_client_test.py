@@ -55,6 +55,10 @@ class Case(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.start("--allowed-local-media-path", cls.folder / "media", "--allowed-media-domains", "localhost", "--limit-mm-per-prompt", '{"image": 300}', "--max-num-seqs", "8")
+
+    @classmethod
+    def start(cls, *words):
         (cls.folder / "media").mkdir()
         shutil.copy(FORM / "frame.png", cls.folder / "media" / "frame.png")
         os.mkfifo(cls.folder / "media" / "fifo")
@@ -62,13 +66,12 @@ class Case(unittest.TestCase):
         environment = {"PATH": os.environ["PATH"], "HOME": str(cls.folder), "HANDEYE_API_KEY": KEY}
         cls.log = open(cls.folder / "log", "w+b")
         cls.addClassCleanup(cls.log.close)
-        cls.process = subprocess.Popen([BINARIES / "handeye", "serve", "--port", "0", "--threads", "1", "--json", "--allowed-local-media-path", cls.folder / "media", "--allowed-media-domains", "localhost",
-                                        "--limit-mm-per-prompt", '{"image": 300}', "--max-num-seqs", "8"], env=environment, stdout=subprocess.PIPE, stderr=cls.log, text=True)
+        cls.process = subprocess.Popen([BINARIES / "handeye", "serve", *words, "--port", "0", "--threads", "1", "--json"], env=environment, stdout=subprocess.PIPE, stderr=cls.log, text=True)
         cls.addClassCleanup(cls.end)
         line = cls.process.stdout.readline()
-        if not line:
+        if "url" not in line:
             cls.process.wait(WAIT_S)
-            raise RuntimeError((cls.folder / "log").read_text())
+            raise RuntimeError(line + (cls.folder / "log").read_text())
         cls.url = json.loads(line)["url"]
         cls.client = openai.OpenAI(base_url=cls.url, api_key=KEY, max_retries=0, timeout=WAIT_S)
         cls.addClassCleanup(cls.client.close)
@@ -224,6 +227,60 @@ class Texts(Case):
         self.assertEqual(said["max_model_len"], 4096)
         self.assertEqual(self.post("/detokenize", {"tokens": said["tokens"]})["prompt"], "Hello <|user|> größte 😀")
         self.assertEqual(self.post("/tokenize", {"messages": form()})["count"], self.chat(max_completion_tokens=1).usage.prompt_tokens)
+
+
+TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {"count": {"type": "integer", "minimum": 1, "maximum": 99}, "color": {"type": "string", "enum": ["red", "blue"]}},
+                                                                               "required": ["count", "color"], "additionalProperties": False}}},
+         {"type": "function", "function": {"name": "stop", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}}}]
+
+
+class Tools(Case):
+    """Models with random weights: what they write is nonsense, and a call all the same where one must be."""
+    checkpoint, template = "glm4-ct-int4", "tools_metadata.jinja"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        shutil.copytree(ROOT / "tests" / "golden" / "engine" / cls.checkpoint, cls.folder / "model")
+        shutil.copy(ROOT / "tests" / "golden" / "template" / cls.template, cls.folder / "model" / "chat_template.jinja")
+        # As a script for another server says it.
+        cls.start(cls.folder / "model", "--served-model-name", "nano", "--enable-auto-tool-choice", "--tool-call-parser", "glm45", "--reasoning-parser", "glm45", "--tensor-parallel-size", "1", "--trust-remote-code", "--gpu-memory-utilization", "0.9")
+
+    def ask(self, tool_choice, messages=None, **more):
+        silent = {str(i): -100 for i in self.post("/tokenize", {"prompt": "<think>"})["tokens"][:1]}  # thoughts are free, and these models would think for ever
+        return self.chat(messages or hello(), tools=TOOLS, tool_choice=tool_choice, max_completion_tokens=200, logit_bias=silent, **{"temperature": 1, "seed": 2, **more})
+
+    def test_calls_that_must_be(self):
+        for choice, names in (("required", {"look_up", "stop"}), ({"type": "function", "function": {"name": "look_up"}}, {"look_up"})):
+            for seed in range(3):
+                answer = self.ask(choice, seed=seed).choices[0]
+                self.assertEqual(answer.finish_reason, "tool_calls", answer.message)
+                call, = answer.message.tool_calls
+                self.assertIn(call.function.name, names)
+                schema = next(tool["function"]["parameters"] for tool in TOOLS if tool["function"]["name"] == call.function.name)
+                jsonschema.validate(json.loads(call.function.arguments), schema)
+
+    def test_a_stream_ends_with_the_same_call(self):
+        whole = self.ask("required").choices[0].message.tool_calls[0]
+        chunks = list(self.ask("required", stream=True))
+        streamed = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or []]
+        self.assertEqual([(call.index, call.function.name, call.function.arguments) for call in streamed], [(0, whole.function.name, whole.function.arguments)])
+        self.assertEqual(chunks[-1].choices[0].finish_reason, "tool_calls")
+
+    def test_the_history_reaches_the_prompt(self):
+        first = self.ask("required").choices[0].message
+        history = [*hello(), first.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "It is größer."}, *hello("And?")]
+        said = self.post("/tokenize", {"messages": history, "tools": TOOLS, "add_generation_prompt": True})
+        written = self.post("/detokenize", {"tokens": said["tokens"]})["prompt"]
+        for part in ("look_up", first.tool_calls[0].function.name, "<|observation|>", "It is größer."):
+            self.assertIn(part, written)
+        self.assertEqual(self.ask("none", history).choices[0].message.tool_calls, None)
+        self.assertGreater(self.ask("auto", history).usage.prompt_tokens, self.ask("none", history).usage.prompt_tokens)  # the tools are offered
+
+
+class ToolsInTags(Tools):
+    checkpoint, template = "glm4v_moe-awq-int4", "tools_tags.jinja"
 
 
 class Refusals(Case):
