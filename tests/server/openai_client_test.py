@@ -10,12 +10,14 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 import urllib.request
+import zlib
 
 BINARIES = pathlib.Path(sys.argv.pop(1))
 sys.path.insert(0, sys.argv.pop(1))
@@ -320,6 +322,58 @@ class Refusals(Case):
         self.assertIn("at most 300 pictures", str(self.refused(openai.BadRequestError, "messages[0].content[300].image_url", many)))
         both = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "frame.png"}}, {"type": "video_url", "video_url": {"url": "x.mp4"}}]}]
         self.assertIn("not both", str(self.refused(openai.BadRequestError, "messages[0].content[1].video_url", both)))
+
+
+def bomb():
+    """65,535 x 65,535 pixels of one bit say its header; behind it there are none."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 65535, 65535, 1, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+class Limits(Case):
+    """A server that gives each answer half a second and hears one at a time."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.start("--request-timeout", "0.5", "--max-num-seqs", "1", "--limit-mm-per-prompt", "image=2,video=0")
+
+    def endless(self, **more):
+        return self.chat(hello("Tell me everything."), temperature=2, max_completion_tokens=4000, logit_bias={str(i): -100 for i in Answers.stop_ids()}, **more)
+
+    def test_an_answer_ends_when_its_time_is_up(self):
+        answer = self.endless()
+        self.assertEqual(answer.choices[0].finish_reason, "length")
+        self.assertLess(answer.usage.completion_tokens, 4000)
+        self.assertEqual([chunk.choices[0].finish_reason for chunk in self.endless(stream=True)][-1], "length")
+        # Of many at once the last ones are not even begun within their time: that is an error, and nothing hangs.
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            ends = list(pool.map(lambda _: self.end_of(), range(6)))
+        self.assertIn("length", ends)
+        self.assertLessEqual(set(ends), {"length", 504})
+
+    def end_of(self):
+        try:
+            return self.endless().choices[0].finish_reason
+        except openai.APIStatusError as error:
+            return error.status_code
+
+    def test_bombs_and_numbers_of_pictures(self):
+        url = "data:image/png;base64," + base64.b64encode(bomb()).decode()
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.chat(form(url))
+        self.assertIn("12884508675 bytes when they are decoded", str(caught.exception))  # by its header, not by decoding it
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.chat([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": picture_url()}}] * 3}])
+        self.assertIn("at most 2 pictures", str(caught.exception))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.chat([{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}]}])
+        self.assertIn("takes no videos", str(caught.exception))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.chat(form("frame.png"))
+        self.assertIn("data: URLs", str(caught.exception))
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ class Fuzz(unittest.TestCase):
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
         log = open(self.folder / "log", "w+b")
         self.addCleanup(log.close)
-        # A request for thousands of tokens is a fair one; here each has half a second.
-        self.process = subprocess.Popen([BINARIES / "handeye", "serve", "--port", "0", "--threads", "1", "--json", "--request-timeout", "0.5", "--allowed-local-media-path", self.folder], env=environment,
+        # A request for thousands of tokens is a fair one; here each has a tenth of a second.
+        self.process = subprocess.Popen([BINARIES / "handeye", "serve", "--port", "0", "--threads", "1", "--json", "--request-timeout", "0.1", "--allowed-local-media-path", self.folder], env=environment,
                                         stdout=subprocess.PIPE, stderr=log, text=True)
         self.addCleanup(self.end)
         line = self.process.stdout.readline()
