@@ -2,6 +2,7 @@
 // `handeye serve`: a model behind an OpenAI-compatible endpoint.
 #include "apps/cli/command.h"
 #include "apps/cli/model_options.h"
+#include "apps/cli/serve_requests.h"
 #include "apps/daemon_options.h"
 #include "apps/models/store.h"
 #include "base/log.h"
@@ -10,6 +11,7 @@
 #include "server/openai_server.h"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -24,7 +26,7 @@ namespace {
 constexpr int kPort = 8000;
 constexpr int kContextMax = 1 << 30;
 constexpr std::size_t kBodyBytesMax = std::size_t{2} << 30U;
-constexpr std::size_t kImagesMax = 300;
+constexpr double kTimeoutMax = 7 * 86400; // seconds
 constexpr std::uint64_t kPictureBytesMax = 1U << 30U; // what the engine's process takes in one message
 
 struct Options {
@@ -37,15 +39,34 @@ struct Options {
     std::string host = "127.0.0.1";
     int port = kPort;
     std::string api_key;
-    std::string limits = "image=300";
+    std::string limits = "image=300,video=1";
+    std::string media_folder;
+    std::vector<std::string> media_hosts;
+    double request_timeout_s = 0;
     std::size_t body_bytes_max = OpenAiOptions{}.body_bytes_max;
     std::uint64_t picture_bytes_max = OpenAiOptions{}.picture_bytes_max;
     int max_model_len = 0;
     int max_num_seqs = EngineOptions{}.sequences_max;
     int threads = 0;
     bool skips_checksums = false;
+    std::vector<std::string> passed_over; ///< options of other servers that mean nothing here
     ModelOptions engine;
 };
+
+// What scripts for `vllm serve` say and what is either the case here anyhow or decided by the machine. What would change answers is not among them.
+constexpr std::array kForeignValues{"--dtype", "--tensor-parallel-size,-t", "--pipeline-parallel-size", "--data-parallel-size", "--gpu-memory-utilization", "--max-num-batched-tokens", "--block-size", "--swap-space", "--load-format",
+                                    "--tokenizer-mode", "--reasoning-parser", "--tool-call-parser", "--chat-template-content-format", "--uvicorn-log-level", "--media-io-kwargs"};
+constexpr std::array kForeignFlags{"--trust-remote-code", "--enable-auto-tool-choice", "--enforce-eager", "--enable-prefix-caching", "--enable-chunked-prefill", "--enable-expert-parallel", "--disable-log-requests", "--disable-log-stats"};
+
+void add_foreign_options(CLI::App& app, std::vector<std::string>& given) {
+    constexpr const char* kGroup = "Taken from vllm serve, without effect here";
+    for (const std::string names : kForeignValues) {
+        app.add_option_function<std::string>(names, [&given, names](const std::string& value) { given.push_back(names.substr(0, names.find(',')) + " " + value); }, "")->group(kGroup);
+    }
+    for (const std::string name : kForeignFlags) {
+        app.add_flag_callback(name, [&given, name] { given.push_back(name); }, "")->group(kGroup);
+    }
+}
 
 struct Found {
     LocalCheckpoint checkpoint;
@@ -83,27 +104,6 @@ Result<Found> find_served(const Options& options) {
     return Found{TRY(find_local(row, root)), row.model->name};
 }
 
-// "image=300,video=0": as other servers spell it.
-Result<std::size_t> images_of(const std::string& limits) {
-    std::size_t images = kImagesMax;
-    for (std::size_t begin = 0; begin <= limits.size();) {
-        const std::size_t end = std::min(limits.find(',', begin), limits.size());
-        const std::string one = limits.substr(begin, end - begin);
-        begin = end + 1;
-        const std::size_t equals = one.find('=');
-        const std::string kind = one.substr(0, equals);
-        int count = -1;
-        if (equals == std::string::npos || (kind != "image" && kind != "video") || !CLI::detail::lexical_cast(one.substr(equals + 1), count) || count < 0 || count > static_cast<int>(kImagesMax)) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("--limit-mm-per-prompt: \"{}\" is neither image=N nor video=N with N from 0 to {}", one, kImagesMax)};
-        }
-        if (kind == "video" && count > 1) {
-            return Error{ErrorCode::InvalidArgument, "--limit-mm-per-prompt: a request holds one video at most"};
-        }
-        images = kind == "image" ? static_cast<std::size_t>(count) : images;
-    }
-    return images;
-}
-
 Result<OpenAiOptions> endpoint_options(const Options& options, const Found& found) {
     OpenAiOptions out{.listen = {.host = options.host, .port = static_cast<std::uint16_t>(options.port)}, .api_key = options.api_key, .names = options.served_names};
     if (const char* const key = std::getenv("HANDEYE_API_KEY"); out.api_key.empty() && key != nullptr) {
@@ -114,7 +114,14 @@ Result<OpenAiOptions> endpoint_options(const Options& options, const Found& foun
     }
     out.body_bytes_max = options.body_bytes_max;
     out.picture_bytes_max = options.picture_bytes_max;
-    out.images_max = TRY(images_of(options.limits));
+    const MediaCounts counts = TRY(read_media_counts(options.limits));
+    out.images_max = counts.images;
+    out.videos_max = counts.videos;
+    out.open_media = TRY(media_opener(options.media_folder, options.media_hosts));
+    out.grammars = answer_grammars();
+    if (options.request_timeout_s > 0) {
+        out.request_timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.request_timeout_s));
+    }
     out.answers_max = static_cast<std::size_t>(options.max_num_seqs);
     std::error_code problem;
     const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", problem).parent_path();
@@ -188,6 +195,9 @@ Result<int> serve(const Options& options, const Context& context) {
     if (!options.name.empty() && !options.model.empty()) {
         return Error{ErrorCode::InvalidArgument, "say NAME or --model, not both"};
     }
+    for (const std::string& option : options.passed_over) {
+        log::info("serve", option + " changes nothing here");
+    }
     const Found found = TRY(find_served(options));
     const OpenAiOptions endpoint = TRY(endpoint_options(options, found));
     std::unique_ptr<OpenAiServer> server = TRY(OpenAiServer::start(endpoint)); // before the load of minutes: a port that is taken is told at once
@@ -221,12 +231,16 @@ Runner declare_serve(CLI::App& app) {
     app.add_option("--api-key", options->api_key, "What clients must show (default: $HANDEYE_API_KEY, which other users do not see; else nobody is asked)");
     app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
     app.add_option("--max-num-seqs", options->max_num_seqs, "Requests that are answered at a time; 64 more may wait")->check(CLI::Range(1, 16))->capture_default_str();
-    app.add_option("--limit-mm-per-prompt", options->limits, "image=N: pictures in one request")->capture_default_str();
+    app.add_option("--limit-mm-per-prompt", options->limits, "Pictures and videos in one request: image=N,video=M, or the same as JSON")->capture_default_str();
+    app.add_option("--allowed-local-media-path", options->media_folder, "Requests may name pictures below this folder, by path or file:// URL (default: none)");
+    app.add_option("--allowed-media-domains", options->media_hosts, "Requests may name pictures at http:// and https:// URLs of these hosts; again for each (default: none)");
+    app.add_option("--request-timeout", options->request_timeout_s, "Seconds until an answer ends with what there is, waiting included; 0: never")->check(CLI::Range(0.0, kTimeoutMax))->capture_default_str();
     app.add_option("--max-body-bytes", options->body_bytes_max, "Of one request")->capture_default_str()->check(CLI::Range(std::size_t{1024}, kBodyBytesMax));
     app.add_option("--max-picture-bytes", options->picture_bytes_max, "Of the pictures of one request together, decoded (3 a pixel)")->capture_default_str()->check(CLI::Range(std::uint64_t{1024}, kPictureBytesMax));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->engine);
+    add_foreign_options(app, options->passed_over);
     app.footer("Example: handeye serve glm-4.1v-thinking --model-format gptq --port 8000\n"
                "         curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\\n"
                "             -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'\n"

@@ -37,6 +37,7 @@ struct TlsOptions {
     std::filesystem::path ca_file; ///< authorities that may vouch for the server; empty: the system's
     std::filesystem::path cert;    ///< shown to a server that asks for one; empty: none
     std::filesystem::path key;
+    std::string server_name = {};  ///< whom the server's certificate must be of; empty: the endpoint's host
 };
 
 struct WebSocketOptions {

@@ -219,7 +219,7 @@ Result<AnySocket> dial(asio::io_context& io, const Endpoint& endpoint, const Tls
     }
     const auto pipe = std::make_shared<TlsPipe>(io, TRY(make_context(tls)));
     TRY(connect_socket(io, pipe->socket(), endpoint, patience));
-    TRY(pipe->handshake(io, endpoint.host, patience, to_string(endpoint)));
+    TRY(pipe->handshake(io, tls.server_name.empty() ? endpoint.host : tls.server_name, patience, to_string(endpoint)));
     return pipe->open(io);
 }
 

@@ -25,7 +25,7 @@ struct Patience {
 Result<void> run_until(asio::io_context& io, std::optional<error_code>& done, const Patience& patience, const std::function<void()>& give_up,
                        std::string_view what);
 
-/// Of TLS the certificate is checked against the authorities and the endpoint's host name; the copying between TLS and what
+/// Of TLS the certificate is checked against the authorities and the endpoint's host name, or the one in `tls`; the copying between TLS and what
 /// is returned goes on as long as `io` runs.
 Result<AnySocket> dial(asio::io_context& io, const Endpoint& endpoint, const TlsOptions& tls, const Patience& patience);
 

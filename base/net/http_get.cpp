@@ -36,7 +36,10 @@ public:
     }
 
 private:
-    [[nodiscard]] Patience patience(Duration timeout) const { return {std::chrono::steady_clock::now() + timeout, timeout, stop_}; }
+    [[nodiscard]] Patience patience(Duration timeout) const {
+        const TimePoint end = std::chrono::steady_clock::now() + timeout;
+        return {options_.deadline ? std::min(end, *options_.deadline) : end, timeout, stop_};
+    }
 
     template <class Start>
     Result<void> until_done(Duration timeout, Start start) {

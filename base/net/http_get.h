@@ -32,6 +32,7 @@ struct HttpGetOptions {
     Duration connect_timeout = std::chrono::seconds(30);      ///< socket and TLS; and again for the head of the answer
     Duration idle_timeout = std::chrono::seconds(60);         ///< between two pieces of the body
     std::uint64_t body_bytes_max = 0;                         ///< a longer body is LimitExceeded
+    std::optional<TimePoint> deadline = std::nullopt;         ///< of everything together
 };
 
 enum class HttpBody { Wanted, Unwanted };

@@ -266,7 +266,7 @@ Result<std::vector<TokenId>> raw_ids(const Tokenizer& tokenizer, const ChatReque
 }
 
 Result<std::vector<TokenId>> rendered_ids(const PromptContext& context, const ChatRequest& request, TypedControlTokens typed) {
-    const auto segments = TRY(context.chat_template.render_segments(request.messages, request.add_generation_prompt, request.enable_thinking));
+    const auto segments = TRY(context.chat_template.render_segments(request));
     return encode_segments(context.tokenizer, segments, typed);
 }
 

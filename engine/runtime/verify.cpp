@@ -234,7 +234,7 @@ Result<CaseResult> run_case(EngineCore& core, const Goldens& goldens, const Gold
     run.findings.result.name = c.name;
     const PromptContext context = core.prompt_context();
     const std::string rendered = TRY(
-        context.chat_template.render(c.request.messages, c.request.add_generation_prompt, c.request.enable_thinking));
+        context.chat_template.render(c.request));
     if (!c.rendered.empty() && rendered != c.rendered) {
         run.findings.fail("the rendered prompt differs");
     }

@@ -26,6 +26,12 @@ public:
     /// Compiles; ParseFailed names line and the construct that is not supported.
     static Result<ChatTemplate> parse(std::string_view source, const TemplateLimits& limits = {});
 
+    /// The prompt text of the request's messages and tools, before image and video tokens are expanded. Besides what render() below says:
+    /// Unsupported for tools that the template does not know.
+    [[nodiscard]] Result<std::string> render(const ChatRequest& request) const;
+    /// The same text in segments whose neighbours differ in `from_content`; none is empty.
+    [[nodiscard]] Result<std::vector<RenderedSegment>> render_segments(const ChatRequest& request) const;
+
     /// The prompt text before image and video tokens are expanded (one <|image|> or <|video|> per part).
     /// trim_blocks and lstrip_blocks are on. Stops with LimitExceeded within milliseconds on runaway templates.
     [[nodiscard]] Result<std::string> render(const std::vector<Message>& messages, bool add_generation_prompt,

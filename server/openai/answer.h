@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// One chat completion as OpenAI's clients read it, whole or in chunks. Pure.
+// Answers as OpenAI's clients read them, whole or in chunks: chat completions, and text completions in their older form. Pure.
 #pragma once
 
-#include "agent/session.h" // with it Completion
-#include "server/openai/text_split.h"
+#include "server/openai/answer_split.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,19 +13,31 @@ namespace handeye {
 
 /// What all parts of one answer say of it.
 struct AnswerHead {
-    std::string id; ///< "chatcmpl-..."
+    std::string id; ///< "chatcmpl-..." or "cmpl-..."
     std::int64_t created_s = 0;
     std::string model;
+    AnswerKind kind = AnswerKind::Chat;
+    bool has_logprobs = false;
 };
 
-/// {"object": "chat.completion", ...}
-std::string completion_json(const AnswerHead& head, const Completion& completion, const ReasoningSplit::Piece& text);
+/// One choice when it is whole.
+struct Choice {
+    AnswerPiece text;
+    std::vector<ToolCall> calls;
+    StopReason stop_reason = StopReason::StopToken;
+    std::size_t echo_bytes = 0; ///< at the beginning of the content: the prompt, whose tokens have no chances
+};
 
-/// Server-sent events: "data: {...}\n\n".
-std::string first_chunk(const AnswerHead& head);
-std::string text_chunk(const AnswerHead& head, const ReasoningSplit::Piece& piece);
-std::string last_chunk(const AnswerHead& head, const Completion& completion);
-std::string usage_chunk(const AnswerHead& head, const Completion& completion);
+/// {"object": "chat.completion" or "text_completion", ...}
+std::string completion_json(const AnswerHead& head, std::span<const Choice> choices, const Usage& usage);
+
+/// Server-sent events: "data: {...}\n\n". `choice`: its index.
+std::string first_chunk(const AnswerHead& head, std::size_t choice);
+/// `text_offset`: bytes of the choice's text before the piece.
+std::string text_chunk(const AnswerHead& head, std::size_t choice, const AnswerPiece& piece, std::size_t text_offset);
+/// The calls of tools that it ends with, and why it ends.
+std::string last_chunk(const AnswerHead& head, std::size_t choice, std::span<const ToolCall> calls, StopReason reason);
+std::string usage_chunk(const AnswerHead& head, const Usage& usage);
 std::string event_of(std::string_view json);
 inline constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
 

@@ -48,7 +48,7 @@ bool ReasoningSplit::step(Piece& out) {
         const std::size_t first = std::min(pending_.find_first_not_of(kBlanks), pending_.size());
         const std::string_view text = std::string_view(pending_).substr(first);
         if (text.starts_with(kBegin)) {
-            pending_.erase(0, first + kBegin.size());
+            drop(first + kBegin.size());
             state_ = State::Thinking;
             return true;
         }
@@ -62,12 +62,12 @@ bool ReasoningSplit::step(Piece& out) {
         const std::size_t end = pending_.find(kEnd);
         const std::size_t safe = end != std::string::npos ? end : pending_.size() - begun(pending_, kEnd);
         out.reasoning += pending_.substr(0, safe);
-        pending_.erase(0, end != std::string::npos ? end + kEnd.size() : safe);
+        drop(end != std::string::npos ? end + kEnd.size() : safe);
         state_ = end != std::string::npos ? State::AfterThinking : state_;
         return end != std::string::npos;
     }
     case State::AfterThinking:
-        pending_.erase(0, std::min(pending_.find_first_not_of(kBlanks), pending_.size()));
+        drop(std::min(pending_.find_first_not_of(kBlanks), pending_.size()));
         if (pending_.empty()) {
             return false;
         }
@@ -89,6 +89,7 @@ ReasoningSplit::Piece ReasoningSplit::push(std::string_view text) {
 ReasoningSplit::Piece ReasoningSplit::finish() {
     Piece out;
     (state_ == State::Thinking ? out.reasoning : out.content) = std::exchange(pending_, "");
+    state_ = state_ == State::Begin ? State::Content : state_; // it only began like thinking
     return out;
 }
 

@@ -2,6 +2,7 @@
 // A model's text on its way to a client, piece by piece: cut at stop texts, taken apart into reasoning and answer. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,14 +34,23 @@ public:
     };
     Piece push(std::string_view text);
     Piece finish();
+    /// How many bytes of all that was pushed stand before the answer; nullopt: it has not begun.
+    [[nodiscard]] std::optional<std::size_t> content_begin() const { return state_ == State::Content ? std::optional(before_) : std::nullopt; }
 
 private:
     enum class State { Begin, Thinking, AfterThinking, Content };
     /// False: it needs more text.
     bool step(Piece& out);
 
+    /// Of what is pending: not for the answer.
+    void drop(std::size_t bytes) {
+        before_ += bytes;
+        pending_.erase(0, bytes);
+    }
+
     State state_ = State::Begin;
     std::string pending_;
+    std::size_t before_ = 0; ///< bytes that were pushed and are not of the answer
 };
 
 } // namespace handeye

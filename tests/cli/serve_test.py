@@ -193,7 +193,8 @@ class Refusals(Case):
         self.assertEqual(self.refused(question(temperature=7))["param"], "temperature")
         self.assertIn("no JSON", self.refused(b"{")["message"])
         self.refused(question(), 415, headers={"Content-Type": "text/plain"})
-        self.ask("/v1/completions", {}, 404)
+        self.ask("/v1/completions", {}, 400)
+        self.ask("/v1/embeddings", {}, 404)
         self.ask("/v1/chat/completions", status=405)
         self.ask("/v1/models", {}, 405)
 

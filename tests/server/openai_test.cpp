@@ -130,18 +130,18 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCall{"MaxTokensHuge", R"({"max_tokens":18446744073709551615})", "max_tokens"}, BadCall{"MaxTokensText", R"({"max_tokens":"7"})", "max_tokens"},
                     BadCall{"Seed", R"({"seed":1.5})", "seed"}, BadCall{"Stop", R"({"stop":[7]})", "stop"}, BadCall{"StopEmpty", R"({"stop":""})", "stop"},
                     BadCall{"StopMany", R"({"stop":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]})", "stop"}, BadCall{"Stream", R"({"stream":"yes"})", "stream"},
-                    BadCall{"Choices", R"({"n":2})", "n"}, BadCall{"Tools", R"({"tools":[{}]})", "tools"}, BadCall{"Logprobs", R"({"logprobs":true})", "logprobs"},
+                    BadCall{"Choices", R"({"n":17})", "n"}, BadCall{"Tools", R"({"tools":[{}]})", "tools"}, BadCall{"Logprobs", R"({"logprobs":3})", "logprobs"},
                     BadCall{"Format", R"({"response_format":{"type":"json_object"}})", "response_format"}, BadCall{"Unknown", R"({"temprature":1})", "temprature"},
                     BadCall{"TemplateSwitch", R"({"chat_template_kwargs":{"enable_thinking":true,"thinking":true}})", "chat_template_kwargs.thinking"},
                     BadCall{"TemplateSwitches", R"({"chat_template_kwargs":["enable_thinking"]})", "chat_template_kwargs"},
                     BadCall{"TemplateSwitchType", R"({"chat_template_kwargs":{"enable_thinking":"no"}})", "enable_thinking"},
-                    BadCall{"NoMessages", R"({"messages":[]})", "messages"}, BadCall{"Role", R"({"messages":[{"role":"tool","content":"x"}]})", "messages[0].role"},
+                    BadCall{"NoMessages", R"({"messages":[]})", "messages"}, BadCall{"Role", R"({"messages":[{"role":"judge","content":"x"}]})", "messages[0].role"},
                     BadCall{"NoRole", R"({"messages":[{"content":"x"}]})", "messages[0]"}, BadCall{"NoContent", R"({"messages":[{"role":"user"}]})", "messages[0].content"},
                     BadCall{"Part", R"({"messages":[{"role":"user","content":[{"type":"audio"}]}]})", "messages[0].content[0]"},
                     BadCall{"RemoteUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://h/x.png"}}]}]})", "messages[0].content[0].image_url"},
                     BadCall{"FileUrl", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"file:///etc/passwd"}]}]})", "messages[0].content[0].image_url"},
                     BadCall{"Base64", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,Q"}}]}]})", "messages[0].content[0].image_url"},
-                    BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="}]}]})", "messages[0].content[2]"}),
+                    BadCall{"Pictures", R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="},{"type":"image_url","image_url":"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="}]}]})", "messages[0].content[2].image_url"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ChatCall, AWrongModelIsToldAllThatAreServed) {
@@ -230,7 +230,7 @@ class OpenAiSockets : public ::testing::Test {
 protected:
     OpenAiSockets() {
         model_.hold();
-        auto started = OpenAiServer::start({.listen = {.host = "127.0.0.1"}, .names = {"nano"}, .waiting_max = 1});
+        auto started = OpenAiServer::start({.listen = {.host = "127.0.0.1"}, .names = {"nano"}, .answers_max = 1, .waiting_max = 1});
         EXPECT_TRUE(started) << started.error().message;
         server_ = std::move(*started);
         server_->set_model(model_);
@@ -279,16 +279,16 @@ TEST_F(OpenAiSockets, AClientThatWentAwayLeavesItsPlaceInTheQueue) {
 
 TEST(Answer, HasTheShape) {
     const AnswerHead head{.id = "chatcmpl-1", .created_s = 5, .model = "nano"};
-    Completion done{.stop_reason = StopReason::MaxTokens};
-    done.usage.prompt_tokens = 3;
-    done.usage.completion_tokens = 4;
-    const json whole = json::parse(completion_json(head, done, {.reasoning = "r", .content = "c"}));
+    const Usage usage{.prompt_tokens = 3, .completion_tokens = 4};
+    const std::vector<Choice> choices{{.text = {.reasoning = "r", .content = "c", .logprobs = {}}, .calls = {}, .stop_reason = StopReason::MaxTokens}};
+    const json whole = json::parse(completion_json(head, choices, usage));
     EXPECT_EQ(whole["choices"][0]["message"], (json{{"role", "assistant"}, {"content", "c"}, {"reasoning_content", "r"}}));
     EXPECT_EQ(whole["choices"][0]["finish_reason"], "length");
     EXPECT_EQ(whole["usage"]["total_tokens"], 7);
-    EXPECT_EQ(last_chunk(head, done).find("data: {"), 0U);
-    EXPECT_TRUE(last_chunk(head, done).ends_with("}\n\n"));
-    EXPECT_EQ(json::parse(usage_chunk(head, done).substr(6))["choices"], json::array());
+    const std::string last = last_chunk(head, 0, {}, StopReason::MaxTokens);
+    EXPECT_EQ(last.find("data: {"), 0U);
+    EXPECT_TRUE(last.ends_with("}\n\n"));
+    EXPECT_EQ(json::parse(usage_chunk(head, usage).substr(6))["choices"], json::array());
 }
 
 } // namespace
