@@ -20,7 +20,7 @@ using nlohmann::json;
 using enum FieldUse;
 
 constexpr std::array kRows{
-    FieldRow{"messages"}, FieldRow{"max_completion_tokens"}, FieldRow{"top_logprobs"}, FieldRow{"chat_template_kwargs"}, FieldRow{"tools"}, FieldRow{"tool_choice"},
+    FieldRow{"messages"}, FieldRow{"max_completion_tokens"}, FieldRow{"thinking_token_budget"}, FieldRow{"top_logprobs"}, FieldRow{"chat_template_kwargs"}, FieldRow{"tools"}, FieldRow{"tool_choice"},
     FieldRow{"add_generation_prompt"}, FieldRow{"parallel_tool_calls", PassedOver}, FieldRow{"service_tier", PassedOver}, FieldRow{"prompt_cache_key", PassedOver}, FieldRow{"safety_identifier", PassedOver},
     FieldRow{"include_reasoning", Undone, "true"}, FieldRow{"reasoning_effort", Undone}, FieldRow{"continue_final_message", Undone, "false"}, FieldRow{"echo", Undone, "false"},
     FieldRow{"add_special_tokens", Undone, "false"}, FieldRow{"chat_template", Undone}, FieldRow{"documents", Undone}, FieldRow{"mm_processor_kwargs", Undone, "{}"},
@@ -43,6 +43,7 @@ ChatCall read(const json& body, std::string_view body_text, const ChatContext& c
     check_model(body, context);
     ChatCall call;
     read_generation(body, context, kTokensMax, call);
+    call.request.thinking_budget = whole(body, "thinking_token_budget", 1, kTokensMax);
     call.request.max_new_tokens = whole(body, "max_completion_tokens", 1, kTokensMax).value_or(call.request.max_new_tokens);
     read_logprobs(body, call.request);
     read_prompt_switches(body, call.request);
