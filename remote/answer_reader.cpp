@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/answer_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,6 +15,26 @@ constexpr std::string_view kDone = "[DONE]";
 Failure lost(ErrorCode code, const std::string& what) { return {Failure::Kind::Lost, {code, what}, {}}; }
 
 } // namespace
+
+TokenLogprobs told_by_nobody(std::string_view text) { return {.token = {.id = -1, .logprob = 0, .bytes = std::string(text)}, .top = {}}; }
+
+// Tags that were put in here, and thinking whose tokens some servers do not tell, stand in front.
+std::vector<TokenLogprobs> AnswerReader::tokens_of(std::string_view grown, std::vector<TokenLogprobs> told) const {
+    if (!options_.wants_logprobs || grown.empty()) {
+        return {};
+    }
+    std::string bytes;
+    for (const TokenLogprobs& one : told) {
+        bytes += one.token.bytes;
+    }
+    if (!grown.ends_with(bytes)) {
+        return {told_by_nobody(grown)};
+    }
+    if (bytes.size() < grown.size()) {
+        told.insert(told.begin(), told_by_nobody(grown.substr(0, grown.size() - bytes.size())));
+    }
+    return told;
+}
 
 AnswerReader::AnswerReader(AnswerReaderOptions options, OnGrown on_grown)
     : options_(std::move(options)), on_grown_(std::move(on_grown)), text_(options_.text), events_(options_.limits.event_bytes_max) {}
@@ -36,9 +57,12 @@ Result<void> AnswerReader::take_event(std::string_view data) {
     if (!chunk.content.empty() || !chunk.reasoning.empty()) {
         ++pieces_;
         last_piece_ = std::chrono::steady_clock::now();
+        const std::size_t before = text_.text().size();
         is_stopped_ = TRY(text_.add(chunk)) == AnswerText::Grown::StopText;
-        logprobs_.insert(logprobs_.end(), chunk.logprobs.begin(), chunk.logprobs.end());
-        on_grown_(text_.text(), chunk.logprobs);
+        const std::string_view text = text_.text();
+        const std::vector<TokenLogprobs> tokens = tokens_of(text.substr(std::min(before, text.size())), std::move(chunk.logprobs));
+        logprobs_.insert(logprobs_.end(), tokens.begin(), tokens.end());
+        on_grown_(text_.text(), tokens);
     }
     return {};
 }

@@ -31,7 +31,11 @@ struct AnswerReaderOptions {
     RemoteLimits limits;
     RemoteTimeouts timeouts;
     int tokens_max = 0; ///< that were asked for; 0: no bound was said
+    bool wants_logprobs = false;
 };
+
+/// Text that no token of the server's stands for, as a token that was not asked of the model.
+TokenLogprobs told_by_nobody(std::string_view text);
 
 /// One thread, one answer.
 class AnswerReader {
@@ -53,6 +57,8 @@ private:
     Result<void> take_event(std::string_view data);
     Result<void> take_bytes(std::string_view bytes, bool is_stream);
     Outcome<AnswerEnd> end_of_stream();
+    /// What stands for `grown`, the newest text: the tokens where they are told, so that all together are the text.
+    std::vector<TokenLogprobs> tokens_of(std::string_view grown, std::vector<TokenLogprobs> told) const;
     [[nodiscard]] StopReason reason_of_finish() const;
 
     const AnswerReaderOptions options_;

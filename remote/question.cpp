@@ -128,7 +128,7 @@ Outcome<AnswerEnd> Question::run_leg(std::size_t server, Leg leg) {
 Outcome<AnswerEnd> Question::read_answer(std::size_t server, HttpStream& stream, const HttpHead& head, const Leg& leg) {
     AnswerReader reader({.text = {.stop_texts = request_.stop_texts, .bytes_max = options_.limits.answer_bytes_max, .number_chances = request_.number_chances,
                                   .begun = leg.begun, .is_answer_begun = leg.is_answer_begun},
-                         .limits = options_.limits, .timeouts = options_.timeouts, .tokens_max = leg.tokens_max},
+                         .limits = options_.limits, .timeouts = options_.timeouts, .tokens_max = leg.tokens_max, .wants_logprobs = request_.top_logprobs.has_value()},
                         [this](const std::string& text, const std::vector<TokenLogprobs>& logprobs) { show(text, logprobs); });
     Outcome<AnswerEnd> end = reader.read(stream, head, [this](TimePoint deadline, Duration timeout) { return wait_until(deadline, timeout); }, options_.api_key);
     if (reader.text().was_reasoning_apart()) {
@@ -151,10 +151,13 @@ void Question::close_thought(Leg& leg, const ServerTraits& traits, Completion& o
         return; // the answer was being written
     }
     const std::string& prompt = options_.prompt.empty() ? traits.model.prompt : options_.prompt;
-    leg.begun += prompt == "glm-4.5v" ? "</think>" : "</think><answer>"; // the older models were trained to write the tag
+    const std::string_view tags = prompt == "glm-4.5v" ? "</think>" : "</think><answer>"; // the older models were trained to write the tag
+    leg.begun += tags;
     leg.is_answer_begun = true;
     out.usage.thinking_forced_close = true;
-    show(leg.begun, {});
+    const std::vector<TokenLogprobs> tokens(request_.top_logprobs ? 1 : 0, told_by_nobody(tags));
+    out.logprobs.insert(out.logprobs.end(), tokens.begin(), tokens.end());
+    show(leg.begun, tokens);
 }
 
 bool Question::keeps_budget(std::size_t server, const ServerTraits& traits) const {

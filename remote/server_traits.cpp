@@ -63,10 +63,13 @@ bool ServerTraits::can_continue() const {
 }
 
 std::vector<std::string> fields_refused(const ServerComplaint& complaint, const std::vector<std::string>& sent) {
+    if (find_field(complaint.param) != nullptr && std::find(sent.begin(), sent.end(), complaint.param) != sent.end()) {
+        return {complaint.param}; // its words may name others, as those that there are
+    }
     std::vector<std::string> named, extra;
     for (const std::string& field : sent) {
         const Field* const row = find_field(field);
-        if (row != nullptr && (has_word(complaint.message, field) || complaint.param == field)) {
+        if (row != nullptr && has_word(complaint.message, field)) {
             named.push_back(field);
         } else if (row != nullptr && !row->is_openai) {
             extra.push_back(field);

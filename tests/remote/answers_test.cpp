@@ -306,18 +306,25 @@ TEST_F(RemoteTest, WhatPromptAndAnswerDoNotFitTogetherIsAskedWithoutABound) {
 TEST_F(RemoteTest, ChancesOfTokensAndNumbersAreTold) {
     const json row{{"token", "451"}, {"logprob", -0.105}, {"bytes", {52, 53, 49}}, {"top_logprobs", {{{"token", "451"}, {"logprob", -0.105}}, {{"token", "452"}, {"logprob", -2.4}}, {{"token", "x"}, {"logprob", -5}}}}};
     const json piece{{"choices", {{{"index", 0}, {"delta", {{"content", "[451"}}}, {"logprobs", {{"content", {{{"token", "["}, {"logprob", 0}}, row}}}}}}}};
-    ScriptedServer server(always({stream_head(), chunk(event(piece.dump())), delta("content", ",9]"), finish("stop")}));
+    ScriptedServer server(always({stream_head(), delta("reasoning_content", "Look."), chunk(event(piece.dump())), delta("content", ",9]"), finish("stop")}));
     const auto model = open(options_for(url(server)));
     ChatRequest request = ask_for("Where?");
     request.number_chances = true;
     request.top_logprobs = 2;
     const auto answer = ask(*model, request);
     ASSERT_TRUE(answer) << answer.error().message;
-    ASSERT_EQ(answer->logprobs.size(), 2U);
-    EXPECT_EQ(answer->logprobs[1].token.bytes, "451");
-    EXPECT_EQ(answer->logprobs[1].token.id, -1);
+    EXPECT_EQ(answer->text_utf8, "<think>Look.</think>[451,9]");
+    std::string bytes;
+    for (const TokenLogprobs& token : answer->logprobs) {
+        bytes += token.token.bytes;
+    }
+    EXPECT_EQ(bytes, answer->text_utf8) << "text that the server tells no tokens of stands as forced ones";
+    ASSERT_EQ(answer->logprobs.size(), 5U);
+    EXPECT_EQ(answer->logprobs[3].token.bytes, "451");
+    EXPECT_EQ(answer->logprobs[3].top.size(), 3U);
+    EXPECT_EQ(answer->logprobs[3].token.id, -1);
     ASSERT_EQ(answer->numbers.size(), 1U);
-    EXPECT_EQ(answer->numbers[0].text_offset, 1U);
+    EXPECT_EQ(answer->numbers[0].text_offset, answer->text_utf8.find("451"));
     ASSERT_EQ(answer->numbers[0].chances.size(), 2U);
     EXPECT_EQ(answer->numbers[0].chances[0].value, 451);
     EXPECT_NEAR(answer->numbers[0].chances[0].probability, 0.9, 0.01);

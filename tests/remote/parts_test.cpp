@@ -140,7 +140,7 @@ TEST(Complaints, NameTheFieldsThatTheyAreAbout) {
     const std::vector<std::string> sent{"messages", "model", "top_k", "skip_special_tokens", "seed"};
     using Fields = std::vector<std::string>;
     EXPECT_EQ(fields_refused({.message = "Unexpected fields in the request: {'top_k', 'seed'}"}, sent), (Fields{"top_k", "seed"}));
-    EXPECT_EQ(fields_refused({.message = "no", .param = "top_k"}, sent), Fields{"top_k"});
+    EXPECT_EQ(fields_refused({.message = "top_k: there is no such field; the fields are model, seed", .param = "top_k"}, sent), Fields{"top_k"});
     EXPECT_EQ(fields_refused({.message = "extra inputs are not permitted"}, sent), (Fields{"top_k", "skip_special_tokens"})) << "not OpenAI's own";
     EXPECT_EQ(fields_refused({.message = "extra inputs"}, {"messages", "model"}), Fields{});
     EXPECT_EQ(fields_refused({.message = "my_top_k is bad"}, {"messages", "seed"}), Fields{});

@@ -103,14 +103,15 @@ class Proxy:
             client.close()
             return
         first = client.recv(65536)
-        if first.startswith(b"POST"):
-            self.chats += 1
-        is_marked = first.startswith(b"POST") and self.chats == self.question
+        is_marked = False
         port = self.listener.getsockname()[1]
         server.sendall(first.replace(f"Host: 127.0.0.1:{port}".encode(), f"Host: 127.0.0.1:{self.target[1]}".encode(), 1))  # else it hears no web pages
         threading.Thread(target=self.pump, args=(client, server), daemon=True).start()
         seen = b""
         while data := self.receive(server):
+            if not seen and first.startswith(b"POST") and data.startswith(b"HTTP/1.1 200"):
+                self.chats += 1  # those that are answered, not those that are refused for a field
+                is_marked = self.chats == self.question
             seen += data
             if is_marked and seen.count(b"data: ") >= self.event:
                 at = -1
