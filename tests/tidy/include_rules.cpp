@@ -21,6 +21,7 @@ struct Arrow {
 };
 using Names = std::string_view;
 constexpr std::array<Names, 1> kBase = {"base/"};
+constexpr std::array<Names, 3> kMedia = {"base/", "engine/chat.h", "engine/film_plan.h"};
 constexpr std::array<Names, 4> kPlatforms = {"base/", "base/net/client.h", "base/net/byte_stream.h", "base/net/http_get.h"};
 constexpr std::array<Names, 2> kActions = {"base/", "platforms/platform.h"};
 constexpr std::array<Names, 3> kPrompts = {"base/", "actions/vocabulary.h", "engine/chat.h"};
@@ -28,12 +29,13 @@ constexpr std::array<Names, 7> kAgent = {
     "base/",    "engine/chat.h", "engine/chat_model.h", "platforms/platform.h", "platforms/person_input.h",
     "actions/", "prompts/"};
 constexpr std::array<Names, 3> kServer = {"base/", "base/net/client.h", "agent/"};
-constexpr std::array<Names, 9> kEverything = {"base/",      "base/net/", "engine/",
+constexpr std::array<Names, 10> kEverything = {"base/",      "base/net/", "engine/", "media/",
                                               "platforms/", "actions/",  "prompts/",
                                               "agent/",     "server/",   "apps/"};
-constexpr std::array<Arrow, 9> kArrows = {{
+constexpr std::array<Arrow, 10> kArrows = {{
     {"base", {}},
     {"engine", kBase},
+    {"media", kMedia},
     {"platforms", kPlatforms},
     {"actions", kActions},
     {"prompts", kPrompts},
@@ -144,9 +146,12 @@ struct Heavy {
     Names prefix;
     std::array<Names, 5> places;
 };
-constexpr std::array<Heavy, 15> kHeavy = {{
+constexpr std::array<Heavy, 18> kHeavy = {{
     {"boost/", {"server/", "base/net/", "examples/", "", ""}},
     {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", "agent/locate/", "agent/export_video.cpp"}},
+    {"libav", {"media/film_decoder.cpp", "media/film_input.cpp", "", "", ""}},
+    {"libswscale/", {"media/film_decoder.cpp", "", "", "", ""}},
+    {"histedit.h", {"apps/chat/line_editor.cpp", "", "", "", ""}},
     {"pango/", {"agent/caption.cpp", "", "", "", ""}},
     {"tesseract/", {"agent/locate/reading.cpp", "", "", "", ""}},
     {"leptonica/", {"agent/locate/reading.cpp", "", "", "", ""}},
