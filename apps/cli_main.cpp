@@ -26,7 +26,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 29> kCommands{{
+constexpr std::array<CommandRow, 30> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -53,6 +53,7 @@ constexpr std::array<CommandRow, 29> kCommands{{
     {"doctor", "Prove the whole chain on this machine: capture, click, type, engine", declare_doctor, kMachine},
     {"platforms", "List what can be looked at and acted on here", declare_platforms, kMachine},
     {"models", "Work with checkpoints", declare_models, kMachine},
+    {"chat", "A conversation with a model in the terminal, about pictures, videos, PDFs and presentations", declare_chat, kMachine},
     {"serve", "A model behind an OpenAI-compatible endpoint", declare_serve, kMachine},
     {"bench", "Measure speed as a share of this machine's limits", declare_bench, kMachine},
     {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
@@ -150,8 +151,9 @@ int run(int argc, char** argv) {
         return report_bad_use(app, problem, argc, argv);
     }
     log::set_level(verbose ? log::Level::Debug : log::Level::Warn);
-    const StopSignals signals;
+    StopSignals signals;
     context.stop = signals.token();
+    context.on_interrupt = [&signals](std::function<bool()> handler) { signals.on_interrupt(std::move(handler)); };
     context.is_hung_up = [&signals] { return signals.is_hung_up(); };
     for (const auto& [sub, runner] : commands) {
         if (sub->parsed()) {

@@ -2,6 +2,8 @@
 // Whole messages to and from a child process over its socket, each by a deadline: the child may be slow, gone, or taken over.
 #pragma once
 
+#include "base/file.h"
+
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -16,6 +18,11 @@ enum class Moved { All, Gone, TooLate };
 bool wait_for(int socket, short events, Deadline deadline);
 Moved send_all(int socket, std::span<const std::uint8_t> bytes, Deadline deadline);
 Moved receive_all(int socket, std::span<std::uint8_t> into, Deadline deadline);
+
+/// One message of these bytes, with a copy of `descriptor` where that is not -1: at once, or the other side is gone.
+Moved send_with_descriptor(int socket, std::span<const std::uint8_t> bytes, int descriptor);
+/// The same, received: the message has exactly these bytes. `descriptor` is closed where none came.
+Moved receive_with_descriptor(int socket, std::span<std::uint8_t> into, FileDescriptor& descriptor, Deadline deadline);
 
 /// The bytes of a plain struct: both ends are of one build.
 template <class T>

@@ -6,8 +6,6 @@
 #include "base/log.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <string>
 
 #include <fcntl.h>
@@ -30,27 +28,6 @@ using wire::wait_for;
 
 constexpr std::uint32_t kMessageBytesMax = 4096;
 constexpr std::size_t kFirstBytes = 1U << 20U; // memory grows with what came
-
-/// The head, and the descriptor that travels with it.
-Moved receive_head(int socket, DecodedHead& head, FileDescriptor& pixels, Deadline deadline) {
-    if (!wait_for(socket, POLLIN, deadline)) {
-        return Moved::TooLate;
-    }
-    iovec part{&head, sizeof head};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    if (const cmsghdr* const note = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr; note != nullptr && note->cmsg_type == SCM_RIGHTS) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(note), sizeof fd);
-        pixels = FileDescriptor(fd);
-    }
-    return got == static_cast<ssize_t>(sizeof head) ? Moved::All : Moved::Gone;
-}
 
 /// The child may have been taken over: nothing that it says is believed. Read, not mapped: a file that shrinks is a short read.
 Result<Image> read_pixels(const DecodedHead& head, const FileDescriptor& pixels) {
@@ -119,7 +96,7 @@ Result<Image> PictureDecoder::receive(Deadline deadline, const std::stop_token& 
     const int socket = child_->socket()->get();
     DecodedHead head;
     FileDescriptor pixels;
-    Moved moved = receive_head(socket, head, pixels, deadline);
+    Moved moved = wire::receive_with_descriptor(socket, bytes_of(head), pixels, deadline);
     std::string message(std::min(head.message_bytes, kMessageBytesMax), '\0');
     if (moved == Moved::All && head.code != 0) {
         moved = receive_all(socket, {reinterpret_cast<std::uint8_t*>(message.data()), message.size()}, deadline);
@@ -145,24 +122,7 @@ Result<Image> PictureDecoder::receive(Deadline deadline, const std::stop_token& 
 
 namespace {
 
-void send_head(int socket, const DecodedHead& head, int pixels) {
-    DecodedHead copy = head;
-    iovec part{&copy, sizeof copy};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (pixels >= 0) {
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        cmsghdr* const note = CMSG_FIRSTHDR(&message);
-        note->cmsg_level = SOL_SOCKET;
-        note->cmsg_type = SCM_RIGHTS;
-        note->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(note), &pixels, sizeof pixels);
-    }
-    static_cast<void>(::sendmsg(socket, &message, MSG_NOSIGNAL));
-}
+void send_head(int socket, DecodedHead head, int pixels) { static_cast<void>(wire::send_with_descriptor(socket, bytes_of(head), pixels)); }
 
 Result<FileDescriptor> write_pixels(const Image& image) {
     FileDescriptor file(::memfd_create("picture", MFD_CLOEXEC));

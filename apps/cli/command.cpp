@@ -108,7 +108,7 @@ StopSignals::StopSignals() {
         int seen = 0;
         while (!done.stop_requested()) {
             const int signal = sigtimedwait(&set, nullptr, &kLook);
-            if (signal < 0) {
+            if (signal < 0 || is_dealt_with(signal)) {
                 continue;
             }
             if (seen == 0) {
@@ -121,6 +121,16 @@ StopSignals::StopSignals() {
             }
         }
     });
+}
+
+void StopSignals::on_interrupt(std::function<bool()> handler) {
+    const std::lock_guard lock(mutex_);
+    handler_ = std::move(handler);
+}
+
+bool StopSignals::is_dealt_with(int signal) {
+    const std::lock_guard lock(mutex_);
+    return signal == SIGINT && handler_ && handler_();
 }
 
 StopSignals::~StopSignals() = default;

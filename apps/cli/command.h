@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ namespace handeye::cli {
 struct Context {
     bool json = false;      ///< one JSON document (or lines) on stdout and nothing else
     std::stop_token stop;   ///< requested by SIGINT, SIGTERM and SIGHUP
+    std::function<void(std::function<bool()>)> on_interrupt; ///< what SIGINT asks first, on the signals' thread: true: it is dealt with
     std::function<bool()> is_hung_up; ///< whether it was SIGHUP: the terminal is gone, the person has not said stop
 };
 
@@ -41,6 +43,7 @@ struct CommandRow {
 Runner declare_act(CLI::App& app);
 Runner declare_approve(CLI::App& app);
 Runner declare_bench(CLI::App& app);
+Runner declare_chat(CLI::App& app);
 Runner declare_completion(CLI::App& app);
 Runner declare_console(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
@@ -95,8 +98,14 @@ public:
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
     /// Whether the first was SIGHUP.
     [[nodiscard]] bool is_hung_up() const { return first_ == SIGHUP; }
+    /// SIGINT asks it first, on the waiting thread, and does nothing more where it says true. Empty: none.
+    void on_interrupt(std::function<bool()> handler);
 
 private:
+    bool is_dealt_with(int signal);
+
+    std::mutex mutex_; // guards handler_
+    std::function<bool()> handler_;
     std::atomic<int> first_{0};
     std::stop_source source_;
     std::jthread waiter_;

@@ -21,6 +21,7 @@ struct Arrow {
 };
 using Names = std::string_view;
 constexpr std::array<Names, 1> kBase = {"base/"};
+constexpr std::array<Names, 3> kMedia = {"base/", "engine/chat.h", "engine/film_plan.h"};
 constexpr std::array<Names, 4> kPlatforms = {"base/", "base/net/client.h", "base/net/byte_stream.h", "base/net/http_get.h"};
 constexpr std::array<Names, 2> kActions = {"base/", "platforms/platform.h"};
 constexpr std::array<Names, 3> kPrompts = {"base/", "actions/vocabulary.h", "engine/chat.h"};
@@ -29,12 +30,13 @@ constexpr std::array<Names, 7> kAgent = {
     "actions/", "prompts/"};
 constexpr std::array<Names, 3> kServer = {"base/", "base/net/client.h", "agent/"};
 constexpr std::array<Names, 5> kRemote = {"base/", "base/net/http_client.h", "base/net/http_stream.h", "engine/chat.h", "engine/chat_model.h"};
-constexpr std::array<Names, 10> kEverything = {"base/",      "base/net/", "engine/",
+constexpr std::array<Names, 11> kEverything = {"base/",      "base/net/", "engine/", "media/",
                                                "platforms/", "actions/",  "prompts/",
                                                "agent/",     "server/",   "remote/", "apps/"};
 constexpr std::array<Arrow, 10> kArrows = {{
     {"base", {}},
     {"engine", kBase},
+    {"media", kMedia},
     {"platforms", kPlatforms},
     {"actions", kActions},
     {"prompts", kPrompts},
@@ -146,9 +148,12 @@ struct Heavy {
     Names prefix;
     std::array<Names, 5> places;
 };
-constexpr std::array<Heavy, 15> kHeavy = {{
+constexpr std::array<Heavy, 18> kHeavy = {{
     {"boost/", {"server/", "base/net/", "examples/", "", ""}},
     {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", "agent/locate/", "agent/export_video.cpp"}},
+    {"libav", {"media/film_decoder.cpp", "media/film_input.cpp", "", "", ""}},
+    {"libswscale/", {"media/film_decoder.cpp", "", "", "", ""}},
+    {"histedit.h", {"apps/chat/line_editor.cpp", "", "", "", ""}},
     {"pango/", {"agent/caption.cpp", "", "", "", ""}},
     {"tesseract/", {"agent/locate/reading.cpp", "", "", "", ""}},
     {"leptonica/", {"agent/locate/reading.cpp", "", "", "", ""}},
