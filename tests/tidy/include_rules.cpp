@@ -33,7 +33,7 @@ constexpr std::array<Names, 5> kRemote = {"base/", "base/net/http_client.h", "ba
 constexpr std::array<Names, 11> kEverything = {"base/",      "base/net/", "engine/", "media/",
                                                "platforms/", "actions/",  "prompts/",
                                                "agent/",     "server/",   "remote/", "apps/"};
-constexpr std::array<Arrow, 10> kArrows = {{
+constexpr std::array<Arrow, 11> kArrows = {{
     {"base", {}},
     {"engine", kBase},
     {"media", kMedia},
