@@ -128,6 +128,9 @@ Result<OpenAiOptions> endpoint_options(const Options& options, const Found& foun
     out.decode_picture = [decoder = std::make_shared<PictureDecoder>(here / "handeye-decoder")](std::span<const std::uint8_t> bytes, const std::stop_token& stop) {
         return decoder->decode(bytes, stop);
     };
+    if (counts.videos > 0) {
+        out.decode_video = video_decoder(here / "handeye-video");
+    }
     return out;
 }
 

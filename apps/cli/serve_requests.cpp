@@ -5,10 +5,13 @@
 #include "base/json.h"
 #include "base/net/public_get.h"
 #include "engine/answer_grammars.h"
+#include "media/film_reader.h"
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include <fmt/format.h>
@@ -18,6 +21,7 @@ namespace handeye::cli {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 256U << 20U;
+constexpr std::chrono::milliseconds kTurnLook{50}; // how often one that waits for its turn looks whether it is still wanted
 
 bool is_web(std::string_view url) { return url.starts_with("http:") || url.starts_with("https:"); }
 
@@ -78,6 +82,24 @@ Result<MediaCounts> read_media_counts(const std::string& text) {
         TRY(set_count(counts, one.substr(0, equals), one.substr(std::min(equals + 1, one.size())), one));
     }
     return counts;
+}
+
+decltype(OpenAiOptions::decode_video) video_decoder(const std::filesystem::path& program) {
+    struct Shared {
+        explicit Shared(const std::filesystem::path& path) : reader(path) {}
+        std::timed_mutex one_at_a_time;
+        const FilmReader reader;
+    };
+    return [shared = std::make_shared<Shared>(program)](std::span<const std::uint8_t> bytes, const std::stop_token& stop) -> Result<VideoFrames> {
+        std::unique_lock turn(shared->one_at_a_time, std::defer_lock);
+        while (!turn.try_lock_for(kTurnLook)) {
+            if (stop.stop_requested()) {
+                return Error{ErrorCode::Cancelled, "the video is not wanted any more"};
+            }
+        }
+        Film film = TRY(shared->reader.read(bytes, {}, stop));
+        return VideoFrames{.frames = std::move(film.video.frames), .fps = film.video.fps};
+    };
 }
 
 AnswerGrammars answer_grammars() {

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "server/openai_server.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct MediaCounts {
 };
 /// "image=300,video=1", or {"image": 300, "video": 1}: as other servers spell it.
 Result<MediaCounts> read_media_counts(const std::string& text);
+
+/// Videos by `program`: handeye-video. One at a time, since each takes a process of up to 2 GiB.
+decltype(OpenAiOptions::decode_video) video_decoder(const std::filesystem::path& program);
 
 AnswerGrammars answer_grammars();
 

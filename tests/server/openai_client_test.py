@@ -118,6 +118,21 @@ class Answers(Case):
         for url in (f"file://{self.folder}/media/frame.png", f"{self.folder}/media/frame.png", "frame.png"):
             self.assertEqual(self.chat(form(url)).choices[0].message.content, CONTENT, url)
 
+    def test_a_video(self):
+        film = ROOT / "tests" / "golden" / "media" / "clock-30.mp4"
+        shutil.copy(film, self.folder / "media" / "clock.mp4")
+        data = "data:video/mp4;base64," + base64.b64encode(film.read_bytes()).decode()
+
+        def asked(url):
+            return [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": url}}, {"type": "text", "text": "What is it?"}]}]
+        counts = [self.chat(asked(url), max_completion_tokens=1).usage.prompt_tokens for url in (data, f"file://{self.folder}/media/clock.mp4", "clock.mp4")]
+        self.assertEqual(len(set(counts)), 1)
+        self.assertGreater(counts[0], self.chat(hello("What is it?"), max_completion_tokens=1).usage.prompt_tokens + 20)
+        for url, words in (("frame.png", ""), ("data:video/mp4;base64,AAAA", "")):
+            with self.assertRaises(openai.BadRequestError) as caught:
+                self.chat(asked(url))
+            self.assertEqual(caught.exception.param, "messages[0].content[0].video_url", words)
+
     def test_chances_whole_and_streamed_say_the_same_and_are_of_the_content(self):
         whole = self.chat(logprobs=True, top_logprobs=3).choices[0]
         tokens = whole.logprobs.content
