@@ -39,7 +39,7 @@ struct SessionOptions {
     std::string model_digest;             ///< recorded
     AskForApproval ask;                   ///< empty: what would need an approval is denied
     Duration approval_ttl = std::chrono::minutes(5);
-    bool constrains_answers = true;       ///< hold each action to the grammar of its dialect, with the verbs that the policy leaves
+    bool constrains_answers = true;       ///< hold each action to the grammar of its dialect
     double zoom_below = 0;                ///< a click less certain than this is asked for again on a closer look; 0: never
     bool checks_target = true;            ///< look at the target again right before a button goes down
     std::shared_ptr<ControlState> control; ///< who may act; empty: always the agent

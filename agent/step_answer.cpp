@@ -7,21 +7,13 @@
 #include "agent/zoom.h"
 #include "base/log.h"
 
-#include <algorithm>
-#include <array>
+#include <numeric>
 #include <utility>
 
 namespace handeye {
 namespace {
 
-/// By the lists of a policy and of those that it narrows; rules look at more than the verb.
-bool is_verb_left(const Policy& policy, std::string_view verb) {
-    const auto holds = [verb](const std::vector<std::string>& verbs) { return std::ranges::find(verbs, verb) != verbs.end(); };
-    constexpr std::array<std::string_view, 4> kWords{"answer", "ask_user", "finish", "wait"}; // touch nothing: a list of others does not take them away
-    const bool is_allowed = policy.allow_verbs.empty() || holds(policy.allow_verbs) || std::ranges::find(kWords, verb) != kWords.end();
-    return is_allowed && (verb == "finish" || !holds(policy.deny_verbs)) &&
-           std::ranges::all_of(policy.outer, [verb](const Policy& outer) { return is_verb_left(outer, verb); });
-}
+constexpr int kMarksMax = 999;
 
 } // namespace
 
@@ -31,21 +23,15 @@ void tell_places(ChatRequest& request) {
     request.top_logprobs = 0;
 }
 
+// The form alone. What a policy denies and labels that are not shown stay in it: taken away, the next likely action would come in their
+// place, a drag for a click, and be done. So the model's wish is seen, refused, and it is told why.
 std::optional<AnswerGrammar> StepRunner::answer_grammar_of(Dialect dialect) {
     if (!with_.options.constrains_answers) {
         return std::nullopt;
     }
     AnswerGrammarOptions options;
-    for (const VerbRow* row : verbs_of(dialect)) {
-        if (is_verb_left(with_.options.policy, row->verb)) {
-            options.verbs.emplace_back(row->verb);
-        }
-    }
-    for (const Element& element : elements_) {
-        if (element.mark > 0) {
-            options.marks.push_back(element.mark);
-        }
-    }
+    options.marks.resize(kMarksMax);
+    std::iota(options.marks.begin(), options.marks.end(), 1);
     Result<std::string> gbnf = answer_grammar(dialect, options);
     if (!gbnf) {
         log::info("session", "the answer is free: " + gbnf.error().message);

@@ -118,7 +118,7 @@ private:
     const std::vector<std::string>& app_names();
     Result<Completion> ask_beside(const std::string& prompt_name, ChatRequest request);
     StageResult ask_once(Step& step, const RenderedPrompt& prompt, const SamplingOptions& sampling);
-    /// The grammar of this dialect with the verbs that the policies leave; unset: answers are free, or nothing could be written.
+    /// Unset: answers are free.
     std::optional<AnswerGrammar> answer_grammar_of(Dialect dialect);
     StageResult look_closer(Step& step, PromptInput input);
     void hide_password(const Step& step, const Action& action);
