@@ -27,6 +27,9 @@ std::string decode_bytes(const json& value) {
     return {bytes.begin(), bytes.end()};
 }
 
+/// A list, or json's own error.
+const json::array_t& list_of(const json& value) { return value.get_ref<const json::array_t&>(); }
+
 json encode_chance(const TokenChance& chance) { return {chance.id, chance.logprob, encode_bytes(chance.bytes)}; }
 TokenChance decode_chance(const json& value) {
     return {.id = value.at(0).get<std::int32_t>(), .logprob = value.at(1).get<double>(), .bytes = decode_bytes(value.at(2))};
@@ -34,9 +37,9 @@ TokenChance decode_chance(const json& value) {
 
 std::vector<TokenLogprobs> decode_chosen(const json& value) {
     std::vector<TokenLogprobs> out;
-    for (const json& one : value) {
+    for (const json& one : list_of(value)) {
         out.push_back({.token = decode_chance(one.at(0)), .top = {}});
-        for (const json& other : one.at(1)) {
+        for (const json& other : list_of(one.at(1))) {
             out.back().top.push_back(decode_chance(other));
         }
     }
@@ -57,9 +60,9 @@ json encode_numbers(const std::vector<NumberSpread>& numbers) {
 
 std::vector<NumberSpread> decode_numbers(const json& value) {
     std::vector<NumberSpread> out;
-    for (const json& number : value) {
+    for (const json& number : list_of(value)) {
         out.push_back({.text_offset = number.at(0).get<std::size_t>(), .chances = {}});
-        for (const json& chance : number.at(1)) {
+        for (const json& chance : list_of(number.at(1))) {
             out.back().chances.push_back({.value = int_of(chance.at(0)), .probability = chance.at(1).get<double>()});
         }
     }
@@ -127,7 +130,7 @@ json encode_tokens(const TokenizedPrompt& tokens) {
 Result<TokenizedPrompt> decode_tokens(const json& value) {
     return guarded([&]() -> Result<TokenizedPrompt> {
         TokenizedPrompt out{.ids = value.at("ids").get<std::vector<std::int32_t>>(), .bytes = {}};
-        for (const json& token : value.at("bytes")) {
+        for (const json& token : list_of(value.at("bytes"))) {
             out.bytes.push_back(decode_bytes(token));
         }
         return out;

@@ -84,7 +84,9 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
     }
     TRY(check_vocabulary(tokenizer, model));
     Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity, options.kv_format));
-    VocabularyTrie vocabulary = TRY(VocabularyTrie::build(tokenizer, model.decoder.config.vocabulary, model.stop_ids));
+    std::vector<TokenId> stop_ids = model.stop_ids;
+    std::erase_if(stop_ids, [&](TokenId id) { return id < 0 || id >= model.decoder.config.vocabulary; }); // never met
+    VocabularyTrie vocabulary = TRY(VocabularyTrie::build(tokenizer, model.decoder.config.vocabulary, std::move(stop_ids)));
     std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template), std::move(timeline), std::move(vocabulary), options.threads));
     core->image_config_ = prospect.image_config;
     core->video_config_ = video;
