@@ -15,7 +15,7 @@ inline constexpr int kSamePlace = 30;
 /// The words before a place in which it was decided what is meant.
 inline constexpr std::size_t kDecidingTokens = 32;
 
-/// Two things can be wrong: where, and what. Where: the probability that the model would put the place within kSamePlace of where it did, the
+/// Where the answer holds the coordinates twice the least certain ones count. Two things can be wrong: where, and what. Where: the probability that the model would put the place within kSamePlace of where it did, the
 /// product over both axes (of a box the geometric mean of its two edges on each). What: the probability of the least certain of the kDecidingTokens
 /// before it. The product of both, 0 to 1. Unset: the action goes to no coordinates, or the answer does not tell of them (ChatRequest::number_chances
 /// and ::top_logprobs).

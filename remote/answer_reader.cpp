@@ -47,7 +47,7 @@ Result<void> AnswerReader::take_event(std::string_view data) {
         is_done_ = true;
         return {};
     }
-    AnswerChunk chunk = TRY(read_chunk(data, options_.limits.event_bytes_max));
+    AnswerChunk chunk = TRY(read_chunk(without_key(std::string(data), api_key_), options_.limits.event_bytes_max));
     if (chunk.complaint) {
         complaint_ = std::move(chunk.complaint);
         return Error{ErrorCode::Unavailable, complaint_->message};
@@ -80,7 +80,8 @@ Result<void> AnswerReader::take_bytes(std::string_view bytes, bool is_stream) {
 }
 
 Outcome<AnswerEnd> AnswerReader::read(HttpStream& stream, const HttpHead& head, const WaitUntil& wait_until, const std::string& api_key) {
-    const std::string_view type = head.field("content-type");
+    api_key_ = api_key;
+    const std::string type = without_key(std::string(head.field("content-type")), api_key);
     const bool is_stream = type.starts_with("text/event-stream");
     if (!is_stream && !type.starts_with("application/json")) {
         return Failure{Failure::Kind::Unusable, {ErrorCode::ParseFailed, fmt::format("it answered \"{}\", neither events nor JSON", type.substr(0, 64))}, {}};

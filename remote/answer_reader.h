@@ -65,6 +65,7 @@ private:
     const OnGrown on_grown_;
     AnswerText text_;
     SseParser events_;
+    std::string api_key_; ///< taken out of all that the server says
     std::string whole_; ///< a document that is no stream
     std::size_t bytes_ = 0;
     int pieces_ = 0;

@@ -90,6 +90,7 @@ Outcome<Caller::Reply> Caller::ask(const RemoteAddress& address, Place place, st
             return failure_of(piece.error());
         }
         if (piece->empty()) {
+            reply.body = without_key(std::move(reply.body), options_.api_key);
             return reply;
         }
         reply.body += *piece;

@@ -109,7 +109,8 @@ Outcome<AnswerEnd> Question::run_leg(std::size_t server, Leg leg) {
             }
             return read_answer(server, stream, *head, leg);
         }
-        const ServerComplaint complaint = read_complaint(read_rest(stream, kComplaintBytesMax, wait_until(std::chrono::steady_clock::now() + kComplaintWait, kComplaintWait)));
+        const std::string said = read_rest(stream, kComplaintBytesMax, wait_until(std::chrono::steady_clock::now() + kComplaintWait, kComplaintWait));
+        const ServerComplaint complaint = read_complaint(without_key(said, options_.api_key));
         std::optional<Failure> failure = rephrase(*head, complaint, body->fields, traits, leg);
         if (!first) {
             first = failure ? failure : failure_of(*head, complaint, options_.api_key);

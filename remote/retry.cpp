@@ -26,18 +26,19 @@ constexpr int kClientFault = 400;
 constexpr int kServerFault = 500;
 constexpr std::int64_t kSecondsMax = 1'000'000;
 
-std::string without(std::string text, const std::string& key) {
-    for (std::size_t at = key.empty() ? std::string::npos : text.find(key); at != std::string::npos; at = text.find(key, at)) {
-        text.replace(at, key.size(), "(key)");
-    }
-    return text;
-}
-
 std::string words_of(const ServerComplaint& complaint, const std::string& api_key) {
-    return complaint.message.empty() ? "" : ": " + without(complaint.message, api_key);
+    return complaint.message.empty() ? "" : ": " + without_key(complaint.message, api_key);
 }
 
 } // namespace
+
+std::string without_key(std::string text, const std::string& key) {
+    constexpr std::string_view kInstead = "(key)";
+    for (std::size_t at = key.empty() ? std::string::npos : text.find(key); at != std::string::npos; at = text.find(key, at + kInstead.size())) {
+        text.replace(at, key.size(), kInstead);
+    }
+    return text;
+}
 
 Failure failure_of(const HttpHead& head, const ServerComplaint& complaint, const std::string& api_key) {
     using Kind = Failure::Kind;

@@ -28,6 +28,9 @@ struct Failure {
 };
 
 /// A status that is no answer, in the server's words, which are cut. The key, should they hold it, is taken out.
+/// What a server says, without the key that it may repeat: before anything of it is read, shown, written down or cut.
+std::string without_key(std::string text, const std::string& key);
+
 Failure failure_of(const HttpHead& head, const ServerComplaint& complaint, const std::string& api_key);
 /// What a stream says in the middle.
 Failure failure_of(const ServerComplaint& complaint, const std::string& api_key);

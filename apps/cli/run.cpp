@@ -23,7 +23,7 @@ constexpr std::size_t kGoalBytesMax = 64U << 10U;
 /// What a daemon decides for itself: with any of these the task runs in this program.
 constexpr std::array kLocalOptions{"--in-process", "--model", "--adapter", "--quantize",           "--record",         "--prompt",      "--prompts-dir",
                                    "--api-key-env", "--api-key-file", "--model-ca", "--allow-plain-http", "--first-token-timeout",
-                                   "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed"};
+                                   "--threads",    "--no-checksums",   "--thinking-budget", "--max-new-tokens", "--temperature", "--seed", "--no-grammar", "--zoom-below"};
 
 Result<void> check_goal(const std::string& goal) {
     if (goal.empty() || goal.size() > kGoalBytesMax) {
@@ -159,7 +159,7 @@ Runner declare_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     declare_options(app, *options);
     app.footer("A running daemon carries the task out unless one of these is given: --in-process --model --record --prompt\n"
-               "--prompts-dir --api-key-env --api-key-file --model-ca --allow-plain-http --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --secret NAME=SOURCE;\n"
+               "--prompts-dir --api-key-env --api-key-file --model-ca --allow-plain-http --threads --no-checksums --thinking-budget --max-new-tokens --temperature --seed --no-grammar --zoom-below --secret NAME=SOURCE;\n"
                "or the target names files or programs of yours (--browser --uploads --downloads --ca-file --password-file, a file: page);\n"
                "or the task file names files, a model, a locale or secrets of this machine (docs/task-files.md).\n"
                "Example: handeye run \"Set Name to Ada, tick Agree and click Save.\" --headless 336x224 --launch \"my-form\"\n"

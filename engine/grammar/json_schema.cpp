@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::size_t kGrammarBytesMax = 4U << 20U;
 constexpr int kNestingMax = 128;
+constexpr std::size_t kEntriesMax = 4096;       ///< of one object or list
+constexpr std::size_t kExclusiveMax = 256;      ///< alternatives of a oneOf: each is held against each
+constexpr std::size_t kMergedNodesMax = 400'000; ///< that merging makes: parts of parts double
 
 constexpr std::array<std::string_view, 7> kTypes{"object", "array", "string", "integer", "number", "boolean", "null"};
 
@@ -36,6 +39,29 @@ constexpr std::array kKeywords{
     Keyword{"uniqueItems", "array"}, Keyword{"minLength", "string"}, Keyword{"maxLength", "string"}, Keyword{"pattern", "string"}, Keyword{"format", "string"},
     Keyword{"minimum", "number"}, Keyword{"maximum", "number"}, Keyword{"exclusiveMinimum", "number"}, Keyword{"exclusiveMaximum", "number"},
     Keyword{"multipleOf", "number"}};
+
+/// What takes part in searches of each against each is bounded before anything is searched.
+Result<void> check_entries(const nlohmann::json& value, const std::string& pointer) {
+    if (value.size() > kEntriesMax && value.is_structured()) {
+        return schema_fault(pointer, fmt::format("{} entries, at most {} may stand in one place", value.size(), kEntriesMax), ErrorCode::LimitExceeded);
+    }
+    if (value.is_structured()) {
+        for (const nlohmann::json& part : value) {
+            TRY(check_entries(part, pointer));
+        }
+    }
+    return {};
+}
+
+std::size_t nodes_of(const Schema& schema) {
+    std::size_t nodes = 1;
+    if (schema.is_structured()) {
+        for (const Schema& part : schema) {
+            nodes += nodes_of(part);
+        }
+    }
+    return nodes;
+}
 
 std::string escaped_pointer(std::string_view key) {
     std::string out;
@@ -55,6 +81,19 @@ public:
     }
 
 private:
+    /// Pays for a schema that was made of others.
+    Result<Schema> paid(Schema made, const std::string& pointer) {
+        merged_nodes_ += nodes_of(made);
+        if (merged_nodes_ > kMergedNodesMax) {
+            return schema_fault(pointer, fmt::format("its parts make more than {} when they are merged", kMergedNodesMax), ErrorCode::LimitExceeded);
+        }
+        return made;
+    }
+    Result<Schema> both(const Schema& a, const Schema& b, const std::string& pointer) {
+        Schema made = TRY(merged(a, b, pointer));
+        return paid(std::move(made), pointer);
+    }
+
     std::string rule(std::string_view expression) {
         const std::string name = fmt::format("v{}", ++rules_count_);
         rules_ += fmt::format("{} ::= {}\n", name, expression);
@@ -121,7 +160,7 @@ private:
                 Schema rest = schema;
                 rest.erase("$ref");
                 const Schema target = TRY(resolved(schema["$ref"], pointer));
-                return value(TRY(merged(target, rest, pointer)), pointer);
+                return value(TRY(both(target, rest, pointer)), pointer);
             }
         }
         const std::string target = schema["$ref"].is_string() ? schema["$ref"].get<std::string>() : "";
@@ -138,7 +177,7 @@ private:
     }
 
     /// The schema that "#/$defs/name" names, through references to references.
-    Result<Schema> resolved(const Schema& reference, const std::string& pointer) const {
+    Result<Schema> resolved(const Schema& reference, const std::string& pointer) {
         Schema current = {{"$ref", reference}};
         for (int hops = 0; current.is_object() && current.contains("$ref"); ++hops) {
             if (!current["$ref"].is_string() || hops > 32) {
@@ -158,7 +197,7 @@ private:
                 Schema rest = current;
                 rest.erase("$ref");
                 Schema next = *found;
-                current = rest.empty() ? std::move(next) : TRY(merged(next, rest, pointer));
+                current = rest.empty() ? TRY(paid(std::move(next), pointer)) : TRY(both(next, rest, pointer));
             }
         }
         return current;
@@ -177,9 +216,9 @@ private:
             if (part.is_object() && part.contains("$ref") && part.size() > 1) {
                 Schema rest = part;
                 rest.erase("$ref");
-                whole = TRY(merged(whole, rest, at));
+                whole = TRY(both(whole, rest, at));
             }
-            out = TRY(merged(out, whole, at));
+            out = TRY(both(out, whole, at));
         }
         return out;
     }
@@ -194,28 +233,43 @@ private:
         for (auto at = base.begin(); at != base.end();) {
             at = is_annotation(at.key()) ? base.erase(at) : std::next(at);
         }
+        const bool is_exclusive = std::string_view(keyword) == "oneOf";
+        if (is_exclusive) {
+            TRY(check_exclusive(list, base, pointer));
+        }
+        std::vector<std::string> ways;
+        for (const Schema& part : list) {
+            const Schema whole = TRY(alternative(part, base, is_exclusive, pointer));
+            ways.push_back(TRY(value(whole, fmt::format("{}/{}/{}", pointer, keyword, ways.size()))));
+        }
+        return rule(fmt::format("{}", fmt::join(ways, " | ")));
+    }
+
+    /// One part of a list with what stands beside the list.
+    Result<Schema> alternative(const Schema& part, const Schema& base, bool is_exclusive, const std::string& pointer) {
+        const bool is_reference = part.is_object() && part.contains("$ref");
+        const bool needs_whole = !base.empty() || is_exclusive;
+        const Schema whole = is_reference && needs_whole && part.size() == 1 ? TRY(resolved(part["$ref"], pointer)) : part;
+        return base.empty() ? Result<Schema>(whole) : both(base, whole, pointer);
+    }
+
+    Result<void> check_exclusive(const Schema& list, const Schema& base, const std::string& pointer) {
+        if (list.size() > kExclusiveMax) {
+            return schema_fault(pointer, fmt::format("'oneOf' of {} alternatives, at most {} are held against each other; write anyOf", list.size(), kExclusiveMax), ErrorCode::LimitExceeded);
+        }
         std::vector<Schema> parts;
         for (const Schema& part : list) {
-            const bool is_reference = part.is_object() && part.contains("$ref");
-            const bool needs_whole = !base.empty() || std::string_view(keyword) == "oneOf";
-            const Schema whole = is_reference && needs_whole && part.size() == 1 ? TRY(resolved(part["$ref"], pointer)) : part;
-            parts.push_back(base.empty() ? whole : TRY(merged(base, whole, pointer)));
+            parts.push_back(TRY(alternative(part, base, true, pointer)));
         }
-        if (std::string_view(keyword) == "oneOf") {
-            for (std::size_t i = 0; i < parts.size(); ++i) {
-                for (std::size_t k = i + 1; k < parts.size(); ++k) {
-                    if (!are_disjoint(parts[i], parts[k])) {
-                        return schema_refused(pointer, "oneOf", fmt::format("alternatives {} and {} may both hold; give them different types or a required property with different "
-                                                                     "constants, or write anyOf", i, k));
-                    }
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            for (std::size_t k = i + 1; k < parts.size(); ++k) {
+                if (!are_disjoint(parts[i], parts[k])) {
+                    return schema_refused(pointer, "oneOf", fmt::format("alternatives {} and {} may both hold; give them different types or a required property with different "
+                                                                        "constants, or write anyOf", i, k));
                 }
             }
         }
-        std::vector<std::string> ways;
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            ways.push_back(TRY(value(parts[i], fmt::format("{}/{}/{}", pointer, keyword, i))));
-        }
-        return rule(fmt::format("{}", fmt::join(ways, " | ")));
+        return {};
     }
 
     Result<std::string> constants(const Schema& values, const Schema& schema, const std::string& pointer) {
@@ -415,13 +469,15 @@ private:
     std::string rules_;
     std::map<std::string, std::string> references_;
     std::size_t rules_count_ = 0;
+    std::size_t merged_nodes_ = 0;
     int depth_ = 0;
 };
 
 } // namespace
 
 Result<std::string> schema_grammar(std::string_view json_schema, JsonSpacing spacing) {
-    static_cast<void>(TRY(parse_json(json_schema)).size()); // limits and duplicate keys; its objects forget their order
+    const nlohmann::json unordered = TRY(parse_json(json_schema));
+    TRY(check_entries(unordered, "#")); // limits and duplicate keys; its objects forget their order
     const Schema schema = Schema::parse(json_schema, nullptr, false);
     std::string gbnf = TRY(SchemaWriter(schema, spacing).run());
     if (gbnf.size() > kGrammarBytesMax) {

@@ -25,12 +25,21 @@ bool opens_thought(const Tokenizer& tokenizer, std::span<const TokenId> prompt) 
     return text.ends_with(kThink);
 }
 
+/// It is the grammar that is too much, not the prompt.
+template <class Value>
+Result<Value> of_grammar(Result<Value> made) {
+    if (!made && made.error().code == ErrorCode::LimitExceeded) {
+        return Error{ErrorCode::InvalidArgument, "the answer's grammar: " + made.error().message};
+    }
+    return made;
+}
+
 } // namespace
 
 Result<AnswerGuide> AnswerGuide::start(GrammarCache& grammars, const Tokenizer& tokenizer, const AnswerGrammar& grammar, std::span<const TokenId> prompt) {
     const auto added = grammar.added_tokens_as_text ? AddedTokenUse::ForItsText : AddedTokenUse::WhereNamed;
-    const std::shared_ptr<TokenGrammar> compiled = TRY(grammars.get(grammar.gbnf, added));
-    const GrammarMatcher matcher = TRY(GrammarMatcher::start(compiled));
+    const std::shared_ptr<TokenGrammar> compiled = TRY(of_grammar(grammars.get(grammar.gbnf, added)));
+    const GrammarMatcher matcher = TRY(of_grammar(GrammarMatcher::start(compiled)));
     AnswerGuide guide(tokenizer, matcher);
     guide.added_ = grammar.added_tokens_as_text ? AddedTokens::Recognised : AddedTokens::AsText;
     guide.think_ = tokenizer.added_token(kThink);
@@ -42,7 +51,7 @@ Result<void> AnswerGuide::mask(std::span<float> logits) const {
     if (phase_ == Phase::Thinking) {
         return {};
     }
-    const std::shared_ptr<const TokenMask> mask = TRY(matcher_.mask());
+    const std::shared_ptr<const TokenMask> mask = TRY(of_grammar(matcher_.mask()));
     const std::size_t thought = phase_ == Phase::Beginning ? static_cast<std::size_t>(*think_) : logits.size();
     const std::span<const std::uint64_t> words = mask->words();
     bool is_possible = thought < logits.size();

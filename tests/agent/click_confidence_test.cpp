@@ -49,8 +49,8 @@ TEST(ClickConfidence, CountsTheLeastCertainWordBeforeThePlace) {
 }
 
 TEST(ClickConfidence, LooksAtTheActionsNumbersAndNoOthers) {
-    const Completion reply = told({"I see ", "500", " and ", "100", ". ", "left_click(start_box='[", "500", ",", "100", "]')"},
-                                  {{{500, 0.1}}, {{100, 0.1}}, {{500, 1.0}}, {{100, 1.0}}});
+    const Completion reply = told({"<think>", "500", " and ", "100", "</think>", "left_click(start_box='[", "500", ",", "100", "]')"},
+                                  {{{500, 0.1}, {900, 0.9}}, {{100, 1.0}}, {{500, 1.0}}, {{100, 1.0}}});
     EXPECT_NEAR(*click_confidence(reply, action_of(reply)), 1.0, 1e-9); // a number that led to it is one of many
     Completion silent = reply;
     silent.numbers.clear();
@@ -58,8 +58,20 @@ TEST(ClickConfidence, LooksAtTheActionsNumbersAndNoOthers) {
     EXPECT_FALSE(click_confidence(reply, Action(KeyChord{})));
 }
 
+TEST(ClickConfidence, IsNotRaisedByACopyOfTheNumbers) {
+    const Completion reply = told({"left_click(start_box='[", "500", ",", "100", "]', element_info='", "500", ",", "100", "')"},
+                                  {{{500, 0.1}, {900, 0.9}}, {{100, 1.0}}, {{500, 1.0}}, {{100, 1.0}}});
+    EXPECT_NEAR(*click_confidence(reply, action_of(reply)), 0.1, 1e-9);
+}
+
+TEST(ClickConfidence, IsNotKnownWhereAServerTellsOfTheDigitsAlone) {
+    Completion reply = told({"left_click(start_box='[", "500", ",", "100", "]')"}, {{{500, 1.0}}, {{100, 1.0}}});
+    reply.logprobs[0].token.id = -1;
+    EXPECT_FALSE(click_confidence(reply, action_of(reply)));
+}
+
 TEST(ClickConfidence, OfABoxIsOfItsEdges) {
-    const Completion reply = told({R"({"action_type":"click","box_2d":[[)", "100", ",", "200", ",", "300", ",", "400", "]]}"}, {{{100, 0.5}}, {{200, 1.0}}, {{300, 0.5}}, {{400, 1.0}}});
+    const Completion reply = told({R"({"action_type":"click","box_2d":[[)", "100", ",", "200", ",", "300", ",", "400", "]]}"}, {{{100, 0.5}, {900, 0.5}}, {{200, 1.0}}, {{300, 0.5}, {900, 0.5}}, {{400, 1.0}}});
     const auto parsed = parse_reply(reply.text_utf8, Dialect::GlmMobile);
     ASSERT_TRUE(parsed);
     EXPECT_NEAR(*click_confidence(reply, parsed->action), 0.5, 1e-9);

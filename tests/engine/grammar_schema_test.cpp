@@ -206,6 +206,39 @@ TEST(JsonSchema, WithoutAnEndIsRefused) {
     EXPECT_NE(grammar.error().message.find("has no end"), std::string::npos) << grammar.error().message;
 }
 
+/// `count` times `part`, with commas.
+std::string many(int count, const std::function<std::string(int)>& part) {
+    std::string out;
+    for (int i = 0; i < count; ++i) {
+        out += (i == 0 ? "" : ",") + part(i);
+    }
+    return out;
+}
+
+TEST(JsonSchemaHostility, WhatWouldTakeLongOrMuchIsALimit) {
+    std::string chain = R"("D0":{"type":"string"},"E0":{"type":"string","title":"e"})";
+    for (int k = 1; k <= 20; ++k) { // lists of parts that double at each level
+        const auto both = [&](const char* one, const char* other) { return fmt::format(R"({{"allOf":[{{"$ref":"#/$defs/{}{}"}},{{"$ref":"#/$defs/{}{}"}}]}})", one, k - 1, other, k - 1); };
+        chain += fmt::format(R"(,"D{}":{},"E{}":{})", k, both("D", "E"), k, both("E", "D"));
+    }
+    const auto empty = [](int) { return std::string("{}"); };
+    const auto property = [](int i) { return fmt::format(R"("p{}":{{}})", i); };
+    const auto constant = [](int i) { return fmt::format(R"({{"const":{}}})", i); };
+    const auto number = [](int i) { return std::to_string(i); };
+    const std::vector<std::string> schemas{
+        R"({"$ref":"#/$defs/D20","$defs":{)" + chain + "}}",
+        R"({"properties":{)" + many(4000, property) + R"(},"anyOf":[)" + many(4000, empty) + "]}",
+        R"({"properties":{)" + many(20'000, property) + R"(},"anyOf":[)" + many(50'000, empty) + "]}",
+        R"({"oneOf":[)" + many(3000, constant) + "]}",
+        R"({"allOf":[{"enum":[)" + many(40'000, number) + R"(]},{"enum":[)" + many(50'000, number) + "]}]}",
+        R"({"type":"object","properties":{)" + many(40'000, property) + R"(},"required":[)" + many(40'000, [](int i) { return fmt::format("\"p{}\"", i); }) + "]}"};
+    for (const std::string& schema : schemas) {
+        const auto grammar = schema_grammar(schema);
+        ASSERT_FALSE(grammar) << schema.substr(0, 80);
+        EXPECT_EQ(grammar.error().code, ErrorCode::LimitExceeded) << grammar.error().message;
+    }
+}
+
 TEST(JsonSchemaHostility, EndsInAnError) {
     std::string deep;
     for (int i = 0; i < 40; ++i) {

@@ -89,12 +89,13 @@ private:
         for (std::size_t at = 0; at < answer.size(); ++at) {
             const auto is_digit = [&](std::size_t i) { return i < answer.size() && answer[i] >= '0' && answer[i] <= '9'; };
             if (is_digit(at) && (at == 0 || !is_digit(at - 1))) {
-                out.numbers.push_back({.text_offset = at, .chances = {{.value = std::stoi(answer.substr(at)), .probability = certainty}}});
+                out.numbers.push_back({.text_offset = at, .chances = {{.value = std::stoi(answer.substr(at)), .probability = certainty}, {.value = kNowhere, .probability = 1 - certainty}}});
             }
         }
         out.logprobs.push_back({.token = {.id = 0, .logprob = 0, .bytes = answer}, .top = {}});
     }
 
+    static constexpr int kNowhere = 100'000; ///< far from every place
     std::deque<double> certainty_;
     static constexpr std::size_t kPieceBytes = 8;
     ModelInfo info_;

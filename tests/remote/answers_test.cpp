@@ -220,6 +220,27 @@ TEST_F(RemoteTest, AServerThatCannotGoOnWithAnAnswerIsAskedForAWholeOne) {
     EXPECT_EQ(server.seen("/chat").size(), 4U) << "what was learnt stays";
 }
 
+TEST_F(RemoteTest, AServerThatRepeatsTheKeyIsHeardWithoutIt) {
+    const std::string key = "sk-0123456789abcdef";
+    std::atomic<bool> is_odd = false;
+    ScriptedServer server([&](const SeenRequest& request, Peer& peer) {
+        if (!answer_probe(request, peer, "vllm")) {
+            peer.write(is_odd ? http_answer(200, "text/" + key, "") : stream_head() + delta("content", "DONE() " + key) + finish("stop"));
+        }
+    });
+    auto options = options_for(url(server));
+    options.api_key = key;
+    const auto model = open(options);
+    const auto reply = ask(*model, ask_for("x"));
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->text_utf8, "DONE() (key)");
+    is_odd = true;
+    const auto refused = ask(*model, ask_for("x"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message.find(key), std::string::npos) << refused.error().message;
+    EXPECT_NE(refused.error().message.find("text/(key)"), std::string::npos) << refused.error().message;
+}
+
 TEST_F(RemoteTest, OurOwnServerIsToldTheBudgetAndKeepsItItself) {
     std::atomic<bool> is_old = false;
     ScriptedServer server([&](const SeenRequest& request, Peer& peer) {
