@@ -88,10 +88,11 @@ std::optional<double> least_certain_before(const Completion& reply, std::size_t 
     double least = 0;
     for (std::size_t i = end; i > end - std::min(end, kDecidingTokens); --i) {
         const TokenChance& token = reply.logprobs[i - 1].token;
-        if (token.id < 0 && token.bytes.find(kThinkEnd) == std::string::npos) {
-            return std::nullopt; // a part of the answer of which nobody tells
+        const bool is_untold = token.logprob > 0; // no probability: a server said nothing of it
+        if (is_untold && token.bytes.find(kThinkEnd) == std::string::npos) {
+            return std::nullopt; // a part of the answer
         }
-        if (token.id < 0) {
+        if (is_untold) {
             break; // thinking, which some servers do not tell of
         }
         least = is_number(token.bytes) ? least : std::min(least, token.logprob);

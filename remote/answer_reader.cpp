@@ -16,7 +16,8 @@ Failure lost(ErrorCode code, const std::string& what) { return {Failure::Kind::L
 
 } // namespace
 
-TokenLogprobs told_by_nobody(std::string_view text) { return {.token = {.id = -1, .logprob = 0, .bytes = std::string(text)}, .top = {}}; }
+// A logarithm that no probability has: whoever reads it must not take it for certain.
+TokenLogprobs told_by_nobody(std::string_view text) { return {.token = {.id = -1, .logprob = 1, .bytes = std::string(text)}, .top = {}}; }
 
 // Tags that were put in here, and thinking whose tokens some servers do not tell, stand in front.
 std::vector<TokenLogprobs> AnswerReader::tokens_of(std::string_view grown, std::vector<TokenLogprobs> told) const {

@@ -34,7 +34,7 @@ struct AnswerReaderOptions {
     bool wants_logprobs = false;
 };
 
-/// Text that no token of the server's stands for, as a token that was not asked of the model.
+/// Text that no token of the server's stands for, as a token whose logprob is 1, which no probability has.
 TokenLogprobs told_by_nobody(std::string_view text);
 
 /// One thread, one answer.

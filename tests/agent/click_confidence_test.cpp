@@ -66,7 +66,7 @@ TEST(ClickConfidence, IsNotRaisedByACopyOfTheNumbers) {
 
 TEST(ClickConfidence, IsNotKnownWhereAServerTellsOfTheDigitsAlone) {
     Completion reply = told({"left_click(start_box='[", "500", ",", "100", "]')"}, {{{500, 1.0}}, {{100, 1.0}}});
-    reply.logprobs[0].token.id = -1;
+    reply.logprobs[0].token.logprob = 1; // no logarithm of a probability
     EXPECT_FALSE(click_confidence(reply, action_of(reply)));
 }
 
