@@ -4,6 +4,7 @@
 
 #include "platforms/x11/raw_input.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -59,12 +60,22 @@ public:
 private:
     static constexpr std::size_t kKeptMax = 1024; ///< of those that stand for themselves
 
+    /// In one millisecond a key may go down twice, with shift and without: the one with the same state, or else the first.
     [[nodiscard]] std::size_t raw_of(const HeardInput& recorded) const {
-        std::size_t i = 0;
-        while (i < raws_.size() && !raws_[i].is_same(recorded)) {
-            ++i;
+        std::size_t first = raws_.size();
+        for (std::size_t i = 0; i < raws_.size(); ++i) {
+            if (first < raws_.size() && raws_[i].time_ms != recorded.time_ms) {
+                break;
+            }
+            if (!raws_[i].is_same(recorded)) {
+                continue;
+            }
+            if (raws_[i].state == recorded.state) {
+                return i;
+            }
+            first = std::min(first, i);
         }
-        return i;
+        return first;
     }
     [[nodiscard]] bool has_raw(const HeardInput& recorded) const { return raw_of(recorded) < raws_.size(); }
     void tell_recorded() {

@@ -72,6 +72,23 @@ TEST(X11InputMerge, AtAHandsPaceARawEventAloneIsNoInput) {
     EXPECT_EQ(of.told, (std::vector<std::pair<unsigned, bool>>{{2, false}, {3, false}, {4, false}, {5, false}}));
 }
 
+TEST(X11InputMerge, AKeyOfTheSameMillisecondIsKnownByWhatIsHeldWithIt) {
+    std::vector<std::pair<unsigned, bool>> told; // state, recovered
+    InputMerge merge{[&](const HeardInput& heard, bool recovered) { told.emplace_back(heard.state, recovered); }};
+    const auto press = [](unsigned state, unsigned time) { return HeardInput{KeyPress, 44, state, {}, time}; };
+    for (unsigned i = 0; i < 100; ++i) {
+        merge.add_raw(press(0, i));
+        merge.add_recorded(press(0, i));
+    }
+    merge.add_raw(press(0, 500)); // lost by the server
+    merge.add_raw(press(ShiftMask, 500));
+    merge.add_recorded(press(ShiftMask, 500));
+    merge.advance();
+    ASSERT_EQ(told.size(), 102U);
+    EXPECT_EQ(told[100], (std::pair{0U, true}));
+    EXPECT_EQ(told[101], (std::pair{unsigned{ShiftMask}, false}));
+}
+
 TEST(X11Pixels, CommonLayoutIsCopiedAsBgrx) {
     const Bytes bytes = {1, 2, 3, 0, 4, 5, 6, 0};
     const auto image = image_from_server(bytes, 8, {2, 1}, {});
