@@ -87,7 +87,8 @@ Result<std::vector<BenchLine>> bench_streams(const EngineOptions& options, int s
     const double memory = measure_read_bandwidth(core->pool(), kMemoryBytes);
     const double bandwidth = std::max(memory, measure_read_bandwidth(core->pool(), static_cast<std::size_t>(bytes)));
     const double peak = measure_fma_peak(core->pool());
-    Scheduler scheduler(std::move(core), {.sequences_max = static_cast<std::size_t>(streams), .waiting_max = static_cast<std::size_t>(streams)});
+    // Without guesses: the same question again would be guessed whole.
+    Scheduler scheduler(std::move(core), {.sequences_max = static_cast<std::size_t>(streams), .waiting_max = static_cast<std::size_t>(streams), .guesses = false});
     (void)TRY(tokens_per_second(scheduler, 1)); // warm
     const double alone = TRY(tokens_per_second(scheduler, 1));
     const Constrained constrained = TRY(measure_constrained(scheduler));

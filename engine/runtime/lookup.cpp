@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kMemory = 0.8;      // of what was measured before, in a running mean
 constexpr double kWorthIt = 1.02;    // tokens for the time of one
-constexpr double kGainAtFirst = 1.5; // trusted after a pause
+constexpr double kGainAtFirst = 1.15; // trusted after a pause: two wrong guesses end it
 constexpr int kPauseMax = 4096;      // tokens
 
 double mean(double before, double now) { return kMemory * before + (1 - kMemory) * now; }

@@ -66,7 +66,7 @@ public:
 
 private:
     double plain_s_ = 0; // of a pass without guesses; 0: none was seen
-    double gain_ = 1.5;  // tokens for the time of one, with guesses
+    double gain_ = 1.15; // tokens for the time of one, with guesses
     int pause_ = 0;      // tokens until guessing is tried again
     int next_pause_ = 32;
 };
