@@ -147,8 +147,8 @@ Result<ComparedRuns> compare_recordings(const Recording& recording, const Record
     const PictureStore store = is_long ? PictureStore::InertText : PictureStore::StyleSheet;
     const std::size_t text_bytes = std::min(options.bytes_max / 4, (64U << 10U) + steps * (10U << 10U));
     const std::size_t picture_bytes = (options.bytes_max - text_bytes) / 2;
-    const Run mine(recording, std::move(mine_session), store, {picture_bytes, options.pictures_max / 2, 'f'});
-    const Run before(other, std::move(other_session), store, {picture_bytes, options.pictures_max / 2, 'g'});
+    const Run mine(recording, std::move(mine_session), store, {picture_bytes, options.pictures_max / 2, "f"});
+    const Run before(other, std::move(other_session), store, {picture_bytes, options.pictures_max / 2, "g"});
     const Comparison comparison = compare(mine.session, before.session);
     PageParts parts;
     parts.title = "Two runs: " + (mine.session.tasks.empty() ? std::string("no task") : text_of(mine.session.tasks.front().started, "goal"));

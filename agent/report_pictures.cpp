@@ -85,7 +85,7 @@ PictureForm choose(const Recording& recording, const std::vector<std::string>& n
 
 } // namespace
 
-Pictures::Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, Limits limits) : store_(store), prefix_(limits.prefix) {
+Pictures::Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, const Limits& limits) : store_(store), prefix_(limits.prefix) {
     std::vector<std::string> names = frames_of(session);
     const std::size_t most = std::min(names.size(), static_cast<std::size_t>(std::max(0, limits.count_max)));
     left_out_ = static_cast<int>(names.size() - most);

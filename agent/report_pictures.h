@@ -28,10 +28,10 @@ public:
     struct Limits {
         std::size_t bytes_max = 0; ///< of the finished text
         int count_max = 0;
-        char prefix = 'f'; ///< of the pictures' names: pages of two recordings have two
+        std::string prefix = "f"; ///< of the pictures' names: pages of two recordings have two. Letters, digits and "-"
     };
     /// Reads the frames of all steps and writes those that fit.
-    Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, Limits limits);
+    Pictures(const Recording& recording, const SessionRecord& session, PictureStore store, const Limits& limits);
 
     /// The attribute that shows a frame, by its hash; empty: it is left out, or not in the recording.
     [[nodiscard]] std::string attribute_of(const std::string& sha256) const;
@@ -49,7 +49,7 @@ private:
     void add(const Recording& recording, const std::vector<std::string>& names, std::size_t bytes_max);
 
     PictureStore store_;
-    char prefix_ = 'f';
+    std::string prefix_;
     PictureForm form_;
     std::set<std::string> blank_, looked_at_;
     std::map<std::string, std::string> names_; ///< in the page, by hash

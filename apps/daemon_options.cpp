@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/daemon_options.h"
 
+#include "apps/data_dir.h"
+
 #include "apps/daemon_config.h"
 #include "base/file.h"
 
@@ -17,15 +19,6 @@ namespace handeye {
 namespace {
 
 constexpr int kThreadsMax = 1024;
-
-// $XDG_DATA_HOME/handeye
-std::filesystem::path data_dir() {
-    if (const char* const set = std::getenv("XDG_DATA_HOME"); set != nullptr && set[0] == '/') {
-        return std::filesystem::path(set) / "handeye";
-    }
-    const char* const home = std::getenv("HOME");
-    return std::filesystem::path(home != nullptr ? home : "/") / ".local/share/handeye";
-}
 
 void fill_defaults(DaemonOptions& options) {
     if (options.listen.empty()) {
@@ -91,6 +84,14 @@ void put_over(const CommandLine& said, DaemonOptions& options) {
 }
 
 } // namespace
+
+std::filesystem::path data_dir() {
+    if (const char* const set = std::getenv("XDG_DATA_HOME"); set != nullptr && set[0] == '/') {
+        return std::filesystem::path(set) / "handeye";
+    }
+    const char* const home = std::getenv("HOME");
+    return std::filesystem::path(home != nullptr ? home : "/") / ".local/share/handeye";
+}
 
 Result<std::filesystem::path> read_models_root() {
     DaemonOptions options = TRY(read_config("", false));

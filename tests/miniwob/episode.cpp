@@ -21,28 +21,10 @@ namespace {
 using nlohmann::json;
 
 constexpr int kActionsMax = 90;
-constexpr Duration kLoadTime = std::chrono::seconds(60); // only a hang reaches it
 constexpr Rect kQueryArea{0, 0, 160, 50};                // in CSS pixels, the same on every page
 constexpr Rect kTaskArea{0, 50, 160, 160};
 constexpr SettleOptions kSettle{.quiet = std::chrono::milliseconds(50), .deadline = std::chrono::milliseconds(600)};
 constexpr std::string_view kPlaces[] = {"x", "y", "to_x", "to_y"};
-
-/// The page's scripts have run, and nobody has pressed START.
-constexpr const char* kIsLoaded = R"((url) => document.readyState === 'complete' && location.href === url &&
-    typeof core === 'object' && core.cover_div !== null)";
-
-/// The end of an episode covers the page with a START button under the pointer: without it a second press cannot begin a new one.
-constexpr const char* kStart = R"((seed) => {
-    core.startEpisode = () => {};
-    core.EPISODE_MAX_TIME = 1000000;
-    Math.seedrandom(seed);
-    core.startEpisodeReal();
-    return WOB_TASK_READY === true && WOB_DONE_GLOBAL === false;
-})";
-
-std::string call_of(const char* function, const json& argument) {
-    return fmt::format("({})({})", function, dump_json(argument));
-}
 
 Rect scaled(Rect area, double scale) {
     const auto by = [scale](int value) { return static_cast<int>(value * scale); };
@@ -78,34 +60,19 @@ Result<void> Arena::check_picture(std::string_view task) {
     return {};
 }
 
-Result<void> Arena::start(std::string_view task, int seed, Episode& episode) {
-    const std::string url = fmt::format("file://{}/miniwob/{}.html", pages_.string(), task);
-    TRY(platform_.perform(OpenUrl{url}));
-    const TimePoint deadline = clock_.now() + kLoadTime;
-    for (;;) {
-        const Result<json> loaded = tools_.evaluate(call_of(kIsLoaded, url)); // an error while the page is being exchanged
-        if (loaded && *loaded == true) {
-            break;
-        }
-        if (clock_.now() > deadline) {
-            return Error{ErrorCode::DeadlineExceeded, fmt::format("{} did not load in 60 s: {}", url,
-                                                                  loaded ? "it is not complete" : loaded.error().message)};
-        }
-        clock_.sleep_for(std::chrono::milliseconds(10), {});
-    }
-    const json is_ready = TRY(tools_.evaluate(call_of(kStart, std::to_string(seed))));
-    if (is_ready != true) {
-        return Error{ErrorCode::Internal, fmt::format("{}: the page does not say that the task is ready", task)};
-    }
+Result<void> Arena::start(std::string_view task, int seed, OracleEpisode& episode) {
+    TRY(page_.open(task, {}));
+    TRY(page_.start(static_cast<std::uint64_t>(seed)));
+    TRY(page_.goal());
     TRY(tools_.open_world());
     TRY(tools_.evaluate_apart(oracle_ + "\n;0"));
-    episode.goal = dump_json(TRY(tools_.evaluate("core.getUtterance()")));
+    episode.goal = dump_json(TRY(tools_.evaluate("core.getUtterance()"))); // with the fields that some tell beside the words
     TRY(platform_.settle(kSettle, {}));
     return check_picture(task);
 }
 
 /// Whether the episode goes on.
-Result<bool> Arena::take_step(std::string_view task, Episode& episode) {
+Result<bool> Arena::take_step(std::string_view task, OracleEpisode& episode) {
     const Result<json> named =
         tools_.evaluate_apart(fmt::format("handeye.next({}, {})", dump_json(json(task)), episode.goal));
     if (!named) {
@@ -137,13 +104,13 @@ Result<bool> Arena::take_step(std::string_view task, Episode& episode) {
     return episode.trouble.empty();
 }
 
-Result<Episode> Arena::play(std::string_view task, int seed) {
-    Episode episode;
+Result<OracleEpisode> Arena::play(std::string_view task, int seed) {
+    OracleEpisode episode;
     TRY(start(task, seed, episode));
     for (bool goes_on = true; goes_on;) {
-        const json end = TRY(tools_.evaluate("[WOB_DONE_GLOBAL, WOB_RAW_REWARD_GLOBAL]"));
-        episode.is_over = end[0] == true;
-        episode.raw_reward = end[1].get<double>();
+        const PageState end = TRY(page_.state());
+        episode.is_over = end.is_over;
+        episode.raw_reward = end.raw_reward;
         if (episode.is_over) {
             break;
         }

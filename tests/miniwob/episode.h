@@ -3,10 +3,11 @@
 // (canonical JSON, resolve, execute, platform), until the page tells its reward.
 #pragma once
 
+#include "apps/miniwob/devtools.h"
+#include "apps/miniwob/task_page.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "platforms/platform.h"
-#include "tests/miniwob/devtools.h"
 
 #include <filesystem>
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace handeye::miniwob {
 
-struct Episode {
+struct OracleEpisode {
     bool is_over = false;     ///< the page ended it
     double raw_reward = 0;    ///< WOB_RAW_REWARD_GLOBAL
     std::string goal;
@@ -30,20 +31,20 @@ class Arena {
 public:
     /// `pages`: the unpacked html/ of the package. The platform shows a viewport of `view` CSS pixels.
     Arena(Platform& platform, DevTools& tools, Clock& clock, std::filesystem::path pages, Size view, std::string oracle)
-        : platform_(platform), tools_(tools), clock_(clock), pages_(std::move(pages)), view_(view), oracle_(std::move(oracle)) {}
+        : platform_(platform), tools_(tools), clock_(clock), page_(platform, tools, clock, std::move(pages)), view_(view), oracle_(std::move(oracle)) {}
 
-    /// An Error: the browser or the page is gone, or does not show what it should; what goes wrong in the task is in the Episode.
-    Result<Episode> play(std::string_view task, int seed);
+    /// An Error: the browser or the page is gone, or does not show what it should; what goes wrong in the task is in the OracleEpisode.
+    Result<OracleEpisode> play(std::string_view task, int seed);
 
 private:
-    Result<void> start(std::string_view task, int seed, Episode& episode);
+    Result<void> start(std::string_view task, int seed, OracleEpisode& episode);
     Result<void> check_picture(std::string_view task);
-    Result<bool> take_step(std::string_view task, Episode& episode);
+    Result<bool> take_step(std::string_view task, OracleEpisode& episode);
 
     Platform& platform_;
     DevTools& tools_;
     Clock& clock_;
-    std::filesystem::path pages_;
+    TaskPage page_;
     Size view_;
     std::string oracle_;
 };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tasks of MiniWoB++ through the platform web, by a scripted oracle: docs/miniwob.md. HANDEYE_FULL=1 plays all of them;
 // HANDEYE_MINIWOB_TASKS="drag-box,terminal" and HANDEYE_MINIWOB_SEEDS=20 choose.
+#include "apps/miniwob/devtools.h"
+#include "apps/miniwob/tasks.h"
 #include "base/file.h"
 #include "platforms/open_platform.h"
-#include "tests/miniwob/devtools.h"
 #include "tests/miniwob/episode.h"
-#include "tests/miniwob/tasks.h"
+#include "tests/miniwob/promises.h"
 
 #include <gtest/gtest.h>
 
@@ -117,7 +118,8 @@ std::vector<Round> chosen_rounds() {
 }
 
 /// Whether the episode ended as the table promises.
-bool is_kept(const Task& task, const Episode& episode) {
+bool is_kept(const Task& of, const OracleEpisode& episode) {
+    const Exception task = promise_of(of.name);
     if (!episode.trouble.empty()) {
         return false;
     }
@@ -133,22 +135,23 @@ std::string table(const std::vector<std::pair<const Task*, Tally>>& tallies) {
     std::string out = "| task | input | episodes | full reward | least reward | actions per episode | |\n|---|---|---|---|---|---|---|\n";
     for (const auto& [task, tally] : tallies) {
         const std::string impossible = tally.impossible > 0 ? fmt::format("{} impossible: ", tally.impossible) : "";
-        const bool has_note = tally.full < tally.episodes || task->full_reward < 1;
-        out += fmt::format("| {} | {} | {} | {} | {:.3g} | {:.1f} | {}{} |\n", task->name, task->kind, tally.episodes, tally.full,
-                           tally.least, double(tally.actions) / tally.episodes, impossible, has_note ? task->note : "");
+        const Exception promise = promise_of(task->name);
+        const bool has_note = tally.full < tally.episodes || promise.full_reward < 1;
+        out += fmt::format("| {} | {} | {} | {} | {:.3g} | {:.1f} | {}{} |\n", task->name, task->input, tally.episodes, tally.full,
+                           tally.least, double(tally.actions) / tally.episodes, impossible, has_note ? promise.note : "");
     }
     return out;
 }
 
 void play_and_judge(Arena& arena, const Task& task, int seed, Tally& tally) {
-    const Result<Episode> played = arena.play(task.name, seed);
+    const Result<OracleEpisode> played = arena.play(task.name, seed);
     ASSERT_TRUE(played) << task.name << ", seed " << seed << ": " << played.error().message;
     EXPECT_TRUE(is_kept(task, *played))
         << task.name << ", seed " << seed << ": reward " << played->raw_reward << " after " << played->actions << " actions, "
         << (played->is_over ? "over" : "not over") << "; " << played->trouble << played->why_not << played->last_partial
         << "\n  goal: " << played->goal << "\n  last action: " << played->last_action;
     ++tally.episodes;
-    tally.full += played->is_over && played->raw_reward >= task.full_reward ? 1 : 0;
+    tally.full += played->is_over && played->raw_reward >= promise_of(task.name).full_reward ? 1 : 0;
     tally.impossible += played->why_not.empty() ? 0 : 1;
     tally.actions += played->actions;
     tally.partials += played->partials;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of a browser's DevTools of the tests' own, apart from the platform under test: it looks into the page and evaluates
-// JavaScript there, while all input goes through the platform. One thread.
+// A second client of a browser's DevTools, apart from the platform: it looks into the page and evaluates JavaScript there, while all
+// input goes through the platform. One thread.
 #pragma once
 
-#include "base/clock.h"
 #include "base/net/client.h"
 #include "base/result.h"
 
@@ -20,7 +19,7 @@ public:
     /// `address`: "HOST:PORT", as DisplayInfo::address of the platform web has it. The page is the browser's only one.
     static Result<std::unique_ptr<DevTools>> connect(const std::string& address);
 
-    /// The method's result. An answer of the browser that says no is an Error with its words.
+    /// The method's result; messages of up to 16 MiB. DeadlineExceeded after 60 s. An answer of the browser that says no is an Error with its words.
     Result<nlohmann::json> call(std::string_view method, const nlohmann::json& params);
     /// The value of an expression in the page's own world; promises are waited for. What the page throws is an Error.
     Result<nlohmann::json> evaluate(const std::string& expression);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The DevTools protocol, as far as the tests need it.
-#include "tests/miniwob/devtools.h"
+#include "apps/miniwob/devtools.h"
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/json_fields.h"
 #include "base/net/http_get.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +18,7 @@ using nlohmann::json;
 
 constexpr Duration kPatience = std::chrono::seconds(60); // only a hang reaches it
 constexpr JsonLimits kMessageLimits{.bytes_max = 16U << 20U};
+constexpr std::size_t kWordsMax = 300; // of what a page throws
 
 /// The path of the page's own WebSocket.
 Result<std::string> find_page(const std::string& address) {
@@ -28,8 +32,8 @@ Result<std::string> find_page(const std::string& address) {
     TRY(http_get(url, {.body_bytes_max = 1U << 20U}, sink, {}));
     const json targets = TRY(parse_json(body));
     for (const json& target : targets) {
-        if (target.value("type", "") == "page") {
-            return "/devtools/page/" + target.value("id", "");
+        if (json_text(target, "type") == "page") {
+            return "/devtools/page/" + json_text(target, "id");
         }
     }
     return Error{ErrorCode::NotFound, fmt::format("the browser at {} shows no page: {}", address, body.substr(0, 500))};
@@ -52,14 +56,14 @@ Result<json> DevTools::call(std::string_view method, const json& params) {
     TRY(socket_->send_text(dump_json({{"id", id}, {"method", method}, {"params", params}}), deadline));
     for (;;) {
         const WebSocketMessage message = TRY(socket_->receive(deadline).with_context(method));
-        const json answer = TRY(parse_json(message.bytes, kMessageLimits));
-        if (answer.value("id", 0) != id) {
+        json answer = TRY(parse_json(message.bytes, kMessageLimits).with_context(method));
+        if (json_int(answer, "id") != id) {
             continue; // an event
         }
-        if (answer.contains("error")) {
-            return Error{ErrorCode::InvalidArgument, fmt::format("{}: {}", method, answer["error"].value("message", ""))};
+        if (const json& error = json_object(answer, "error"); !error.empty()) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{}: {}", method, json_text(error, "message"))};
         }
-        return answer["result"];
+        return json_object(answer, "result");
     }
 }
 
@@ -69,12 +73,11 @@ Result<json> DevTools::evaluate_in(const std::string& expression, int context) {
         params["contextId"] = context;
     }
     const json result = TRY(call("Runtime.evaluate", params));
-    if (result.contains("exceptionDetails")) {
-        const json& details = result["exceptionDetails"];
-        const std::string text = details.contains("exception") ? details["exception"].value("description", "") : "";
-        return Error{ErrorCode::Internal, text.empty() ? details.value("text", "an exception") : text.substr(0, text.find('\n'))};
+    if (const json& details = json_object(result, "exceptionDetails"); !details.empty()) {
+        const std::string text = json_text(json_object(details, "exception"), "description", json_text(details, "text", "an exception"));
+        return Error{ErrorCode::Internal, text.substr(0, std::min(text.find('\n'), kWordsMax))};
     }
-    return result["result"].contains("value") ? result["result"]["value"] : json();
+    return json_member(json_object(result, "result"), "value");
 }
 
 Result<json> DevTools::evaluate(const std::string& expression) {
@@ -84,8 +87,8 @@ Result<json> DevTools::evaluate(const std::string& expression) {
 Result<void> DevTools::open_world() {
     const json tree = TRY(call("Page.getFrameTree", json::object()));
     const json world = TRY(call("Page.createIsolatedWorld",
-                                {{"frameId", tree["frameTree"]["frame"]["id"]}, {"worldName", "oracle"}}));
-    world_ = world.value("executionContextId", 0);
+                                {{"frameId", json_text(json_object(json_object(tree, "frameTree"), "frame"), "id")}, {"worldName", "oracle"}}));
+    world_ = json_int(world, "executionContextId");
     return {};
 }
 

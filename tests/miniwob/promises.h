@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The 125 registered tasks of MiniWoB++ and what a run of each has to give.
+// What the oracle's run of each task has to give, and which episodes a quick look plays.
 #pragma once
 
 #include <span>
@@ -14,17 +14,17 @@ enum class Promise {
     Luck,      ///< an end with a reward: an opponent moves at random
 };
 
-struct Task {
+/// Of a task that is not simply solved every time.
+struct Exception {
     std::string_view name;
-    std::string_view kind; ///< the hardest input it takes: "click", "type", "scroll", "drag", "select", "search", "time"
     Promise promise = Promise::Full;
     double full_reward = 1; ///< the most that a click on whole pixels can get
-    std::string_view note;  ///< why not always 1; empty: it is
+    std::string_view note = {};
 };
+/// The whole reward every time, where there is no exception.
+Exception promise_of(std::string_view task);
+std::span<const Exception> exceptions();
 
-std::span<const Task> tasks();
-/// nullptr: no task is called so.
-const Task* find_task(std::string_view name);
 /// An episode: what the seed makes of the task.
 struct Chosen {
     std::string_view name;

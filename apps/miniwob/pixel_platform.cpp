@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/miniwob/pixel_platform.h"
+
+#include <utility>
+
+namespace handeye::miniwob {
+namespace {
+
+constexpr Duration kFresh = std::chrono::milliseconds(40); // less than a person or a page's clock makes a difference in
+
+} // namespace
+
+Result<Screenshot> PixelPlatform::capture() {
+    if (!last_ || clock_.now() - last_->captured_at > kFresh) {
+        last_ = TRY(platform_.capture());
+    }
+    return *last_;
+}
+
+Result<void> PixelPlatform::inject(const InputEvent& event) {
+    forget();
+    return platform_.inject(event);
+}
+
+Result<void> PixelPlatform::inject_unless_stopped(const InputEvent& event, const std::stop_token& stop) {
+    forget();
+    return platform_.inject_unless_stopped(event, stop);
+}
+
+Result<TextResult> PixelPlatform::type_text(std::string_view text_utf8, std::stop_token stop) {
+    forget();
+    return platform_.type_text(text_utf8, std::move(stop));
+}
+
+Result<void> PixelPlatform::perform(const Command& command) {
+    forget();
+    return platform_.perform(command);
+}
+
+Result<Settled> PixelPlatform::settle(const SettleOptions& options, std::stop_token stop) {
+    forget();
+    return platform_.settle(options, std::move(stop));
+}
+
+} // namespace handeye::miniwob
