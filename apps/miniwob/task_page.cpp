@@ -22,7 +22,12 @@ constexpr double kRoundOff = 1e-9;                       // of rewards that page
 constexpr const char* kIsLoaded = R"((url) => document.readyState === 'complete' && location.href === url &&
     typeof core === 'object' && core.cover_div !== null)";
 
+/// The package's own instruments, rewards so far and a canvas of clicks, lie beside and below the task. Where they do not fit they
+/// bring scroll bars, and those cover the task.
 constexpr const char* kStart = R"((seed) => {
+    const style = document.createElement('style');
+    style.textContent = '#reward-display, #click-canvas { display: none !important }';
+    document.head.append(style);
     core.startEpisode = () => {};
     core.EPISODE_MAX_TIME = 1000000;
     Math.seedrandom(seed);

@@ -48,8 +48,8 @@ public:
 
     /// Loads the page anew and waits until its scripts have run.
     Result<void> open(std::string_view task, const std::stop_token& stop);
-    /// Makes the problem of that seed and starts its clock, which is set to 1,000 s. The end of the episode leaves the page as it is:
-    /// otherwise a START button covered it, right under the pointer.
+    /// Makes the problem of that seed and starts its clock, which is set to 1,000 s. What the package shows beside the task is hidden. The
+    /// end of the episode leaves the page as it is: otherwise a START button covered it, right under the pointer.
     Result<void> start(std::uint64_t seed);
     /// In words, for the agent.
     Result<std::string> goal();
