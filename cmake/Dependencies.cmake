@@ -31,6 +31,7 @@ endforeach()
 find_library(HANDEYE_OPENCV_videoio opencv_videoio REQUIRED) # brings FFmpeg: for handeye::video alone
 pkg_check_modules(av REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale) # for handeye-video alone
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(glib REQUIRED IMPORTED_TARGET glib-2.0)
 pkg_check_modules(pangocairo REQUIRED IMPORTED_TARGET pangocairo)
 

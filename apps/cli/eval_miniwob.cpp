@@ -3,6 +3,8 @@
 #include "apps/cli/eval.h"
 #include "apps/cli/model_options.h"
 #include "apps/miniwob/campaign.h"
+#include "apps/miniwob/failures.h"
+#include "apps/miniwob/fetch.h"
 #include "apps/miniwob/model_sum.h"
 #include "apps/miniwob/pages.h"
 #include "apps/miniwob/summary.h"
@@ -11,8 +13,9 @@
 #include "base/printable.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <ctime>
+#include <span>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -49,6 +52,7 @@ struct Options {
     int keep_failures = 3;
     bool keeps_successes = false;
     bool lists = false;
+    bool fetches = false;
 };
 
 int print_tasks(const Context& context) {
@@ -148,61 +152,86 @@ private:
     const bool is_terminal_ = ::isatty(STDERR_FILENO) != 0;
 };
 
-Result<void> print_end(const miniwob::Summary& summary, const json& settings, const std::filesystem::path& out, const std::string& model_name, const Context& context, Clock& clock) {
-    json document = miniwob::to_json(summary);
-    document["out"] = out.string();
-    document["model"] = model_name;
-    document["settings"] = settings;
-    TRY(write_file_atomic(out / "summary.json", document.dump(2) + "\n"));
-    const std::string head = fmt::format("MiniWoB++ {}, {} episodes, model {} ({}), {}", miniwob::kPagesVersion, summary.all.episodes, model_name, settings.value("model", "").substr(0, 12),
-                                         format_utc(clock.wall_now()).substr(0, 10));
-    TRY(write_file_atomic(out / "summary.md", miniwob::to_markdown(summary, head)));
+/// What a run is summed up to, and where.
+struct Report {
+    const miniwob::Summary& summary;
+    const json& settings;
+    const std::filesystem::path& out;
+    std::string head; ///< what was measured
+};
+
+Result<json> write_report(const Report& report, std::span<const miniwob::EpisodeResult> results, const std::filesystem::path& keep) {
+    json document = miniwob::to_json(report.summary);
+    document["out"] = report.out.string();
+    document["settings"] = report.settings;
+    TRY(write_file_atomic(report.out / "summary.json", document.dump(2) + "\n"));
+    TRY(write_file_atomic(report.out / "summary.md", miniwob::to_markdown(report.summary, report.head)));
+    print_progress("writing failures.html");
+    TRY(write_file_atomic(report.out / "failures.html", miniwob::failures_page(report.summary, results, keep, report.head)));
+    print_progress("");
+    return document;
+}
+
+Result<int> fetch(const Context& context) {
+    const bool was_there = TRY(miniwob::fetch_pages({}, context.stop));
+    const std::string folder = miniwob::fetched_pages_dir().string();
     if (context.json) {
-        print_json(document);
+        print_json({{"path", folder}, {"was_here", was_there}});
     } else {
-        print(miniwob::to_text(summary));
-        print(fmt::format("episodes, tables and kept failures: {}", out.string()));
+        print(fmt::format("MiniWoB++ {} {} in {}", miniwob::kPagesVersion, was_there ? "was already" : "is", folder));
     }
-    return {};
+    return 0;
+}
+
+SessionOptions session_of(const Options& options, Surface surface, const std::string& prompt, const std::string& sum) {
+    SessionOptions session;
+    session.prompt = prompt;
+    session.surface = surface;
+    session.budget.steps_max = options.max_steps;
+    session.max_new_tokens = options.max_new_tokens;
+    session.thinking_budget = options.thinking_budget > 0 ? std::optional<int>(options.thinking_budget) : std::nullopt;
+    session.settle = kSettle;
+    session.model_digest = sum;
+    return session;
 }
 
 Result<int> run(const Options& options, const Context& context) {
-    if (options.lists) {
-        return print_tasks(context);
-    }
     const std::vector<const miniwob::Task*> tasks = TRY(miniwob::choose_tasks(options.tasks));
     const Size view = TRY(viewport_of(options.viewport));
     const miniwob::PlacedPages pages = TRY(miniwob::find_pages(options.pages, tasks));
     const LocalCheckpoint checkpoint = TRY(find_model(options.model));
     const std::string sum = TRY(miniwob::model_sum(checkpoint.path));
     const std::unique_ptr<ChatModel> model = TRY(load(options, checkpoint));
-
-    miniwob::CampaignOptions campaign{.tasks = tasks, .first_seed = options.seed, .seeds = options.episodes, .jobs = options.jobs, .failures_kept = options.keep_failures, .keeps_successes = options.keeps_successes};
-    campaign.player = {.pages = pages.folder, .view = view, .scale = options.scale, .browser = options.browser, .session = {}};
-    SessionOptions& session = campaign.player.session;
-    session.prompt = options.prompt.empty() ? model->info().prompt : options.prompt;
-    session.surface = TRY(surface_of(options, session.prompt));
-    session.budget.steps_max = options.max_steps;
-    session.max_new_tokens = options.max_new_tokens;
-    session.thinking_budget = options.thinking_budget > 0 ? std::optional<int>(options.thinking_budget) : std::nullopt;
-    session.settle = kSettle;
-    session.model_digest = sum;
+    const std::string prompt = options.prompt.empty() ? model->info().prompt : options.prompt;
+    const SessionOptions session = session_of(options, TRY(surface_of(options, prompt)), prompt, sum);
 
     SystemClock clock;
     const std::filesystem::path out = options.out.empty() ? default_out(clock.wall_now()) : std::filesystem::path(options.out);
     const json settings = settings_of(options, pages, sum, session);
     const std::unique_ptr<miniwob::Journal> journal = TRY(miniwob::Journal::open(out, settings));
-    campaign.keep = out / "recordings";
+    const miniwob::CampaignOptions campaign{.tasks = tasks,
+                                            .first_seed = options.seed,
+                                            .seeds = options.episodes,
+                                            .jobs = options.jobs,
+                                            .player = {.pages = pages.folder, .view = view, .scale = options.scale, .browser = options.browser, .session = session},
+                                            .keep = out / "recordings",
+                                            .failures_kept = options.keep_failures,
+                                            .keeps_successes = options.keeps_successes};
     ProgressView view_of_progress(clock);
     const Result<void> played = miniwob::play_all(campaign, *journal, *model, clock, [&](const miniwob::Progress& progress) { view_of_progress.show(progress); }, context.stop);
     print_progress("");
     const miniwob::Summary summary = miniwob::summarise(journal->results(), tasks, options.seed, options.episodes);
-    if (summary.all.episodes > 0) {
-        TRY(print_end(summary, settings, out, model->info().name, context, clock));
+    const std::string head = fmt::format("MiniWoB++ {}: {} episodes, model {} ({}), {}", miniwob::kPagesVersion, summary.all.episodes, model->info().name, sum.substr(0, 12),
+                                         format_utc(clock.wall_now()).substr(0, 10));
+    const json document = TRY(write_report({summary, settings, out, head}, journal->results(), campaign.keep));
+    if (context.json && played) { // of a run that did not end well the error is the document
+        print_json(document);
+    } else if (!context.json && summary.all.episodes > 0) {
+        print(fmt::format("{}\n{}\nepisodes, tables and failures side by side: {}", head, miniwob::to_text(summary), out.string()));
     }
     if (!played) {
-        const std::size_t wanted = tasks.size() * options.episodes;
-        return Error{played.error().code, fmt::format("{}; {} of {} episodes are in {}: the same command with --out {} goes on", played.error().message, summary.all.episodes, wanted, out.string(), out.string())};
+        return Error{played.error().code, fmt::format("{}; {} of {} episodes are in {}: the same command with --out {} goes on", played.error().message, summary.all.episodes, tasks.size() * options.episodes,
+                                                     out.string(), out.string())};
     }
     return 0;
 }
@@ -213,7 +242,8 @@ Runner declare_eval_miniwob(CLI::App& app) {
     auto options = std::make_shared<Options>();
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--tasks", options->tasks, "Names of tasks and of groups, separated by commas (default: all; --list-tasks shows them)");
-    app.add_flag("--list-tasks", options->lists, "Show the tasks, by group");
+    app.add_flag("--list-tasks", options->lists, "Show the tasks, by group, and end");
+    app.add_flag("--fetch", options->fetches, "Fetch the pages from PyPI into the user's data folder (6 MB), and end");
     app.add_option("--episodes", options->episodes, "Of each task: as many seeds")->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100000}))->capture_default_str();
     app.add_option("--seed", options->seed, "The first one")->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 50U))->capture_default_str();
     app.add_option("--out", options->out, "Folder of results; one that holds some of the same model and settings is gone on with (default: a new one in the state folder)");
@@ -235,7 +265,12 @@ Runner declare_eval_miniwob(CLI::App& app) {
     const char* const kept = "Recordings";
     app.add_option("--keep-failures", options->keep_failures, "Of each task, so many are kept as recordings")->check(CLI::Range(0, 100000))->capture_default_str()->group(kept);
     app.add_flag("--keep-successes", options->keeps_successes, "Keep those, too")->group(kept);
-    return [options](const Context& context) -> Result<int> { return run(*options, context); };
+    app.footer("The pages come first: handeye eval miniwob --fetch\n"
+               "Example: handeye eval miniwob --tasks one-click --episodes 5\n"
+               "Example: handeye eval miniwob --episodes 50 --out results      Ctrl-C, and the same command goes on\n"
+               "Solved means the page's whole reward. The model gets the goal in words and the picture, nothing else of the page.\n"
+               "In --out: episodes.jsonl, summary.json, summary.md, failures.html (docs/evaluation.md).");
+    return [options](const Context& context) -> Result<int> { return options->lists ? print_tasks(context) : options->fetches ? fetch(context) : run(*options, context); };
 }
 
 } // namespace handeye::cli

@@ -23,10 +23,10 @@ constexpr const char* kIsLoaded = R"((url) => document.readyState === 'complete'
     typeof core === 'object' && core.cover_div !== null)";
 
 /// The package's own instruments, rewards so far and a canvas of clicks, lie beside and below the task. Where they do not fit they
-/// bring scroll bars, and those cover the task.
+/// bring scroll bars, and those cover the task; so do those of the two pages with more than 160x210 to show.
 constexpr const char* kStart = R"((seed) => {
     const style = document.createElement('style');
-    style.textContent = '#reward-display, #click-canvas { display: none !important }';
+    style.textContent = '#reward-display, #click-canvas { display: none !important } html { scrollbar-width: none }';
     document.head.append(style);
     core.startEpisode = () => {};
     core.EPISODE_MAX_TIME = 1000000;
