@@ -25,6 +25,7 @@ constexpr const char* kSheet = R"css(
 .row .goal{margin-top:.2rem}.row .why{color:var(--soft);font-size:.88rem}
 .strip{display:flex;gap:.8rem;overflow-x:auto;margin-top:.7rem;padding-bottom:.4rem;align-items:flex-start}
 .strip>div{flex:0 0 252px;min-width:0;font-size:.82rem}.strip .said{color:var(--soft);margin-top:.15rem}.strip .note{margin-top:.3rem;padding:.3rem .5rem;font-size:.8rem}
+.strip label{display:block;cursor:zoom-in}.strip input{position:absolute;opacity:0;pointer-events:none}.strip>div:has(input:checked){flex-basis:640px}.strip label:has(input:focus-visible){outline:2px solid var(--accent)}
 .strip .did{font-weight:600;margin-top:.2rem}.strip figcaption{display:none}.section{margin:1.6rem 0 .6rem;font-size:1.1rem}.file{color:var(--soft);font-size:.75rem}
 )css";
 
@@ -51,7 +52,7 @@ std::string step_html(const Recording& recording, const StepRecord& step, const 
         out += fmt::format(R"(<p class="said">{}</p>)", escape(shorten(said, kSaidMax)));
     }
     const std::string result = shown_result(step);
-    if (result_kind(result) != "ok") {
+    if (const std::string_view kind = result_kind(result); kind == "warn" || kind == "bad") {
         out += note(result_kind(result), shorten(fmt::format("{}{}{}", result_words(step, Chooser::Model), text_of(step.verified, "reason").empty() ? "" : ": ", text_of(step.verified, "reason")), kSaidMax));
     }
     return out + "</div>";

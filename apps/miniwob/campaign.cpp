@@ -159,7 +159,7 @@ private:
         std::string why;
         for (int i = 0; i < kTries; ++i) {
             if (!player_) {
-                player_ = TRY(Player::open(options_.player, model_, clock_));
+                player_ = TRY(Player::open(options_.player, *wanted.task, model_, clock_));
             }
             Result<EpisodeResult> result = player_->play(*wanted.task, wanted.seed, board_.stop());
             if (result || board_.stop().stop_requested()) {

@@ -125,13 +125,13 @@ class BrowserPlayer final : public Player {
 public:
     BrowserPlayer(const PlayerOptions& options, ChatModel& model, Clock& clock) : options_(options), model_(model), clock_(clock) {}
 
-    Result<void> open() {
+    Result<void> open(const Task& first) {
         PlatformOptions wanted;
         wanted.platform = "web";
         wanted.headless = options_.view;
         wanted.web.scale = options_.scale;
         wanted.web.browser = options_.browser;
-        wanted.web.url = page_url(options_.pages, tasks().front().name);
+        wanted.web.url = page_url(options_.pages, first.name);
         platform_ = TRY(open_platform(wanted, clock_));
         const DisplayInfo display = TRY(platform_->display());
         browser_ = display.monitors.empty() ? "" : display.monitors.front().name;
@@ -246,9 +246,9 @@ Result<void> EventBuffer::write(const std::filesystem::path& path, const std::st
     return recorder->seal();
 }
 
-Result<std::unique_ptr<Player>> Player::open(const PlayerOptions& options, ChatModel& model, Clock& clock) {
+Result<std::unique_ptr<Player>> Player::open(const PlayerOptions& options, const Task& first, ChatModel& model, Clock& clock) {
     auto player = std::make_unique<BrowserPlayer>(options, model, clock);
-    TRY(player->open());
+    TRY(player->open(first));
     return std::unique_ptr<Player>(std::move(player));
 }
 

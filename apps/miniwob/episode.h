@@ -91,7 +91,8 @@ private:
 /// A browser of its own, and what plays in it. One thread; the model may be another's too.
 class Player {
 public:
-    static Result<std::unique_ptr<Player>> open(const PlayerOptions& options, ChatModel& model, Clock& clock);
+    /// Opens a browser on the page of a task that is to be played.
+    static Result<std::unique_ptr<Player>> open(const PlayerOptions& options, const Task& first, ChatModel& model, Clock& clock);
     virtual ~Player() = default;
     /// Cancelled when it was stopped; any other Error: the browser, the engine or this program failed, and the episode counts for nothing.
     virtual Result<EpisodeResult> play(const Task& task, std::uint64_t seed, const std::stop_token& stop) = 0;

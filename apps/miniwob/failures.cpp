@@ -13,9 +13,9 @@
 namespace handeye::miniwob {
 namespace {
 
-std::string section_of(const Row& row) {
-    std::string out = fmt::format("{} ({}): {} of {} solved", row.name, row.group, row.tally.solved, row.tally.episodes);
-    for (const auto& [ending, count] : row.tally.endings) {
+std::string counts_of(const Tally& tally) {
+    std::string out = fmt::format("{} of {} solved", tally.solved, tally.episodes);
+    for (const auto& [ending, count] : tally.endings) {
         out += ending == Ending::Solved ? "" : fmt::format(", {} {}", count, ending_words(ending));
     }
     return out;
@@ -40,7 +40,7 @@ std::string_view ending_words(Ending ending) {
 }
 
 std::string failures_page(const Summary& summary, std::span<const EpisodeResult> results, const std::filesystem::path& keep, const std::string& title) {
-    Gallery gallery{.title = title, .words = "Of each task some episodes that failed: what the model saw at each step, where it acted, and what it said.", .rows = {}};
+    Gallery gallery{.title = title, .words = counts_of(summary.all) + ". Of each task some that failed are shown: what the model saw at each step, where it acted, and what it said.", .rows = {}};
     for (const Row& row : summary.tasks) {
         std::vector<const EpisodeResult*> failed;
         for (const EpisodeResult& result : results) {
@@ -52,7 +52,7 @@ std::string failures_page(const Summary& summary, std::span<const EpisodeResult>
         }
         std::ranges::sort(failed, {}, &EpisodeResult::seed);
         for (const EpisodeResult* const result : failed) {
-            gallery.rows.push_back({section_of(row), fmt::format("seed {}", result->seed), std::string(ending_words(result->ending)), result->reason, false, recording_file(keep, result->task, result->seed)});
+            gallery.rows.push_back({fmt::format("{} ({}): {}", row.name, row.group, counts_of(row.tally)), fmt::format("seed {}", result->seed), std::string(ending_words(result->ending)), result->reason, false, recording_file(keep, result->task, result->seed)});
         }
     }
     return render_gallery_html(gallery);

@@ -187,7 +187,7 @@ std::string to_markdown(const Summary& summary, const std::string& head) {
         out += markdown_row(row.name, row.tally);
     }
     out += markdown_row("all", summary.all);
-    out += fmt::format("\nMean of the tasks' rates: {:.1f} %. {}.\n\n", percent(summary.macro_rate), profile_words(summary.all));
+    out += fmt::format("\nMean of the tasks' rates: {:.1f} %; {}.\n\n", percent(summary.macro_rate), profile_words(summary.all));
     out += endings_table(summary) + "\n| task | " + kMarkdownHead;
     for (const Row& row : summary.tasks) {
         out += markdown_row(fmt::format("{} ({})", row.name, row.group), row.tally);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an evaluation counts, and what it takes from pages, journals and people.
+#include "apps/miniwob/fetch.h"
 #include "apps/miniwob/journal.h"
 #include "apps/miniwob/pages.h"
 #include "apps/miniwob/summary.h"
@@ -15,6 +16,8 @@
 #include <fstream>
 #include <set>
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -218,6 +221,82 @@ TEST(MiniWobPages, AreNamedWithHowToGetThemWhereTheyAreMissing) {
     EXPECT_NE(find_pages(folder.path().string(), *choose_tasks("click-link")).error().message.find("click-link"), std::string::npos);
     std::ofstream(folder.path() / "html" / "miniwob" / "click-test.html") << "<p>other";
     EXPECT_NE(find_pages(folder.path().string(), *choose_tasks("click-test"))->sum, found->sum);
+}
+
+struct Packed {
+    std::string name;
+    std::string text;
+    unsigned kind = AE_IFREG;
+};
+
+/// A zip file as the library writes it, whatever the names are.
+std::vector<std::uint8_t> wheel_of(const std::vector<Packed>& files) {
+    std::vector<std::uint8_t> bytes(8U << 20U);
+    std::size_t used = 0;
+    archive* const out = archive_write_new();
+    archive_write_set_format_zip(out);
+    archive_write_open_memory(out, bytes.data(), bytes.size(), &used);
+    for (const Packed& file : files) {
+        archive_entry* const entry = archive_entry_new();
+        archive_entry_set_pathname(entry, file.name.c_str());
+        archive_entry_set_filetype(entry, file.kind);
+        archive_entry_set_perm(entry, 0644);
+        if (file.kind == AE_IFLNK) {
+            archive_entry_set_symlink(entry, file.text.c_str());
+        }
+        archive_entry_set_size(entry, file.kind == AE_IFREG ? static_cast<la_int64_t>(file.text.size()) : 0);
+        archive_write_header(out, entry);
+        archive_write_data(out, file.text.data(), file.kind == AE_IFREG ? file.text.size() : 0);
+        archive_entry_free(entry);
+    }
+    archive_write_free(out);
+    bytes.resize(used);
+    return bytes;
+}
+
+std::size_t count_files(const fs::path& folder) {
+    return static_cast<std::size_t>(std::distance(fs::recursive_directory_iterator(folder), fs::recursive_directory_iterator()));
+}
+
+TEST(MiniWobWheel, GivesItsPagesAndLicenceAlone) {
+    const Folder folder;
+    const auto wheel = wheel_of({{"miniwob/__init__.py", "import os"}, {"miniwob/html/core/core.js", "core"}, {"miniwob/html/miniwob/click-test.html", "<p>"},
+                                 {"miniwob-1.1.0.dist-info/LICENSE", "MIT"}, {"miniwob/html/flight/", "", AE_IFDIR}});
+    const Result<int> pages = unpack_pages(wheel, folder.path());
+    ASSERT_TRUE(pages) << pages.error().message;
+    EXPECT_EQ(*pages, 1);
+    EXPECT_EQ(*read_file(folder.path() / "html" / "miniwob" / "click-test.html", 100), "<p>");
+    EXPECT_TRUE(fs::exists(folder.path() / "LICENSE"));
+    EXPECT_FALSE(fs::exists(folder.path() / "html" / "__init__.py"));
+}
+
+TEST(MiniWobWheel, WritesNothingOutsideItsFolder) {
+    for (const Packed& bad : {Packed{"miniwob/html/../../../evil.html", "x"}, Packed{"miniwob/html/a/../../b.html", "x"}, Packed{"miniwob/html//etc/evil.html", "x"}, Packed{"miniwob/html/.hidden", "x"},
+                              Packed{"miniwob/html/a\\b.html", "x"}, Packed{"miniwob/html/a\nb.html", "x"}, Packed{"miniwob/html/link.html", "/etc/passwd", AE_IFLNK}}) {
+        const Folder folder;
+        const fs::path inside = folder.path() / "a" / "b" / "c";
+        fs::create_directories(inside);
+        const std::size_t before = count_files(folder.path());
+        const Result<int> pages = unpack_pages(wheel_of({bad}), inside);
+        ASSERT_FALSE(pages) << bad.name;
+        EXPECT_EQ(pages.error().code, ErrorCode::InvalidArgument) << bad.name << ": " << pages.error().message;
+        EXPECT_EQ(count_files(folder.path()), before) << bad.name;
+    }
+}
+
+TEST(MiniWobWheel, StaysWithinItsLimits) {
+    const Folder folder;
+    const UnpackLimits small{.wheel_bytes_max = 1U << 20U, .files_max = 3, .file_bytes_max = 1000, .bytes_max = 1500};
+    const std::string page(900, 'a');
+    EXPECT_TRUE(unpack_pages(wheel_of({{"miniwob/html/1.html", page}}), folder.path(), small));
+    EXPECT_EQ(unpack_pages(wheel_of({{"miniwob/html/1.html", std::string(4U << 20U, 'a')}}), folder.path(), small).error().code, ErrorCode::LimitExceeded); // packs to some KB
+    EXPECT_EQ(unpack_pages(wheel_of({{"miniwob/html/1.html", page}, {"miniwob/html/2.html", page}}), folder.path(), small).error().code, ErrorCode::LimitExceeded);
+    EXPECT_EQ(unpack_pages(wheel_of({{"1", ""}, {"2", ""}, {"3", ""}, {"4", ""}}), folder.path(), small).error().code, ErrorCode::LimitExceeded);
+    EXPECT_EQ(unpack_pages(std::vector<std::uint8_t>(2U << 20U), folder.path(), small).error().code, ErrorCode::LimitExceeded);
+    std::vector<std::uint8_t> cut = wheel_of({{"miniwob/html/1.html", page}});
+    EXPECT_FALSE(unpack_pages(std::span(cut).first(40), folder.path(), small));
+    EXPECT_FALSE(unpack_pages(std::vector<std::uint8_t>(100, 'x'), folder.path(), small));
+    EXPECT_EQ(unpack_pages(wheel_of({{"other/file.html", "x"}}), folder.path(), small).error().code, ErrorCode::ParseFailed);
 }
 
 } // namespace
