@@ -144,6 +144,7 @@ public:
         const TimePoint begin = clock_.now();
         events_ = EventBuffer();
         EpisodeResult result{.task = std::string(task.name), .seed = seed};
+        TRY(platform_->inject(PointerMove{})); // where the last episode left it, something of this one may light up
         TRY(page_->open(task.name, stop));
         TRY(page_->start(seed));
         PixelPlatform pixels(*platform_, clock_);
