@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tasks of MiniWoB++ through the platform web, by a scripted oracle: docs/miniwob.md. HANDEYE_FULL=1 plays all of them;
-// HANDEYE_MINIWOB_TASKS="drag-box,terminal" and HANDEYE_MINIWOB_SEEDS=20 choose.
+// HANDEYE_MINIWOB_TASKS="drag-box,terminal" and HANDEYE_MINIWOB_SEEDS=20 choose;
+// HANDEYE_MINIWOB_SMALL=1 plays in the viewport of `handeye eval miniwob`.
 #include "apps/miniwob/devtools.h"
 #include "apps/miniwob/tasks.h"
 #include "base/file.h"
@@ -24,6 +25,8 @@ namespace {
 
 constexpr Size kView{500, 320}; // the window of the package's own driver
 constexpr double kScale = 2;
+constexpr Size kSmallView{168, 224}; // what `handeye eval miniwob` shows a model
+constexpr double kSmallScale = 1.5;
 constexpr int kFullSeeds = 5;
 
 bool is_full() { return std::getenv("HANDEYE_FULL") != nullptr; }
@@ -31,6 +34,10 @@ std::string setting(const char* name) {
     const char* const value = std::getenv(name);
     return value == nullptr ? "" : value;
 }
+
+bool is_small() { return std::getenv("HANDEYE_MINIWOB_SMALL") != nullptr; }
+Size view() { return is_small() ? kSmallView : kView; }
+double scale() { return is_small() ? kSmallScale : kScale; }
 
 std::filesystem::path pages() { return std::filesystem::path(HANDEYE_SOURCE_DIR) / "build" / "miniwob" / "html"; }
 
@@ -58,15 +65,15 @@ struct Stage {
     void open() {
         PlatformOptions options;
         options.platform = "web";
-        options.headless = kView;
-        options.web.scale = kScale;
+        options.headless = view();
+        options.web.scale = scale();
         options.web.url = fmt::format("file://{}/miniwob/click-test.html", pages().string());
         Result<std::unique_ptr<Platform>> opened = open_platform(options, clock);
         ASSERT_TRUE(opened) << opened.error().message;
         platform = std::move(*opened);
         const Result<DisplayInfo> display = platform->display();
         ASSERT_TRUE(display) << display.error().message;
-        ASSERT_EQ(display->size, (Size{1000, 640}));
+        ASSERT_EQ(display->size.width_px, static_cast<int>(view().width_px * scale()));
         Result<std::unique_ptr<DevTools>> connected = DevTools::connect(display->address);
         ASSERT_TRUE(connected) << connected.error().message;
         tools = std::move(*connected);
@@ -169,7 +176,7 @@ TEST(MiniWob, TheOracleGetsTheFullRewardOfEveryTask) {
     ASSERT_TRUE(oracle) << oracle.error().message;
     Stage stage;
     ASSERT_NO_FATAL_FAILURE(stage.open());
-    Arena arena(*stage.platform, *stage.tools, stage.clock, pages(), kView, *oracle);
+    Arena arena(*stage.platform, *stage.tools, stage.clock, pages(), view(), *oracle);
 
     std::vector<std::pair<const Task*, Tally>> tallies;
     for (const Round& round : chosen_rounds()) {
