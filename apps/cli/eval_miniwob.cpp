@@ -111,6 +111,7 @@ json settings_of(const Options& options, const miniwob::PlacedPages& pages, cons
             {"quantize", options.extra.quantize},
             {"kv_cache", options.extra.kv_cache},
             {"pages", pages.sum},
+            {"window", fmt::format("{}x{}", miniwob::kWindow.width_px, miniwob::kWindow.height_px)},
             {"viewport", options.viewport},
             {"scale", options.scale},
             {"max_steps", options.max_steps},
@@ -251,7 +252,7 @@ Runner declare_eval_miniwob(CLI::App& app) {
     app.add_option("--max-steps", options->max_steps, "Of an episode: answers of the model")->check(CLI::Range(1, 1000))->capture_default_str();
     const char* const screen = "What is seen";
     app.add_option("--pages", options->pages, "Folder of the package's pages (default: $HANDEYE_MINIWOB, else where --fetch puts them)")->group(screen);
-    app.add_option("--viewport", options->viewport, "WxH in CSS pixels")->capture_default_str()->group(screen);
+    app.add_option("--viewport", options->viewport, "WxH in CSS pixels, of the page from its upper left corner on")->capture_default_str()->group(screen);
     app.add_option("--scale", options->scale, "Pixels of the picture for each CSS pixel")->check(CLI::Range(0.25, 8.0))->capture_default_str()->group(screen);
     app.add_option("--browser", options->browser, "The program (default: the Chromium that is installed)")->group(screen);
     const char* const asked = "Model";

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -128,7 +129,7 @@ public:
     Result<void> open(const Task& first) {
         PlatformOptions wanted;
         wanted.platform = "web";
-        wanted.headless = options_.view;
+        wanted.headless = Size{std::max(options_.view.width_px, kWindow.width_px), std::max(options_.view.height_px, kWindow.height_px)};
         wanted.web.scale = options_.scale;
         wanted.web.browser = options_.browser;
         wanted.web.url = page_url(options_.pages, first.name);
@@ -147,7 +148,7 @@ public:
         TRY(platform_->inject(PointerMove{})); // where the last episode left it, something of this one may light up
         TRY(page_->open(task.name, stop));
         TRY(page_->start(seed));
-        PixelPlatform pixels(*platform_, clock_);
+        PixelPlatform pixels(*platform_, clock_, seen_part());
         TRY(pixels.settle(options_.session.settle, stop));
         result.goal = TRY(page_->goal());
         result.profile.open = seconds(clock_.now() - begin);
@@ -176,6 +177,11 @@ public:
     [[nodiscard]] const std::string& browser() const override { return browser_; }
 
 private:
+    [[nodiscard]] Size seen_part() const {
+        const auto pixels = [this](int css) { return static_cast<int>(std::lround(css * options_.scale)); };
+        return {pixels(options_.view.width_px), pixels(options_.view.height_px)};
+    }
+
     /// What was not the model's doing is nobody's result.
     static Result<void> check(const Attempt& attempt, const TaskReport& report, const std::stop_token& stop) {
         if (stop.stop_requested() || report.outcome == TaskOutcome::Stopped) {

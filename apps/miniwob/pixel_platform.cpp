@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/miniwob/pixel_platform.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace handeye::miniwob {
@@ -12,9 +13,21 @@ constexpr Duration kFresh = std::chrono::milliseconds(40); // less than a person
 
 Result<Screenshot> PixelPlatform::capture() {
     if (!last_ || clock_.now() - last_->captured_at > kFresh) {
-        last_ = TRY(platform_.capture());
+        Screenshot shot = TRY(platform_.capture());
+        const Size size = shot.image.size();
+        shot.image = shot.image.cropped({0, 0, std::min(part_.width_px, size.width_px), std::min(part_.height_px, size.height_px)});
+        last_ = std::move(shot);
     }
     return *last_;
+}
+
+Result<DisplayInfo> PixelPlatform::display() {
+    DisplayInfo info = TRY(platform_.display());
+    info.size = {std::min(part_.width_px, info.size.width_px), std::min(part_.height_px, info.size.height_px)};
+    for (Monitor& monitor : info.monitors) {
+        monitor.area = {0, 0, info.size.width_px, info.size.height_px};
+    }
+    return info;
 }
 
 Result<void> PixelPlatform::inject(const InputEvent& event) {

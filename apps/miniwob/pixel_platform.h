@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A platform reduced to pixels and input: it tells no elements, and no picture is taken twice of a screen that nothing was done to in
-// between. Borrows the real one.
+// A platform reduced to pixels and input, and to its upper left part: it tells no elements, nothing beyond that part is seen or reached, and
+// no picture is taken twice of a screen that nothing was done to in between. Borrows the real one.
 #pragma once
 
 #include "platforms/platform.h"
@@ -9,14 +9,15 @@ namespace handeye::miniwob {
 
 class PixelPlatform final : public Platform {
 public:
-    PixelPlatform(Platform& platform, Clock& clock) : platform_(platform), clock_(clock) {}
+    /// `part`: in captured pixels, from the upper left corner on.
+    PixelPlatform(Platform& platform, Clock& clock, Size part) : platform_(platform), clock_(clock), part_(part) {}
 
     /// The last picture again where it is a few milliseconds old and no input came after it: the one at the end of a step is the one
     /// at the beginning of the next.
     Result<Screenshot> capture() override;
     Result<std::vector<Element>> elements() override { return std::vector<Element>{}; }
 
-    Result<DisplayInfo> display() override { return platform_.display(); }
+    Result<DisplayInfo> display() override;
     Result<std::vector<WindowInfo>> windows() override { return platform_.windows(); }
     Result<WindowInfo> window_at(Point in_target) override { return platform_.window_at(in_target); }
     Result<WindowInfo> focused_window() override { return platform_.focused_window(); }
@@ -35,6 +36,7 @@ private:
 
     Platform& platform_;
     Clock& clock_;
+    Size part_;
     std::optional<Screenshot> last_;
 };
 

@@ -22,11 +22,10 @@ constexpr double kRoundOff = 1e-9;                       // of rewards that page
 constexpr const char* kIsLoaded = R"((url) => document.readyState === 'complete' && location.href === url &&
     typeof core === 'object' && core.cover_div !== null)";
 
-/// The package's own instruments, rewards so far and a canvas of clicks, lie beside and below the task. Where they do not fit they
-/// bring scroll bars, and those cover the task; so do those of the two pages with more than 160x210 to show.
+/// The package's own instruments, rewards so far and a canvas of clicks, lie beside and below the task: they are none of a model's business.
 constexpr const char* kStart = R"((seed) => {
     const style = document.createElement('style');
-    style.textContent = '#reward-display, #click-canvas { display: none !important } html { scrollbar-width: none }';
+    style.textContent = '#reward-display, #click-canvas { display: none !important }';
     document.head.append(style);
     core.startEpisode = () => {};
     core.EPISODE_MAX_TIME = 1000000;

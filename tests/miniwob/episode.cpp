@@ -21,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kActionsMax = 90;
+constexpr Size kShown{168, 224}; // PlayerOptions::view
 constexpr Rect kQueryArea{0, 0, 160, 50};                // in CSS pixels, the same on every page
 constexpr Rect kTaskArea{0, 50, 160, 160};
 constexpr SettleOptions kSettle{.quiet = std::chrono::milliseconds(50), .deadline = std::chrono::milliseconds(600)};
@@ -84,6 +85,8 @@ Result<bool> Arena::take_step(std::string_view task, OracleEpisode& episode) {
         episode.why_not = wish.value("message", "");
         return false;
     }
+    const bool is_outside = wish.value("x", 0.0) >= kShown.width_px || wish.value("to_x", 0.0) >= kShown.width_px || wish.value("y", 0.0) >= kShown.height_px || wish.value("to_y", 0.0) >= kShown.height_px;
+    episode.outside += is_outside ? 1 : 0;
     const Size frame = TRY(platform_.display()).size;
     for (const std::string_view place : kPlaces) {
         if (wish.contains(place)) {

@@ -20,6 +20,7 @@ struct OracleEpisode {
     double raw_reward = 0;    ///< WOB_RAW_REWARD_GLOBAL
     std::string goal;
     int actions = 0;
+    int outside = 0;          ///< actions at a place that a model is not shown
     int partials = 0;         ///< actions of which the platform doubts that they did all they should
     std::string last_partial;
     std::string why_not;      ///< the oracle's own "this cannot be done", with its reason

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tasks of MiniWoB++ through the platform web, by a scripted oracle: docs/miniwob.md. HANDEYE_FULL=1 plays all of them;
-// HANDEYE_MINIWOB_TASKS="drag-box,terminal" and HANDEYE_MINIWOB_SEEDS=20 choose;
-// HANDEYE_MINIWOB_SMALL=1 plays in the viewport of `handeye eval miniwob`.
+// HANDEYE_MINIWOB_TASKS="drag-box,terminal" and HANDEYE_MINIWOB_SEEDS=20 choose.
 #include "apps/miniwob/devtools.h"
 #include "apps/miniwob/tasks.h"
 #include "base/file.h"
@@ -25,8 +24,6 @@ namespace {
 
 constexpr Size kView{500, 320}; // the window of the package's own driver
 constexpr double kScale = 2;
-constexpr Size kSmallView{168, 224}; // what `handeye eval miniwob` shows a model
-constexpr double kSmallScale = 1.5;
 constexpr int kFullSeeds = 5;
 
 bool is_full() { return std::getenv("HANDEYE_FULL") != nullptr; }
@@ -34,10 +31,6 @@ std::string setting(const char* name) {
     const char* const value = std::getenv(name);
     return value == nullptr ? "" : value;
 }
-
-bool is_small() { return std::getenv("HANDEYE_MINIWOB_SMALL") != nullptr; }
-Size view() { return is_small() ? kSmallView : kView; }
-double scale() { return is_small() ? kSmallScale : kScale; }
 
 std::filesystem::path pages() { return std::filesystem::path(HANDEYE_SOURCE_DIR) / "build" / "miniwob" / "html"; }
 
@@ -65,15 +58,15 @@ struct Stage {
     void open() {
         PlatformOptions options;
         options.platform = "web";
-        options.headless = view();
-        options.web.scale = scale();
+        options.headless = kView;
+        options.web.scale = kScale;
         options.web.url = fmt::format("file://{}/miniwob/click-test.html", pages().string());
         Result<std::unique_ptr<Platform>> opened = open_platform(options, clock);
         ASSERT_TRUE(opened) << opened.error().message;
         platform = std::move(*opened);
         const Result<DisplayInfo> display = platform->display();
         ASSERT_TRUE(display) << display.error().message;
-        ASSERT_EQ(display->size.width_px, static_cast<int>(view().width_px * scale()));
+        ASSERT_EQ(display->size, (Size{1000, 640}));
         Result<std::unique_ptr<DevTools>> connected = DevTools::connect(display->address);
         ASSERT_TRUE(connected) << connected.error().message;
         tools = std::move(*connected);
@@ -86,6 +79,7 @@ struct Tally {
     int full = 0;
     int impossible = 0;
     int actions = 0;
+    int outside = 0;
     int partials = 0;
     std::string last_partial;
     double least = 1;
@@ -161,6 +155,7 @@ void play_and_judge(Arena& arena, const Task& task, int seed, Tally& tally) {
     tally.full += played->is_over && played->raw_reward >= promise_of(task.name).full_reward ? 1 : 0;
     tally.impossible += played->why_not.empty() ? 0 : 1;
     tally.actions += played->actions;
+    tally.outside += played->outside;
     tally.partials += played->partials;
     tally.last_partial = played->partials > 0 ? played->last_partial : tally.last_partial;
     tally.least = std::min(tally.least, played->raw_reward);
@@ -176,7 +171,7 @@ TEST(MiniWob, TheOracleGetsTheFullRewardOfEveryTask) {
     ASSERT_TRUE(oracle) << oracle.error().message;
     Stage stage;
     ASSERT_NO_FATAL_FAILURE(stage.open());
-    Arena arena(*stage.platform, *stage.tools, stage.clock, pages(), view(), *oracle);
+    Arena arena(*stage.platform, *stage.tools, stage.clock, pages(), kView, *oracle);
 
     std::vector<std::pair<const Task*, Tally>> tallies;
     for (const Round& round : chosen_rounds()) {
@@ -185,7 +180,8 @@ TEST(MiniWob, TheOracleGetsTheFullRewardOfEveryTask) {
             ASSERT_NO_FATAL_FAILURE(play_and_judge(arena, *round.task, round.first_seed + i, tally));
         }
         EXPECT_TRUE(tally.full > 0 || tally.episodes < kFullSeeds) << round.task->name << ": not once";
-        fmt::print("{} from seed {}: full reward in {} of {}{}\n", round.task->name, round.first_seed, tally.full, tally.episodes,
+        fmt::print("{} from seed {}: full reward in {} of {}{}{}\n", round.task->name, round.first_seed, tally.full, tally.episodes,
+                   tally.outside > 0 ? fmt::format("; {} actions where a model is shown nothing", tally.outside) : "",
                    tally.partials > 0 ? fmt::format("; {} actions partial: {}", tally.partials, tally.last_partial) : "");
         std::fflush(stdout);
         tallies.emplace_back(round.task, tally);
