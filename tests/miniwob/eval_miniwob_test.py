@@ -32,7 +32,7 @@ Math.seedrandom = () => {};
 # The begin of an episode finds the page running; what is set at its start counts from then on.
 HOSTILE_PAGES = {
     "click-test": "GOAL = 'x'.repeat(1e7)",
-    "click-button": "GOAL = 'Click.'; core.startEpisodeReal = () => setTimeout(() => { WOB_DONE_GLOBAL = true; WOB_RAW_REWARD_GLOBAL = NaN })",
+    "click-button": "GOAL = 'Click <b onmouseover=x>.'; core.startEpisodeReal = () => setTimeout(() => { WOB_DONE_GLOBAL = true; WOB_RAW_REWARD_GLOBAL = NaN })",
     "click-link": "GOAL = {utterance: 'Click.'}; core.startEpisodeReal = () => setTimeout(() => { WOB_DONE_GLOBAL = true; WOB_RAW_REWARD_GLOBAL = 1e9 })",
     "click-color": "GOAL = {utterance: 'Click.'}; core.startEpisodeReal = () => setTimeout(() => { WOB_DONE_GLOBAL = true; WOB_RAW_REWARD_GLOBAL = 1 })",
 }
@@ -159,6 +159,9 @@ class EvalMiniWob(unittest.TestCase):
         self.assertIn("4096 bytes", told["click-test"]["reason"])
         self.assertIn('"NaN"', told["click-button"]["reason"])
         self.assertIn('"1000000000"', told["click-link"]["reason"])
+        page = (out / "failures.html").read_text()
+        self.assertIn("&lt;b onmouseover=x&gt;", page)
+        self.assertNotIn("<b onmouseover", page)
 
     def test_tasks_are_listed_by_group(self):
         done = subprocess.run([BIN / "handeye", "eval", "miniwob", "--list-tasks", "--json"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
