@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye`: the command line. This file only knows which commands there are.
 #include "apps/cli/command.h"
+#include "apps/cli/eval.h"
 #include "base/log.h"
 #include "base/printable.h"
 #include "base/shrunk_file.h"
@@ -26,7 +27,7 @@ constexpr const char* kTasks = "On a screen";
 constexpr const char* kDaemon = "With the daemon (handeyed)";
 constexpr const char* kRecordings = "Recordings";
 constexpr const char* kMachine = "Models and this machine";
-constexpr std::array<CommandRow, 30> kCommands{{
+constexpr std::array<CommandRow, 31> kCommands{{
     {"run", "Carry out a task in natural language on a screen", declare_run, kTasks},
     {"screenshot", "Capture a target into a PNG file", declare_screenshot, kTasks},
     {"act", "Perform one action on a target", declare_act, kTasks},
@@ -55,6 +56,7 @@ constexpr std::array<CommandRow, 30> kCommands{{
     {"models", "Work with checkpoints", declare_models, kMachine},
     {"chat", "A conversation with a model in the terminal, about pictures, videos, PDFs and presentations", declare_chat, kMachine},
     {"serve", "A model behind an OpenAI-compatible endpoint", declare_serve, kMachine},
+    {"eval", "How often a model is right: on a file of questions", declare_eval, kMachine},
     {"bench", "Measure speed as a share of this machine's limits", declare_bench, kMachine},
     {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
 }};
