@@ -68,7 +68,7 @@ std::string counts_text(const Outcome& outcome, const Totals& totals) {
                            outcome.judge.empty() ? outcome.rule : fmt::format("the judge {}", printable_line(outcome.judge)), 100.0 * static_cast<double>(totals.right) / static_cast<double>(totals.scored),
                            100 * totals.interval.low, 100 * totals.interval.high);
     }
-    out += fmt::format("{:<10} {} in the prompts, {} of them pictures; {} in the answers{}\n", "tokens", totals.prompt_tokens, totals.image_tokens, totals.completion_tokens,
+    out += fmt::format("{:<10} {} in the prompts{}; {} in the answers{}\n", "tokens", totals.prompt_tokens, totals.image_tokens > 0 ? fmt::format(", {} of them of pictures", totals.image_tokens) : "", totals.completion_tokens,
                        outcome.judge_tokens > 0 ? fmt::format("; {} for the judge", outcome.judge_tokens) : "");
     out += fmt::format("{:<10} {} closed by force, {} cut off, {} without an answer\n", "thoughts", totals.closed_thoughts, plural(totals.cut_off, "answer"), totals.without_answer);
     if (outcome.asked_now > 0) {

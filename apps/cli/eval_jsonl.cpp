@@ -7,10 +7,7 @@
 #include "apps/chat/dials.h"
 #include "apps/cli/command.h"
 #include "apps/cli/eval.h"
-#include "apps/cli/model_options.h"
-#include "base/log.h"
-#include "engine/engine_process.h"
-#include "remote/remote_model.h"
+#include "apps/cli/model_choice.h"
 
 #include <algorithm>
 #include <chrono>
@@ -49,62 +46,11 @@ struct Options {
     std::string system;
     std::size_t limit = 0;
     bool shuffles = false;
-    int at_once = 8;
     std::vector<std::pair<std::string, std::string>> dials; ///< name and value, as given
     bool thinks = false, thinks_not = false;
-    int max_model_len = 0;
-    int threads = 0;
-    bool skips_checksums = false;
-    ModelOptions engine;
+    ModelWish wish{.at_once = 8};
     RemoteSettings remote;
 };
-
-/// A model that is not opened yet: opening takes minutes, and perhaps nothing is left to be asked.
-struct ModelChoice {
-    std::string name;  ///< for people, and what a run is known by: a server's URL, or a checkpoint by what it holds
-    std::optional<RemoteOptions> remote;
-    EngineProcessOptions local;
-};
-
-Result<ModelChoice> choose_model(const Options& options, const std::string& given, const RemoteSettings& settings) {
-    const std::string wanted = wanted_model(given);
-    ModelChoice out;
-    RemoteSettings how = settings;
-    how.prompt = "compact"; // only screens are shown in prompts of ours
-    out.remote = TRY(remote_model_options(wanted, options.engine, how));
-    if (out.remote) {
-        out.name = wanted;
-        return out;
-    }
-    const LocalCheckpoint checkpoint = TRY(find_model(given));
-    out.local.engine = {.threads = options.threads, .context_tokens = options.max_model_len, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
-    out.local.engine.sequences_max = options.at_once;
-    TRY(put_model_options(options.engine, checkpoint, out.local.engine));
-    out.local.engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
-    out.local.on_event = [](const EngineEvent& event) { log::warn("eval", event.message); };
-    out.name = TRY(checkpoint_print(checkpoint.path));
-    const EngineOptions& engine = out.local.engine;
-    out.name += engine.quantize == Quantize::None ? "" : engine.quantize == Quantize::Bits8 ? ", packed to 8bit" : ", packed to 4bit";
-    out.name += options.engine.kv_cache.empty() || options.engine.kv_cache == "16bit" ? "" : ", kv-cache " + options.engine.kv_cache;
-    for (const std::filesystem::path& adapter : engine.adapters) {
-        out.name += ", with " + TRY(checkpoint_print(adapter));
-    }
-    return out;
-}
-
-Result<std::unique_ptr<ChatModel>> open_model(const ModelChoice& choice, Clock& clock, const std::stop_token& stop) {
-    print_progress(choice.remote ? "looking at the model's servers" : "loading");
-    Result<std::unique_ptr<ChatModel>> out = Error{};
-    if (choice.remote) {
-        out = open_remote_model(*choice.remote, clock, stop);
-    } else if (Result<std::unique_ptr<EngineProcess>> local = open_engine_process(choice.local); local) {
-        out = std::unique_ptr<ChatModel>(std::move(*local));
-    } else {
-        out = local.error();
-    }
-    print_progress("");
-    return out;
-}
 
 /// The model that answers, and the one that judges; the second is unset where it is the first.
 struct Models {
@@ -113,12 +59,12 @@ struct Models {
 };
 
 Result<Models> choose_models(const Options& options) {
-    Models out{.asked = TRY(choose_model(options, options.model, options.remote)), .judge = {}};
+    Models out{.asked = TRY(choose_model(options.model, options.wish, options.remote)), .judge = {}};
     if (!options.judge.empty() && wanted_model(options.judge) != wanted_model(options.model)) {
         RemoteSettings settings = options.remote; // a key is for the servers that it was given for, and for no others
         settings.api_key_env = options.judge_key_env;
         settings.api_key_file = out.asked.remote ? "" : settings.api_key_file;
-        out.judge = TRY(choose_model(options, options.judge, settings).with_context("--judge"));
+        out.judge = TRY(choose_model(options.judge, options.wish, settings).with_context("--judge"));
     }
     return out;
 }
@@ -256,7 +202,7 @@ private:
         std::vector<const Item*> todo;
         std::copy_if(chosen_.begin(), chosen_.end(), std::back_inserter(todo), [this](const Item* item) { return answers_.count(item->line) == 0; });
         if (!todo.empty()) {
-            model = TRY(open_model(models.asked, clock, context_.stop));
+            model = TRY(open_chosen_model(models.asked, clock, context_.stop));
             TRY(check_sight(*model));
             TRY(ask_all(*model, todo));
         }
@@ -264,7 +210,7 @@ private:
         if (!judged.empty()) {
             if (models.judge || !model) {
                 model.reset(); // two at a time may be more than the memory holds
-                model = TRY(open_model(models.judge.value_or(models.asked), clock, context_.stop).with_context("the judge"));
+                model = TRY(open_chosen_model(models.judge.value_or(models.asked), clock, context_.stop).with_context("the judge"));
             }
             TRY(judge_all(*model, judged));
         }
@@ -292,7 +238,7 @@ private:
                                        done == 0 ? "" : fmt::format(", {:.0f} min {:02.0f} s left", std::floor(left / 60), std::fmod(left, 60))));
         };
         show();
-        const AskOptions how{.form = form_, .at_once = static_cast<std::size_t>(options_.at_once), .programs = programs()};
+        const AskOptions how{.form = form_, .at_once = static_cast<std::size_t>(options_.wish.at_once), .programs = programs()};
         const Result<void> end = ask(
             model, todo, *files_, how,
             [&](const Item& item, const Answer& answer) -> Result<void> {
@@ -318,7 +264,7 @@ private:
         const auto show = [&] { print_progress(fmt::format("judging {} of {}", done, todo.size())); };
         show();
         const Result<void> end = judge(
-            model, todo, static_cast<std::size_t>(options_.at_once),
+            model, todo, static_cast<std::size_t>(options_.wish.at_once),
             [&](const Item& item, const Judgement& judgement) -> Result<void> {
                 TRY(judgements_log_->add(to_json(judgement)));
                 judgements_.insert_or_assign(item.line, judgement);
@@ -448,13 +394,13 @@ Runner declare_eval_jsonl(CLI::App& app) {
     app.add_option("--system", options->system, "System prompt of items that have none");
     app.add_option("--limit", options->limit, "Items at most; 0: all")->capture_default_str();
     app.add_flag("--shuffle", options->shuffles, "Take them in an order of chance, that of --seed");
-    app.add_option("--concurrency", options->at_once, "Items that are asked at a time: a pass over the weights gives a token to each")->check(CLI::Range(1, kAtOnceMax))->capture_default_str();
+    app.add_option("--concurrency", options->wish.at_once, "Items that are asked at a time: a pass over the weights gives a token to each")->check(CLI::Range(1, kAtOnceMax))->capture_default_str();
     app.add_flag("--think", options->thinks, "Have the model think first, where its template can switch it");
     app.add_flag("--no-think", options->thinks_not, "Have it not think first")->excludes("--think");
-    app.add_option("--max-model-len", options->max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
-    app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
-    add_checksums_option(app, options->skips_checksums);
-    add_model_options(app, options->engine);
+    app.add_option("--max-model-len", options->wish.max_model_len, "Tokens of context that memory is taken for (default: what the model says, or less where memory is short)")->check(CLI::Range(1, kContextMax));
+    app.add_option("--threads", options->wish.threads, "0: one per core")->check(CLI::Range(0, 1024));
+    add_checksums_option(app, options->wish.skips_checksums);
+    add_model_options(app, options->wish.extra);
     add_remote_options(app, options->remote);
     for (const chat::DialRow& row : chat::dial_rows()) {
         if (row.name == "dpi") {

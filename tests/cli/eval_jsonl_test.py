@@ -155,6 +155,36 @@ class GoingOn(Case):
         self.assertEqual({row["line"]: row["text"] for row in rows[:len(first)]}, first)
         self.assertEqual(got["answered"], len(first) + 6)
 
+    def serve(self, port=0):
+        server = subprocess.Popen([BINARIES / "handeye", "serve", "--model", NANO, "--threads", "1", "--port", str(port), "--json"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (server.kill(), server.communicate()))
+        return server, json.loads(server.stdout.readline())["url"]
+
+    def test_after_the_server_of_the_model_is_lost(self):
+        file = self.put([{**item, "prompt": f"{item['prompt']} {i}"} for i in range(10) for item in golden_items()])
+        server, url = self.serve()
+        log = self.folder / "out" / "answers.jsonl"
+        words = (file, "--model", url, "--out", self.folder / "out", "--concurrency", "3")
+        work = subprocess.Popen(self.command(*words), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end and work.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") >= 4):
+            time.sleep(0.01)
+        server.kill()
+        out, said = work.communicate(timeout=WAIT_S)
+        self.assertEqual(work.returncode, 5, out + said)
+        self.assertIn("of 60 are answered and kept in", said)
+        first = len(self.lines("answers.jsonl"))
+        self.assertLess(first, 60)
+        self.serve(int(url.rsplit(":", 1)[1].split("/")[0]))
+        got = self.run_it(*words[:3], "--concurrency", "3")
+        self.assertEqual((got["answered"], got["asked_now"]), (60, 60 - first))
+
+    def test_a_judge_on_a_server(self):
+        _, url = self.serve()
+        got = self.run_it(self.put(golden_items()[:2]), "--score", "judge", "--judge", url)
+        self.assertEqual((got["judge"], got["scored"]), (url, 2))
+        self.assertIn("judge was", self.refused(self.data / "items.jsonl", "--score", "judge"))
+
     def test_what_changed_is_refused_by_name(self):
         file = self.put(golden_items()[:2])
         self.run_it(file)
