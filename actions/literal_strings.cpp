@@ -2,6 +2,8 @@
 // Strings of the tolerant reader: escapes, and where a string with broken quotes ends.
 #include "actions/literal.h"
 
+#include "base/utf8_append.h"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -24,24 +26,6 @@ bool is_word_byte(char c) {
 }
 bool is_quote(char c) {
     return c == '\'' || c == '"';
-}
-
-void append_utf8(std::string& out, std::uint32_t code) {
-    if (code < 0x80) {
-        out += static_cast<char>(code);
-    } else if (code < 0x800) {
-        out += static_cast<char>(0xC0U | (code >> 6U));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else if (code < 0x10000) {
-        out += static_cast<char>(0xE0U | (code >> 12U));
-        out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else {
-        out += static_cast<char>(0xF0U | (code >> 18U));
-        out += static_cast<char>(0x80U | ((code >> 12U) & 0x3FU));
-        out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    }
 }
 
 std::optional<std::uint32_t> hex_at(std::string_view text, std::size_t at, std::size_t digits) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text as a person sees it: two texts that look the same are compared as the same. Inside this folder only.
+// Text as a person sees it: two texts that look the same are compared as the same. Inside this folder and apps/batch only.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Escaping and small pieces of HTML and SVG for the report. Pure. Inside this folder only.
+// Escaping and small pieces of HTML and SVG for the report. Pure. Inside this folder and apps/batch only.
 #pragma once
 
 #include "agent/report_model.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A PCRE2 pattern whose matching takes bounded time and memory. Inside this folder only.
+// A PCRE2 pattern whose matching takes bounded time and memory. Inside this folder and apps/batch only.
 #pragma once
 
 #include "base/result.h"

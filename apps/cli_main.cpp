@@ -57,7 +57,7 @@ constexpr std::array<CommandRow, 31> kCommands{{
     {"chat", "A conversation with a model in the terminal, about pictures, videos, PDFs and presentations", declare_chat, kMachine},
     {"serve", "A model behind an OpenAI-compatible endpoint", declare_serve, kMachine},
     {"bench", "Measure speed as a share of this machine's limits", declare_bench, kMachine},
-    {"eval", "How many of others' tasks a model solves", declare_eval, kMachine},
+    {"eval", "How good a model is: on the web tasks of MiniWoB++, on a file of questions", declare_eval, kMachine},
     {"completion", "Completion for bash, zsh or fish", declare_completion, kMachine},
 }};
 

@@ -2,6 +2,7 @@
 #include "apps/webhook.h"
 
 #include "base/log.h"
+#include "base/http_status.h"
 
 #include <utility>
 
@@ -10,10 +11,7 @@
 namespace handeye {
 namespace {
 
-constexpr int kOk = 200;
-constexpr int kRedirect = 300;
-constexpr int kServerFault = 500;
-constexpr int kTooMany = 429;
+using namespace http_status;
 
 } // namespace
 

@@ -2,6 +2,7 @@
 #include "remote/call.h"
 
 #include "base/hash.h"
+#include "base/http_status.h"
 
 #include <algorithm>
 #include <span>
@@ -11,12 +12,7 @@
 namespace handeye {
 namespace {
 
-constexpr int kOk = 200;
-constexpr int kRedirect = 300;
-constexpr int kNotFound = 404;
-constexpr int kNoMethod = 405;
-constexpr int kNotImplemented = 501;
-constexpr int kServerFault = 500;
+using namespace http_status;
 constexpr std::size_t kHealthBytesMax = 64U << 10U;
 constexpr std::size_t kModelsBytesMax = 1U << 20U;
 
@@ -115,7 +111,7 @@ Outcome<ServedModel> Caller::look_at(const RemoteAddress& address, const std::st
         return std::move(*failure);
     }
     const Reply& listed = std::get<Reply>(models);
-    const bool lists_none = listed.head.status == kNotFound || listed.head.status == kNoMethod || listed.head.status == kServerFault || listed.head.status == kNotImplemented;
+    const bool lists_none = listed.head.status == kNotFound || listed.head.status == kMethodNotAllowed || listed.head.status == kServerFault || listed.head.status == kNotImplemented;
     if (lists_none && !address.model.empty()) { // healthy, and the name is known: the question will show
         return ServedModel{.name = address.model, .prompt = prompt_of_name(address.model)};
     }

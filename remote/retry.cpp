@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "remote/retry.h"
 
+#include "base/http_status.h"
 #include "remote/server_traits.h"
 
 #include <algorithm>
@@ -12,18 +13,7 @@
 namespace handeye {
 namespace {
 
-constexpr int kUnauthorized = 401;
-constexpr int kForbidden = 403;
-constexpr int kNotFound = 404;
-constexpr int kMethodNotAllowed = 405;
-constexpr int kTimeout = 408;
-constexpr int kTooLarge = 413;
-constexpr int kTooEarly = 425;
-constexpr int kTooMany = 429;
-constexpr int kUnavailable = 503;
-constexpr int kRedirect = 300;
-constexpr int kClientFault = 400;
-constexpr int kServerFault = 500;
+using namespace http_status;
 constexpr std::int64_t kSecondsMax = 1'000'000;
 
 std::string words_of(const ServerComplaint& complaint, const std::string& api_key) {

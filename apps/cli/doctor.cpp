@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// `handeye doctor`: captures, clicks and types for real into a window of its own, and runs the bundled model.
+// `handeye doctor`: captures, clicks and types for real into a window of its own, and has the model answer what it must.
 #include "actions/execute.h"
 #include "actions/resolve.h"
 #include "apps/cli/command.h"
 #include "apps/cli/model_options.h"
+#include "apps/cli/self_check.h"
 #include "base/file.h"
 #include "base/image_codec.h"
 #include "engine/engine.h"
@@ -28,11 +29,12 @@ struct Row {
     bool pass = false;
     std::string detail; ///< what was found
     std::string fix;    ///< the command that helps; empty when it passed
+    std::vector<ScreenCheck> screens; ///< of the model's own check
 };
 
-Row passed(std::string check, std::string detail) { return {std::move(check), true, std::move(detail), {}}; }
+Row passed(std::string check, std::string detail) { return {std::move(check), true, std::move(detail), {}, {}}; }
 Row failed(std::string check, std::string detail, std::string fix) {
-    return {std::move(check), false, std::move(detail), std::move(fix)};
+    return {std::move(check), false, std::move(detail), std::move(fix), {}};
 }
 
 Row check_capture(Platform& platform, ProbeWindow& probe, Clock& clock) {
@@ -130,20 +132,8 @@ Result<Completion> answer(ChatModel& model, const Golden& golden, const std::sto
     return model.generate(request, {}, stop);
 }
 
-Row check_engine(const std::string& model_option, const ModelOptions& extra, const std::stop_token& stop) {
-    const Result<LocalCheckpoint> checkpoint = find_model(model_option);
-    if (!checkpoint) {
-        return failed("engine", checkpoint.error().message, "handeye doctor --model DIR");
-    }
-    EngineOptions engine;
-    if (const Result<void> put = put_model_options(extra, *checkpoint, engine); !put) {
-        return failed("engine", put.error().message, "");
-    }
-    const Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
-    if (!model) {
-        return failed("engine", model.error().message, "");
-    }
-    Result<std::vector<Golden>> goldens = read_goldens(checkpoint->path / "eval" / "golden");
+Row check_goldens(ChatModel& model, const std::filesystem::path& checkpoint, const std::stop_token& stop) {
+    Result<std::vector<Golden>> goldens = read_goldens(checkpoint / "eval" / "golden");
     if (!goldens) {
         return failed("engine", goldens.error().message, "");
     }
@@ -151,10 +141,10 @@ Row check_engine(const std::string& model_option, const ModelOptions& extra, con
     if (goldens->empty()) {
         goldens->push_back({"", "Say hello.", std::nullopt, ""});
     }
-    const ModelInfo& info = (*model)->info();
+    const ModelInfo& info = model.info();
     int tokens = 0;
     for (const Golden& golden : *goldens) {
-        const Result<Completion> reply = answer(**model, golden, stop);
+        const Result<Completion> reply = answer(model, golden, stop);
         if (!reply) {
             return failed("engine", reply.error().message, "");
         }
@@ -168,6 +158,38 @@ Row check_engine(const std::string& model_option, const ModelOptions& extra, con
     return passed("engine", fmt::format("{} ({} {}): {} tokens, {}", info.name, info.family, info.weight_format, tokens,
                                         count > 0 ? fmt::format("{} of {} answers equal to the reference's", count, count)
                                                   : "no answers of the reference beside this model"));
+}
+
+Row check_clicked_screens(ChatModel& model, const std::filesystem::path& checkpoint, const std::stop_token& stop) {
+    const Result<SelfCheck> check = check_screens(model, checkpoint, stop);
+    if (!check) {
+        return failed("screens", check.error().message, "");
+    }
+    const bool is_whole = check->passed() == check->screens.size();
+    Row row = is_whole ? passed("screens", to_text(*check))
+                       : failed("screens", to_text(*check), fmt::format("cd '{}' && sha256sum -c SHA256SUMS; where that says OK, report the CPU (lscpu) with this line", checkpoint.string()));
+    row.screens = check->screens;
+    return row;
+}
+
+void check_model(const std::string& model_option, const ModelOptions& extra, const std::stop_token& stop, std::vector<Row>& rows) {
+    const Result<LocalCheckpoint> checkpoint = find_model(model_option);
+    if (!checkpoint) {
+        rows.push_back(failed("engine", checkpoint.error().message, "handeye doctor --model DIR"));
+        return;
+    }
+    EngineOptions engine;
+    if (const Result<void> put = put_model_options(extra, *checkpoint, engine); !put) {
+        rows.push_back(failed("engine", put.error().message, ""));
+        return;
+    }
+    const Result<std::unique_ptr<ChatModel>> model = open_engine(engine);
+    if (!model) {
+        rows.push_back(failed("engine", model.error().message, ""));
+        return;
+    }
+    rows.push_back(check_goldens(**model, checkpoint->path, stop));
+    rows.push_back(check_clicked_screens(**model, checkpoint->path, stop));
 }
 
 /// None is no failure: a screen may show none, and what works by pixels works without.
@@ -188,7 +210,7 @@ Row check_elements(Platform& platform, Clock& clock) {
 void add_without_probe(Platform& platform, Clock& clock, const Error& why, std::vector<Row>& rows) {
     const std::vector<ProbeFact> facts = platform.probe_facts();
     for (const ProbeFact& fact : facts) {
-        rows.push_back({fact.check, fact.is_proven, fact.detail, fact.fix});
+        rows.push_back({fact.check, fact.is_proven, fact.detail, fact.fix, {}});
     }
     if (!facts.empty()) {
         rows.push_back(check_elements(platform, clock));
@@ -258,7 +280,7 @@ Runner declare_doctor(CLI::App& app) {
     add_model_options(app, options->extra);
     return [options](const Context& context) -> Result<int> {
         std::vector<Row> rows = check_platform(options->target, context.stop);
-        rows.push_back(check_engine(options->model, options->extra, context.stop));
+        check_model(options->model, options->extra, context.stop, rows);
         bool all = true;
         nlohmann::json out = nlohmann::json::array();
         for (const Row& row : rows) {
@@ -266,6 +288,9 @@ Runner declare_doctor(CLI::App& app) {
             out.push_back({{"check", row.check}, {"pass", row.pass}, {"detail", row.detail}});
             if (!row.fix.empty()) {
                 out.back()["fix"] = row.fix;
+            }
+            for (const ScreenCheck& screen : row.screens) {
+                out.back()["screens"].push_back({{"name", screen.name}, {"pass", screen.pass}, {"said", screen.said}, {"box", screen.box}, {"seconds", screen.seconds}});
             }
             if (!context.json) {
                 print(fmt::format("{:<4} {:<13} {}", row.pass ? "ok" : "NO", row.check, row.detail));

@@ -18,6 +18,7 @@ struct Row {
 };
 constexpr std::array kRows = {
     Row{"miniwob", "Success on the 125 web tasks of MiniWoB++, from pixels to clicks", declare_eval_miniwob},
+    Row{"jsonl", "Any file of questions, pictures and right answers: asked in batch, scored, the failures listed", declare_eval_jsonl},
 };
 
 } // namespace

@@ -6,8 +6,9 @@
 
 namespace handeye::cli {
 
+/// The group itself.
 Runner declare_eval(CLI::App& app);
-
+Runner declare_eval_jsonl(CLI::App& app);
 Runner declare_eval_miniwob(CLI::App& app);
 
 } // namespace handeye::cli

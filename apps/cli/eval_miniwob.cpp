@@ -41,8 +41,8 @@ struct Options {
     std::string out;
     std::string pages;
     std::string browser;
-    std::string viewport = "168x224";
-    double scale = 1.5;
+    std::string viewport = "168x210";
+    double scale = 2;
     int max_steps = 15;
     int max_new_tokens = 1024;
     int thinking_budget = 512;

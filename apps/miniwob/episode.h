@@ -73,8 +73,8 @@ inline constexpr Size kWindow{500, 320};
 
 struct PlayerOptions {
     std::filesystem::path pages;        ///< the unpacked html/ of the package, absolute
-    Size view{168, 224};                ///< what the model sees of the page, from its upper left corner on, in CSS pixels
-    double scale = 1.5;                 ///< captured pixels of a CSS pixel
+    Size view{168, 210};                ///< what the model sees of the page, from its upper left corner on, in CSS pixels
+    double scale = 2;                   ///< captured pixels of a CSS pixel
     std::string browser;                ///< the program; empty: the one that is installed
     SessionOptions session;             ///< without an id; of its budget the steps count
 };

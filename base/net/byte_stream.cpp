@@ -40,15 +40,8 @@ public:
     }
 
 private:
-    template <class Start>
-    Result<void> until_done(const StreamWait& wait, Start start) {
-        done_.reset();
-        start();
-        const auto close = [this] {
-            error_code ignored;
-            socket_.close(ignored);
-        };
-        return run_until(io_, done_, {wait.deadline, wait.timeout, wait.stop}, close, what_);
+    Result<void> until_done(const StreamWait& wait, const std::function<void()>& start) {
+        return run_operation(io_, socket_, done_, {wait.deadline, wait.timeout, wait.stop}, what_, start);
     }
 
     const std::string what_;

@@ -211,6 +211,17 @@ Result<void> run_until(asio::io_context& io, std::optional<error_code>& done, co
     return Error{ErrorCode::Unavailable, fmt::format("{}: {}", what, done->message())};
 }
 
+Result<void> run_operation(asio::io_context& io, AnySocket& socket, std::optional<error_code>& done, const Patience& patience, std::string_view what,
+                           const std::function<void()>& start) {
+    done.reset();
+    start();
+    const auto close = [&socket] {
+        error_code ignored;
+        socket.close(ignored);
+    };
+    return run_until(io, done, patience, close, what);
+}
+
 Result<AnySocket> dial(asio::io_context& io, const Endpoint& endpoint, const TlsOptions& tls, const Patience& patience) {
     if (!endpoint.is_tls) {
         AnySocket socket(io);

@@ -25,6 +25,10 @@ struct Patience {
 Result<void> run_until(asio::io_context& io, std::optional<error_code>& done, const Patience& patience, const std::function<void()>& give_up,
                        std::string_view what);
 
+/// `start` begins one operation of `socket` that sets `done` when it ends; the wait for it is run_until(), and giving up closes the socket.
+Result<void> run_operation(asio::io_context& io, AnySocket& socket, std::optional<error_code>& done, const Patience& patience, std::string_view what,
+                           const std::function<void()>& start);
+
 /// Of TLS the certificate is checked against the authorities and the endpoint's host name, or the one in `tls`; the copying between TLS and what
 /// is returned goes on as long as `io` runs.
 Result<AnySocket> dial(asio::io_context& io, const Endpoint& endpoint, const TlsOptions& tls, const Patience& patience);

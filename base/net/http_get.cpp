@@ -41,15 +41,8 @@ private:
         return {options_.deadline ? std::min(end, *options_.deadline) : end, timeout, stop_};
     }
 
-    template <class Start>
-    Result<void> until_done(Duration timeout, Start start) {
-        done_.reset();
-        start();
-        const auto close = [this] {
-            error_code ignored;
-            socket_.close(ignored);
-        };
-        return run_until(io_, done_, patience(timeout), close, what_);
+    Result<void> until_done(Duration timeout, const std::function<void()>& start) {
+        return run_operation(io_, socket_, done_, patience(timeout), what_, start);
     }
 
     Result<void> send() {

@@ -68,15 +68,8 @@ public:
 private:
     static Patience patience(const StreamWait& wait) { return {wait.deadline, wait.timeout, wait.stop}; }
 
-    template <class Start>
-    Result<void> until_done(const StreamWait& wait, Start start) {
-        done_.reset();
-        start();
-        const auto close = [this] {
-            error_code ignored;
-            socket_.close(ignored);
-        };
-        return run_until(io_, done_, patience(wait), close, what_);
+    Result<void> until_done(const StreamWait& wait, const std::function<void()>& start) {
+        return run_operation(io_, socket_, done_, patience(wait), what_, start);
     }
 
     const HttpUrl url_;

@@ -2,6 +2,7 @@
 // The reader of GBNF. A rule ends where the next "name ::=" begins, so that line breaks inside one need no brackets.
 #include "engine/grammar/syntax.h"
 
+#include "base/utf8_append.h"
 #include "engine/tokenizer/utf8.h"
 
 #include <algorithm>
@@ -24,26 +25,6 @@ constexpr std::uint32_t kRepeatsMax = 1'000'000;
 
 bool is_name_char(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
-}
-
-std::string utf8_of(std::uint32_t code) {
-    std::string out;
-    if (code < 0x80) {
-        out += static_cast<char>(code);
-    } else if (code < 0x800) {
-        out += static_cast<char>(0xC0U | (code >> 6U));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else if (code < 0x10000) {
-        out += static_cast<char>(0xE0U | (code >> 12U));
-        out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else {
-        out += static_cast<char>(0xF0U | (code >> 18U));
-        out += static_cast<char>(0x80U | ((code >> 12U) & 0x3FU));
-        out += static_cast<char>(0x80U | ((code >> 6U) & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    }
-    return out;
 }
 
 class GbnfReader {
@@ -296,7 +277,7 @@ private:
         ++at_;
         Expression literal{.kind = Kind::Literal};
         while (!take('"')) {
-            literal.bytes += utf8_of(TRY(read_character("a literal", "\"")));
+            append_utf8(literal.bytes, TRY(read_character("a literal", "\"")));
         }
         return add(std::move(literal));
     }

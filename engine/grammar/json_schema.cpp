@@ -7,10 +7,9 @@
 #include "engine/grammar/json_schema_merge.h"
 #include "engine/grammar/json_schema_parts.h"
 #include "engine/grammar/json_schema_scalars.h"
+#include "engine/grammar/json_schema_types.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -24,21 +23,6 @@ constexpr int kNestingMax = 128;
 constexpr std::size_t kEntriesMax = 4096;       ///< of one object or list
 constexpr std::size_t kExclusiveMax = 256;      ///< alternatives of a oneOf: each is held against each
 constexpr std::size_t kMergedNodesMax = 400'000; ///< that merging makes: parts of parts double
-
-constexpr std::array<std::string_view, 7> kTypes{"object", "array", "string", "integer", "number", "boolean", "null"};
-
-/// Which types a keyword speaks of, by the first of them.
-struct Keyword {
-    std::string_view name;
-    std::string_view type; ///< empty: any
-};
-constexpr std::array kKeywords{
-    Keyword{"type", ""}, Keyword{"enum", ""}, Keyword{"const", ""}, Keyword{"anyOf", ""}, Keyword{"oneOf", ""}, Keyword{"allOf", ""}, Keyword{"$ref", ""},
-    Keyword{"properties", "object"}, Keyword{"required", "object"}, Keyword{"additionalProperties", "object"}, Keyword{"minProperties", "object"},
-    Keyword{"maxProperties", "object"}, Keyword{"items", "array"}, Keyword{"prefixItems", "array"}, Keyword{"minItems", "array"}, Keyword{"maxItems", "array"},
-    Keyword{"uniqueItems", "array"}, Keyword{"minLength", "string"}, Keyword{"maxLength", "string"}, Keyword{"pattern", "string"}, Keyword{"format", "string"},
-    Keyword{"minimum", "number"}, Keyword{"maximum", "number"}, Keyword{"exclusiveMinimum", "number"}, Keyword{"exclusiveMaximum", "number"},
-    Keyword{"multipleOf", "number"}};
 
 /// What takes part in searches of each against each is bounded before anything is searched.
 Result<void> check_entries(const nlohmann::json& value, const std::string& pointer) {
@@ -142,16 +126,6 @@ private:
             return constants(schema["enum"], schema, pointer);
         }
         return typed(schema, pointer);
-    }
-
-    Result<void> check_keywords(const Schema& schema, const std::string& pointer) const {
-        for (const auto& [keyword, ignored] : schema.items()) {
-            const bool is_known = std::ranges::find(kKeywords, keyword, &Keyword::name) != kKeywords.end();
-            if (!is_known && !is_annotation(keyword)) {
-                return schema_refused(pointer, keyword, "take it out, or check the answer for it afterwards");
-            }
-        }
-        return {};
     }
 
     Result<std::string> reference(const Schema& schema, const std::string& pointer) {
@@ -279,7 +253,7 @@ private:
         std::vector<std::string> ways;
         for (const Schema& one : values) {
             if (TRY(is_valid_constant(one, schema, pointer))) {
-                ways.push_back(constant(one));
+                ways.push_back(constant_expression(one));
             }
         }
         if (ways.empty()) {
@@ -287,63 +261,9 @@ private:
         }
         return rule(fmt::format("{}", fmt::join(ways, " | ")));
     }
-    /// One constant, spaces between its parts as anywhere.
-    static std::string constant(const Schema& one) {
-        std::string parts;
-        if (one.is_object()) {
-            for (const auto& [name, part] : one.items()) {
-                parts += fmt::format("{}{} ws {} ws", parts.empty() ? " " : " \",\" ws ", gbnf_literal(dump_json(nlohmann::json(name)) + ":"), constant(part));
-            }
-            return fmt::format("\"{{\" ws{} \"}}\"", parts);
-        }
-        if (one.is_array()) {
-            for (const Schema& part : one) {
-                parts += fmt::format("{}{} ws", parts.empty() ? " " : " \",\" ws ", constant(part));
-            }
-            return fmt::format("\"[\" ws{} \"]\"", parts);
-        }
-        return gbnf_literal(one.dump(-1, ' ', false, Schema::error_handler_t::replace));
-    }
-    /// Beside constants only the type is looked at; more would need a validator.
-    Result<bool> is_valid_constant(const Schema& one, const Schema& schema, const std::string& pointer) const {
-        for (const auto& [keyword, ignored] : schema.items()) {
-            if (keyword != "type" && keyword != "enum" && keyword != "const" && !is_annotation(keyword)) {
-                return schema_refused(pointer, keyword, "beside 'enum' or 'const' only 'type' may stand");
-            }
-        }
-        if (schema.contains("const") && schema.contains("enum") && std::find(schema["enum"].begin(), schema["enum"].end(), one) == schema["enum"].end()) {
-            return false;
-        }
-        const std::vector<std::string> types = TRY(types_of(schema, pointer));
-        const std::string_view name = one.is_object() ? "object" : one.is_array() ? "array" : one.is_string() ? "string" : one.is_boolean() ? "boolean" : one.is_null() ? "null" : "number";
-        const bool is_whole = one.is_number_integer() || (one.is_number() && one.get<double>() == std::floor(one.get<double>()));
-        return !schema.contains("type") || std::ranges::any_of(types, [&](const std::string& t) { return t == name || (t == "integer" && name == "number" && is_whole); });
-    }
-
-    /// The types that a schema allows; without `type` those whose keywords it has, or all.
-    Result<std::vector<std::string>> types_of(const Schema& schema, const std::string& pointer) const {
-        std::vector<std::string> types;
-        if (schema.contains("type")) {
-            const Schema& type = schema["type"];
-            for (const Schema& one : type.is_array() ? type : Schema::array({type})) {
-                if (!one.is_string() || std::ranges::find(kTypes, one.get<std::string>()) == kTypes.end()) {
-                    return schema_fault(pointer, fmt::format("there is no type {}", one.dump().substr(0, 40)));
-                }
-                types.push_back(one.get<std::string>());
-            }
-            return types.empty() ? Result<std::vector<std::string>>(schema_fault(pointer, "it allows no type")) : types;
-        }
-        for (const auto& [keyword, ignored] : schema.items()) {
-            const auto* const known = std::ranges::find(kKeywords, keyword, &Keyword::name);
-            if (known != kKeywords.end() && !known->type.empty() && std::ranges::find(types, known->type) == types.end()) {
-                types.emplace_back(known->type);
-            }
-        }
-        return types;
-    }
 
     Result<std::string> typed(const Schema& schema, const std::string& pointer) {
-        const std::vector<std::string> types = TRY(types_of(schema, pointer));
+        const std::vector<std::string> types = TRY(schema_types(schema, pointer));
         if (types.empty()) {
             return std::string("json-value");
         }

@@ -2,6 +2,8 @@
 // Source text to tokens, with white space control.
 #include "engine/tokenizer/template_syntax.h"
 
+#include "base/utf8_append.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -18,24 +20,6 @@ constexpr std::array<std::string_view, 2> kLastOperators{".", "|"};
 bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-void append_utf8(std::string& out, std::uint32_t code) {
-    if (code < 0x80) {
-        out += static_cast<char>(code);
-    } else if (code < 0x800) {
-        out += static_cast<char>(0xC0U | code >> 6U);
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else if (code < 0x10000) {
-        out += static_cast<char>(0xE0U | code >> 12U);
-        out += static_cast<char>(0x80U | (code >> 6U & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    } else {
-        out += static_cast<char>(0xF0U | code >> 18U);
-        out += static_cast<char>(0x80U | (code >> 12U & 0x3FU));
-        out += static_cast<char>(0x80U | (code >> 6U & 0x3FU));
-        out += static_cast<char>(0x80U | (code & 0x3FU));
-    }
-}
 
 class Lexer {
 public:

@@ -21,7 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kActionsMax = 90;
-constexpr Size kShown{168, 224}; // PlayerOptions::view
+constexpr Size kShown{168, 210}; // PlayerOptions::view
 constexpr Rect kQueryArea{0, 0, 160, 50};                // in CSS pixels, the same on every page
 constexpr Rect kTaskArea{0, 50, 160, 160};
 constexpr SettleOptions kSettle{.quiet = std::chrono::milliseconds(50), .deadline = std::chrono::milliseconds(600)};
