@@ -283,17 +283,20 @@ def cells(box, geometry):
 
 
 def reading(states, geometry):
-    """The word of which each image token shows most. -> picture numbers, tokens, spellings, weights"""
-    numbers, tokens, spelt, weights = [], [], [], []
+    """The word of which each image token shows most. -> picture numbers, tokens, spellings, letters in the token's halves, weights"""
+    numbers, tokens, spelt, halves, weights = [], [], [], [], []
     for n, state in enumerate(states):
         best = {}
         for word, *box in state["words"]:
-            text = strip(word)
-            if not text:
+            if not strip(word):
                 continue
             for cell, pixels in cells(box, geometry).items():
-                if pixels > best.get(cell, (60, ""))[0]:
-                    best[cell] = (pixels, text)
-        for cell, (pixels, text) in best.items():
-            numbers.append(n), tokens.append(cell), spelt.append(spelling.spell(text)), weights.append(min(1.0, pixels / 300))
-    return numbers, tokens, np.stack(spelt) if spelt else np.zeros((0, spelling.LENGTH), np.float32), weights
+                if pixels > best.get(cell, (60,))[0]:
+                    best[cell] = (pixels, word, box)
+        for cell, (pixels, word, (x0, _, x1, _)) in best.items():
+            left, wide = cell % geometry.cols * net.CELL, max(1, x1 - x0)
+            numbers.append(n), tokens.append(cell), weights.append(min(1.0, pixels / 300))
+            spelt.append(spelling.spell(strip(word)))
+            halves.append(spelling.halves(word, (left - x0) / wide, (left + net.CELL - x0) / wide))
+    stack = lambda rows, size: np.stack(rows) if rows else np.zeros((0, size), np.float32)
+    return numbers, tokens, stack(spelt, spelling.LENGTH), stack(halves, spelling.HALVES), weights

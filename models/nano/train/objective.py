@@ -17,7 +17,7 @@ GUIDES = dict(
     naming=(5, 0),       # a coordinate about to be said -> the end of those words
 )
 SPELT_INTO = 3           # the layer before which the end of a word in the prompt must know the word's letters
-WEIGHTS = dict(text=1.0, point=1.0, read=3.0, spelt=1.0, name=0.3, naming=0.3, copies=0.3, sees=0.2, chain=0.1, last=0.1)
+WEIGHTS = dict(text=1.0, point=1.0, read=3.0, letters=2.0, spelt=1.0, name=0.3, naming=0.3, copies=0.3, sees=0.2, chain=0.1, last=0.1)
 
 
 class Batch:
@@ -47,14 +47,16 @@ class Batch:
 
 
 class Objective(torch.nn.Module):
-    """Losses; holds the two layers that tell spellings, which are no part of the model."""
+    """Losses; holds the layers that tell spellings, which are no part of the model."""
 
     def __init__(self, net, numbers):
         super().__init__()
         self.net, self.numbers = net, torch.tensor(numbers)
         self.tell = torch.nn.Linear(net.tc.hidden_size, spelling.LENGTH)
-        torch.nn.init.normal_(self.tell.weight, std=0.02)
-        torch.nn.init.constant_(self.tell.bias, -2.5)
+        self.tell_halves = torch.nn.Linear(net.tc.hidden_size, spelling.HALVES)
+        for layer in (self.tell, self.tell_halves):
+            torch.nn.init.normal_(layer.weight, std=0.02)
+            torch.nn.init.constant_(layer.bias, -2.5)
 
     def forward(self, images, batch, each, geometry):
         """images (B, H, W, 3) uint8, those asked about first; None: blind. -> image tokens, hidden before each answer token, attention parts, kept"""
@@ -108,15 +110,17 @@ class Objective(torch.nn.Module):
         return -(where * self.guide(batch, seen, which, b, q).gather(1, at)).sum(-1).mean()
 
     def read(self, image, states, geometry):
-        """Image tokens must tell the spelling of the word that is drawn there. -> loss, share of words whose first letters and last are right"""
-        n, at, want, weight = data.reading(states, geometry)
+        """Image tokens must tell the spelling of the word that is drawn there, and which of its letters are in their own halves.
+        -> both losses, share of tokens whose word's first letters and last are right"""
+        n, at, want, halves, weight = data.reading(states, geometry)
         if not len(n):
-            return None, 0.0
+            return None, None, 0.0
         device = image.device
-        told = self.tell(image[torch.tensor(n, device=device), torch.tensor(at, device=device)].float())
-        want, weight = torch.from_numpy(want).to(device), torch.tensor(weight, device=device)
-        loss = (F.binary_cross_entropy_with_logits(told, want, reduction="none").mean(-1) * weight).sum() / weight.sum()
-        return loss, (self.ends(told) == self.ends(want)).all(-1).float().mean().item()
+        token = image[torch.tensor(n, device=device), torch.tensor(at, device=device)].float()
+        told, want, weight = self.tell(token), torch.from_numpy(want).to(device), torch.tensor(weight, device=device)
+        cross = lambda x, y: (F.binary_cross_entropy_with_logits(x, y, reduction="none").mean(-1) * weight).sum() / weight.sum()
+        right = (self.ends(told) == self.ends(want)).all(-1).float().mean().item()
+        return cross(told, want), cross(self.tell_halves(token), torch.from_numpy(halves).to(device)), right
 
     @staticmethod
     def ends(told):
@@ -150,7 +154,7 @@ class Objective(torch.nn.Module):
         parts, info = dict(text=(ce * weight).sum() / weight.sum()), dict(right=(scores.argmax(-1) == want)[plain].float().mean().item())
         parts["spelt"], info["spelt_right"] = self.spelt(batch, kept, r)
         if image is not None:
-            parts["read"], info["read_right"] = self.read(image, states, geometry)
+            parts["read"], parts["letters"], info["read_right"] = self.read(image, states, geometry)
             parts["name"], parts["sees"] = (self.places(batch, seen, which, geometry) for which in ("name", "sees"))
         if not plain.all():
             parts["point"], info["far"] = self.point(batch, scores)

@@ -35,6 +35,10 @@ import objective
 from muon import Muon
 
 
+FIRST = ["read"] * 8 + ["blind"]                # kinds of steps, again and again
+THEN = ["whole", "read", "blind", "whole", "read", "whole"]
+
+
 class Trainer:
     def __init__(self, a, rank):
         self.a, self.rank = a, rank
@@ -178,16 +182,16 @@ class Trainer:
 
     # ------------------------------------------------------------ learning
     def learn(self, shards):
-        """One step: of three, two of pictures of one source, one of tasks alone; at first more pictures. -> what it was like"""
+        """One step: of pictures of one source and tasks about them, of pictures only read, or of tasks alone. -> what it was like"""
+        kind = FIRST[self.step % len(FIRST)] if self.spent < self.a.first * 60 else THEN[self.step % len(THEN)]
+        source = self.random.choices(shards, self.a.shares)[0]
         with self.cast():
-            if self.step % (9 if self.spent < self.a.first * 60 else 3) == 2:
-                batch = self.blind(shards, self.random)
-                total, info = self.objective.losses(None, [], batch, 1, None, self.random)
+            if kind == "blind":
+                total, info = self.objective.losses(None, [], self.blind(shards, self.random), 1, None, self.random)
                 info = {"blind " + k: v for k, v in info.items()}
-            elif self.spent < self.a.first * 60:
-                total, info = self.only_read(self.random.choices(shards, self.a.shares)[0])
+            elif kind == "read":
+                total, info = self.only_read(source)
             else:
-                source = self.random.choices(shards, self.a.shares)[0]
                 images, states, batch, geometry = self.batch(source, self.a.pictures, self.a.each, self.random)
                 total, info = self.objective.losses(images, states, batch, self.a.each, geometry, self.random)
         total.backward()
@@ -207,8 +211,9 @@ class Trainer:
         geometry = self.net.geometry(*states[0]["size"], self.a.device)
         images = torch.from_numpy(np.stack([data.picture(s) for s in states])).to(self.a.device)
         image = self.net.vision(geometry.patches(images), geometry)
-        loss, right = self.objective.read(image, states, geometry)
-        return objective.WEIGHTS["read"] * loss, dict(read=loss.item(), read_right=right)
+        word, letters, right = self.objective.read(image, states, geometry)
+        return (objective.WEIGHTS["read"] * word + objective.WEIGHTS["letters"] * letters,
+                dict(read=word.item(), letters=letters.item(), read_right=right))
 
     @torch.no_grad()
     def meet(self, stop):
