@@ -58,12 +58,12 @@ class Objective(torch.nn.Module):
             torch.nn.init.normal_(layer.weight, std=0.02)
             torch.nn.init.constant_(layer.bias, -2.5)
 
-    def forward(self, images, batch, each, geometry):
-        """images (B, H, W, 3) uint8, those asked about first; None: blind. -> image tokens, hidden before each answer token, attention parts, kept"""
+    def forward(self, images, batch, each, geometry, frozen=False):
+        """images (B, H, W, 3) uint8, those asked about first; None: blind; frozen: what is said teaches nothing to what sees. -> image tokens, hidden before each answer token, attention parts, kept"""
         image = about = None
         if images is not None:
             image = self.net.vision(geometry.patches(images), geometry)
-            about = image[:len(batch.rows) // each].repeat_interleave(each, 0)
+            about = (image.detach() if frozen else image)[:len(batch.rows) // each].repeat_interleave(each, 0)
         hidden, seen, kept = self.net.text(batch.ids, about, batch.starts, batch.asked, geometry, SPELT_INTO)
         return image, hidden, seen, kept
 
@@ -144,9 +144,9 @@ class Objective(torch.nn.Module):
         far = (told.argmax(-1) - value).abs().float()
         return -(soft * told).sum(-1).mean(), far.median().item()
 
-    def losses(self, images, states, batch, each, geometry, r):
+    def losses(self, images, states, batch, each, geometry, r, frozen=False):
         """-> total loss, what there is to say about it"""
-        image, hidden, seen, kept = self.forward(images, batch, each, geometry)
+        image, hidden, seen, kept = self.forward(images, batch, each, geometry, frozen)
         scores, want = self.logits(batch, hidden)
         plain = batch.value < 0
         ce = F.cross_entropy(scores[plain], want[plain], reduction="none")

@@ -193,7 +193,7 @@ class Trainer:
                 total, info = self.only_read(source)
             else:
                 images, states, batch, geometry = self.batch(source, self.a.pictures, self.a.each, self.random)
-                total, info = self.objective.losses(images, states, batch, self.a.each, geometry, self.random)
+                total, info = self.objective.losses(images, states, batch, self.a.each, geometry, self.random, self.spent < self.a.frozen * 60)
         total.backward()
         for opts in self.groups.values():
             if all(p.grad is None for g in opts[0].param_groups for p in g["params"]):
@@ -282,6 +282,7 @@ def main():
     ap.add_argument("--every", type=float, default=8, help="minutes between measurements")
     ap.add_argument("--measure", type=int, default=256, help="held-out states of each folder")
     ap.add_argument("--first", type=float, default=0, help="minutes at the beginning in which pictures are only read, and tasks only spoken of")
+    ap.add_argument("--frozen", type=float, default=0, help="minutes from the beginning in which what is said teaches nothing to what sees")
     ap.add_argument("--pictures", type=int, default=8, help="pictures in a worker's step")
     ap.add_argument("--each", type=int, default=2, help="tasks asked about each picture")
     ap.add_argument("--others", type=float, default=0.7, help="share of the second tasks that ask for anything that can be clicked")
