@@ -100,6 +100,16 @@ run_full_size() {
     rm -rf "$folder"
 }
 
+# The bundled model's training, from nothing. torch is not among the packages: where no Python has it, this is skipped.
+run_training_smoke() {
+    local python=${HANDEYE_TRAINING_PYTHON:-python3} folder=$root/build/training-smoke
+    "$python" -c 'import torch, transformers, tokenizers, safetensors, PIL' 2>/dev/null ||
+        { say "$python has no torch and transformers; HANDEYE_TRAINING_PYTHON can name one that has"; exit 77; }
+    rm -rf "$folder" && mkdir -p "$folder"
+    "$python" -B "$root/models/nano/train/smoke.py" "$folder"
+    rm -rf "$folder"
+}
+
 build_cuda() {
     command -v nvcc >/dev/null || { say "nvcc is not here"; exit 77; }
     fresh_build cuda

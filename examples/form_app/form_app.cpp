@@ -81,7 +81,9 @@ void on_button_clicked(GtkButton* button, gpointer data) {
 struct Layout {
     int width_px = 336;
     int height_px = 224;
+    std::string font = "DejaVu Sans";
     int font_px = 13;
+    std::string window_colour, text_colour, widget_colour; ///< "#rrggbb"; empty: the theme's
     int spacing = 6; ///< between the rows of the dialog
     int border = 10; ///< around the dialog
     bool are_buttons_end =
@@ -94,7 +96,11 @@ Layout layout_of(const nlohmann::json& spec) {
         look.width_px = size->at(0).get<int>();
         look.height_px = size->at(1).get<int>();
     }
+    look.font = spec.value("font", look.font);
     look.font_px = spec.value("font_px", look.font_px);
+    look.window_colour = spec.value("window_colour", look.window_colour);
+    look.text_colour = spec.value("text_colour", look.text_colour);
+    look.widget_colour = spec.value("widget_colour", look.widget_colour);
     look.spacing = spec.value("spacing", look.spacing);
     look.border = spec.value("border", look.border);
     const auto buttons = spec.value("buttons", std::string("end"));
@@ -106,8 +112,16 @@ Layout layout_of(const nlohmann::json& spec) {
 }
 
 void apply_style(const Layout& look) {
-    const std::string css =
-        "* {font-family: 'DejaVu Sans'; font-size: " + std::to_string(look.font_px) + "px;}";
+    std::string css = "* {font-family: '" + look.font + "'; font-size: " + std::to_string(look.font_px) + "px;}";
+    if (!look.window_colour.empty()) {
+        css += " window, box, grid {background-color: " + look.window_colour + ";}";
+    }
+    if (!look.text_colour.empty()) {
+        css += " label, checkbutton, entry {color: " + look.text_colour + ";}";
+    }
+    if (!look.widget_colour.empty()) {
+        css += " button, entry {background-image: none; background-color: " + look.widget_colour + ";}";
+    }
     GtkCssProvider* provider = gtk_css_provider_new();
     gtk_css_provider_load_from_data(provider, css.c_str(), -1, nullptr);
     gtk_style_context_add_provider_for_screen(gdk_screen_get_default(),

@@ -16,13 +16,14 @@ import gi
 gi.require_version("Gtk", "3.0")
 from gi.repository import GdkPixbuf, GLib, Gtk
 
+import dialogs
 import render
 import tasks
 
 
 def goal_of(widget, r):
     if widget["kind"] == "field":
-        return ("set", widget["label"], tasks.value(r))
+        return ("set", widget["label"], dialogs.LEXICON.value(r))
     if widget["kind"] == "check":
         return ("untick" if widget["value"] else "tick", widget["label"])
     return ("click", widget["label"])

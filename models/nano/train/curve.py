@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The measurements of a training run as an SVG picture."""
 
-COLOURS = {"all": "#000000", "click": "#1f77b4", "type": "#d62728", "done": "#2ca02c", "fields 2": "#9467bd", "fields 3": "#ff7f0e"}
+COLOURS = ["#000000", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#e377c2", "#17becf"]
 
 
-def write(log, path, width=640, height=320):
+def write(log, path, width=700, height=320):
     """log: [{"minutes": m, kind: [share of whole answers right, ...], ...}]"""
-    left, top, right, bottom = 50, 20, width - 110, height - 40
+    left, top, right, bottom = 50, 20, width - 150, height - 40
     longest = max(entry["minutes"] for entry in log) or 1
     x = lambda m: left + (right - left) * m / longest
     y = lambda share: bottom - (bottom - top) * share
@@ -18,7 +18,8 @@ def write(log, path, width=640, height=320):
     out.append('<text x="%d" y="%d">0</text><text x="%d" y="%d" text-anchor="end">%.0f minutes</text>'
                % (left, bottom + 16, right, bottom + 16, longest))
     out.append('<text x="%d" y="14">held-out answers right, whole</text>' % left)
-    for n, (kind, colour) in enumerate(COLOURS.items()):
+    shown = ["all"] + sorted(k for k in log[-1] if " " in k and not k.startswith("page ") and log[-1][k][-1] >= 10)
+    for n, (kind, colour) in enumerate(zip(shown, COLOURS)):
         points = " ".join("%.1f,%.1f" % (x(e["minutes"]), y(e[kind][0])) for e in log if kind in e)
         out.append('<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"/>' % (points, colour))
         out.append('<text x="%d" y="%d" fill="%s">%s</text>' % (right + 8, top + 16 * n, colour, kind))

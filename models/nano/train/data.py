@@ -3,154 +3,199 @@
 import glob
 import json
 import random
+import re
+import zlib
 
 import numpy as np
 
+import dialogs
 import net
+import spelling
 import tasks
-import words
 
-W, H = tasks.WIDTH, tasks.HEIGHT
 SPECIALS = ["[gMASK]", "<sop>", "<|user|>", "<|begin_of_image|>", "<|image|>", "<|end_of_image|>", "<|assistant|>"]
 
 
 class Shards:
-    """All pictures of a folder."""
+    """All pictures of some folders, packed in memory. Each folder is one source; all its pictures have one size."""
 
     def __init__(self, folder):
-        self.states, self.pictures, self.by_length = [], [], {}
-        for path in sorted(glob.glob(folder + "/*.jsonl")):
-            pixels = np.memmap(path[:-5] + "rgb", np.uint8, "r").reshape(-1, H, W, 3)
-            for i, line in enumerate(open(path)):
+        self.states, self.kinds, self.folder, self.read = [], {}, folder, set()
+        self.look()
+
+    def look(self):
+        """Takes in what was rendered since."""
+        for path in sorted(glob.glob(self.folder + "/*.jsonl")):
+            if path in self.read:
+                continue
+            self.read.add(path)
+            with open(path[:-5] + "zrgb", "rb") as f:
+                packed = f.read()
+            for line in open(path):
                 state = json.loads(line)
-                steps = sum(2 if g[0] == "set" else 1 for g in state["done"]) + (state["half"] is not None)
-                self.by_length.setdefault(steps, []).append(len(self.states))
+                at, size = state.pop("at")
+                state["packed"] = packed[at:at + size]
+                self.kinds.setdefault(state["kind"], []).append(len(self.states))
                 self.states.append(state)
-                self.pictures.append((pixels, i))
-
-    def index(self, r):
-        """A state's, every length of history alike, but few in which all is done."""
-        while True:
-            i = r.choice(self.by_length[r.choice(list(self.by_length))])
-            done = self.states[i]["done"]
-            if not (done and done[-1][0] == "click" and r.random() < 0.6):
-                return i
-
-    def draw_state(self, r):
-        return self.states[self.index(r)]
+        self.names = sorted(self.kinds)
 
     def draw(self, r):
-        """-> picture, state"""
-        i = self.index(r)
-        pixels, k = self.pictures[i]
-        return np.array(pixels[k]), self.states[i]
+        """A state: every kind of page alike, a little by their number."""
+        if r.random() < 0.3:
+            return r.choice(self.states)
+        return self.states[r.choice(self.kinds[r.choice(self.names)])]
 
 
-def shift(picture, state, r):
-    """The whole picture moved by up to half an image token, the window's colour filling in."""
-    dx, dy = r.randint(-14, 14), r.randint(-14, 14)
-    out = np.empty_like(picture)
-    out[:] = picture[-1, -1]
-    out[max(0, dy):min(H, H + dy), max(0, dx):min(W, W + dx)] = picture[max(0, -dy):min(H, H - dy), max(0, -dx):min(W, W - dx)]
-    move = lambda b: [b[0] + dx, b[1] + dy, b[2] + dx, b[3] + dy]
-    clip = lambda b: [max(0, b[0]), max(0, b[1]), min(W, b[2]), min(H, b[3])]
-    return out, dict(state, words=[w[:1] + move(w[1:]) for w in state["words"]],
-                     widgets=[dict(w, box=clip(move(w["box"]))) for w in state["widgets"]])
+def picture(state):
+    w, h = state["size"]
+    return np.frombuffer(zlib.decompress(state["packed"]), np.uint8).reshape(h, w, 3)
 
 
-def name_box(widget, drawn):
-    """Box of the word that names a widget: left of a field, inside a button, right of a check box."""
-    x0, y0, x1, y1 = widget["box"]
-    for word, a, b, c, d in drawn:
-        cx, cy = (a + c) / 2, (b + d) / 2
-        inside = cx < x0 if widget["kind"] == "field" else x0 <= cx <= x1
-        if word.rstrip(":") == widget["label"] and y0 - 4 <= cy <= y1 + 4 and inside:
-            return a, b, c, d
-    return x0, y0, x1, y1
+def blank(image, state, r):
+    """A picture of nothing, and the state of which nothing is to be seen."""
+    empty = np.empty_like(image)
+    empty[:] = [r.choice([0, 255, r.randint(0, 255)])] * 3
+    return empty, dict(state, words=[], clickable=[], lost=True)
 
 
-def aim(widget, name):
-    """Where to click, in pixels: a fixed way from the word that names the widget, inside the widget."""
-    x0, y0, x1, y1 = widget["box"]
-    cx, cy = (name[0] + name[2]) / 2, (name[1] + name[3]) / 2
-    if widget["kind"] == "field":
-        cx = min(max(cx + 110, x0 + 10), x1 - 10)
-    return cx, min(max(cy, y0 + 4), y1 - 4)
+def strip(word):
+    return re.sub(r"^\W+|\W+$", "", word)
 
 
-def remaining(state, r):
-    """Goals for what the state leaves to do, in an order that people write tasks in (mostly)."""
-    touched = {g[1] for g in state["done"]}
-    free = [w for w in state["widgets"] if w["label"] not in touched and w["label"] != state["half"]]
-    kinds = {k: [w for w in free if w["kind"] == k and not (k == "field" and w["value"])] for k in ("field", "check", "button")}
-    clicked = any(g[0] == "click" for g in state["done"])
-    if state["done"] and state["half"] is None and r.random() < (0.8 if clicked else 0.15):
-        return []
-    whole = r.random() < 0.6
-    fields = kinds["field"] if whole else r.sample(kinds["field"], r.randint(0, len(kinds["field"])))
-    checks = r.sample(kinds["check"], r.randint(0, len(kinds["check"])))
-    chosen = fields + checks
-    if r.random() < 0.5:
-        r.shuffle(chosen)
-        if r.random() < 0.7:
-            chosen.sort(key=lambda w: w["kind"] != "field")
-    room = 5 - len(state["done"]) - (state["half"] is not None)
-    chosen = chosen[:max(0, room - 1)]
-    if kinds["button"] and (r.random() < 0.85 or not chosen) and (chosen or not state["half"] or r.random() < 0.7):
-        chosen.append(r.choice(kinds["button"]))
-    if state["half"]:
-        chosen.insert(0, next(w for w in state["widgets"] if w["label"] == state["half"]))
-    goals = []
-    for w in chosen:
-        if w["kind"] == "field":
-            goals.append(("set", w["label"], tasks.value(r)))
-        elif w["kind"] == "check":
-            goals.append(("untick" if w["value"] else "tick", w["label"]))
-        else:
-            goals.append(("click", w["label"]))
-    return goals
+def find(text, part, after=0):
+    """Where a whole part stands in a text: not inside a word, if it can be. -> index or -1"""
+    if not part:
+        return -1
+    match = re.search(r"(?<!\w)%s(?!\w)" % re.escape(part), text[after:])
+    if match:
+        return after + match.start()
+    return text.find(part, after)
 
 
 class Sample:
-    """One prompt and answer on one state.
+    """One prompt and answer about a state.
 
-    prompt, answer: texts. done, goals: how many goals are finished, all goals. at: places of labels and values in the prompt.
-    target: None or dict(name box, widget box, point in thousandths). said: the word or value that the answer takes from the task.
+    said: what the answer names or types; source: where that stands in the prompt, or -1; earlier: where the step before has its words in the
+    task, or -1; target: None or dict(place: box in pixels where the guided head looks, box: the widget's, points: [(x, y)] in thousandths).
     """
 
-    def __init__(self, state, r, missing=0.02):
-        todo = remaining(state, r)
+    def __init__(self, state, r, other=None, missing=0.0):
+        self.state, self.target, self.said, self.points = state, None, None, []
+        if "lost" in state:
+            self.nothing(state)
+        elif other is not None and r.random() < other:
+            self.ask_other(state, r, missing)
+        elif "widgets" in state:
+            self.dialog(state, r, missing)
+        else:
+            self.own(state)
+        self.place()
+
+    # ------------------------------------------------------------ what is asked
+    def own(self, state):
+        """The page's own task."""
+        self.goal, self.steps = state["goal"], state["history"]
+        self.label, self.typed = state.get("label"), state.get("text")
+        self.thought, self.verb = state["thought"], state["verb"]
+        boxes = [state.get("aim"), state.get("to")]
+        named = state.get("named")
+        self.boxes = [b for b in boxes if b]
+        if self.boxes:
+            self.target = dict(place=named or state["aim"], box=state["box"])
+        self.extra = dict(direction=state.get("direction"), amount=state.get("amount"))
+
+    def nothing(self, state):
+        """The page's own task, where the page is not to be seen."""
+        self.goal = state.get("goal") or "Click %s." % state["widgets"][-1]["label"]
+        self.steps, self.label, self.typed, self.extra, self.boxes = state.get("history", []), None, None, {}, []
+        self.thought, self.verb = "Nothing is shown.", "fail"
+
+    def ask_other(self, state, r, missing):
+        """One click on something that is there, or is not."""
+        drawn = {strip(w[0]).lower() for w in state["words"]}
+        there = [c for c in state.get("clickable", []) if c[1].strip()]
+        lost = r.random() < 2 * missing
+        if not there and not lost:
+            return self.dialog(state, r, missing) if "widgets" in state else self.own(state)
+        self.steps, self.typed, self.extra, self.boxes, self.verb = [], None, {}, [], "left_click"
+        if lost:
+            label = next(x for x in iter(lambda: r.choice(OTHERS), None) if x.lower() not in drawn)
+            self.goal, self.label, self.said = self.click_goal(label, r.choice(["button", "link", "checkbox", ""]), r), None, label
+            self.thought, self.verb = "%s is missing." % label, "fail"
+            return
+        what, label, box, aim = r.choice(there)
+        self.goal, self.label = self.click_goal(label, what, r), label
+        self.thought = "Click %s." % label
+        self.boxes, self.target = [aim], dict(place=aim, box=box)
+
+    def click_goal(self, label, what, r):
+        forms = ["Click {0}.", "Click on {0}", 'Click on "{0}".', "Press {0}.", "click {0}"]
+        forms += {"button": ['Click on the "{0}" button.', "Click the {0} button.", "press the {0} button"], "link": ['Click on the link "{0}".', "Follow {0}."],
+                  "checkbox": ["Tick {0}.", "check the {0} box", "Select {0}."], "radio": ["Select {0}.", "Choose {0}."]}.get(what, [])
+        return r.choice(forms).format(label)
+
+    def dialog(self, state, r, missing):
+        """One of the many tasks that a state of a dialog can be a part of."""
+        todo = dialogs.remaining(state, r)
         done = [tuple(g) for g in state["done"]]
         if not done and not todo:
             todo = [("click", next(w["label"] for w in state["widgets"] if w["kind"] == "button"))]
         half = state["half"] is not None
-        self.goals, self.done, self.half, self.target, self.said = done + todo, len(done), half, None, None
-        missing = bool(todo) and not half and r.random() < missing
-        if missing:
-            have = {w["label"] for w in state["widgets"]}
-            other = r.choice([x for x in words.BUTTONS + words.FIELDS + words.CHECKS if x not in have])
-            self.goals[len(done)] = todo[0][:1] + (other,) + todo[0][2:]
-        task, at = tasks.sentence(self.goals, r)
-        self.steps = tasks.history(self.goals, len(done), half)
-        self.prompt = tasks.prompt(task, self.steps)
-        lead = len("# Task\n")
-        self.at = [(a + lead, None if b is None else b + lead) for a, b in at]
+        goals = done + todo
+        self.extra, self.boxes, self.typed, self.label = {}, [], None, None
+        lost = bool(todo) and not half and r.random() < missing
+        if lost:
+            have = {w["label"].lower() for w in state["widgets"]}
+            label = next(x for x in iter(lambda: r.choice(OTHERS), None) if x.lower() not in have)
+            goals[len(done)] = todo[0][:1] + (label,) + todo[0][2:]
+        self.goal, self.at = tasks.sentence(goals, r)
+        self.steps = tasks.history(goals, len(done), half)
         if not todo:
-            self.answer = tasks.answer("All done.", "DONE()")
+            self.thought, self.verb = "All done.", "done"
             return
-        goal = self.goals[len(done)]
-        if missing:
-            self.answer = tasks.answer("%s is missing." % goal[1], "FAIL()")
+        goal = goals[len(done)]
+        if lost:
+            self.said, self.thought, self.verb = goal[1], "%s is missing." % goal[1], "fail"
         elif half:
-            self.said = goal[2]
-            self.answer = tasks.answer("Type %s." % goal[2], "type(content='%s')" % goal[2])
+            self.typed, self.thought, self.verb = goal[2], "Type %s." % goal[2], "type"
         else:
-            self.said = goal[1]
             widget = next(w for w in state["widgets"] if w["label"] == goal[1])
-            name = name_box(widget, state["words"])
-            action, point = tasks.click(goal[1], *aim(widget, name))
-            self.target = dict(name=name, box=widget["box"], point=point)
-            self.answer = tasks.answer("Click %s." % goal[1], action)
+            name = dialogs.name_box(widget, state["words"])
+            self.label, self.thought, self.verb = goal[1], "Click %s." % goal[1], "left_click"
+            x, y = dialogs.aim(widget, name)
+            self.boxes, self.target = [[x, y, x, y]], dict(place=name, box=widget["box"])
+
+    # ------------------------------------------------------------ texts
+    def place(self):
+        """Prompt, answer, and where the answer's words come from."""
+        w, h = self.state["size"]
+        self.prompt = tasks.prompt(self.goal, self.steps)
+        self.said = self.said or self.typed or self.label
+        self.points = [tasks.thousandths((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, w, h) for b in self.boxes]
+        self.answer = tasks.answer(self.thought, tasks.action(self.verb, self.points, self.label, self.typed, **self.extra))
+        lead, end = len("# Task\n"), len("# Task\n") + len(self.goal)
+        before = self.steps[-1].split(" ", 1)[1] if self.steps and " " in self.steps[-1] else None
+        self.earlier = find(self.prompt[:end], before, lead) if before else -1
+        self.source = -1
+        if self.said:
+            if self.earlier >= 0:
+                self.source = find(self.prompt[:end], self.said, self.earlier + len(before))
+            if self.source < 0:
+                self.source = find(self.prompt[:end], self.said, lead)
+        self.last = self.prompt.rindex("# Screen") - 1 - len(before) if before else self.prompt.index("# Steps done\n") + len("# Steps done\n")
+
+
+OTHERS = ["Nothing"]                             # labels, most of which are not on a picture: set by the trainer
+
+
+def labels(sources):
+    """Of all that can be clicked on the pictures."""
+    found = set()
+    for source in sources:
+        for state in source.states:
+            found.update(c[1] for c in state.get("clickable", []) if c[1].strip())
+            found.update(w["label"] for w in state.get("widgets", []))
+    return sorted(found)
 
 
 class Encoder:
@@ -161,73 +206,97 @@ class Encoder:
         self.id = {s: tokenizer.token_to_id(s) for s in SPECIALS}
         newline = self.ids("\n")
         self.head = [self.id["[gMASK]"], self.id["<sop>"], self.id["<|user|>"]] + newline
-        self.image = ([self.id["<|begin_of_image|>"]] + [self.id["<|image|>"]] * net.TOKENS
-                      + [self.id["<|end_of_image|>"], self.id["<|assistant|>"]] + newline)
+        self.tail = [self.id["<|assistant|>"]] + newline
         self.numbers = [self.ids(str(i))[0] for i in range(1000)]
-        self.vocabulary = {w: self.ids(" " + w)[0] for w in words.ALL if len(self.ids(" " + w)) == 1}
+        self.known = {}
 
     def ids(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-    def __call__(self, sample, blind=False):
-        """blind: without the image's tokens and only as far as the thought. -> dict(ids, start of the image, begin and end of the answer, decisive positions, coordinates [(position, thousandths)],
-        name position or None, copies/chain/last/naming: [(query position, key position)])"""
+    def __call__(self, sample, tokens):
+        """tokens: of the picture; 0: without it, only as far as the thought. -> dict(ids, start of the image, begin and end of the answer, decisive
+        positions, coordinates [(position, thousandths)], copies/chain/last/naming: [(query position, key position)], name: position of
+        the label's last token in the thought or None, spelt: [(position, word)])"""
         p = self.tokenizer.encode(sample.prompt, add_special_tokens=False)
         o = self.tokenizer.encode(sample.answer, add_special_tokens=False)
         thought_end = sample.answer.index("</think>")
-        if blind:
-            image = [i for i in self.image if i != self.id["<|image|>"]]
-            said = o.ids[:1 + next(i for i, (a, b) in enumerate(o.offsets) if a == thought_end)]
-        else:
-            image, said = self.image, o.ids + [self.id["<|user|>"]]
+        image = [self.id["<|begin_of_image|>"]] + [self.id["<|image|>"]] * tokens + [self.id["<|end_of_image|>"]] + self.tail
+        said = o.ids + [self.id["<|user|>"]] if tokens else o.ids[:1 + next(i for i, (a, b) in enumerate(o.offsets) if a == thought_end)]
         ids = self.head + p.ids + image + said
-        begin = len(self.head) + len(p.ids) + len(image)
-        asked = lambda c: len(self.head) + next(i for i, (a, b) in enumerate(p.offsets) if a <= c < b)
-        out = dict(ids=ids, start=len(self.head) + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None,
-                   decisive=[], copies=[], chain=[], last=[], naming=[])
-        out["decisive"] = [begin + i for i, (a, b) in enumerate(o.offsets) if 7 <= a < thought_end]
+        lead, begin = len(self.head), len(self.head) + len(p.ids) + len(image)
+        starts = {}
+        for i, (a, b) in enumerate(p.offsets):
+            for c in range(a, b):
+                starts[c] = lead + i
+        out = dict(ids=ids, start=lead + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None, copies=[], chain=[], last=[], naming=[], spelt=[], sees=[])
+        out["decisive"] = [begin + i for i, (a, b) in enumerate(o.offsets) if 7 <= a < thought_end and i < len(said)]
+        for match in re.finditer(r"[A-Za-z0-9]{2,}", sample.prompt):
+            out["spelt"].append((starts[match.end() - 1], match[0]))
         if sample.said:
-            label_at, value_at = sample.at[sample.done]
-            source = value_at if sample.half else label_at
-            at = sample.answer.find(sample.said)
+            at = sample.answer.find(sample.said, 7)
+            first = True
             while at >= 0:
                 stop = at + len(sample.said)
                 for i, (a, b) in enumerate(o.offsets):
                     if a < stop and b > at and i < len(said):
-                        out["copies"].append((begin + i - 1, asked(source + max(0, a - at))))
-                        if sample.target and out["name"] is None:
+                        if sample.source >= 0 and sample.source + max(0, a - at) in starts:
+                            out["copies"].append((begin + i - 1, starts[sample.source + max(0, a - at)]))
+                        elif first and a < thought_end and sample.source < 0:
+                            out["sees"].append(begin + i - 1)
+                        if first and a < thought_end:
                             out["name"] = begin + i
+                if first:
+                    out["spelt"].append((out["name"], strip(sample.said.split()[-1]) or sample.said)) if out["name"] else None
+                first = False
                 at = sample.answer.find(sample.said, stop)
-        for before, (label_at, value_at) in zip(sample.at, sample.at[1:]):
-            out["chain"] += [(asked(c), asked(before[0])) for c in (label_at, value_at) if c is not None and c > before[0]]
-        lines = sample.prompt.index("# Steps done\n") + len("# Steps done\n")
-        if sample.done:
-            seen = sample.prompt.rindex("left_click " + sample.goals[sample.done - 1][1]) + len("left_click ")
-        else:
-            seen = lines
-        out["last"] = [(q - 1, asked(seen)) for q in out["decisive"][:3 if sample.half else 2]]
-        if sample.target and not blind:
-            x, y = (self.numbers[v] for v in sample.target["point"])
-            i = next(i for i in range(begin, len(ids) - 2) if ids[i] == x and ids[i + 2] == y)
-            out["coordinates"] = list(zip((i, i + 2), sample.target["point"]))
-            out["naming"] = [(i - 1, out["name"]), (i + 1, out["name"])]
+        if sample.earlier >= 0 and sample.source > sample.earlier:
+            out["chain"] = [(starts[sample.source], starts[sample.earlier])]
+        if sample.last in starts and sample.verb not in ("done", "fail"):
+            out["last"] = [(q - 1, starts[sample.last]) for q in out["decisive"][:2]]
+        if sample.points and tokens:
+            values = [v for point in sample.points for v in point]
+            where = sample.answer.index("_box='[")
+            i = next(i for i, (a, b) in enumerate(o.offsets) if a >= where)
+            for v in values:
+                while ids[begin + i] != self.numbers[v]:
+                    i += 1
+                out["coordinates"].append((begin + i, v))
+                i += 1
+            if out["name"] is None:
+                out["name"] = begin + next(i for i, (a, b) in enumerate(o.offsets) if b >= thought_end)
+            out["naming"] = [(i - 1, out["name"]) for i, _ in out["coordinates"][:2]]
         return out
 
-    def reading(self, states):
-        """Which image tokens hold enough of which word; in a dialog its widgets' names weigh most. -> lists: picture, token, word, weight"""
-        found = []
-        for n, state in enumerate(states):
-            names = {w["label"] for w in state["widgets"]}
-            for word, x0, y0, x1, y1 in state["words"]:
-                i = self.vocabulary.get(word.rstrip(":?"))
-                if i is None:
-                    continue
-                due = 1.0 if not names or word.rstrip(":") in names else 0.3
-                for ty in range(max(0, y0 // net.CELL), min(net.ROWS - 1, (y1 - 1) // net.CELL) + 1):
-                    for tx in range(max(0, x0 // net.CELL), min(net.COLS - 1, (x1 - 1) // net.CELL) + 1):
-                        wide = min(x1, tx * net.CELL + net.CELL) - max(x0, tx * net.CELL)
-                        high = min(y1, ty * net.CELL + net.CELL) - max(y0, ty * net.CELL)
-                        share = max(0, wide) * max(0, high) / max(1, (x1 - x0) * (y1 - y0))
-                        if share > 0.2 and wide * high > 60:
-                            found.append((n, ty * net.COLS + tx, i, due * min(1.0, share * 2)))
-        return zip(*found)
+
+def cells(box, geometry):
+    """How much of a box lies in which image token. -> {token: pixels}"""
+    x0, y0, x1, y1 = box
+    x0, x1 = sorted((max(0, x0), min(geometry.cols * net.CELL - 1, x1)))
+    y0, y1 = sorted((max(0, y0), min(geometry.rows * net.CELL - 1, y1)))
+    found = {}
+    for ty in range(int(y0) // net.CELL, int(y1) // net.CELL + 1):
+        for tx in range(int(x0) // net.CELL, int(x1) // net.CELL + 1):
+            wide = min(x1, (tx + 1) * net.CELL) - max(x0, tx * net.CELL)
+            high = min(y1, (ty + 1) * net.CELL) - max(y0, ty * net.CELL)
+            found[ty * geometry.cols + tx] = max(wide, 1) * max(high, 1)
+    return found
+
+
+def reading(states, geometry):
+    """The word of which each image token shows most. -> picture numbers, tokens, spellings, letters in the token's halves, weights"""
+    numbers, tokens, spelt, halves, weights = [], [], [], [], []
+    for n, state in enumerate(states):
+        best = {}
+        for word, *box in state["words"]:
+            if not strip(word):
+                continue
+            for cell, pixels in cells(box, geometry).items():
+                if pixels > best.get(cell, (60,))[0]:
+                    best[cell] = (pixels, word, box)
+        for cell, (pixels, word, (x0, _, x1, _)) in best.items():
+            left, wide = cell % geometry.cols * net.CELL, max(1, x1 - x0)
+            numbers.append(n), tokens.append(cell), weights.append(min(1.0, pixels / 300))
+            spelt.append(spelling.spell(strip(word)))
+            halves.append(spelling.halves(word, (left - x0) / wide, (left + net.CELL - x0) / wide))
+    stack = lambda rows, size: np.stack(rows) if rows else np.zeros((0, size), np.float32)
+    return numbers, tokens, stack(spelt, spelling.LENGTH), stack(halves, spelling.HALVES), weights

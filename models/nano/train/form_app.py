@@ -4,8 +4,8 @@
 
 form_app.py TASK.json OUT.json
 
-TASK: {"title", "widgets": [["field", "Name"], ["check", "Agree"], ["button", "Save"]]} and, optional, "size" [336, 224], "font_px" 13,
-"spacing" 6, "border" 10, "buttons" "end" or "start". OUT, rewritten on every change: {"fields": {}, "checks": {}, "clicked": []}.
+TASK: {"title", "widgets": [["field", "Name"], ["check", "Agree"], ["button", "Save"]]} and, optional, "size" [336, 224], "font" "DejaVu Sans",
+"font_px" 13, "spacing" 6, "border" 10, "buttons" "end" or "start", "window_colour", "text_colour", "widget_colour" "#rrggbb". OUT, rewritten on every change: {"fields": {}, "checks": {}, "clicked": []}.
 """
 import json
 import os
@@ -53,8 +53,12 @@ class Form:
                 pack(button, False, False, 0)
         root.pack_end(bar, False, False, 0)
         window.add(root)
+        rules = "* {font-family: '%s'; font-size: %dpx;}" % (task.get("font", "DejaVu Sans"), task.get("font_px", 13))
+        for key, rule in (("window_colour", " window, box, grid {background-color: %s;}"), ("text_colour", " label, checkbutton, entry {color: %s;}"),
+                          ("widget_colour", " button, entry {background-image: none; background-color: %s;}")):
+            rules += rule % task[key] if key in task else ""
         css = Gtk.CssProvider()
-        css.load_from_data(b"* {font-family: 'DejaVu Sans'; font-size: %dpx;}" % task.get("font_px", 13))
+        css.load_from_data(rules.encode())
         Gtk.StyleContext.add_provider_for_screen(Gdk.Screen.get_default(), css, 800)
         window.connect("destroy", Gtk.main_quit)
         window.show_all()

@@ -1,23 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The computation of Glm4vForConditionalGeneration on its own parameters, batched for pictures of one size."""
+"""The computation of Glm4vForConditionalGeneration on its own parameters, batched: the pictures of a batch have one size."""
+import functools
+
 import torch
 import torch.nn.functional as F
 
-import tasks
-
 PATCH = 14
-ROWS, COLS = tasks.HEIGHT // PATCH // 2, tasks.WIDTH // PATCH // 2     # image tokens: 2x2 patches each
-TOKENS = ROWS * COLS
-CELL = 2 * PATCH                                                      # pixels of an image token's side
+CELL = 2 * PATCH                               # pixels of an image token's side: 2x2 patches
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 
 
-def patches(pictures):
-    """uint8 (B, H, W, 3) -> float (B, 4 * TOKENS, 588): the four patches of a token beside each other"""
-    x = (torch.from_numpy(pictures).float().div_(255) - MEAN) / STD
-    x = x.view(-1, ROWS, 2, PATCH, COLS, 2, PATCH, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
-    return x.reshape(x.shape[0], 4 * TOKENS, 3 * PATCH * PATCH)
+class Geometry:
+    """What follows from the size of a picture: positions of its patches and image tokens."""
+
+    def __init__(self, width, height, vision):
+        self.rows, self.cols = height // CELL, width // CELL
+        self.tokens = self.rows * self.cols
+        block = torch.arange(self.tokens)
+        ys = ((block // self.cols * 2)[:, None] + torch.tensor([0, 0, 1, 1])).flatten()
+        xs = ((block % self.cols * 2)[:, None] + torch.tensor([0, 1, 0, 1])).flatten()
+        half = vision.hidden_size // vision.num_heads // 2
+        inv = 10000.0 ** (-torch.arange(0, half, 2).float() / half)
+        angle = torch.cat([ys[:, None] * inv, xs[:, None] * inv], -1).repeat(1, 2)
+        self.cos, self.sin = angle.cos(), angle.sin()
+        side = vision.image_size // PATCH
+        eye = torch.eye(side * side).view(side, side, -1).permute(2, 0, 1)[None]
+        at = torch.stack([(xs + .5) / (2 * self.cols) * 2 - 1, (ys + .5) / (2 * self.rows) * 2 - 1], -1)[None, :, None]
+        learnt = F.grid_sample(eye, at, mode="bicubic", align_corners=False, padding_mode="border")[0, :, :, 0]
+        self.position_mix = learnt.T.contiguous()         # (4 * tokens, learnt positions)
+
+    def to(self, device):
+        for name in ("cos", "sin", "position_mix"):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
+    def patches(self, pictures):
+        """uint8 (B, H, W, 3) -> float (B, 4 * tokens, 588): the four patches of a token beside each other"""
+        x = (pictures.float().div(255) - MEAN.to(pictures.device)) / STD.to(pictures.device)
+        x = x.view(-1, self.rows, 2, PATCH, self.cols, 2, PATCH, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
+        return x.reshape(x.shape[0], 4 * self.tokens, 3 * PATCH * PATCH)
 
 
 def rms(x, weight):
@@ -44,30 +66,18 @@ class Net(torch.nn.Module):
         super().__init__()
         self.reference = reference
         self.tc, self.vc = reference.config.text_config, reference.config.vision_config
-        block = torch.arange(TOKENS)
-        ys = ((block // COLS * 2)[:, None] + torch.tensor([0, 0, 1, 1])).flatten()
-        xs = ((block % COLS * 2)[:, None] + torch.tensor([0, 1, 0, 1])).flatten()
-        half = self.vc.hidden_size // self.vc.num_heads // 2
-        inv = 10000.0 ** (-torch.arange(0, half, 2).float() / half)
-        angle = torch.cat([ys[:, None] * inv, xs[:, None] * inv], -1).repeat(1, 2)
-        self.register_buffer("vision_cos", angle.cos())
-        self.register_buffer("vision_sin", angle.sin())
-        side = self.vc.image_size // PATCH
-        eye = torch.eye(side * side).view(side, side, -1).permute(2, 0, 1)[None]
-        at = torch.stack([(xs + .5) / (2 * COLS) * 2 - 1, (ys + .5) / (2 * ROWS) * 2 - 1], -1)[None, :, None]
-        learnt = F.grid_sample(eye, at, mode="bicubic", align_corners=False, padding_mode="border")[0, :, :, 0]
-        self.register_buffer("position_mix", learnt.T.contiguous())     # (4 * TOKENS, learnt positions)
+        self.geometry = functools.lru_cache(lambda w, h, device="cpu": Geometry(w, h, self.vc).to(device))
         self.register_buffer("text_inv", 10000.0 ** (-torch.arange(0, 32, 2).float() / 32))
         self.register_buffer("axis", torch.repeat_interleave(torch.arange(3), torch.tensor([4, 6, 6])))
 
-    def vision(self, x):
-        """Patches (B, 4 * TOKENS, 588) -> image tokens (B, TOKENS, hidden). Both frames of the temporal patch are this picture."""
+    def vision(self, x, g):
+        """Patches (B, 4 * tokens, 588) -> image tokens (B, tokens, hidden). Both frames of the temporal patch are this picture."""
         v = self.reference.model.visual
         h = F.linear(x, v.patch_embed.proj.weight.sum(2).flatten(1), v.patch_embed.proj.bias)
         h = rms(h, v.post_conv_layernorm.weight)
-        h = h + (self.position_mix @ v.embeddings.position_embedding.weight)[None].to(h.dtype)
+        h = h + (g.position_mix @ v.embeddings.position_embedding.weight)[None].to(h.dtype)
         b, n, c = h.shape
-        cos, sin = self.vision_cos.to(h.dtype), self.vision_sin.to(h.dtype)
+        cos, sin = g.cos.to(h.dtype), g.sin.to(h.dtype)
 
         def rotate(q):
             left, right = q.chunk(2, -1)
@@ -79,38 +89,37 @@ class Net(torch.nn.Module):
             o = attend(rotate(q), rotate(k), value)
             h = h + F.linear(o.transpose(1, 2).reshape(b, n, c), block.attn.proj.weight)
             h = h + gated(rms(h, block.norm2.weight), block.mlp)
-        h = rms(h, v.post_layernorm.weight).view(b, TOKENS, 4 * c)
+        h = rms(h, v.post_layernorm.weight).view(b, g.tokens, 4 * c)
         h = F.linear(h, v.downsample.weight.permute(0, 2, 3, 1).flatten(1), v.downsample.bias)
         m = v.merger
         h = F.linear(h, m.proj.weight)
         h = F.gelu(F.layer_norm(h, (h.shape[-1],), m.post_projection_norm.weight, m.post_projection_norm.bias))
         return gated(h, m)
 
-    def positions(self, starts, length, seen):
-        """The three rotary positions (3, B, T): an image takes as many as its longer side, also where its tokens are left out."""
-        t = torch.arange(length).expand(len(starts), length)
-        taken = TOKENS if seen else 0
-        pos = torch.where(t >= starts[:, None] + taken, t - taken + max(ROWS, COLS), t).repeat(3, 1, 1)
-        if not seen:
-            return pos
-        block = torch.arange(TOKENS)
+    def positions(self, starts, length, g):
+        """The three rotary positions (3, B, T): an image takes as many as its longer side. g: None where there is no picture."""
+        t = torch.arange(length, device=starts.device).expand(len(starts), length)
+        if g is None:
+            return t.repeat(3, 1, 1)
+        pos = torch.where(t >= starts[:, None] + g.tokens, t - g.tokens + max(g.rows, g.cols), t).repeat(3, 1, 1)
+        block = torch.arange(g.tokens, device=starts.device)
         at = starts[:, None] + block
-        for axis, offset in enumerate((torch.zeros_like(block), block // COLS, block % COLS)):
+        for axis, offset in enumerate((torch.zeros_like(block), block // g.cols, block % g.cols)):
             pos[axis].scatter_(1, at, starts[:, None] + offset)
         return pos
 
-    def text(self, ids, image, starts, asked):
-        """ids (B, T) with the image tokens (B, TOKENS, hidden) from `starts` (B) on, or without them (None); the last layer
+    def text(self, ids, image, starts, asked, g, keep=None):
+        """ids (B, T) with the image tokens (B, tokens, hidden) from `starts` (B) on, or without them (None); the last layer
         only at `asked` (B, A) positions.
-        -> hidden (B, A, hidden), [(q (B, heads, T or A, 64), k (B, 1, T, 64))] of each layer"""
+        -> hidden (B, A, hidden), [(q (B, heads, T or A, 64), k (B, 1, T, 64))] of each layer, what goes into layer `keep`"""
         lm = self.reference.model.language_model
         b, t = ids.shape
         h = F.embedding(ids, lm.embed_tokens.weight)
-        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else h.dtype
+        kind = torch.get_autocast_dtype(h.device.type) if torch.is_autocast_enabled(h.device.type) else h.dtype
         if image is not None:
-            at = starts[:, None] + torch.arange(TOKENS)
+            at = starts[:, None] + torch.arange(g.tokens, device=ids.device)
             h = h.scatter(1, at[..., None].expand(-1, -1, h.shape[-1]), image.to(h.dtype))
-        angle = self.positions(starts, t, image is not None)[self.axis].permute(1, 2, 0).float() * self.text_inv
+        angle = self.positions(starts, t, g if image is not None else None)[self.axis].permute(1, 2, 0).float() * self.text_inv
         cos = angle.cos().repeat_interleave(2, -1).to(kind)
         sin = angle.sin().repeat_interleave(2, -1).to(kind)
         heads, size = self.tc.num_attention_heads, self.tc.hidden_size // self.tc.num_attention_heads
@@ -121,9 +130,11 @@ class Net(torch.nn.Module):
             return torch.cat([turned * cos[:, None] + other * sin[:, None], passed], -1)
 
         pick = lambda x: x.gather(1, asked[..., None].expand(-1, -1, x.shape[-1]))
-        hide = lambda positions: torch.where(torch.arange(t) > positions[..., None], -1e9, 0.0).to(kind)
-        mask, seen = hide(torch.arange(t)), []
-        for layer in lm.layers:
+        hide = lambda positions: torch.where(torch.arange(t, device=ids.device) > positions[..., None], -1e9, 0.0).to(kind)
+        mask, seen, kept = hide(torch.arange(t, device=ids.device)), [], None
+        for number, layer in enumerate(lm.layers):
+            if number == keep:
+                kept = h
             a = layer.self_attn
             y = rms(h, layer.input_layernorm.weight)
             k = F.linear(y, a.k_proj.weight, a.k_proj.bias).view(b, t, -1, size).transpose(1, 2)
@@ -139,7 +150,7 @@ class Net(torch.nn.Module):
             h = h + rms(o, layer.post_self_attn_layernorm.weight)
             gate, up = F.linear(rms(h, layer.post_attention_layernorm.weight), layer.mlp.gate_up_proj.weight).chunk(2, -1)
             h = h + rms(F.linear(F.silu(gate) * up, layer.mlp.down_proj.weight), layer.post_mlp_layernorm.weight)
-        return rms(h, lm.norm.weight), seen
+        return rms(h, lm.norm.weight), seen, kept
 
 
 def gated(x, m):

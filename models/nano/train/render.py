@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of GTK 3 dialogs, taken at every step of made-up tasks, from real windows.
 
-render.py OUT_DIR SEED SHARDS [--size 2000] [--pages]
+render.py OUT_DIR SEED SHARDS [--size 2000] [--pages] [--held]
 
-Needs an X display of its own (Xvfb), and gi with GTK 3; no window manager. Writes OUT_DIR/SHARD.rgb (3 bytes a pixel)
-and then OUT_DIR/SHARD.jsonl, a line for each picture: the widgets (kind, label, box in pixels, value), the drawn words with their
+Needs an X display of its own (Xvfb), and gi with GTK 3; no window manager. Writes OUT_DIR/SHARD.zrgb (zlib of 3
+bytes a pixel) and then OUT_DIR/SHARD.jsonl, a line for each picture: the widgets (kind, label, box in pixels, value), the drawn words with their
 boxes, the goals already done in their order, and the field that is clicked but still empty ("half", or null). With --pages the
 pictures are pages full of words in widgets of all kinds, to learn reading from; they have no widgets and no goals.
 """
@@ -14,12 +14,14 @@ import json
 import os
 import random
 import time
+import zlib
 
 import gi
 gi.require_version("Gtk", "3.0")
 gi.require_version("Gdk", "3.0")
 from gi.repository import Gdk, Gtk, Pango
 
+import lexicon
 import tasks
 import words
 
@@ -29,14 +31,21 @@ FORMS = [(1, 0, 1), (1, 0, 2), (2, 0, 1), (2, 0, 2), (2, 1, 2), (2, 2, 1), (3, 0
          (1, 1, 2), (0, 0, 3), (0, 2, 1), (1, 3, 1), (2, 1, 1), (3, 0, 3), (0, 0, 4), (0, 4, 2)]
 
 
+LEXICON = lexicon.Lexicon()
+
+
+def colour(r, low, high):
+    return "#%02x%02x%02x" % tuple(r.randint(low, high) for _ in range(3))
+
+
 class Layout:
-    """How a dialog looks: form_app.py's construction, and in half of the dialogs something different."""
+    """How a dialog looks: form_app.py's construction, and in most dialogs something different."""
 
     def __init__(self, r):
-        plain = r.random() < 0.5
+        plain = r.random() < 0.35
         vary = (lambda usual, others: usual) if plain else (lambda usual, others: r.choice(others))
-        self.font = vary("DejaVu Sans", ["DejaVu Sans", "DejaVu Sans", "Liberation Sans"])
-        self.font_px = vary(13, [13, 13, 14])
+        self.font = vary("DejaVu Sans", LEXICON.fonts)
+        self.font_px = vary(13, [12, 13, 13, 14, 15])
         self.border = vary(10, range(4, 17))
         self.spacing = vary(6, range(2, 11))
         self.row_spacing = vary(4, range(2, 9))
@@ -47,8 +56,22 @@ class Layout:
         self.titled = vary(True, [True, True, False])
         self.buttons_end = vary(True, [True, False])
         self.bar_bottom = vary(True, [True, True, False])
-        self.background = vary(None, [None, None, "#%02x%02x%02x" % tuple(r.randint(215, 255) for _ in range(3))])
         self.caret = r.random() < 0.5
+        self.colours = vary(None, [None, "pale", "pale", "dark"])
+        self.css = self.theme(r)
+
+    def theme(self, r):
+        """The colours, as CSS."""
+        if not self.colours:
+            return ""
+        low, high, ink = ((205, 255), (235, 255), colour(r, 0, 90)) if self.colours == "pale" else ((10, 70), (40, 90), colour(r, 190, 255))
+        css = " window, box, grid {background-color: %s;} label, checkbutton {color: %s;}" % (colour(r, *low), ink)
+        if self.colours == "dark" or r.random() < 0.7:
+            css += " button, button label {background-image: none; background-color: %s; color: %s;}" % (colour(r, *high), ink)
+            css += " entry {background-color: %s; color: %s;}" % (colour(r, *high), ink)
+        if r.random() < 0.3:
+            css += " button, entry {border-radius: %dpx;}" % r.choice([0, 2, 9])
+        return css
 
 
 class Window:
@@ -64,8 +87,7 @@ class Window:
     def show(self, root, look):
         self.window.add(root)
         css = "* {font-family: '%s'; font-size: %dpx;}" % (look.font, look.font_px)
-        if look.background:
-            css += " window, box, grid {background-color: %s;}" % look.background
+        css += look.css
         if not look.caret:
             css += " entry {caret-color: transparent;}"
         self.css = Gtk.CssProvider()
@@ -147,16 +169,15 @@ class Dialog(Window):
         root = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=look.spacing)
         root.set_border_width(look.border)
         if look.titled:
-            title = Gtk.Label(label=r.choice(words.TITLES))
+            title = Gtk.Label(label=(r.choice(words.TITLES) if r.random() < 0.6 else LEXICON.label(r) + " " + LEXICON.label(r).lower()))
             title.set_xalign(look.title_align)
             root.pack_start(title, False, False, 0)
         fields, checks, buttons = r.choice(FORMS)
         self.widgets = []                       # [kind, label, Gtk widget]
         grid = Gtk.Grid(row_spacing=look.row_spacing, column_spacing=look.column_spacing)
         root.pack_start(grid, False, False, 0)
-        used = set()
-        for row, name in enumerate(r.sample(words.FIELDS, fields)):
-            used.add(name)
+        names = LEXICON.labels(r, fields + checks + buttons)
+        for row, name in enumerate(names[:fields]):
             label = Gtk.Label(label=name + look.colon)
             label.set_xalign(look.label_align)
             entry = Gtk.Entry()
@@ -164,14 +185,13 @@ class Dialog(Window):
             grid.attach(label, 0, row, 1, 1)
             grid.attach(entry, 1, row, 1, 1)
             self.widgets.append(["field", name, entry])
-        for name in r.sample(words.CHECKS, checks):
-            used.add(name)
+        for name in names[fields:fields + checks]:
             check = Gtk.CheckButton(label=name)
             check.set_active(r.random() < 0.1)
             root.pack_start(check, False, False, 0)
             self.widgets.append(["check", name, check])
         bar = Gtk.Box(spacing=look.spacing)
-        for name in r.sample([b for b in words.BUTTONS if b not in used], buttons):
+        for name in names[fields + checks:]:
             button = Gtk.Button(label=name)
             (bar.pack_end if look.buttons_end else bar.pack_start)(button, False, False, 0)
             self.widgets.append(["button", name, button])
@@ -217,7 +237,7 @@ class Page(Window):
         while y < H - 24:
             x, high = r.randint(0, 14), 18
             while True:
-                widget, tall = self.word(r.choice(words.ALL))
+                widget, tall = self.word(LEXICON.label(r))
                 wide = widget.get_preferred_width()[1]
                 if x + wide > W:
                     widget.destroy()
@@ -259,7 +279,7 @@ def plan(dialog, r):
     goals = []
     for kind, label, widget in chosen[:5] if len(chosen) > 5 else chosen:
         if kind == "field":
-            goals.append(("set", label, tasks.value(r)))
+            goals.append(("set", label, LEXICON.value(r)))
         elif kind == "check":
             goals.append(("untick" if widget.get_active() else "tick", label))
         else:
@@ -306,22 +326,24 @@ def main():
     ap.add_argument("shards", type=int)
     ap.add_argument("--size", type=int, default=2000, help="pictures in a shard")
     ap.add_argument("--pages", action="store_true", help="pages of words instead of dialogs")
+    ap.add_argument("--held", action="store_true", help="words and fonts that are kept for evaluation")
     a = ap.parse_args()
+    LEXICON.__init__(a.held)
     os.makedirs(a.out, exist_ok=True)
     Gtk.Settings.get_default().set_property("gtk-enable-animations", False)
     Gtk.Settings.get_default().set_property("gtk-cursor-blink", False)
     r = random.Random(a.seed)
     for shard in range(a.shards):
-        base = "%s/%d-%03d" % (a.out, a.seed, shard)
-        pictures, lines = [], []
-        while len(pictures) < a.size:
-            for picture, state in (page if a.pages else walk)(r):
-                pictures.append(picture)
-                lines.append(json.dumps(state))
-        with open(base + ".rgb", "wb") as f:
-            f.write(b"".join(pictures[:a.size]))
+        base, at, lines = "%s/%d-%03d" % (a.out, a.seed, shard), 0, []
+        with open(base + ".zrgb", "wb") as f:
+            while len(lines) < a.size:
+                for picture, state in (page if a.pages else walk)(r):
+                    packed = zlib.compress(picture, 1)
+                    f.write(packed)
+                    lines.append(json.dumps(dict(state, kind="page" if a.pages else "dialog", size=[W, H], at=[at, len(packed)])))
+                    at += len(packed)
         with open(base + ".jsonl", "w") as f:
-            f.write("\n".join(lines[:a.size]) + "\n")
+            f.write("\n".join(lines) + "\n")
         print(base, flush=True)
 
 

@@ -3,11 +3,7 @@
 
 A goal is ("set", label, value), ("tick", label), ("untick", label) or ("click", label).
 """
-import string
-
-import words
-
-WIDTH, HEIGHT = 336, 224          # pixels of every picture
+WIDTH, HEIGHT = 336, 224          # pixels of a dialog's picture
 
 
 SAYINGS = {
@@ -68,22 +64,20 @@ def answer(thought, action):
     return "<think>%s</think><answer><|begin_of_box|>%s<|end_of_box|></answer>" % (thought, action)
 
 
-def click(label, x, y):
-    """A click at picture pixel (x, y), said in thousandths."""
-    x, y = min(999, int(x * 1000 / WIDTH)), min(999, int(y * 1000 / HEIGHT))
-    return "left_click(start_box='[%d,%d]', element_info='%s')" % (x, y, label), (x, y)
+def thousandths(x, y, width, height):
+    """A picture's pixel as the model says it."""
+    return tuple(min(999, max(0, int(v * 1000 / of))) for v, of in ((x, width), (y, height)))
 
 
-def value(r):
-    """What to type: mostly known words, then numbers, then strings never seen."""
-    u = r.random()
-    if u < 0.95:
-        return " ".join(r.choice(words.VALUES) for _ in range(1 if r.random() < 0.92 else 2))
-    if u < 0.98:
-        return str(r.randint(0, 99999))
-    text = "".join(r.choice(string.ascii_lowercase) for _ in range(r.randint(2, 7)))
-    if r.random() < 0.5:
-        text = text.capitalize()
-    if u > 0.995:
-        text += "@" + "".join(r.choice(string.ascii_lowercase) for _ in range(3)) + ".com"
-    return text
+def quote(text):
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def action(verb, points, label=None, text=None, direction=None, amount=None):
+    """The call, in the desktop action space. points: in thousandths."""
+    box = ["'[%d,%d]'" % p for p in points]
+    info = ", element_info='%s'" % quote(label) if label else ""
+    return {"type": lambda: "type(content='%s')" % quote(text), "key": lambda: "key(keys='%s')" % text, "done": lambda: "DONE()", "fail": lambda: "FAIL()",
+            "scroll": lambda: "scroll(start_box=%s, direction='%s', step=%d)" % (box[0], direction, amount),
+            "left_drag": lambda: "left_drag(start_box=%s, end_box=%s%s)" % (box[0], box[1], info)}.get(verb, lambda: "%s(start_box=%s%s)" % (verb, box[0], info))()
+

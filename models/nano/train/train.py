@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Go on training nano on rendered states of dialogs, on the CPU.
+"""Trains nano on rendered pictures, on a CPU or a GPU.
 
-train.py --init CHECKPOINT --data DIR --held DIR --out DIR --minutes M       starts from a checkpoint
-train.py --resume --data DIR --held DIR --out DIR --minutes M            goes on from OUT/state.pt, M minutes in all
+train.py --init CHECKPOINT --data DIR [DIR ...] --held DIR [DIR ...] --out DIR --minutes M     starts from a checkpoint
+train.py --resume --data ... --held ... --out DIR --minutes M                               goes on, M minutes in all
 
 --workers processes of one thread each train on their own batches, and every --sync steps their weights become the mean of all: cores that
-are shared with other work are then waited for seldom.
+are shared with other work are then waited for seldom. On a GPU there is one worker. Shards that appear in the folders while it runs
+are taken in. With --slice S it ends after S minutes of wall time, saved: --resume goes on.
 
 Every --every minutes it saves OUT/state.pt, measures the running average of the weights on the held-out states (whole answers
-right, by length of history) and, only if they are the best so far, writes them to OUT/best, a complete checkpoint. At the end the
-same is done once more. OUT/curve.svg shows the measurements, OUT/log.jsonl holds them. Create OUT/stop to end early.
+right, the argmax at each place, the click inside the widget) and, only if they are the best so far, writes them to OUT/best, a complete
+checkpoint; the newest are in OUT/newest. OUT/log.jsonl and OUT/curve.svg tell how it went. An empty file OUT/stop ends it early.
 """
 import argparse
 import json
@@ -23,7 +24,6 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import Glm4vForConditionalGeneration
@@ -31,175 +31,97 @@ from transformers import Glm4vForConditionalGeneration
 import curve
 import data
 import net
-import words
+import objective
 from muon import Muon
 
-# Attention heads that are shown where to look: (layer, head).
-GUIDES = dict(
-    chain=(1, 4),        # a goal's words in the task -> the label of the goal before it
-    last=(1, 1),         # the answer's first words -> the label of the last finished goal in the history
-    copies=(2, 1),       # a word about to be said -> the same word in the task
-    name=(2, 0),         # the word that names the target -> the place where it is drawn
-    naming=(3, 0),       # a coordinate about to be said -> the word that names the target
-)
-WEIGHTS = dict(text=1.0, point=1.0, read=1.0, name=0.3, naming=0.3, copies=0.3, chain=0.1, last=0.1)
+
+FIRST = ["read"] * 8 + ["blind"]                # kinds of steps, again and again
+THEN = ["whole", "read", "blind", "whole", "read", "whole"]
 
 
 class Trainer:
     def __init__(self, a, rank):
         self.a, self.rank = a, rank
-        source = a.out + "/base"
-        self.reference = Glm4vForConditionalGeneration.from_pretrained(source, dtype=torch.float32)
-        self.net = net.Net(self.reference)
-        self.encode = data.Encoder(Tokenizer.from_file(source + "/tokenizer.json"))
-        self.numbers = torch.tensor(self.encode.numbers)
-        self.word_ids = torch.tensor(sorted(self.encode.vocabulary.values()))
+        self.reference = Glm4vForConditionalGeneration.from_pretrained(a.out + "/base", dtype=torch.float32).to(a.device)
+        self.net = net.Net(self.reference).to(a.device)
+        self.encode = data.Encoder(Tokenizer.from_file(a.out + "/base/tokenizer.json"))
+        self.objective = objective.Objective(self.net, self.encode.numbers).to(a.device)
+        self.named = {n: p for n, p in self.objective.named_parameters()}
         self.average = {n: p.detach().clone() for n, p in self.reference.named_parameters()}
         see, say = [], []
-        for name, p in self.reference.named_parameters():
-            table = any(s in name for s in ("embed_tokens", "lm_head", "position_embedding"))
+        for name, p in self.named.items():
+            table = any(s in name for s in ("embed_tokens", "lm_head", "position_embedding", "tell"))
             (see if "visual" in name or "embed_tokens" in name else say).append((p, p.ndim >= 2 and not table))
-        self.groups = {}
-        for key, members in (("see", see), ("say", say)):
-            self.groups[key] = (Muon([p for p, m in members if m]),
-                                torch.optim.AdamW([p for p, m in members if not m], betas=(0.9, 0.98), weight_decay=0.0))
+        self.groups = {key: (Muon([p for p, m in members if m]), torch.optim.AdamW([p for p, m in members if not m], betas=(0.9, 0.98), weight_decay=0.0))
+                       for key, members in (("see", see), ("say", say))}
         self.step, self.spent, self.best, self.log = 0, 0.0, -1.0, []
         if a.resume:
             self.load()
         self.random = random.Random("%d %d %d" % (a.seed, rank, self.step))
 
-    # ------------------------------------------------------------ batches and losses
-    def batch(self, shards, pictures, each, r, move):
-        """-> pictures (B, H, W, 3), states, samples: `each` of every picture, in order"""
+    # ------------------------------------------------------------ batches
+    def batch(self, shards, pictures, each, r, learning=True):
+        """`each` samples of every picture. -> pictures, states, Batch, geometry"""
         images, states, samples = [], [], []
         for _ in range(pictures):
-            image, state = shards.draw(r)
-            if move and r.random() < self.a.shift:
-                image, state = data.shift(image, state, r)
+            state = shards.draw(r)
+            image = data.picture(state)
+            if learning and r.random() < self.a.blank:
+                image, state = data.blank(image, state, r)
             images.append(image)
             states.append(state)
-            samples += [data.Sample(state, r) for _ in range(each)]
-        return np.stack(images), states, samples
+            for k in range(each):
+                samples.append(data.Sample(state, r, other=(self.a.others if k else 0.1) if learning else 0.2, missing=self.a.missing))
+        geometry = self.net.geometry(*states[0]["size"], self.a.device)
+        return torch.from_numpy(np.stack(images)).to(self.a.device), states, objective.Batch(samples, self.encode, geometry.tokens, self.a.device), geometry
 
-    def forward(self, images, samples, each):
-        """images: those that the samples ask about, then any number that are only read; None: the samples are blind.
-        -> image tokens, encoded samples, ids (B, T), hidden (B, A, D) before each answer token, attention parts"""
-        rows = [self.encode(s, images is None) for s in samples]
-        ids = torch.full((len(rows), max(len(e["ids"]) for e in rows)), self.encode.id["<|user|>"])
-        for row, e in zip(ids, rows):
-            row[:len(e["ids"])] = torch.tensor(e["ids"])
-        starts, begin, end = (torch.tensor([e[k] for e in rows]) for k in ("start", "begin", "end"))
-        asked = torch.minimum(begin[:, None] + torch.arange((end - begin).max()), end[:, None] - 1) - 1
-        image = asked_about = None
-        if images is not None:
-            image = self.net.vision(net.patches(images))
-            asked_about = image[:len(rows) // each].repeat_interleave(each, 0)
-        hidden, seen = self.net.text(ids, asked_about, starts, asked)
-        return image, rows, ids, hidden, seen
+    def blind(self, shards, r):
+        """Tasks without pictures, whose next words stand in the task."""
+        samples = []
+        while len(samples) < self.a.blind:
+            s = data.Sample(r.choice(shards).draw(r), r)
+            if s.source >= 0 or s.verb == "done":
+                samples.append(s)
+        return objective.Batch(samples, self.encode, 0, self.a.device)
 
-    def logits(self, rows, ids, hidden):
-        """-> (row, position) of every answer token, its logits, its id"""
-        b = torch.cat([torch.full((e["end"] - e["begin"],), i) for i, e in enumerate(rows)])
-        t = torch.cat([torch.arange(e["begin"], e["end"]) for e in rows])
-        begin = torch.tensor([e["begin"] for e in rows])
-        return b, t, F.linear(hidden[b, t - begin[b]], self.reference.lm_head.weight).float(), ids[b, t]
-
-    def guide(self, rows, seen, which, b, query):
-        """Log attention (N, T) of a guided head from the query positions."""
-        layer, head = GUIDES[which]
-        q, k = seen[layer]
-        first = torch.tensor([e["begin"] - 1 for e in rows]) if layer == len(seen) - 1 else torch.zeros(len(rows), dtype=torch.long)
-        score = (k[b, 0].float() @ q[b, head, query - first[b]].float()[:, :, None])[..., 0] / 8
-        later = torch.arange(k.shape[2]) > query[:, None]
-        return score.masked_fill(later, -1e9).log_softmax(-1)
-
-    def pairs(self, rows, seen, which):
-        """Loss of a guided head whose targets are (query, key) pairs."""
-        found = [(i, q, k) for i, e in enumerate(rows) for q, k in e[which]]
-        if not found:
-            return torch.zeros(())
-        b, q, k = torch.tensor(found).T
-        return -self.guide(rows, seen, which, b, q).gather(1, k[:, None]).mean()
-
-    def read_loss(self, image, states):
-        """Image tokens must be nearest to the embedding of the word that is drawn there. -> loss, share right"""
-        n, at, word, weight = (torch.tensor(x) for x in self.encode.reading(states))
-        table = F.normalize(self.reference.model.language_model.embed_tokens.weight[self.word_ids].float(), dim=-1)
-        scores = 20 * F.normalize(image[n, at].float(), dim=-1) @ table.T
-        want = torch.searchsorted(self.word_ids, word)
-        loss = (F.cross_entropy(scores, want, reduction="none") * weight).sum() / weight.sum()
-        return loss, (((scores.argmax(-1) == want) * weight).sum() / weight.sum()).item()
-
-    def point_losses(self, rows, samples, seen, scores, value):
-        """Where the clicks go. scores (N, vocabulary), value (N): of the coordinates in order. -> dict of losses"""
-        soft = torch.exp(-0.5 * ((torch.arange(1000.) - value[:, None].float()) / 8) ** 2)
-        soft = soft / soft.sum(-1, keepdim=True)
-        point = -(soft * F.log_softmax(scores, -1)[:, self.numbers]).sum(-1).mean()
-        boxes = torch.tensor([s.target["name"] for s in samples if s.target]).float()
-        b, query, start = torch.tensor([(i, e["name"], e["start"]) for i, e in enumerate(rows) if samples[i].target]).T
-        cells = torch.arange(net.TOKENS)
-        dx = (cells % net.COLS + .5) * net.CELL - (boxes[:, :1] + boxes[:, 2:3]) / 2
-        dy = (cells // net.COLS + .5) * net.CELL - (boxes[:, 1:2] + boxes[:, 3:]) / 2
-        place = torch.softmax(-0.5 * ((dx / 14) ** 2 + (dy / 10) ** 2), -1)
-        name = -(place * self.guide(rows, seen, "name", b, query).gather(1, start[:, None] + cells)).sum(-1).mean()
-        return dict(point=point, name=name)
-
-    def losses(self, images, states, samples, each):
-        """-> total loss, what there is to say about it"""
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.a.bf16):
-            image, rows, ids, hidden, seen = self.forward(images, samples, each)
-            b, t, scores, want = self.logits(rows, ids, hidden)
-            weight, coordinate = torch.ones(len(b)), torch.full((len(b),), -1)
-            first = np.cumsum([0] + [e["end"] - e["begin"] for e in rows])
-            for i, e in enumerate(rows):
-                for pos in e["decisive"]:
-                    weight[first[i] + pos - e["begin"]] = 3.0
-                for pos, value in e["coordinates"]:
-                    coordinate[first[i] + pos - e["begin"]] = value
-            plain = coordinate < 0
-            ce = F.cross_entropy(scores[plain], want[plain], reduction="none")
-            parts = dict(text=(ce * weight[plain]).sum() / weight[plain].sum())
-            info = dict(right=(scores.argmax(-1) == want)[plain].float().mean().item())
-            if image is not None:
-                parts["read"], info["read_right"] = self.read_loss(image, states)
-            if not plain.all():
-                parts.update(self.point_losses(rows, samples, seen, scores[~plain], coordinate[~plain]))
-            for which in ("chain", "last", "copies", "naming"):
-                parts[which] = self.pairs(rows, seen, which)
-            total = sum(WEIGHTS[k] * v for k, v in parts.items())
-        info.update({k: v.item() for k, v in parts.items()})
-        return total, info
+    def cast(self):
+        return torch.autocast(self.a.device, dtype=torch.bfloat16, enabled=self.a.bf16)
 
     # ------------------------------------------------------------ measuring
     @torch.no_grad()
-    def measure(self, shards, count=192):
+    def measure(self, shards):
         """Whole answers right, the argmax at every place (the answer so far given), the point inside the widget. -> dict"""
         r, kinds = random.Random(99), {}
         own = {n: p.detach().clone() for n, p in self.reference.named_parameters()}
         self.set_weights(self.average)
-        for _ in range(count // 32):
-            images, states, samples = self.batch(shards, 16, 2, r, False)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.a.bf16):
-                _, rows, ids, hidden, _ = self.forward(images, samples, 2)
-                b, t, scores, want = self.logits(rows, ids, hidden)
-            said = scores.argmax(-1)
-            first = np.cumsum([0] + [e["end"] - e["begin"] for e in rows])
-            for i, (e, s) in enumerate(zip(rows, samples)):
-                same = said[first[i]:first[i + 1]] == want[first[i]:first[i + 1]]
-                inside = True
-                for (pos, _), low, high, size in zip(e["coordinates"], (0, 1), (2, 3), (data.W, data.H)):
-                    n = first[i] + pos - e["begin"]
-                    v = scores[n][self.numbers].argmax().item() / 1000 * size
-                    inside &= s.target["box"][low] < v < s.target["box"][high] - 1
-                    same[pos - e["begin"]] = True
-                fields = sum(g[0] == "set" for g in s.goals)
-                known = s.half and set(s.said.split()) <= set(words.VALUES)
-                what = "type" if known else "type unknown" if s.half else "click" if s.target else "done"
-                words_right, whole = same.all().item(), same.all().item() and inside
-                for key in ("all", "steps %d" % len(s.steps), "fields %d" % fields, what):
-                    kinds.setdefault(key, []).append((whole, words_right))
+        for source in shards:
+            for _ in range(self.a.measure // 32):
+                images, states, batch, geometry = self.batch(source, 32, 1, r, False)
+                with self.cast():
+                    _, hidden, _, _ = self.objective(images, batch, 1, geometry)
+                    scores, want = self.objective.logits(batch, hidden)
+                self.judge(batch, scores.cpu(), want.cpu(), kinds, os.path.basename(source.folder))
         self.set_weights(own)
         return {k: [round(float(x), 3) for x in np.mean(v, 0)] + [len(v)] for k, v in sorted(kinds.items())}
+
+    def judge(self, batch, scores, want, kinds, source):
+        said = scores.argmax(-1)
+        for i, (e, s) in enumerate(zip(batch.rows, batch.samples)):
+            low, high = batch.first[i], batch.first[i + 1]
+            same = said[low:high] == want[low:high]
+            inside, (w, h) = True, s.state["size"]
+            for n, (pos, value) in enumerate(e["coordinates"]):
+                at = pos - e["begin"]
+                told = scores[low + at][self.encode.numbers].argmax().item()
+                same[at] = True
+                size = (w, h)[n % 2]
+                if n < 2 and s.target:
+                    inside &= s.target["box"][n] - 2 < told / 1000 * size < s.target["box"][n + 2] + 2
+                else:
+                    inside &= abs(told - value) < 25
+            exact = same.all().item()
+            for key in ("all", source, source + " " + s.verb, "page " + s.state["kind"]):
+                kinds.setdefault(key, []).append((exact and inside, exact))
 
     # ------------------------------------------------------------ weights and state
     @torch.no_grad()
@@ -210,25 +132,26 @@ class Trainer:
     @torch.no_grad()
     def follow(self):
         """The running average takes a step towards the weights."""
-        keep = min(0.99, (1 + self.step) / (10 + self.step)) ** self.a.sync
+        keep = min(self.a.keep, (1 + self.step) / (10 + self.step)) ** self.a.sync
         for n, p in self.reference.named_parameters():
             self.average[n].lerp_(p, 1 - keep)
 
     def write(self, folder):
         """The average as a complete checkpoint in bfloat16."""
         shutil.copytree(self.a.out + "/base", folder, dirs_exist_ok=True)
-        tensors = {n: v.to(torch.bfloat16).contiguous() for n, v in self.average.items()}
-        save_file(tensors, folder + "/model.safetensors", metadata={"format": "pt"})
+        tensors = {n: v.to("cpu", torch.bfloat16).contiguous() for n, v in self.average.items()}
+        save_file(tensors, folder + "/model.safetensors.new", metadata={"format": "pt"})
+        os.replace(folder + "/model.safetensors.new", folder + "/model.safetensors")
 
     def save(self):
-        state = dict(weights=self.reference.state_dict(), average=self.average, step=self.step, spent=self.spent, best=self.best,
+        state = dict(weights=self.objective.state_dict(), average=self.average, step=self.step, spent=self.spent, best=self.best,
                      log=self.log, optimisers={k: [o.state_dict() for o in v] for k, v in self.groups.items()})
         torch.save(state, self.a.out + "/state.tmp")
         os.replace(self.a.out + "/state.tmp", self.a.out + "/state.pt")
 
     def load(self):
-        state = torch.load(self.a.out + "/state.pt", weights_only=False)
-        self.reference.load_state_dict(state["weights"])
+        state = torch.load(self.a.out + "/state.pt", weights_only=False, map_location=self.a.device)
+        self.objective.load_state_dict(state["weights"])
         for k, opts in self.groups.items():
             for o, s in zip(opts, state["optimisers"][k]):
                 o.load_state_dict(s)
@@ -251,41 +174,55 @@ class Trainer:
         with open(self.a.out + "/log.jsonl", "a") as f:
             f.write(json.dumps(self.log[-1]) + "\n")
         curve.write(self.log, self.a.out + "/curve.svg")
+        self.write(self.a.out + "/newest")
         if figures["all"][0] > self.best:
             self.best = figures["all"][0]
             self.write(self.a.out + "/best")
         self.save()
 
-    def learn(self, shards, pages):
-        """One step: on even ones of pictures, on odd ones of tasks alone, up to the thought. -> what it was like"""
-        if self.step % 2:
-            samples = [data.Sample(shards.draw_state(self.random), self.random, 0) for _ in range(self.a.blind)]
-            total, info = self.losses(None, [], samples, 1)
-            info = {"blind " + k: v for k, v in info.items()}
-        else:
-            images, states, samples = self.batch(shards, self.a.pictures, self.a.each, self.random, True)
-            if self.a.reading:
-                more, told, _ = self.batch(pages, self.a.reading, 0, self.random, True)
-                images, states = np.concatenate([images, more]), states + told
-            total, info = self.losses(images, states, samples, self.a.each)
+    # ------------------------------------------------------------ learning
+    def learn(self, shards):
+        """One step: of pictures of one source and tasks about them, of pictures only read, or of tasks alone. -> what it was like"""
+        kind = FIRST[self.step % len(FIRST)] if self.spent < self.a.first * 60 else THEN[self.step % len(THEN)]
+        source = self.random.choices(shards, self.a.shares)[0]
+        with self.cast():
+            if kind == "blind":
+                total, info = self.objective.losses(None, [], self.blind(shards, self.random), 1, None, self.random)
+                info = {"blind " + k: v for k, v in info.items()}
+            elif kind == "read":
+                total, info = self.only_read(source)
+            else:
+                images, states, batch, geometry = self.batch(source, self.a.pictures, self.a.each, self.random)
+                total, info = self.objective.losses(images, states, batch, self.a.each, geometry, self.random, self.spent < self.a.frozen * 60)
         total.backward()
         for opts in self.groups.values():
-            torch.nn.utils.clip_grad_norm_([p for g in opts[1].param_groups for p in g["params"]], 1.0)
+            if all(p.grad is None for g in opts[0].param_groups for p in g["params"]):
+                continue
+            torch.nn.utils.clip_grad_norm_([p for g in opts[1].param_groups for p in g["params"] if p.grad is not None], 1.0)
             for o in opts:
                 o.step()
-        for p in self.reference.parameters():
+        for p in self.named.values():
             p.grad = None
         self.step += 1
         return info
+
+    def only_read(self, source):
+        states = [source.draw(self.random) for _ in range(self.a.pictures)]
+        geometry = self.net.geometry(*states[0]["size"], self.a.device)
+        images = torch.from_numpy(np.stack([data.picture(s) for s in states])).to(self.a.device)
+        image = self.net.vision(geometry.patches(images), geometry)
+        word, letters, right = self.objective.read(image, states, geometry)
+        return (objective.WEIGHTS["read"] * word + objective.WEIGHTS["letters"] * letters,
+                dict(read=word.item(), letters=letters.item(), read_right=right))
 
     @torch.no_grad()
     def meet(self, stop):
         """All workers' weights become their mean, and the first worker's clock everybody's. -> whether to stop"""
         if self.a.workers > 1:
-            flat = torch.cat([p.flatten() for p in self.reference.parameters()])
+            flat = torch.cat([p.flatten() for p in self.named.values()])
             dist.all_reduce(flat)
             at = 0
-            for p in self.reference.parameters():
+            for p in self.named.values():
                 p.copy_(flat[at:at + p.numel()].view_as(p) / self.a.workers)
                 at += p.numel()
             clock = torch.tensor([self.spent, float(stop)], dtype=torch.float64)
@@ -295,24 +232,32 @@ class Trainer:
         return stop
 
     def run(self):
-        shards, held, pages = data.Shards(self.a.data), data.Shards(self.a.held), data.Shards(self.a.pages or "")
-        end, smooth, last, since = self.a.minutes * 60, {}, time.time(), time.time()
+        shards, held = [data.Shards(d) for d in self.a.data], [data.Shards(d) for d in self.a.held]
+        data.OTHERS = data.labels(shards)
+        end, smooth, begun = self.a.minutes * 60, {}, time.time()
+        last = since = begun
         while True:
             self.rates(self.spent / end)
-            for k, v in self.learn(shards, pages).items():
+            for k, v in self.learn(shards).items():
                 smooth[k] = smooth.get(k, v) * 0.95 + v * 0.05
             now = time.time()
             self.spent, last = self.spent + now - last, now
             if self.step % self.a.sync:
                 continue
-            if self.meet(self.spent >= end or os.path.exists(self.a.out + "/stop")):
+            if self.meet(self.spent >= end or now - begun > self.a.slice * 60 or os.path.exists(self.a.out + "/stop")):
                 break
-            if self.step % 50 == 0 and self.rank == 0:
-                print("%5d %.1f min" % (self.step, self.spent / 60), {k: round(v, 3) for k, v in smooth.items()}, flush=True)
+            if self.step % 60 == 0 and self.rank == 0:
+                print("%5d %.1f min" % (self.step, self.spent / 60), {k: round(v, 3) for k, v in sorted(smooth.items())}, flush=True)
             if self.rank == 0 and now - since > self.a.every * 60:
                 self.checkpoint(held)
-                since = last = time.time()
+                since = time.time()
+            if self.step % 300 == 0:
+                for source in shards:
+                    source.look()
+            last = time.time()
         if self.rank == 0:
+            with open(self.a.out + "/losses.json", "w") as f:
+                json.dump(smooth, f)
             self.checkpoint(held)
 
 
@@ -328,28 +273,35 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--init", help="checkpoint to start from")
     ap.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
-    ap.add_argument("--data", required=True, help="folder of shards written by render.py")
-    ap.add_argument("--held", required=True, help="folder of shards, of another seed, to measure on")
-    ap.add_argument("--pages", help="folder of shards written by render.py --pages")
+    ap.add_argument("--data", required=True, nargs="+", help="folders of shards written by pages.py and render.py")
+    ap.add_argument("--shares", type=float, nargs="+", help="how often each folder's turn comes")
+    ap.add_argument("--held", required=True, nargs="+", help="folders of shards, of another seed, to measure on")
     ap.add_argument("--out", required=True)
     ap.add_argument("--minutes", type=float, required=True, help="training time, measuring not counted")
+    ap.add_argument("--slice", type=float, default=1e9, help="end after so many minutes of wall time, to be resumed")
     ap.add_argument("--every", type=float, default=8, help="minutes between measurements")
-    ap.add_argument("--pictures", type=int, default=6, help="pictures in a worker's step")
+    ap.add_argument("--measure", type=int, default=256, help="held-out states of each folder")
+    ap.add_argument("--first", type=float, default=0, help="minutes at the beginning in which pictures are only read, and tasks only spoken of")
+    ap.add_argument("--frozen", type=float, default=0, help="minutes from the beginning in which what is said teaches nothing to what sees")
+    ap.add_argument("--pictures", type=int, default=8, help="pictures in a worker's step")
     ap.add_argument("--each", type=int, default=2, help="tasks asked about each picture")
-    ap.add_argument("--shift", type=float, default=0.15, help="share of the pictures that are moved by some pixels")
+    ap.add_argument("--others", type=float, default=0.7, help="share of the second tasks that ask for anything that can be clicked")
+    ap.add_argument("--missing", type=float, default=0.06, help="share of tasks that name what is not there")
+    ap.add_argument("--blank", type=float, default=0.02, help="share of pictures that show nothing")
     ap.add_argument("--blind", type=int, default=48, help="tasks without pictures in a worker's step")
-    ap.add_argument("--reading", type=int, default=0, help="pages only to be read in a worker's step")
-    ap.add_argument("--rate", type=float, default=0.4, help="learning rate, as a multiple of Muon 0.02 and AdamW 0.002")
-    ap.add_argument("--see-rate", type=float, default=0.6, help="the vision's rate, as a multiple of that")
+    ap.add_argument("--rate", type=float, default=0.5, help="learning rate, as a multiple of Muon 0.02 and AdamW 0.002")
+    ap.add_argument("--see-rate", type=float, default=0.7, help="the vision's rate, as a multiple of that")
     ap.add_argument("--fall", type=float, default=0.4, help="share of the time in which the rate falls")
+    ap.add_argument("--keep", type=float, default=0.99, help="of the running average, per step")
     ap.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="autocast to bfloat16")
-    ap.add_argument("--workers", type=int, default=2)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--workers", type=int, help="default: 2 on a CPU, 1 on a GPU")
     ap.add_argument("--threads", type=int, default=1, help="threads of a worker")
     ap.add_argument("--sync", type=int, default=10, help="steps between two meetings of the workers")
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
-    if a.reading and not a.pages:
-        ap.error("--reading needs --pages")
+    a.workers = a.workers or (2 if a.device == "cpu" else 1)
+    a.shares = a.shares or [1.0] * len(a.data)
     if not a.init and not a.resume:
         ap.error("give --init or --resume")
     os.makedirs(a.out, exist_ok=True)
@@ -357,7 +309,9 @@ def main():
         if os.path.exists(a.out + "/" + left):
             os.remove(a.out + "/" + left)
     if not a.resume:
-        shutil.copytree(a.init, a.out + "/base", dirs_exist_ok=True, ignore=shutil.ignore_patterns("train", "eval", "*.md"))
+        shutil.copytree(a.init, a.out + "/base", dirs_exist_ok=True, ignore=shutil.ignore_patterns("train", "eval", "*.md", "SHA256SUMS"))
+    if a.workers == 1:
+        return work(0, a)
     torch.multiprocessing.spawn(work, (a,), a.workers)
 
 
