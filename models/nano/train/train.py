@@ -35,7 +35,7 @@ import objective
 from muon import Muon
 
 
-FIRST = ["read"] * 8 + ["blind"]                # kinds of steps, again and again
+FIRST = ["read"] * 11 + ["blind"]               # kinds of steps, again and again
 THEN = ["whole", "read", "blind", "whole", "read", "whole"]
 
 
@@ -54,7 +54,7 @@ class Trainer:
             (see if "visual" in name or "embed_tokens" in name else say).append((p, p.ndim >= 2 and not table))
         self.groups = {key: (Muon([p for p, m in members if m]), torch.optim.AdamW([p for p, m in members if not m], betas=(0.9, 0.98), weight_decay=0.0))
                        for key, members in (("see", see), ("say", say))}
-        self.step, self.spent, self.best, self.log = 0, 0.0, -1.0, []
+        self.step, self.spent, self.best, self.log, self.pages = 0, 0.0, -1.0, [], []
         if a.resume:
             self.load()
         self.random = random.Random("%d %d %d" % (a.seed, rank, self.step))
@@ -190,7 +190,7 @@ class Trainer:
                 total, info = self.objective.losses(None, [], self.blind(shards, self.random), 1, None, self.random)
                 info = {"blind " + k: v for k, v in info.items()}
             elif kind == "read":
-                total, info = self.only_read(source)
+                total, info = self.only_read(self.random.choice(self.pages) if self.pages and self.random.random() < 0.75 else source)
             else:
                 images, states, batch, geometry = self.batch(source, self.a.pictures, self.a.each, self.random)
                 total, info = self.objective.losses(images, states, batch, self.a.each, geometry, self.random, self.spent < self.a.frozen * 60)
@@ -207,6 +207,7 @@ class Trainer:
         return info
 
     def only_read(self, source):
+        """Pictures, of pages full of words where there are such, to be read and nothing else."""
         states = [source.draw(self.random) for _ in range(self.a.pictures)]
         geometry = self.net.geometry(*states[0]["size"], self.a.device)
         images = torch.from_numpy(np.stack([data.picture(s) for s in states])).to(self.a.device)
@@ -234,6 +235,7 @@ class Trainer:
     def run(self):
         shards, held = [data.Shards(d) for d in self.a.data], [data.Shards(d) for d in self.a.held]
         data.OTHERS = data.labels(shards)
+        self.pages = [data.Shards(d) for d in self.a.pages]
         end, smooth, begun = self.a.minutes * 60, {}, time.time()
         last = since = begun
         while True:
@@ -252,7 +254,7 @@ class Trainer:
                 self.checkpoint(held)
                 since = time.time()
             if self.step % 300 == 0:
-                for source in shards:
+                for source in shards + self.pages:
                     source.look()
             last = time.time()
         if self.rank == 0:
@@ -274,6 +276,7 @@ def main():
     ap.add_argument("--init", help="checkpoint to start from")
     ap.add_argument("--resume", action="store_true", help="go on from OUT/state.pt")
     ap.add_argument("--data", required=True, nargs="+", help="folders of shards written by pages.py and render.py")
+    ap.add_argument("--pages", nargs="*", default=[], help="folders of pages full of words, only to be read")
     ap.add_argument("--shares", type=float, nargs="+", help="how often each folder's turn comes")
     ap.add_argument("--held", required=True, nargs="+", help="folders of shards, of another seed, to measure on")
     ap.add_argument("--out", required=True)
