@@ -118,13 +118,22 @@ class Objective(torch.nn.Module):
         device = image.device
         token = image[torch.tensor(n, device=device), torch.tensor(at, device=device)].float()
         told, want, weight = self.tell(token), torch.from_numpy(want).to(device), torch.tensor(weight, device=device)
-        cross = lambda x, y: (F.binary_cross_entropy_with_logits(x, y, reduction="none").mean(-1) * weight).sum() / weight.sum()
-        right = (self.ends(told) == self.ends(want)).all(-1).float().mean().item()
-        return cross(told, want), cross(self.tell_halves(token), torch.from_numpy(halves).to(device)), right
+        mean = lambda each: (each * weight).sum() / weight.sum()
+        letters = F.binary_cross_entropy_with_logits(self.tell_halves(token), torch.from_numpy(halves).to(device), reduction="none").mean(-1)
+        return mean(self.misspelt(told, want)), mean(letters), self.share_right(told, want)
 
     @staticmethod
     def ends(told):
-        return told[:, -spelling.ENDS * spelling.SIZE:].view(-1, spelling.ENDS, spelling.SIZE).argmax(-1)
+        """First, second and last letter: (N, ENDS, SIZE)"""
+        return told[:, -spelling.ENDS * spelling.SIZE:].view(-1, spelling.ENDS, spelling.SIZE)
+
+    def share_right(self, told, want):
+        return (self.ends(told).argmax(-1) == self.ends(want).argmax(-1)).all(-1).float().mean().item()
+
+    def misspelt(self, told, want):
+        """Loss of each row: whether each letter is in each part; and which is the first, the second and the last, of all letters."""
+        which = F.cross_entropy(self.ends(told).transpose(1, 2), self.ends(want).argmax(-1), reduction="none").mean(-1)
+        return F.binary_cross_entropy_with_logits(told, want, reduction="none").mean(-1) + 0.1 * which
 
     def spelt(self, batch, kept, r, most=400):
         """Where a word of the prompt ends, its spelling must be known."""
@@ -133,7 +142,7 @@ class Objective(torch.nn.Module):
         b, at = torch.tensor([x[:2] for x in found]).T
         told = self.tell(kept[b, at].float())
         want = torch.from_numpy(np.stack([spelling.spell(x[2]) for x in found])).to(batch.device)
-        return F.binary_cross_entropy_with_logits(told, want), (self.ends(told) == self.ends(want)).all(-1).float().mean().item()
+        return self.misspelt(told, want).mean(), self.share_right(told, want)
 
     def point(self, batch, scores):
         """Coordinates: near is nearly right."""

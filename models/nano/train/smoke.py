@@ -4,7 +4,7 @@
 
 smoke.py OUT_DIR [--minutes 10]
 
-Fails unless the mean loss of reading (BCE per letter place) and that of the next token in tasks without pictures are below the bounds.
+Fails unless the mean loss of reading (objective.py) and that of the next token in tasks without pictures are below the bounds.
 """
 import argparse
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BOUNDS = {"read": 0.21, "blind text": 2.5}      # at the start 0.69 and 7.7
+BOUNDS = {"read": 0.5, "blind text": 2.5}      # at the start 1.1 and 7.7
 
 
 def main():
