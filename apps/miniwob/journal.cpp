@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/miniwob/journal.h"
 
+#include "agent/history.h"
 #include "base/json.h"
 #include "base/json_fields.h"
 
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace handeye::miniwob {
@@ -24,6 +26,8 @@ using nlohmann::json;
 constexpr std::size_t kLineBytesMax = 32U << 10U;
 constexpr std::size_t kFileBytesMax = 512U << 20U;
 constexpr std::size_t kSettingsBytesMax = 64U << 10U;
+constexpr std::size_t kWordsBytesMax = 2000; ///< of a goal and of a reason, which may be a model's or a page's own words
+constexpr std::size_t kShownBytesMax = 200;
 
 Error os_error(const std::filesystem::path& path, std::string_view doing) {
     return Error{ErrorCode::IoFailed, fmt::format("{} {}: {}", doing, path.string(), std::strerror(errno))};
@@ -37,6 +41,22 @@ json to_json(const Profile& profile) {
 Profile profile_from(const json& ms) {
     const auto seconds = [&ms](const char* key) { return json_number(ms, key) / 1e3; };
     return {seconds("open"), seconds("capture"), seconds("model"), seconds("act"), seconds("settle"), seconds("rest")};
+}
+
+/// What is in the folder must be ours before anything is written there: a stranger's folder, and links that lead elsewhere, are left alone.
+Result<void> check_folder(const std::filesystem::path& folder) {
+    std::error_code problem;
+    bool is_empty = true;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
+        is_empty = false;
+        if (!entry.is_directory(problem) && (entry.is_symlink(problem) || !entry.is_regular_file(problem))) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} is no regular file: name another --out", entry.path().string())};
+        }
+    }
+    if (!is_empty && !std::filesystem::exists(folder / kSettingsFile, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is not empty and holds no evaluation ({} is missing): name a new or an empty folder with --out", folder.string(), kSettingsFile)};
+    }
+    return problem ? Error{ErrorCode::IoFailed, fmt::format("{}: {}", folder.string(), problem.message())} : Result<void>();
 }
 
 Result<void> check_settings_file(const std::filesystem::path& path, const json& settings) {
@@ -59,8 +79,8 @@ std::string to_line(const EpisodeResult& result) {
                       {"model_calls", result.model_calls},
                       {"tokens", result.tokens},
                       {"seconds", std::round(result.seconds * 1e3) / 1e3},
-                      {"reason", result.reason},
-                      {"goal", result.goal},
+                      {"reason", clip_utf8(result.reason, kWordsBytesMax)},
+                      {"goal", clip_utf8(result.goal, kWordsBytesMax)},
                       {"profile_ms", to_json(result.profile)}});
 }
 
@@ -107,7 +127,7 @@ Result<void> check_same_settings(const json& recorded, const json& wanted, const
         const json& was = json_member(recorded, name.c_str());
         const json& is = json_member(wanted, name.c_str());
         if (was != is) {
-            differing += fmt::format("{}{} was {}, now {}", differing.empty() ? "" : "; ", name, dump_json(was), dump_json(is));
+            differing += fmt::format("{}{} was {}, now {}", differing.empty() ? "" : "; ", name, clip_utf8(dump_json(was), kShownBytesMax), clip_utf8(dump_json(is), kShownBytesMax));
         }
     }
     return differing.empty() ? Result<void>() : Error{ErrorCode::InvalidArgument, fmt::format("{} holds episodes of another run: {}. Name another --out, or give the same", folder.string(), differing)};
@@ -119,15 +139,20 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& fold
     if (problem) {
         return Error{ErrorCode::IoFailed, fmt::format("{}: {}", folder.string(), problem.message())};
     }
+    TRY(check_folder(folder));
+    TRY(check_settings_file(folder / kSettingsFile, settings));
     const std::filesystem::path path = folder / kEpisodesFile;
-    FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    if (!file.is_open()) {
+    FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0644));
+    struct stat facts {};
+    if (!file.is_open() || ::fstat(file.get(), &facts) != 0) {
         return os_error(path, "opening");
+    }
+    if (!S_ISREG(facts.st_mode)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is no regular file", path.string())};
     }
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         return Error{ErrorCode::Unavailable, fmt::format("another program writes episodes to {}", folder.string())};
     }
-    TRY(check_settings_file(folder / kSettingsFile, settings));
     std::unique_ptr<Journal> journal(new Journal(std::move(file), path));
     TRY(journal->read_back());
     return journal;

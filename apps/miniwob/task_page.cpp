@@ -4,6 +4,7 @@
 #include "apps/models/hub.h" // percent_encoded()
 #include "base/json.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -74,7 +75,7 @@ Result<PageState> read_state(const json& told) {
         const auto words = told.find("told");
         return Error{ErrorCode::ParseFailed, fmt::format("the page's reward is \"{}\", not a number from -1 to 1", words != told.end() && words->is_string() ? words->get<std::string>().substr(0, 40) : "")};
     }
-    state.raw_reward = std::abs(value - 1) < kRoundOff ? 1 : value;
+    state.raw_reward = std::abs(value - 1) < kRoundOff ? 1 : std::max(value, -1.0);
     if (const auto reason = told.find("reason"); reason != told.end() && reason->is_string()) {
         state.reason = reason->get<std::string>().substr(0, kReasonBytesMax);
     }

@@ -187,6 +187,35 @@ TEST(MiniWobJournal, RefusesOtherSettingsByName) {
     EXPECT_EQ(other.error().message.find("max_steps"), std::string::npos);
 }
 
+TEST(MiniWobJournal, LeavesLinksAndTheFoldersOfOthersAlone) {
+    const Folder folder;
+    const fs::path precious = folder.path() / "precious", run = folder.path() / "run";
+    ASSERT_TRUE(write_file_atomic(precious, "not a line of ours"));
+    fs::create_directory(run);
+    for (const char* const name : {kEpisodesFile, "summary.json"}) {
+        fs::create_symlink(precious, run / name);
+        const auto refused = Journal::open(run, json::object());
+        ASSERT_FALSE(refused) << name;
+        EXPECT_NE(refused.error().message.find(name), std::string::npos) << refused.error().message;
+        fs::remove(run / name);
+    }
+    EXPECT_EQ(*read_file(precious, 100), "not a line of ours");
+
+    ASSERT_TRUE(write_file_atomic(run / "thesis.txt", "words"));
+    const auto strange = Journal::open(run, json::object());
+    ASSERT_FALSE(strange);
+    EXPECT_NE(strange.error().message.find("holds no evaluation"), std::string::npos) << strange.error().message;
+    EXPECT_FALSE(fs::exists(run / kSettingsFile));
+}
+
+TEST(MiniWobJournal, ReadsBackWhateverAModelSaid) {
+    EpisodeResult chatty = episode("click-test", 1, Ending::SaidFail, -1);
+    chatty.reason = std::string(1U << 20U, 'x');
+    const auto back = from_line(to_line(chatty));
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(back->reason.size(), 2000U);
+}
+
 TEST(MiniWobJournal, RefusesDamagedLinesByNumber) {
     const std::string good = to_line(episode("click-test", 1, Ending::Solved, 1));
     EXPECT_EQ(from_line(good)->steps, 3);
