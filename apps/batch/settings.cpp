@@ -19,6 +19,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kSampleBytes = 1U << 20U;
 constexpr std::size_t kFilesMax = 4096;
+constexpr std::size_t kShownBytesMax = 200;
 
 Result<std::string> file_print(const std::filesystem::path& path) {
     std::error_code problem;
@@ -44,6 +45,11 @@ std::string shown(const json& settings, const std::string& name) {
         return "not set";
     }
     return !found->is_string() ? dump_json(*found) : found->get<std::string>().empty() ? "empty" : found->get<std::string>();
+}
+
+/// A folder of others may hold anything: not all of it is told.
+std::string cut(const std::string& text) {
+    return text.size() <= kShownBytesMax ? text : fmt::format("{}... ({} bytes)", text.substr(0, kShownBytesMax), text.size());
 }
 
 } // namespace
@@ -88,7 +94,7 @@ Result<void> keep_settings(const std::filesystem::path& file, const json& settin
         for (const auto& [name, value] : both.items()) {
             if ((before.contains(name) && settings.contains(name)) == is_in_both && shown(before, name) != shown(settings, name)) {
                 return Error{ErrorCode::InvalidArgument, fmt::format("{} holds another run: {} was {} and is {} now. Go on with what it was, or name another --out",
-                                                                     file.parent_path().string(), name, shown(before, name), shown(settings, name))};
+                                                                     file.parent_path().string(), name, cut(shown(before, name)), cut(shown(settings, name)))};
             }
         }
     }

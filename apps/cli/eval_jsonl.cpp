@@ -59,6 +59,9 @@ struct Models {
 };
 
 Result<Models> choose_models(const Options& options) {
+    if (!options.judge.empty() && options.rule != "judge") {
+        return Error{ErrorCode::InvalidArgument, fmt::format("--judge {} judges nothing with --score {}: give --score judge, or leave --judge out", options.judge, options.rule)};
+    }
     Models out{.asked = TRY(choose_model(options.model, options.wish, options.remote)), .judge = {}};
     if (!options.judge.empty() && wanted_model(options.judge) != wanted_model(options.model)) {
         RemoteSettings settings = options.remote; // a key is for the servers that it was given for, and for no others

@@ -3,6 +3,7 @@
 
 #include "apps/batch/asking.h"
 #include "apps/batch/score.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <numeric>
@@ -74,13 +75,13 @@ std::string to_text(const SelfCheck& check) {
     std::size_t named = 0;
     for (const ScreenCheck& screen : check.screens) {
         if (!screen.pass && named++ < kNamedMax) {
-            out += fmt::format("{} {}: {} instead of within {}", named == 1 ? ";" : ",", screen.name, screen.said, screen.box);
+            out += fmt::format("{} {}: {} instead of within {}", named == 1 ? ";" : ",", printable_line(screen.name), printable_line(screen.said), printable_line(screen.box));
         }
     }
     const std::size_t failed = check.screens.size() - check.passed();
     out += failed > kNamedMax ? fmt::format(" and {} more", failed - kNamedMax) : "";
     if (failed > 0) {
-        out += ". The model answered all of them when it was published: its files are damaged, or this build or its kernels for this CPU compute something else";
+        out += ". A bundled model answers all of its screens: its files are damaged, or this build or its kernels for this CPU compute something else";
     }
     return out;
 }
