@@ -89,7 +89,7 @@ class Browser:
         self.process.wait()
 
 
-def tile(words):
+def tile():
     """The document of one frame."""
     read = lambda path: open(path).read()
     scripts = [read(HERE + "/pages/" + name) for name in ("shell.js", "kinds_click.js", "kinds_form.js", "kinds_more.js")]
@@ -114,8 +114,8 @@ class Gallery:
         self.browser.evaluate("""window.lexicon = %s; window.markup = %s;
             window.tiles = Array.from({length: %d}, () => { const f = document.createElement('iframe'); f.srcdoc = markup; document.body.append(f); return f; });
             Promise.all(tiles.map((f) => new Promise((done) => f.addEventListener('load', done)))).then(() => 0)"""
-                              % (json.dumps(lexicon.for_pages(held)), json.dumps(tile(None)), COLUMNS * ROWS))
-        self.browser.evaluate("window.shape = {}; tiles.forEach((f) => f.contentWindow.eval('window.deal = deal; window.look = look; window.act = act;')); 0")
+                              % (json.dumps(lexicon.for_pages(held)), json.dumps(tile()), COLUMNS * ROWS))
+        self.browser.evaluate("tiles.forEach((f) => f.contentWindow.eval('window.deal = deal; window.look = look; window.act = act;')); 0")
 
     def seeds(self):
         return [[self.random.getrandbits(31), self.random.choice(self.kinds) if self.kinds else None] for _ in range(COLUMNS * ROWS)]

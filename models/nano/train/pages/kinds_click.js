@@ -10,7 +10,6 @@ const ordinal = (i) => ['1st', '2nd', '3rd'][i] || `${i + 1}th`;
 const COLOURS = {red: 'red', green: 'green', blue: 'blue', yellow: 'yellow', orange: 'orange', purple: 'purple', pink: 'pink', cyan: 'cyan', magenta: 'magenta',
                  black: 'black', grey: 'grey', gray: '#808080', brown: 'brown', lime: 'lime', aqua: 'aqua', olive: 'olive', white: 'white'};
 const quoted = (R, text) => R.pick([`"${text}"`, `"${text}"`, text]);
-const finish = (R, submit, label) => steps.click(submit, label);
 
 /** Fills the area with things that are not asked for: [what, element, label] of those with a name. */
 function clutter(R, area, count) {
@@ -299,7 +298,7 @@ kinds.choices = (R, area) => {
         : R.pick([`Select nothing and click ${label}.`, `Just click ${label}.`]);
     return {goal, clickable: names.map((n, i) => [kind, inputs[i].parentElement, n]), *play() {
         for (const n of ordered) yield steps.click(inputs[names.indexOf(n)], n, {named: inputs[names.indexOf(n)].parentElement});
-        yield finish(R, submit, label);
+        yield steps.click(submit, label);
     }};
 };
 
@@ -410,6 +409,3 @@ kinds.tree = (R, area) => {
         yield steps.click(rows.get(target)[0], target);
     }};
 };
-
-
-

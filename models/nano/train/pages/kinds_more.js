@@ -2,7 +2,6 @@
 // Page kinds that look like small applications: mail, posts, search, contacts, tables of tickets, dragging and scrolling.
 'use strict';
 
-const ICONS = {reply: '\u21a9', forward: '\u27a1', trash: '\ud83d\uddd1', star: '\u2606', share: '\u21aa', like: '\u2665', more: '\u22ef', back: '\u2190'};
 /** A drawn sign of an application: an arrow, a bin, a star, ... */
 function icon(name, size) {
     const paths = {
@@ -195,7 +194,6 @@ kinds.reading = (R, area) => {
     wrap.replaceChildren(area);
     area.style.height = '206px';
     area.style.overflow = 'hidden';
-    let asked = null;
     const clickable = [];
     while (area.scrollHeight <= 212 && area.childNodes.length < 80) {
         const w = R.word(), u = R.next();
@@ -204,6 +202,6 @@ kinds.reading = (R, area) => {
         area.append(e, R.pick([' ', ' ', h('br')]));
         if (['BUTTON', 'LABEL', 'SPAN', 'B'].includes(e.tagName)) clickable.push([e.tagName === 'BUTTON' ? 'button' : e.tagName === 'LABEL' ? 'checkbox' : 'text', e, w]);
     }
-    asked = R.pick(clickable.length ? clickable : [['text', area, '']]);
+    const asked = R.pick(clickable.length ? clickable : [['text', area, '']]);
     return {goal: R.pick([`Click ${asked[2]}.`, `Click on "${asked[2]}".`]), clickable, *play() { yield steps.click(asked[1], asked[2], {does() {}}); }};
 };
