@@ -177,7 +177,9 @@ void OpenAiService::start(Waiting waiting) {
 
 bool OpenAiService::wait_in_line(Waiting&& waiting) {
     const std::lock_guard lock(mutex_);
-    if (waiting_.size() >= options_.waiting_max) {
+    const std::size_t taken = busy_ + parts_.size(); // a thread that is free takes one at once: that one does not wait
+    const std::size_t free = options_.answers_max - std::min(options_.answers_max, taken);
+    if (waiting_.size() >= options_.waiting_max + free) {
         return false;
     }
     waiting_.push_back(std::move(waiting));
@@ -199,11 +201,12 @@ void OpenAiService::add_parts(std::deque<std::function<void()>> parts) {
 }
 
 void OpenAiService::answer_all_waiting() {
-    for (;;) {
+    for (bool is_first = true;; is_first = false) {
         std::function<void()> part;
         Waiting next;
         {
             const std::lock_guard lock(mutex_);
+            busy_ -= is_first ? 0 : 1;
             if (!parts_.empty()) {
                 part = std::move(parts_.front());
                 parts_.pop_front();
@@ -214,6 +217,7 @@ void OpenAiService::answer_all_waiting() {
                 --answering_;
                 return;
             }
+            ++busy_;
         }
         part ? part() : answer(next);
     }

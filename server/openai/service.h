@@ -56,10 +56,11 @@ private:
     const OpenAiOptions& options_;
     const std::int64_t started_s_;
     ModelGate gate_;
-    std::mutex mutex_; // guards the next three
+    std::mutex mutex_; // guards the next four
     std::deque<Waiting> waiting_;
     std::deque<std::function<void()>> parts_; ///< further choices of requests that are being answered: they go first
     std::size_t answering_ = 0;               ///< jobs of the worker that take the next one by themselves
+    std::size_t busy_ = 0;                    ///< of those: jobs that have taken one
     Worker worker_; // last: it uses the others
 };
 

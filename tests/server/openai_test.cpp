@@ -251,7 +251,8 @@ TEST_F(OpenAiSockets, AClientThatOnlyEndsItsSendingGetsItsAnswer) {
     old.end_sending();
     model_.release();
     EXPECT_NE(modern.read_until("chat.completion").find("HTTP/1.1 200"), std::string::npos);
-    EXPECT_EQ(old.read_until("chat.completion").find("HTTP/1.1 200"), 0U); // to HTTP/1.0 nothing comes before it
+    const std::string answer = old.read_until("chat.completion");
+    EXPECT_EQ(answer.find("HTTP/1.1 200"), 0U) << answer; // to HTTP/1.0 nothing comes before it
 }
 
 TEST_F(OpenAiSockets, AClientThatWentAwayLeavesItsPlaceInTheQueue) {
