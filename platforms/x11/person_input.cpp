@@ -226,7 +226,11 @@ void PersonInputReader::on_data(XPointer self, XRecordInterceptData* data) {
 }
 
 void PersonInputReader::hear(const HeardInput& heard, bool recovered) {
-    if (recovered && !heard.is_key()) { // where, nobody knows
+    const auto button = heard.is_key() ? std::nullopt : button_of(heard.detail, heard.type == ButtonPress ? Edge::Press : Edge::Release);
+    if (!heard.is_key() && !button) { // a wheel's release says nothing
+        return;
+    }
+    if (recovered && button) { // where, nobody knows
         ++lost_.events;
         lost_time_ = time_of(heard.time_ms);
         return;
@@ -237,15 +241,7 @@ void PersonInputReader::hear(const HeardInput& heard, bool recovered) {
     input.at = last_at_;
     input.held = modifiers_of(heard.state);
     input.time = time_of(heard.time_ms);
-    if (heard.type == ButtonPress || heard.type == ButtonRelease) {
-        const auto button = button_of(heard.detail, heard.type == ButtonPress ? Edge::Press : Edge::Release);
-        if (!button) {
-            return;
-        }
-        input.what = *button;
-    } else {
-        input.what = key_of(heard);
-    }
+    input.what = button ? *button : key_of(heard);
     follow_.on_input(input);
 }
 

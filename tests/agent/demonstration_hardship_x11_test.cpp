@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -114,8 +115,14 @@ TEST_F(DemonstrationHardship, TenThousandEventsAreAllThere) {
     for (const json& action : actions()) {
         notches += action["verb"] == "scroll" ? action["amount"].get<double>() : 0;
     }
-    EXPECT_EQ(notches, 1000);
-    EXPECT_TRUE(report_->left_out.empty());
+    // What the server forgets of the wheel while it cannot get rid of it (InputMerge) has no place on the screen any more, and is told.
+    double told_lost = 0;
+    for (const std::string& line : report_->left_out) {
+        EXPECT_NE(line.find("presses and releases of the mouse"), std::string::npos) << line;
+        told_lost += std::atof(line.c_str());
+    }
+    EXPECT_EQ(notches + told_lost, 1000);
+    EXPECT_LT(told_lost, 100);
 }
 
 TEST_F(DemonstrationHardship, ADisplayThatDiesCutsItShortAndLeavesWhatWasDone) {
