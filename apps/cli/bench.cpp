@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/json_fields.h"
+#include "engine/bench_products.h"
 #include "engine/engine.h"
 #include "platforms/bench.h"
 
@@ -84,6 +85,17 @@ Result<std::vector<RecordedAnswer>> read_answers(const std::string& file) {
     return out;
 }
 
+Figure figure_of(const BenchLine& line) { return {line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share}; }
+
+std::vector<Figure> bench_weights(const BenchOptions& options) {
+    std::vector<Figure> figures;
+    for (const BenchLine& line : bench_products(options.threads, [](const std::string& format) { print_progress(format); })) {
+        figures.push_back(figure_of(line));
+    }
+    print_progress("");
+    return figures;
+}
+
 Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     const LocalCheckpoint model = TRY(find_model(options.model));
     std::vector<Figure> figures;
@@ -92,7 +104,7 @@ Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     const bool is_recorded = options.subject == "serve" && !options.answers.empty();
     const std::vector<RecordedAnswer> answers = is_recorded ? TRY(read_answers(options.answers)) : std::vector<RecordedAnswer>();
     for (const BenchLine& line : TRY(is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, Image()))) {
-        figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
+        figures.push_back(figure_of(line));
     }
     return figures;
 }
@@ -136,6 +148,9 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
     if (options.subject == "engine" || options.subject == "serve") {
         return bench_engine(options);
     }
+    if (options.subject == "products") {
+        return bench_weights(options);
+    }
     SystemClock clock;
     TargetSpec target = options.target;
     if (target.display.empty() && target.headless.empty()) {
@@ -149,9 +164,9 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, serve (many answers at once), capture, input, step (the loop without the model) or control (clients of a daemon)")
+    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model) or control (clients of a daemon)")
         ->required()
-        ->check(CLI::IsMember({"engine", "serve", "capture", "input", "step", "control"}));
+        ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));

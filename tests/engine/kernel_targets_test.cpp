@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each instruction set that this machine has, one after the other, against plain loops: run-time dispatch picks only one.
+#include "engine/bench_products.h"
+#include "engine/kernels/cpu/code_parts.h"
+#include "engine/kernels/fast_paths.h"
 #include "engine/kernels/ops.h"
+#include "engine/quant/blocks.h"
 #include "kept_rows.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -50,6 +57,7 @@ protected:
 Matrix view(std::vector<float>& values, std::int64_t rows, std::int64_t cols) { return {values.data(), rows, cols, cols}; }
 
 TEST_P(InstructionSet, MultipliesAsPlainLoops) {
+    kernels::set_fast_paths({false, false}); // the tile unit is beside all of them
     for (const std::int64_t rows : {1, 5, 29}) {
         constexpr std::int64_t kDepth = 131;
         constexpr std::int64_t kCols = 77;
@@ -65,6 +73,77 @@ TEST_P(InstructionSet, MultipliesAsPlainLoops) {
         kernels::reference::matmul(view(x, rows, kDepth), w, {}, view(want, rows, kCols));
         expect_close(got, want, 4 * 0x1p-24F * (kDepth + 4));
     }
+}
+
+TEST_P(InstructionSet, MultipliesBlocksAsPlainLoops) {
+    kernels::set_fast_paths({});
+    for (const BlockFormat& format : block_formats()) {
+        constexpr std::int64_t kCols = 21;
+        const std::int64_t depth = format.elements == 256 ? 768 : 416; // groups behind the last 256
+        const std::int64_t bytes = kCols * depth / format.elements * format.bytes;
+        std::vector<std::byte> blocks(static_cast<std::size_t>(bytes));
+        for (std::byte& b : blocks) {
+            b = static_cast<std::byte>(bits_() & 0x2FU); // no huge half among them
+        }
+        const WeightMatrix w = matrix_of({blocks.data(), DType::F32, {kCols, depth}, &format}, depth);
+        std::vector<float> weights(static_cast<std::size_t>(w.count()));
+        decode_tile(w, {.row = 0, .rows = kCols, .col = 0, .cols = depth, .stride = depth}, weights.data());
+        float largest = 0;
+        for (const float v : weights) {
+            largest = std::max(largest, std::abs(v));
+        }
+        for (const std::int64_t rows : {1, 6, 29}) {
+            std::vector<float> x = floats(rows * depth);
+            std::vector<float> got(static_cast<std::size_t>(rows * kCols));
+            std::vector<float> want = got;
+            kernels::matmul(pool_, view(x, rows, depth), w, {}, view(got, rows, kCols));
+            kernels::reference::matmul(view(x, rows, depth), w, {}, view(want, rows, kCols));
+            SCOPED_TRACE(format.name);
+            expect_close(got, want, largest * 6 * std::sqrt(static_cast<float>(depth) / 12) / 32767);
+            x[static_cast<std::size_t>(depth - 1)] = std::numeric_limits<float>::quiet_NaN();
+            kernels::matmul(pool_, view(x, rows, depth), w, {}, view(got, rows, kCols));
+            EXPECT_TRUE(std::isnan(got[0]) && std::isnan(got[kCols - 1]));
+            EXPECT_TRUE(rows == 1 || std::isfinite(got[kCols]));
+        }
+    }
+}
+
+// What the tile unit multiplies is unpacked by each of them.
+TEST_P(InstructionSet, UnpacksCodesAsTheyAreDecoded) {
+    int formats = 0;
+    for (const BlockFormat& format : block_formats()) {
+        constexpr std::int64_t kCols = 19;
+        const std::int64_t depth = format.elements == 256 ? 512 : 416;
+        std::vector<std::byte> blocks(static_cast<std::size_t>(kCols * depth / format.elements * format.bytes));
+        std::ranges::generate(blocks, [&] { return static_cast<std::byte>(bits_() & 0x2FU); });
+        const WeightMatrix w = matrix_of({blocks.data(), DType::F32, {kCols, depth}, &format}, depth);
+        const kernels::CodeParts parts = kernels::code_parts(w);
+        if (parts.unpack == nullptr && parts.unpack_groups == nullptr) {
+            continue;
+        }
+        ++formats;
+        std::vector<float> want(static_cast<std::size_t>(w.count())), mins(static_cast<std::size_t>(depth / kernels::kMinGroup));
+        decode_tile(w, {.row = 0, .rows = kCols, .col = 0, .cols = depth, .stride = depth}, want.data());
+        std::vector<std::int8_t> codes(static_cast<std::size_t>(2 * kernels::kCodeRows * kernels::kCodeBlock));
+        std::vector<float> scales(static_cast<std::size_t>(kernels::kCodeRows * kernels::kCodeBlock / kernels::kMinGroup));
+        for (std::int64_t i = 0; i < kCols * depth; ++i) {
+            const std::int64_t row = i / depth, in_panel = row % kernels::kCodeRows, col = i % depth, k = col % kernels::kCodeBlock;
+            if (k == 0) {
+                (parts.unpack != nullptr ? parts.unpack : parts.unpack_groups)(w, row - in_panel, std::min(kernels::kCodeRows, kCols - row + in_panel), col / kernels::kCodeBlock, codes.data(), scales.data());
+            }
+            if (col == 0 && parts.negative_mins != nullptr) {
+                parts.negative_mins(w, row, mins.data());
+            }
+            const auto code_at = [&](std::int64_t at) { return static_cast<float>(codes[static_cast<std::size_t>(at)]); };
+            const std::int64_t high = (k / kernels::kCodeDepth * 2 * kernels::kCodeRows + in_panel) * kernels::kCodeDepth + k % kernels::kCodeDepth;
+            const float code = parts.unpack != nullptr ? 256 * code_at(high) + code_at(high + kernels::kCodeRows * kernels::kCodeDepth) : code_at(in_panel * kernels::kCodeBlock + k);
+            const float scale = scales[static_cast<std::size_t>(parts.unpack != nullptr ? in_panel : k / kernels::kMinGroup * kernels::kCodeRows + in_panel)];
+            const float got = code * scale + mins[static_cast<std::size_t>(col / kernels::kMinGroup)];
+            ASSERT_NEAR(got, want[static_cast<std::size_t>(i)], 1e-5F * std::max(1.0F, std::abs(got))) << format.name << " " << row << " " << col;
+        }
+    }
+    const bool is_built = GetParam() == HWY_AVX2 || GetParam() == HWY_AVX3 || GetParam() == HWY_NEON; // engine/tensor/highway_targets.h
+    EXPECT_TRUE(formats == 8 || (formats == 0 && !is_built)) << formats;
 }
 
 TEST_P(InstructionSet, AttendsAsPlainLoops) {
@@ -102,6 +181,18 @@ TEST_P(InstructionSet, NormalisesAndActivatesAsPlainLoops) {
 
 INSTANTIATE_TEST_SUITE_P(Machine, InstructionSet, testing::ValuesIn(targets()),
                          [](const auto& each) { return std::string(hwy::TargetName(each.param)); });
+
+// Of each format both figures and what the machine allows, so that a format that takes a slow way is seen.
+TEST(BenchProducts, TellsEachFormatWithFewAndManyRows) {
+    std::vector<std::string> formats;
+    const std::vector<BenchLine> lines = bench_products(2, [&](const std::string& format) { formats.push_back(format); });
+    EXPECT_EQ(formats, (std::vector<std::string>{"bf16", "q4_0", "q8_0", "q4_k", "q5_k", "q6_k"}));
+    ASSERT_EQ(lines.size(), 1 + 4 * formats.size());
+    for (const BenchLine& line : lines) {
+        EXPECT_GT(line.value, 0) << line.name;
+        EXPECT_EQ(line.ceiling > 0, line.name != "fma_peak") << line.name;
+    }
+}
 
 } // namespace
 } // namespace handeye

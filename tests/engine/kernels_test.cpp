@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fast kernels against plain loops in double, over odd shapes; the tolerance follows from the length of the sums.
+#include "engine/kernels/fast_paths.h"
 #include "engine/kernels/ops.h"
 #include "engine/tensor/buffer.h"
 #include "kept_rows.h"
@@ -76,12 +77,16 @@ TEST_P(Matmul, EqualsPlainLoops) {
     const Weights w = make_weights(numbers, dtype, n, k);
     std::vector<float> x = numbers.floats(std::int64_t{m} * k);
     const std::vector<float> bias = numbers.floats(n);
-    for (const Into into : {Into::Overwrite, Into::Add}) {
-        std::vector<float> got = numbers.floats(std::int64_t{m} * n);
-        std::vector<float> want = got;
-        kernels::matmul(pool, view(x, m, k), matrix_of(w.view, k), bias, view(got, m, n), into);
-        kernels::reference::matmul(view(x, m, k), matrix_of(w.view, k), bias, view(want, m, n), into);
-        expect_close(got, want, tolerance(k, 1.0F));
+    for (const bool is_fast : {false, true}) {
+        kernels::set_fast_paths({is_fast, is_fast});
+        const float lost = is_fast ? 0x1p-16F * static_cast<float>(k) : 0; // factors of 16 bits, and their low parts' product left out
+        for (const Into into : {Into::Overwrite, Into::Add}) {
+            std::vector<float> got = numbers.floats(std::int64_t{m} * n);
+            std::vector<float> want = got;
+            kernels::matmul(pool, view(x, m, k), matrix_of(w.view, k), bias, view(got, m, n), into);
+            kernels::reference::matmul(view(x, m, k), matrix_of(w.view, k), bias, view(want, m, n), into);
+            expect_close(got, want, tolerance(k, 1.0F) + lost);
+        }
     }
 }
 
@@ -171,6 +176,23 @@ TEST(KvRows, OfNothingButZerosStayZeros) {
     std::vector<float> back(64, 1.0F);
     kernels::load_kv_row(KvFormat::Q8, kept(KvFormat::Q8, zeros, 64).data(), back);
     EXPECT_EQ(back, zeros);
+}
+
+// An answer may be prefilled in one piece or in several, beside others or not.
+TEST(Matmul, OfManyRowsGivesWhatTheyGiveAmongOthers) {
+    Numbers numbers;
+    ThreadPool pool(2);
+    for (const DType dtype : {DType::F32, DType::BF16, DType::F16}) {
+        const Weights w = make_weights(numbers, dtype, 70, 1030);
+        std::vector<float> x = numbers.floats(600 * 1030);
+        std::vector<float> all(600 * 70);
+        kernels::matmul(pool, view(x, 600, 1030), matrix_of(w.view, 1030), {}, view(all, 600, 70));
+        for (const std::int64_t rows : {17, 45, 555}) {
+            std::vector<float> some(static_cast<std::size_t>(rows * 70));
+            kernels::matmul(pool, view(x, 600, 1030).rows_from(600 - rows, rows), matrix_of(w.view, 1030), {}, view(some, rows, 70));
+            EXPECT_TRUE(std::equal(some.begin(), some.end(), all.end() - rows * 70)) << rows;
+        }
+    }
 }
 
 // What batching several answers stands on: the same bits, whoever computes beside.

@@ -84,7 +84,7 @@ TEST(Generation, ContinuesAConversationFromItsOwnAnswer) {
     ChatRequest request = ask("# Task\nClick Save.\n# Steps done\nnone\n# Screen\n", 8);
     const Completion first = answer(*engine, request);
     request.messages.push_back({.role = Role::Assistant, .parts = {TextPart{first.text_utf8}}});
-    request.messages.push_back({.role = Role::User, .parts = {TextPart{"Again."}}});
+    request.messages.push_back({.role = Role::User, .parts = {TextPart{"# Task\nClick Save again.\n# Steps done\n1 left_click Save\n# Screen\n"}}});
     const Completion second = answer(*engine, request);
     EXPECT_GE(second.usage.reused_tokens, first.usage.prompt_tokens);
 }

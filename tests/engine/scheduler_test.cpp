@@ -159,9 +159,11 @@ TEST(Scheduler, AnswersThatDoNotFitTogetherAreBegunAgainAndStayTheSame) {
         alone.push_back(answer_at_once(*fresh, {request}).front().ids);
     }
     const auto scheduler = open_scheduler(kTiny, {}, 200);
-    const std::vector<Completion> answers = answer_at_once(*scheduler, requests);
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-        EXPECT_EQ(answers[i].ids, alone[i]) << i;
+    for (int round = 0; round < 50 && scheduler->load().restarts == 0; ++round) { // on a busy machine one may end before the next begins
+        const std::vector<Completion> answers = answer_at_once(*scheduler, requests);
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            EXPECT_EQ(answers[i].ids, alone[i]) << i;
+        }
     }
     EXPECT_GT(scheduler->load().restarts, 0U);
     EXPECT_LE(scheduler->load().cached_tokens, 200);

@@ -5,13 +5,20 @@
 #include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
+#include "engine/kernels/cpu/block_dot-inl.h"
 #include "engine/kernels/cpu/gemm-inl.h"
+#include "engine/kernels/cpu/amx.h"
 #include "engine/kernels/cpu/matmul_job.h"
+#include "engine/kernels/fast_paths.h"
 
+#include "base/log.h"
 #include "base/result.h"
 #include "engine/quant/weight_format.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 #include <vector>
 
 HWY_BEFORE_NAMESPACE();
@@ -140,6 +147,27 @@ struct PackedWeights {
     }
 };
 
+// Packed weights whose codes are multiplied as they are, where rows are few.
+struct BlockWeights {
+    PackedWeights packed;
+    BlockDots dots;
+    WholeRows x;
+
+    void panel(std::int64_t col, std::int64_t valid, std::int64_t k, std::int64_t step, float* out) const { packed.panel(col, valid, k, step, out); }
+    void few_rows(const MatmulJob& job, std::int64_t begin, std::int64_t end) const {
+        float sums[kFewRows * kTileRows];
+        for (std::int64_t col = begin; col < end; col += kTileRows) {
+            const std::int64_t count = std::min(kTileRows, end - col);
+            dots(packed.w, x, col, count, {sums, x.rows, kTileRows, kTileRows});
+            for (std::int64_t i = 0; i < x.rows; ++i) {
+                for (std::int64_t j = 0; j < count; ++j) {
+                    finish(job, i, col + j, sums[i * kTileRows + j]);
+                }
+            }
+        }
+    }
+};
+
 // Rows `row..row+rows` of x against the panel of columns `col..col+valid`.
 template <class Weights>
 void panel_block(const MatmulJob& job, const Weights& weights, std::int64_t row, std::int64_t rows, std::int64_t col,
@@ -191,7 +219,10 @@ void matmul_plain(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w)
 }
 
 void matmul_here(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
-    if (w.format != &kPlainFormat) {
+    const BlockDots dots = job.x.rows <= kFewRows && fast_paths().whole_numbers ? block_dots(w) : nullptr;
+    if (dots != nullptr) {
+        matmul_with(pool, job, BlockWeights{{w}, dots, whole_rows(job.x)});
+    } else if (w.format != &kPlainFormat) {
         matmul_with(pool, job, PackedWeights{w});
     } else if (w.dtype == DType::BF16) {
         matmul_plain<hwy::bfloat16_t>(pool, job, w);
@@ -210,6 +241,21 @@ namespace handeye::kernels {
 HWY_EXPORT(matmul_here);
 namespace {
 
+FastPaths first_paths() {
+    const char* const set = std::getenv("HANDEYE_FAST_PATHS");
+    const std::string_view said = set == nullptr ? "" : set;
+    if (!said.empty() && said != "tiles" && said != "whole-numbers" && said != "none") {
+        log::error("engine", "HANDEYE_FAST_PATHS=" + std::string(said.substr(0, 80)) + " is none of tiles, whole-numbers and none: it is left out");
+        return {};
+    }
+    return said.empty() ? FastPaths{} : FastPaths{.tiles = said == "tiles", .whole_numbers = said == "whole-numbers"};
+}
+
+FastPaths& paths() {
+    static FastPaths now = first_paths();
+    return now;
+}
+
 // Two narrow products beside the wide one: the packed weights stay as they are.
 void add_low_rank(ThreadPool& pool, ConstMatrix x, const LowRank& low, Matrix y) {
     thread_local std::vector<float> memory;
@@ -224,10 +270,24 @@ void add_low_rank(ThreadPool& pool, ConstMatrix x, const LowRank& low, Matrix y)
 
 } // namespace
 
+FastPaths fast_paths() { return paths(); }
+void set_fast_paths(FastPaths wanted) { paths() = wanted; }
+
 void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<const float> bias, Matrix y, Into into) {
     CHECK(w.format != nullptr && w.cols == x.cols && w.rows == y.cols && y.rows == x.rows);
     CHECK(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols);
-    HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, bias, y, into}, w);
+    if (x.rows > kFewRows && fast_paths().tiles && has_amx()) {
+        const CodeParts parts = code_parts(w);
+        if (parts.unpack_groups != nullptr) {
+            amx_groups_matmul(pool, {x, bias, y, into}, w, parts);
+        } else if (parts.unpack != nullptr && fast_paths().whole_numbers) {
+            amx_codes_matmul(pool, {x, bias, y, into}, w, parts);
+        } else {
+            amx_matmul(pool, {x, bias, y, into}, w);
+        }
+    } else {
+        HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, bias, y, into}, w);
+    }
     if (w.added != nullptr) {
         for (const LowRank& low : *w.added) {
             CHECK(low.down.cols == x.cols && low.up.rows == y.cols && low.up.cols == low.down.rows);
