@@ -4,6 +4,7 @@
 
 #include "platforms/android/platform.h"
 #include "platforms/open_registry.h"
+#include "platforms/web/browser_process.h"
 #include "platforms/web/platform.h"
 #ifdef HANDEYE_HAS_X11
 #include "platforms/x11/platform.h"
@@ -104,6 +105,8 @@ std::vector<PlatformSupport> list_platforms() {
     }
     return rows;
 }
+
+Result<std::string> web_browser_version(const std::string& given) { return web::browser_version(TRY(web::find_browser(given))); }
 
 void release_all_platforms() { OpenRegistry::instance().quiesce(false); }
 

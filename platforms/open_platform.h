@@ -61,6 +61,9 @@ struct PlatformSupport {
 /// Every platform this build knows, with what is missing here.
 std::vector<PlatformSupport> list_platforms();
 
+/// What the program that "web" would start says of itself ("Chromium 120.0.6099.224"); `given` as WebOptions::browser. Unavailable where it is missing or does not run.
+Result<std::string> web_browser_version(const std::string& given);
+
 /// Releases what every open Platform of this process holds: for signal and crash paths of the programs. Async-signal-unsafe:
 /// call it from a thread that waits for signals.
 void release_all_platforms();

@@ -67,11 +67,14 @@ class Page {
 public:
     Page(const Outcome& outcome, ItemMedia& media, const std::stop_token& stop) : outcome_(outcome), media_(media), stop_(stop) {}
 
-    std::string html() {
+    Result<std::string> html() {
         const std::vector<const Scored*> failures = failures_of(outcome_);
         std::string body = head(failures.size()) + "<main class=\"wrap cards\">";
-        for (std::size_t i = 0; i < std::min(failures.size(), kPageFailuresMax) && !stop_.stop_requested(); ++i) {
+        for (std::size_t i = 0; i < std::min(failures.size(), kPageFailuresMax); ++i) {
             body += card(*failures[i]);
+            if (stop_.stop_requested()) {
+                return Error{ErrorCode::Cancelled, "stopped while failures.html was written; the same command writes it"};
+            }
         }
         if (failures.size() > kPageFailuresMax) {
             body += fmt::format("<p class=\"note plain\">{} more are in results.jsonl.</p>", failures.size() - kPageFailuresMax);
@@ -181,6 +184,6 @@ private:
 
 } // namespace
 
-std::string failures_page(const Outcome& outcome, ItemMedia& media, const std::stop_token& stop) { return Page(outcome, media, stop).html(); }
+Result<std::string> failures_page(const Outcome& outcome, ItemMedia& media, const std::stop_token& stop) { return Page(outcome, media, stop).html(); }
 
 } // namespace handeye::batch

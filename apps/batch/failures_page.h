@@ -15,7 +15,7 @@ inline constexpr std::size_t kPageFailuresMax = 300;                      ///< t
 inline constexpr std::size_t kPagePictureBytesMax = std::size_t{48} << 20U; ///< of all pictures, encoded; behind that the page names them only
 
 /// A whole page that loads nothing from anywhere and runs nothing, whatever the file and the model wrote. Pictures are read again; one that cannot
-/// be is told in its place.
-std::string failures_page(const Outcome& outcome, ItemMedia& media, const std::stop_token& stop);
+/// be is told in its place. Cancelled.
+Result<std::string> failures_page(const Outcome& outcome, ItemMedia& media, const std::stop_token& stop);
 
 } // namespace handeye::batch

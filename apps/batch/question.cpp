@@ -18,6 +18,8 @@ constexpr std::size_t kNameShownMax = 80;
 
 std::string shown(const std::string& name) { return printable_line(name.substr(0, kNameShownMax)); }
 
+std::string_view mark_of(const Item& item) { return item.video.empty() ? "<image>" : "<video>"; }
+
 std::size_t count_of(std::string_view text, std::string_view mark) {
     std::size_t count = 0;
     for (std::size_t at = text.find(mark); at != std::string_view::npos; at = text.find(mark, at + mark.size())) {
@@ -88,6 +90,17 @@ std::string full_prompt(const Item& item) {
     return out;
 }
 
+Result<void> check_marks(const Item& item) {
+    const bool is_film = !item.video.empty();
+    const std::size_t shown = is_film ? 1 : item.images.size();
+    const std::string_view mark = mark_of(item);
+    const std::size_t marks = count_of(full_prompt(item), mark);
+    if (shown > 0 && marks > 0 && marks != shown) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} times {} in the question, and {} to show: as many of one as of the other, or no mark at all", marks, mark, shown)};
+    }
+    return {};
+}
+
 std::vector<Message> to_messages(const Item& item, std::vector<Part> shown) {
     std::vector<Message> out;
     if (!item.system.empty()) {
@@ -95,7 +108,7 @@ std::vector<Message> to_messages(const Item& item, std::vector<Part> shown) {
     }
     Message question{.role = Role::User};
     const std::string text = full_prompt(item);
-    const std::string_view mark = item.video.empty() ? "<image>" : "<video>";
+    const std::string_view mark = mark_of(item);
     const bool has_places = !shown.empty() && count_of(text, mark) == shown.size();
     if (!has_places) {
         question.parts = std::move(shown);

@@ -43,6 +43,9 @@ private:
 /// The prompt with its choices below it, as the model is asked.
 std::string full_prompt(const Item& item);
 
+/// InvalidArgument where the prompt has marks of places, and not as many as there are pictures or videos.
+Result<void> check_marks(const Item& item);
+
 /// `shown` where "<image>" or "<video>" stand in the prompt, when they stand there as often as there is something; before it otherwise.
 std::vector<Message> to_messages(const Item& item, std::vector<Part> shown);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // `handeye eval jsonl`: a file of questions asked of a model in batch, scored by a rule or by a judge.
 #include "apps/batch/failures_page.h"
-#include "apps/batch/line_log.h"
 #include "apps/batch/outcome.h"
-#include "apps/batch/settings.h"
 #include "apps/chat/dials.h"
 #include "apps/cli/command.h"
 #include "apps/cli/eval.h"
 #include "apps/cli/model_choice.h"
+#include "apps/kept/folder.h"
+#include "apps/kept/line_log.h"
+#include "apps/kept/settings.h"
 
 #include <algorithm>
 #include <chrono>
@@ -24,6 +25,7 @@ namespace {
 using nlohmann::json;
 using namespace batch;
 
+constexpr const char* kSettingsFile = "run.json";
 constexpr int kAtOnceMax = 16;
 constexpr int kContextMax = 1 << 30;
 constexpr chat::Dials kDials = [] {
@@ -70,16 +72,6 @@ Result<Models> choose_models(const Options& options) {
         out.judge = TRY(choose_model(options.judge, options.wish, settings).with_context("--judge"));
     }
     return out;
-}
-
-Result<void> check_folder(const std::filesystem::path& folder) {
-    std::error_code problem;
-    const bool is_there = std::filesystem::exists(folder, problem);
-    const bool is_empty_or_new = !is_there || (std::filesystem::is_directory(folder, problem) && std::filesystem::is_empty(folder, problem));
-    if (!is_empty_or_new && !std::filesystem::exists(folder / "run.json", problem)) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("--out {}: it is there, and holds no run of `handeye eval jsonl`; name a new or an empty folder", folder.string())};
-    }
-    return make_private_dir(folder);
 }
 
 class Evaluation {
@@ -131,7 +123,8 @@ private:
             if (item.system.empty()) {
                 item.system = options_.system;
             }
-            if (const Result<void> fits = check_references(item, score_options()); !fits) {
+            const Result<void> shows = check_marks(item);
+            if (const Result<void> fits = shows ? check_references(item, score_options()) : shows; !fits) {
                 file_.bad.push_back({item.line, fits.error().message});
             } else {
                 good.push_back(&item);
@@ -158,6 +151,7 @@ private:
     [[nodiscard]] json settings(const Models& models) const {
         const SamplingOptions& sampling = form_.sampling;
         json out{{"version", 1},
+                 {"handeye", HANDEYE_VERSION},
                  {"file", file_.sha256},
                  {"model", models.asked.name},
                  {"fields", names_.said()},
@@ -175,14 +169,14 @@ private:
     }
 
     Result<void> open_folder(const Models& models) {
-        TRY(check_folder(folder_));
-        TRY(keep_settings(folder_ / "run.json", settings(models)));
-        LineLog answers = TRY(LineLog::open(folder_ / "answers.jsonl", [this](const json& line) { return take_answer(line); }));
-        answers_log_ = std::make_unique<LineLog>(std::move(answers));
+        TRY(kept::open_folder(folder_, kSettingsFile));
+        TRY(kept::keep_settings(folder_ / kSettingsFile, settings(models)));
+        kept::LineLog answers = TRY(kept::LineLog::open(folder_ / "answers.jsonl", [this](const json& line) { return take_answer(line); }));
+        answers_log_ = std::make_unique<kept::LineLog>(std::move(answers));
         if (rule_ == Rule::Judge) {
-            TRY(keep_settings(folder_ / "judge.json", {{"judge", models.judge.value_or(models.asked).name}, {"judge's question", judge_version()}}));
-            LineLog judgements = TRY(LineLog::open(folder_ / "judgements.jsonl", [this](const json& line) { return take_judgement(line); }));
-            judgements_log_ = std::make_unique<LineLog>(std::move(judgements));
+            TRY(kept::keep_settings(folder_ / "judge.json", {{"judge", models.judge.value_or(models.asked).name}, {"judge's question", judge_version()}}));
+            kept::LineLog judgements = TRY(kept::LineLog::open(folder_ / "judgements.jsonl", [this](const json& line) { return take_judgement(line); }));
+            judgements_log_ = std::make_unique<kept::LineLog>(std::move(judgements));
         }
         return {};
     }
@@ -346,9 +340,9 @@ private:
         }
         print_progress("writing failures.html");
         ItemMedia media(*files_, programs());
-        const Result<void> written = write_file_atomic(folder_ / "failures.html", failures_page(outcome, media, context_.stop), 0600);
+        const Result<std::string> page = failures_page(outcome, media, context_.stop);
         print_progress("");
-        return written;
+        return page ? write_file_atomic(folder_ / "failures.html", *page, 0600) : page.error();
     }
 
     static std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
@@ -373,7 +367,7 @@ private:
     std::vector<const Item*> chosen_; ///< in the order of asking
     std::optional<FilesBeneath> files_;
     std::filesystem::path folder_;
-    std::unique_ptr<LineLog> answers_log_, judgements_log_;
+    std::unique_ptr<kept::LineLog> answers_log_, judgements_log_;
     std::map<std::size_t, Answer> answers_;         ///< by line
     std::map<std::size_t, Judgement> judgements_;   ///< by line
     std::vector<BadLine> unanswered_, unjudged_;

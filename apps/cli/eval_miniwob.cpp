@@ -2,15 +2,16 @@
 // `handeye eval miniwob`: how many of MiniWoB++'s tasks a model solves, from pixels to clicks, in a real browser.
 #include "apps/cli/eval.h"
 #include "apps/cli/model_options.h"
+#include "apps/kept/checkpoint_sum.h"
 #include "apps/miniwob/campaign.h"
 #include "apps/miniwob/failures.h"
 #include "apps/miniwob/fetch.h"
-#include "apps/miniwob/model_sum.h"
 #include "apps/miniwob/pages.h"
 #include "apps/miniwob/summary.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/printable.h"
+#include "platforms/open_platform.h"
 
 #include <algorithm>
 #include <cmath>
@@ -105,20 +106,26 @@ Result<std::unique_ptr<ChatModel>> load(const Options& options, const LocalCheck
     return model;
 }
 
-json settings_of(const Options& options, const miniwob::PlacedPages& pages, const std::string& sum, const SessionOptions& session) {
-    return {{"model", sum},
-            {"adapters", options.extra.adapters},
-            {"quantize", options.extra.quantize},
-            {"kv_cache", options.extra.kv_cache},
-            {"pages", pages.sum},
-            {"window", fmt::format("{}x{}", miniwob::kWindow.width_px, miniwob::kWindow.height_px)},
-            {"viewport", options.viewport},
-            {"scale", options.scale},
-            {"max_steps", options.max_steps},
-            {"max_new_tokens", options.max_new_tokens},
-            {"thinking_budget", options.thinking_budget},
-            {"prompt", session.prompt},
-            {"surface", surface_name(*session.surface)}};
+Result<json> settings_of(const Options& options, const miniwob::PlacedPages& pages, const std::string& sum, const SessionOptions& session) {
+    json adapters = json::array();
+    for (const std::string& adapter : options.extra.adapters) {
+        adapters.push_back(TRY(kept::checkpoint_sum(adapter)));
+    }
+    return json{{"handeye", HANDEYE_VERSION},
+                {"model", sum},
+                {"adapters", adapters},
+                {"quantize", options.extra.quantize},
+                {"kv_cache", options.extra.kv_cache},
+                {"pages", pages.sum},
+                {"browser", TRY(web_browser_version(options.browser))},
+                {"window", fmt::format("{}x{}", miniwob::kWindow.width_px, miniwob::kWindow.height_px)},
+                {"viewport", options.viewport},
+                {"scale", options.scale},
+                {"max_steps", options.max_steps},
+                {"max_new_tokens", options.max_new_tokens},
+                {"thinking_budget", options.thinking_budget},
+                {"prompt", session.prompt},
+                {"surface", surface_name(*session.surface)}};
 }
 
 std::filesystem::path default_out(WallTime now) {
@@ -201,14 +208,14 @@ Result<int> run(const Options& options, const Context& context) {
     const Size view = TRY(viewport_of(options.viewport));
     const miniwob::PlacedPages pages = TRY(miniwob::find_pages(options.pages, tasks));
     const LocalCheckpoint checkpoint = TRY(find_model(options.model));
-    const std::string sum = TRY(miniwob::model_sum(checkpoint.path));
+    const std::string sum = TRY(kept::checkpoint_sum(checkpoint.path));
     const std::unique_ptr<ChatModel> model = TRY(load(options, checkpoint));
     const std::string prompt = options.prompt.empty() ? model->info().prompt : options.prompt;
     const SessionOptions session = session_of(options, TRY(surface_of(options, prompt)), prompt, sum);
 
     SystemClock clock;
     const std::filesystem::path out = options.out.empty() ? default_out(clock.wall_now()) : std::filesystem::path(options.out);
-    const json settings = settings_of(options, pages, sum, session);
+    const json settings = TRY(settings_of(options, pages, sum, session));
     const std::unique_ptr<miniwob::Journal> journal = TRY(miniwob::Journal::open(out, settings));
     const miniwob::CampaignOptions campaign{.tasks = tasks,
                                             .first_seed = options.seed,
@@ -221,20 +228,19 @@ Result<int> run(const Options& options, const Context& context) {
     ProgressView view_of_progress(clock);
     const Result<void> played = miniwob::play_all(campaign, *journal, *model, clock, [&](const miniwob::Progress& progress) { view_of_progress.show(progress); }, context.stop);
     print_progress("");
-    const miniwob::Summary summary = miniwob::summarise(journal->results(), tasks, options.seed, options.episodes);
-    const std::string head = fmt::format("MiniWoB++ {}: {} episodes, model {} ({}), {}", miniwob::kPagesVersion, summary.all.episodes, model->info().name, sum.substr(0, 12),
+    const miniwob::Summary summary = miniwob::summarise(journal->results());
+    const std::string head = fmt::format("{}: {} episodes, model {} ({}), {}", pages.title(), summary.all.episodes, model->info().name, sum.substr(0, 12),
                                          format_utc(clock.wall_now()).substr(0, 10));
-    const json document = TRY(write_report({summary, settings, out, head}, journal->results(), campaign.keep));
-    if (context.json && played) { // of a run that did not end well the error is the document
-        print_json(document);
+    const Result<json> document = write_report({summary, settings, out, head}, journal->results(), campaign.keep);
+    if (context.json && played && document) { // of a run that did not end well the error is the document
+        print_json(*document);
     } else if (!context.json && summary.all.episodes > 0) {
         print(fmt::format("{}\n{}\nepisodes, tables and failures side by side: {}", head, miniwob::to_text(summary), out.string()));
     }
     if (!played) {
-        return Error{played.error().code, fmt::format("{}; {} of {} episodes are in {}: the same command with --out {} goes on", played.error().message, summary.all.episodes, tasks.size() * options.episodes,
-                                                     out.string(), out.string())};
+        return Error{played.error().code, fmt::format("{}; {} episodes are in {}: the same command with --out {} goes on", played.error().message, summary.all.episodes, out.string(), out.string())};
     }
-    return 0;
+    return document ? Result<int>(0) : document.error();
 }
 
 } // namespace

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/model_choice.h"
 
-#include "apps/batch/settings.h"
 #include "apps/cli/command.h"
+#include "apps/kept/checkpoint_sum.h"
 #include "base/log.h"
 #include "remote/remote_model.h"
 
 #include <fmt/format.h>
 
 namespace handeye::cli {
+namespace {
+
+/// Its folder's name, and what tells it from another that has the same.
+Result<std::string> name_of(const std::filesystem::path& checkpoint) {
+    std::error_code problem;
+    return fmt::format("{} {}", std::filesystem::weakly_canonical(checkpoint, problem).filename().string(), TRY(kept::checkpoint_sum(checkpoint)).substr(0, 16));
+}
+
+} // namespace
 
 Result<ModelChoice> choose_model(const std::string& given, const ModelWish& wish, const RemoteSettings& settings) {
     const std::string wanted = wanted_model(given);
@@ -27,11 +36,11 @@ Result<ModelChoice> choose_model(const std::string& given, const ModelWish& wish
     TRY(put_model_options(wish.extra, checkpoint, engine));
     engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
     out.local.on_event = [](const EngineEvent& event) { log::warn("model", event.message); };
-    out.name = TRY(batch::checkpoint_print(checkpoint.path));
+    out.name = TRY(name_of(checkpoint.path));
     out.name += engine.quantize == Quantize::None ? "" : engine.quantize == Quantize::Bits8 ? ", packed to 8bit" : ", packed to 4bit";
     out.name += wish.extra.kv_cache.empty() || wish.extra.kv_cache == "16bit" ? "" : ", kv-cache " + wish.extra.kv_cache;
     for (const std::filesystem::path& adapter : engine.adapters) {
-        out.name += ", with " + TRY(batch::checkpoint_print(adapter));
+        out.name += ", with " + TRY(name_of(adapter));
     }
     return out;
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace handeye::miniwob {
 namespace {
@@ -62,10 +63,10 @@ public:
             end(added.error());
             return;
         }
-        broken_in_a_row_ = result.ending == Ending::Broken ? broken_in_a_row_ + 1 : 0;
-        if (broken_in_a_row_ >= kBrokenInARowMax) {
-            end(Error{ErrorCode::Unavailable, fmt::format("{} episodes in a row broke, the last with: {}", broken_in_a_row_, result.reason)});
-            return;
+        if (result.ending == Ending::Broken) {
+            count_broken(result.reason);
+        } else {
+            broken_in_a_row_ = 0;
         }
         ++progress_.played;
         progress_.solved += is_solved ? 1 : 0;
@@ -76,18 +77,42 @@ public:
         }
     }
 
-    void failed(const Error& error) {
+    /// Nobody's result: it is tried again by the next run.
+    void not_played(const Wanted& wanted, const Error& why) {
+        const std::scoped_lock lock(mutex_);
+        not_played_.push_back(fmt::format("{} {}", wanted.task->name, wanted.seed));
+        last_why_ = why;
+        count_broken(why.message);
+    }
+
+    /// Ends the run. -> Cancelled, for whoever is still at work
+    Error failed(const Error& error) {
         const std::scoped_lock lock(mutex_);
         end(error);
+        return Error{ErrorCode::Cancelled, "stopped"};
     }
+    /// What ended the run; or, of a run that went to its end, which episodes could not be played.
     [[nodiscard]] std::optional<Error> error() {
         const std::scoped_lock lock(mutex_);
-        return error_;
+        if (error_ || not_played_.empty()) {
+            return error_;
+        }
+        const std::size_t named = std::min<std::size_t>(not_played_.size(), 5);
+        return Error{last_why_->code, fmt::format("{} episodes could not be played ({}{}), the last with: {}", not_played_.size(),
+                                                  fmt::join(not_played_.begin(), not_played_.begin() + static_cast<std::ptrdiff_t>(named), ", "), named < not_played_.size() ? ", ..." : "",
+                                                  last_why_->message)};
     }
     [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
     void request_stop() { stop_.request_stop(); }
 
 private:
+    void count_broken(const std::string& why) {
+        ++broken_in_a_row_;
+        if (broken_in_a_row_ >= kBrokenInARowMax) {
+            end(Error{ErrorCode::Unavailable, fmt::format("{} episodes in a row broke, the last with: {}", broken_in_a_row_, why)});
+        }
+    }
+
     void end(const Error& error) {
         if (!error_) {
             error_ = error;
@@ -133,6 +158,8 @@ private:
     std::map<std::string, int> kept_;
     Progress progress_;
     int broken_in_a_row_ = 0;
+    std::vector<std::string> not_played_; ///< task and seed
+    std::optional<Error> last_why_;
     std::optional<Error> error_;
     std::stop_source stop_;
 };
@@ -144,34 +171,46 @@ public:
 
     void run() {
         while (const std::optional<Wanted> wanted = board_.next()) {
-            Result<EpisodeResult> result = play(*wanted);
-            if (!result) {
-                board_.failed(result.error());
+            const Result<EpisodeResult> result = play(*wanted);
+            if (result) {
+                board_.finished(*result, player_.get());
+            } else if (ends_the_run(result.error())) {
+                (void)board_.failed(result.error());
                 return;
+            } else {
+                board_.not_played(*wanted, result.error());
             }
-            board_.finished(*result, player_.get());
         }
     }
 
 private:
-    /// An Error: stopped, or there is no browser.
+    static bool ends_the_run(const Error& error) { return error.code == ErrorCode::EngineLost || error.code == ErrorCode::OutOfMemory || error.code == ErrorCode::Cancelled; }
+
+    /// What went wrong after the model was asked counts as its result, since its own actions may have done it; before that, it is an Error.
     Result<EpisodeResult> play(const Wanted& wanted) {
-        std::string why;
+        std::optional<Error> why;
+        bool was_asked = false;
         for (int i = 0; i < kTries; ++i) {
             if (!player_) {
-                player_ = TRY(Player::open(options_.player, *wanted.task, model_, clock_));
+                Result<std::unique_ptr<Player>> opened = Player::open(options_.player, *wanted.task, model_, clock_);
+                if (!opened) {
+                    return board_.failed(opened.error()); // without a browser there is nothing to try
+                }
+                player_ = *std::move(opened);
             }
             Result<EpisodeResult> result = player_->play(*wanted.task, wanted.seed, board_.stop());
             if (result || board_.stop().stop_requested()) {
                 return result ? std::move(result) : Error{ErrorCode::Cancelled, "stopped"};
             }
-            if (result.error().code == ErrorCode::EngineLost || result.error().code == ErrorCode::OutOfMemory) {
+            if (ends_the_run(result.error())) {
                 return result;
             }
-            why = result.error().message;
+            why = result.error();
+            log::warn("eval", fmt::format("{} {}: {}", wanted.task->name, wanted.seed, why->message));
+            was_asked = was_asked || player_->has_asked();
             player_.reset(); // a new browser knows nothing of what went wrong in the old one
         }
-        return EpisodeResult{.task = std::string(wanted.task->name), .seed = wanted.seed, .ending = Ending::Broken, .reason = why};
+        return was_asked ? Result<EpisodeResult>(EpisodeResult{.task = std::string(wanted.task->name), .seed = wanted.seed, .ending = Ending::Broken, .reason = why->message}) : *why;
     }
 
     const CampaignOptions& options_;

@@ -41,7 +41,8 @@ std::filesystem::path recording_file(const std::filesystem::path& keep, std::str
 
 /// Plays what is missing: the first seed of every task, then the second, so that what there is when it is interrupted speaks for all
 /// tasks. Cancelled when stopped, with all finished episodes in the journal. An episode that fails for a reason outside the task is
-/// played once more in a new browser and then counts as broken; several in a row end the run with the last error.
+/// played once more in a new browser. Then it counts as broken where the model had been asked; else it is nobody's result, and an error names
+/// it at the end. Several in a row end the run with the last error.
 /// `on_progress` is called after each episode, on any thread, one at a time.
 Result<void> play_all(const CampaignOptions& options, Journal& journal, ChatModel& model, Clock& clock, const std::function<void(const Progress&)>& on_progress,
                       const std::stop_token& stop);

@@ -20,8 +20,8 @@ constexpr Duration kPatience = std::chrono::seconds(60); // only a hang reaches 
 constexpr JsonLimits kMessageLimits{.bytes_max = 16U << 20U};
 constexpr std::size_t kWordsMax = 300; // of what a page throws
 
-/// The path of the page's own WebSocket.
-Result<std::string> find_page(const std::string& address) {
+/// The paths of the pages' own WebSockets.
+Result<std::vector<std::string>> find_pages(const std::string& address) {
     const HttpUrl url = TRY(parse_http_url(fmt::format("http://{}/json/list", address)));
     std::string body;
     const HttpSink sink{.on_head = [](const HttpHead&) -> Result<HttpBody> { return HttpBody::Wanted; },
@@ -31,12 +31,13 @@ Result<std::string> find_page(const std::string& address) {
                         }};
     TRY(http_get(url, {.body_bytes_max = 1U << 20U}, sink, {}));
     const json targets = TRY(parse_json(body));
+    std::vector<std::string> pages;
     for (const json& target : targets) {
         if (json_text(target, "type") == "page") {
-            return "/devtools/page/" + json_text(target, "id");
+            pages.push_back("/devtools/page/" + json_text(target, "id"));
         }
     }
-    return Error{ErrorCode::NotFound, fmt::format("the browser at {} shows no page: {}", address, body.substr(0, 500))};
+    return pages.empty() ? Error{ErrorCode::NotFound, fmt::format("the browser at {} shows no page: {}", address, body.substr(0, 500))} : Result<std::vector<std::string>>(std::move(pages));
 }
 
 } // namespace
@@ -44,18 +45,20 @@ Result<std::string> find_page(const std::string& address) {
 Result<std::unique_ptr<DevTools>> DevTools::connect(const std::string& address) {
     const Endpoint endpoint = TRY(parse_endpoint(address));
     WebSocketOptions options;
-    options.target = TRY(find_page(address));
+    options.target = TRY(find_pages(address)).front();
     std::unique_ptr<DevTools> tools(new DevTools(TRY(WebSocketClient::connect(endpoint, options))));
     TRY(tools->call("Page.enable", json::object()));
     return tools;
 }
+
+Result<std::size_t> DevTools::count_pages(const std::string& address) { return TRY(find_pages(address)).size(); }
 
 Result<json> DevTools::call(std::string_view method, const json& params) {
     const TimePoint deadline = SystemClock().now() + kPatience;
     const int id = ++last_id_;
     TRY(socket_->send_text(dump_json({{"id", id}, {"method", method}, {"params", params}}), deadline));
     for (;;) {
-        const WebSocketMessage message = TRY(socket_->receive(deadline).with_context(method));
+        const WebSocketMessage message = TRY(socket_->receive(deadline, stop_).with_context(method));
         json answer = TRY(parse_json(message.bytes, kMessageLimits).with_context(method));
         if (json_int(answer, "id") != id) {
             continue; // an event

@@ -135,8 +135,9 @@ public:
         wanted.web.url = page_url(options_.pages, first.name);
         platform_ = TRY(open_platform(wanted, clock_));
         const DisplayInfo display = TRY(platform_->display());
+        address_ = display.address;
         browser_ = display.monitors.empty() ? "" : display.monitors.front().name;
-        tools_ = TRY(DevTools::connect(display.address));
+        tools_ = TRY(DevTools::connect(address_));
         page_.emplace(*platform_, *tools_, clock_, options_.pages);
         return {};
     }
@@ -144,8 +145,16 @@ public:
     Result<EpisodeResult> play(const Task& task, std::uint64_t seed, const std::stop_token& stop) override {
         const TimePoint begin = clock_.now();
         events_ = EventBuffer();
-        EpisodeResult result{.task = std::string(task.name), .seed = seed};
+        tools_->stop_on(stop);
         TRY(platform_->inject(PointerMove{})); // where the last episode left it, something of this one may light up
+        if (TRY(DevTools::count_pages(address_)) > 1) { // the last episode opened a window, and that is what would be seen
+            page_.reset();
+            tools_.reset();
+            platform_.reset();
+            TRY(open(task));
+            tools_->stop_on(stop);
+        }
+        EpisodeResult result{.task = std::string(task.name), .seed = seed};
         TRY(page_->open(task.name, stop));
         TRY(page_->start(seed));
         PixelPlatform pixels(*platform_, clock_, seen_part());
@@ -173,6 +182,9 @@ public:
     }
 
     [[nodiscard]] const EventBuffer& events() const override { return events_; }
+    [[nodiscard]] bool has_asked() const override {
+        return std::ranges::any_of(events_.events(), [](const SessionEvent& event) { return event.type == "engine.finished"; });
+    }
     [[nodiscard]] const std::string& session_id() const override { return session_id_; }
     [[nodiscard]] const std::string& browser() const override { return browser_; }
 
@@ -200,6 +212,7 @@ private:
     std::unique_ptr<Platform> platform_;
     std::unique_ptr<DevTools> tools_;
     std::optional<TaskPage> page_;
+    std::string address_; ///< of the browser's DevTools
     std::string browser_;
     EventBuffer events_;
     std::string session_id_;

@@ -101,6 +101,8 @@ public:
     virtual Result<EpisodeResult> play(const Task& task, std::uint64_t seed, const std::stop_token& stop) = 0;
     /// Of the last episode.
     [[nodiscard]] virtual const EventBuffer& events() const = 0;
+    /// Whether the model said anything in it.
+    [[nodiscard]] virtual bool has_asked() const = 0;
     [[nodiscard]] virtual const std::string& session_id() const = 0;
     /// "Chromium/156.0..."
     [[nodiscard]] virtual const std::string& browser() const = 0;

@@ -3,8 +3,8 @@
 // that was interrupted go on, and keeps results of different models apart.
 #pragma once
 
+#include "apps/kept/line_log.h"
 #include "apps/miniwob/episode.h"
-#include "base/file.h"
 #include "base/result.h"
 
 #include <cstdint>
@@ -24,18 +24,14 @@ namespace handeye::miniwob {
 inline constexpr const char* kEpisodesFile = "episodes.jsonl";
 inline constexpr const char* kSettingsFile = "settings.json";
 
-/// One line, without its end; `line` is untrusted: ParseFailed names what is wrong with it.
-std::string to_line(const EpisodeResult& result);
-Result<EpisodeResult> from_line(std::string_view line);
-
-/// InvalidArgument names each setting that differs, with both values; what only one of them has differs.
-Result<void> check_same_settings(const nlohmann::json& recorded, const nlohmann::json& wanted, const std::filesystem::path& folder);
+/// A line of the file; what is read back is untrusted: ParseFailed names what is wrong with it.
+nlohmann::json to_json(const EpisodeResult& result);
+Result<EpisodeResult> from_json(const nlohmann::json& line);
 
 /// Appends; any thread, one at a time. One writer at a time has the folder.
 class Journal {
 public:
-    /// Creates the folder, or goes on in one: what a crash left of a last line is cut off. InvalidArgument as check_same_settings(),
-    /// Unavailable where another program writes there, ParseFailed with the line that is damaged.
+    /// Creates the folder, or goes on in one. Errors as kept::open_folder(), kept::keep_settings() and kept::LineLog::open().
     static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& folder, const nlohmann::json& settings);
 
     /// On the disk when it returns.
@@ -45,11 +41,10 @@ public:
     [[nodiscard]] bool has(std::string_view task, std::uint64_t seed) const;
 
 private:
-    Journal(FileDescriptor file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
-    Result<void> read_back();
+    Journal() = default;
+    void take(EpisodeResult result);
 
-    FileDescriptor file_;
-    std::filesystem::path path_;
+    std::unique_ptr<kept::LineLog> log_;
     std::vector<EpisodeResult> results_;
     std::set<std::pair<std::string, std::uint64_t>, std::less<>> known_; ///< task and seed of each
 };

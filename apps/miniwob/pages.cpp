@@ -54,6 +54,10 @@ Result<std::string> sum_of(const fs::path& folder) {
 
 } // namespace
 
+std::string PlacedPages::title() const {
+    return sum == kPagesSum ? fmt::format("MiniWoB++ {}", kPagesVersion) : fmt::format("MiniWoB++ with changed pages (not those of {}, but {})", kPagesVersion, sum.substr(0, 12));
+}
+
 fs::path fetched_pages_dir() { return data_dir() / fmt::format("miniwob-{}", kPagesVersion); }
 
 std::vector<fs::path> pages_places(const std::string& given) {

@@ -14,10 +14,15 @@ namespace handeye::miniwob {
 
 /// Of the package whose pages are fetched and that docs/evaluation.md speaks of.
 inline constexpr const char* kPagesVersion = "1.1.0";
+/// Their PlacedPages::sum.
+inline constexpr const char* kPagesSum = "d8fedd41011d5030f4741dc525b61ed95af6f9581dd1fad410f3de3365129f9b";
 
 struct PlacedPages {
     std::filesystem::path folder; ///< with core/ and miniwob/ in it, absolute
     std::string sum;              ///< SHA-256 over the names and bytes of what the tasks are made of
+
+    /// For people: which pages, and whether somebody changed them.
+    [[nodiscard]] std::string title() const;
 };
 
 /// Where fetched pages go: below the user's data folder.

@@ -123,23 +123,17 @@ void Tally::add(const Tally& other) {
     profile.add(other.profile);
 }
 
-Summary summarise(std::span<const EpisodeResult> results, std::span<const Task* const> wanted, std::uint64_t first_seed, std::uint64_t seeds) {
+Summary summarise(std::span<const EpisodeResult> results) {
     std::map<std::string, Tally, std::less<>> by_task;
-    for (const Task* const task : wanted) {
-        by_task.emplace(task->name, Tally());
-    }
     for (const EpisodeResult& result : results) {
-        const auto found = by_task.find(result.task);
-        if (found != by_task.end() && result.seed >= first_seed && result.seed - first_seed < seeds) {
-            found->second.add(result);
-        }
+        by_task[result.task].add(result);
     }
     Summary summary;
     double rates = 0;
     for (const Group group : groups()) {
         Row of_group{std::string(group_name(group)), "", {}};
         for (const auto& [name, tally] : by_task) {
-            if (find_task(name)->group == group && tally.episodes > 0) {
+            if (find_task(name)->group == group) {
                 summary.tasks.push_back({name, of_group.name, tally});
                 of_group.tally.add(tally);
                 rates += tally.rate();

@@ -45,8 +45,7 @@ struct Summary {
     Tally all;
     double macro_rate = 0;   ///< mean of the tasks' rates: what papers report; the same where all have as many episodes
 };
-/// Of those results whose task and seed are wanted: `seeds` from `first_seed` on.
-Summary summarise(std::span<const EpisodeResult> results, std::span<const Task* const> wanted, std::uint64_t first_seed, std::uint64_t seeds);
+Summary summarise(std::span<const EpisodeResult> results);
 
 nlohmann::json to_json(const Summary& summary);
 /// For a terminal: the groups, and each task where `with_tasks`.

@@ -121,6 +121,8 @@ void apply_style(const Layout& look) {
     }
     if (!look.widget_colour.empty()) {
         css += " button, entry {background-image: none; background-color: " + look.widget_colour + ";}";
+        css += " button:hover {background-color: shade(" + look.widget_colour + ", 1.08);}"; // a button answers the pointer, as every theme's do
+        css += " button:active {background-color: shade(" + look.widget_colour + ", 0.85);}";
     }
     GtkCssProvider* provider = gtk_css_provider_new();
     gtk_css_provider_load_from_data(provider, css.c_str(), -1, nullptr);

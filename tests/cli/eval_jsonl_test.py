@@ -207,7 +207,7 @@ class GoingOn(Case):
     def test_a_folder_of_something_else_is_left_alone(self):
         (self.folder / "out").mkdir()
         (self.folder / "out" / "thesis.txt").write_text("mine")
-        self.assertIn("holds no run", self.refused(self.put(golden_items()[:1])))
+        self.assertIn("holds no evaluation", self.refused(self.put(golden_items()[:1])))
         self.assertEqual([f.name for f in (self.folder / "out").iterdir()], ["thesis.txt"])
 
 

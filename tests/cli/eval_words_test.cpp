@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the lines of `handeye eval jsonl` are read and its answers compared.
-#include "apps/batch/line_log.h"
 #include "apps/batch/outcome.h"
 #include "apps/batch/question.h"
-#include "apps/batch/settings.h"
 #include "apps/batch/side_by_side.h"
+#include "apps/kept/checkpoint_sum.h"
+#include "apps/kept/folder.h"
+#include "apps/kept/line_log.h"
+#include "apps/kept/settings.h"
 
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <set>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 namespace handeye::batch {
 namespace {
 
 using nlohmann::json;
+using kept::checkpoint_sum;
+using kept::keep_settings;
+using kept::LineLog;
 
 class Folder {
 public:
@@ -294,16 +302,82 @@ TEST(Settings, NameWhatChanged) {
     EXPECT_FALSE(keep_settings(folder.put("bad.json", "x"), {{"model", "a"}}));
 }
 
-TEST(CheckpointPrint, ChangesWithTheWeights) {
+TEST(CheckpointSum, ChangesWithTheWeights) {
     const Folder folder;
     (void)folder.put("config.json", "{}");
     (void)folder.put("model.safetensors", std::string(3 << 20, 'a'));
-    const auto before = checkpoint_print(folder.path());
+    const auto before = checkpoint_sum(folder.path());
     ASSERT_TRUE(before);
-    EXPECT_EQ(*checkpoint_print(folder.path()), *before);
+    EXPECT_EQ(*checkpoint_sum(folder.path()), *before);
     (void)folder.put("model.safetensors", std::string((3 << 20) - 1, 'a') + "b");
-    EXPECT_NE(*checkpoint_print(folder.path()), *before);
-    EXPECT_FALSE(checkpoint_print(folder.path() / "none"));
+    EXPECT_NE(*checkpoint_sum(folder.path()), *before);
+    EXPECT_FALSE(checkpoint_sum(folder.path() / "none"));
+}
+
+TEST(CheckpointSum, ChangesInTheMiddleOfALargeFile) {
+    const Folder folder;
+    const std::filesystem::path file = folder.put("model.gguf", "");
+    std::filesystem::resize_file(file, 80U << 20U);
+    const std::string before = *checkpoint_sum(file);
+    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(40 << 20).write(std::string(400 << 10, 'x').data(), 400 << 10);
+    EXPECT_NE(*checkpoint_sum(file), before);
+    const std::filesystem::path moved = folder.path() / "other";
+    std::filesystem::create_directory(moved);
+    std::filesystem::copy(file, moved / "model.gguf");
+    EXPECT_EQ(*checkpoint_sum(moved / "model.gguf"), *checkpoint_sum(file));
+}
+
+TEST(KeptFolder, TakesAnEmptyOneAndLeavesStrangersAlone) {
+    const Folder folder;
+    const std::filesystem::path empty = folder.path() / "empty", strange = folder.path() / "strange";
+    std::filesystem::create_directory(empty); // 0755, as people make them
+    EXPECT_TRUE(kept::open_folder(empty, "run.json"));
+    EXPECT_TRUE(kept::open_folder(folder.path() / "new" / "one", "run.json"));
+    std::filesystem::create_directory(strange);
+    std::ofstream(strange / "thesis.txt") << "words";
+    const auto refused = kept::open_folder(strange, "run.json");
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("run.json is missing"), std::string::npos) << refused.error().message;
+    std::ofstream(strange / "run.json") << "{}";
+    EXPECT_TRUE(kept::open_folder(strange, "run.json"));
+    std::filesystem::create_symlink(strange / "thesis.txt", strange / "results.json");
+    EXPECT_FALSE(kept::open_folder(strange, "run.json"));
+    std::filesystem::remove(strange / "results.json");
+    ASSERT_EQ(::mkfifo((strange / "failures.html").c_str(), 0600), 0);
+    EXPECT_FALSE(kept::open_folder(strange, "run.json"));
+    EXPECT_FALSE(kept::open_folder(strange / "thesis.txt", "run.json"));
+}
+
+TEST(LineLog, AddsAllOfALineOrNothing) {
+    const Folder folder;
+    const std::filesystem::path path = folder.path() / "log.jsonl";
+    auto log = LineLog::open(path, [](const json&) -> Result<void> { return {}; });
+    ASSERT_TRUE(log);
+    ASSERT_TRUE(log->add({{"line", 1}}));
+    const auto size = std::filesystem::file_size(path);
+    rlimit before {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit small{size + 5, before.rlim_max};
+    (void)std::signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0); // as a full disk: some of it is written, and no more
+    const auto added = log->add({{"line", 2}, {"text", "much more than that"}});
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_FALSE(added);
+    EXPECT_EQ(std::filesystem::file_size(path), size);
+    EXPECT_TRUE(log->add({{"line", 3}}));
+}
+
+TEST(Marks, AreAsManyAsWhatIsShown) {
+    Item item{.line = 1, .prompt = "<image> or <image>?", .images = {"a.png"}, .references = {"x"}};
+    const auto refused = check_marks(item);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("2 times <image>"), std::string::npos) << refused.error().message;
+    item.images.emplace_back("b.png");
+    EXPECT_TRUE(check_marks(item));
+    item.prompt = "Which?";
+    EXPECT_TRUE(check_marks(item));
+    item = {.line = 1, .prompt = "What does <image> mean in SVG?", .references = {"x"}};
+    EXPECT_TRUE(check_marks(item));
 }
 
 TEST(SideBySide, DoesEachThingOnceAndStopsAtAnError) {

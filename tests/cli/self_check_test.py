@@ -25,9 +25,9 @@ class SelfCheck(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache"), "TMPDIR": str(self.folder), "LANG": "C.UTF-8"}
 
-    def doctor(self, model):
+    def doctor(self, model, *options):
         """-> the rows about the model: what a screen is not here for has its own tests"""
-        done = subprocess.run([BINARIES / "handeye", "doctor", "--json", "--platform", "x11", "--display", ":no-such-display", "--model", model], env=self.environment, capture_output=True, text=True, timeout=WAIT_S)
+        done = subprocess.run([BINARIES / "handeye", "doctor", "--json", "--platform", "x11", "--display", ":no-such-display", "--model", model, *options], env=self.environment, capture_output=True, text=True, timeout=WAIT_S)
         said = json.loads(done.stdout)
         self.assertEqual(done.returncode, 5)  # no display
         return {row["check"]: row for row in said["checks"]}
@@ -46,6 +46,13 @@ class SelfCheck(unittest.TestCase):
         for screen in row["screens"]:
             self.assertTrue(screen["pass"], screen)
             self.assertGreater(screen["seconds"], 0)
+
+    def test_a_packed_model_need_not_answer_as_the_reference(self):
+        rows = self.doctor(NANO, "--quantize", "4bit")
+        for check, said in (("engine", "; packing and adapters change some"), ("screens", "of 20 screens are clicked where they must be")):
+            self.assertTrue(rows[check]["pass"], rows[check])
+            self.assertIn(said, rows[check]["detail"])
+            self.assertNotIn("damaged", rows[check]["detail"])
 
     def test_damaged_weights_fail_by_name(self):
         model = self.copied("SHA256SUMS")  # with them, they are not even loaded

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -110,8 +111,7 @@ class Case(unittest.TestCase):
 
 
 class Answers(Case):
-    reasoning = "Click Company."
-    content = "<answer><|begin_of_box|>left_click(start_box='[451,221]', element_info='Company')<|end_of_box|></answer>"
+    reasoning, content = re.fullmatch(r"<think>(.*)</think>(.*)<\|user\|>", (FORM / "answer.txt").read_text()).groups()
 
     def test_the_reference_answer_about_a_real_picture(self):
         answer = self.chat()

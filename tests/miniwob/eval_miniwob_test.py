@@ -136,27 +136,49 @@ class EvalMiniWob(unittest.TestCase):
     def check_refusals(self, out):
         before = lines(out)
         refused = self.run_eval(out, "--tasks", TASKS, "--episodes", "4", "--max-steps", "5", code=2)
-        self.assertIn("max_steps was 15, now 5", refused.stderr)
+        self.assertIn("max_steps was 15 and is 5 now", refused.stderr)
         other = self.folder / "other-model"
         shutil.copytree(SOURCE / "models" / "nano", other, ignore=shutil.ignore_patterns("train", "eval"))
         config = other / "generation_config.json"
         config.write_text(config.read_text() + "\n")
         refused = self.run_eval(out, "--tasks", TASKS, "--episodes", "4", "--model", other, "--no-checksums", code=2)
-        self.assertRegex(refused.stderr, 'model was "[0-9a-f]{64}", now "[0-9a-f]{64}"')
+        self.assertRegex(refused.stderr, 'model was [0-9a-f]{64} and is [0-9a-f]{64} now')
         self.assertEqual(lines(out), before)
 
-    def test_pages_that_lie_are_told_as_broken(self):
-        (self.folder / "core").mkdir()
-        (self.folder / "miniwob").mkdir()
-        (self.folder / "core" / "core.js").write_text(HOSTILE_CORE)
-        for task, script in HOSTILE_PAGES.items():
-            (self.folder / "miniwob" / f"{task}.html").write_text(f"<!doctype html><head><script src=../core/core.js></script><script>var GOAL; {script}</script></head><body>Click.")
-        self.pages = self.folder
+    def write_pages(self, pages):
+        self.pages = self.folder / "pages"
+        for name in ("core", "miniwob"):
+            (self.pages / name).mkdir(parents=True)
+        (self.pages / "core" / "core.js").write_text(HOSTILE_CORE)
+        for task, script in pages.items():
+            (self.pages / "miniwob" / f"{task}.html").write_text(f"<!doctype html><head><script src=../core/core.js></script><script>var GOAL; {script}</script></head><body>Click.")
+
+    def test_what_cannot_be_played_is_no_result(self):
+        self.write_pages({"click-test": "core.startEpisodeReal = () => { WOB_TASK_READY = false }", "click-color": HOSTILE_PAGES["click-color"]})
         out = self.folder / "out"
-        self.run_eval(out, "--tasks", ",".join(HOSTILE_PAGES), "--episodes", "1", "--jobs", "1")
+        for _ in range(2): # the second run tries it again, and says so again
+            done = self.run_eval(out, "--tasks", "click-test,click-color", "--episodes", "1", "--jobs", "1", code=5)
+            self.assertIn("1 episodes could not be played (click-test 1)", done.stderr)
+            self.assertIn("changed pages", done.stdout)
+            self.assertEqual([line["task"] for line in lines(out)], ["click-color"])
+
+    def test_a_window_that_an_episode_opened_is_not_the_next_ones(self):
+        script = "GOAL = {utterance: 'Click.'}; onload = () => addEventListener('mousemove', () => window.open('about:blank'))"
+        self.write_pages({"click-test": script, "click-color": script})
+        out = self.folder / "out"
+        begin = time.monotonic()
+        self.run_eval(out, "--tasks", "click-test,click-color", "--episodes", "2", "--jobs", "1", "--max-steps", "2")
+        self.assertEqual(len(lines(out)), 4)
+        self.assertLess(time.monotonic() - begin, 100, "60 s were waited for a page that another window covered, again and again")
+
+    def test_pages_that_lie_are_told_as_broken(self):
+        self.write_pages(HOSTILE_PAGES)
+        out = self.folder / "out"
+        done = self.run_eval(out, "--tasks", ",".join(HOSTILE_PAGES), "--episodes", "1", "--jobs", "1", code=2)
+        self.assertIn("could not be played (click-test 1)", done.stderr)
+        self.assertIn("4096 bytes", done.stderr)
         told = {line["task"]: line for line in lines(out)}
-        self.assertEqual({task: line["outcome"] for task, line in told.items()}, {"click-test": "broken", "click-button": "broken", "click-link": "broken", "click-color": "solved"})
-        self.assertIn("4096 bytes", told["click-test"]["reason"])
+        self.assertEqual({task: line["outcome"] for task, line in told.items()}, {"click-button": "broken", "click-link": "broken", "click-color": "solved"})
         self.assertIn('"NaN"', told["click-button"]["reason"])
         self.assertIn('"1000000000"', told["click-link"]["reason"])
         page = (out / "failures.html").read_text()

@@ -8,11 +8,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <mutex>
 
 #include <nlohmann/json_fwd.hpp>
 
-namespace handeye::batch {
+namespace handeye::kept {
 
 class LineLog {
 public:
@@ -23,7 +24,7 @@ public:
     /// ends it, too.
     static Result<LineLog> open(const std::filesystem::path& path, const std::function<Result<void>(const nlohmann::json& line)>& take);
 
-    /// Appended whole and on the disk when it returns. Any thread.
+    /// Appended whole, and on the disk when it returns; after an error, not at all. Any thread.
     Result<void> add(const nlohmann::json& line);
 
 private:
@@ -34,4 +35,4 @@ private:
     std::unique_ptr<std::mutex> mutex_; // guards the file's end
 };
 
-} // namespace handeye::batch
+} // namespace handeye::kept

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/batch/line_log.h"
+#include "apps/kept/line_log.h"
 
 #include "base/json.h"
 
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace handeye::batch {
+namespace handeye::kept {
 namespace {
 
 constexpr std::size_t kLineBytesMax = std::size_t{64} << 20U;
@@ -59,17 +59,20 @@ Result<LineLog> LineLog::open(const std::filesystem::path& path, const std::func
 Result<void> LineLog::add(const nlohmann::json& line) {
     const std::string text = dump_json(line) + "\n";
     const std::lock_guard lock(*mutex_);
+    const off_t begin = ::lseek(file_.get(), 0, SEEK_END);
     for (std::size_t at = 0; at < text.size();) {
         const ssize_t put = ::write(file_.get(), text.data() + at, text.size() - at);
         if (put < 0 && errno == EINTR) {
             continue;
         }
         if (put <= 0) {
-            return failed(path_, "written");
+            const Error why = failed(path_, "written");
+            (void)!::ftruncate(file_.get(), begin); // half a line would swallow the next one
+            return why;
         }
         at += static_cast<std::size_t>(put);
     }
     return ::fdatasync(file_.get()) == 0 ? Result<void>() : failed(path_, "written to the disk");
 }
 
-} // namespace handeye::batch
+} // namespace handeye::kept

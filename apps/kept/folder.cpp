@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/kept/folder.h"
+
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+namespace handeye::kept {
+
+namespace fs = std::filesystem;
+
+Result<void> open_folder(const fs::path& folder, const char* marker) {
+    std::error_code problem;
+    if (!fs::exists(folder, problem) && fs::create_directories(folder, problem)) {
+        fs::permissions(folder, fs::perms::owner_all, problem);
+    }
+    bool is_empty = true;
+    for (fs::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem)) {
+        std::error_code unseen;
+        is_empty = false;
+        if (at->is_symlink(unseen) || (!at->is_directory(unseen) && !at->is_regular_file(unseen))) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} is no regular file: name another --out", at->path().string())};
+        }
+    }
+    if (problem) {
+        return Error{ErrorCode::IoFailed, fmt::format("{}: {}", folder.string(), problem.message())};
+    }
+    if (!is_empty && !fs::exists(folder / marker, problem)) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is not empty and holds no evaluation ({} is missing): name a new or an empty folder with --out", folder.string(), marker)};
+    }
+    return {};
+}
+
+} // namespace handeye::kept
