@@ -40,11 +40,11 @@ def main():
             shards = data.Shards(folder)
             for _ in range(int(count)):
                 state = shards.draw(r)
-                image = Image.fromarray(data.picture(state)).quantize(128).convert("RGB")     # few colours: small files
+                image = Image.fromarray(data.picture(state)).quantize(32).convert("RGB")     # few colours: small files
                 sample = data.Sample(state, r, other=0.2)
                 ids, margin = answer(model, image, sample.prompt)
                 name = "%03d.png" % number
-                image.quantize(128).save("%s/%s" % (out, name), optimize=True)
+                image.quantize(32).save("%s/%s" % (out, name), optimize=True)
                 assert Image.open("%s/%s" % (out, name)).convert("RGB").tobytes() == image.tobytes()
                 f.write(json.dumps(dict(picture=name, prompt=sample.prompt, ids=ids, margin=round(margin, 4))) + "\n")
                 number += 1

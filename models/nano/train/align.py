@@ -35,8 +35,8 @@ def pairs(trainer_net, encode, sources, layer, count, r):
         samples = [data.Sample(s, r, other=0.5) for s in states for _ in range(2)]
         batch = objective.Batch(samples, encode, geometry.tokens, "cpu")
         image = trainer_net.vision(geometry.patches(torch.from_numpy(np.stack([data.picture(s) for s in states]))), geometry)
-        _, _, kept = trainer_net.text(batch.ids, image.repeat_interleave(2, 0), batch.starts, batch.asked, geometry, layer)
-        hidden = net.rms(kept, lm.layers[layer].input_layernorm.weight)
+        _, _, kept = trainer_net.text(batch.ids, image.repeat_interleave(2, 0), batch.starts, batch.asked, geometry, (layer,))
+        hidden = net.rms(kept[layer], lm.layers[layer].input_layernorm.weight)
         for i, (e, s) in enumerate(zip(batch.rows, samples)):
             if not s.target or e["name"] is None or s.source < 0:
                 continue

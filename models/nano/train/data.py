@@ -75,12 +75,14 @@ def find(text, part, after=0):
 class Sample:
     """One prompt and answer about a state.
 
-    said: what the answer names or types; source: where that stands in the prompt, or -1; earlier: where the step before has its words in the
-    task, or -1; target: None or dict(place: box in pixels where the guided head looks, box: the widget's, points: [(x, y)] in thousandths).
+    said: what the answer names or types; wanted: what it looked for in vain before; end: what names the place where a drag ends; sources: where
+    these stand in the prompt, or -1; earlier: where the step before has its words in the task, or -1; target: None or
+    dict(place: box in pixels where the guided head looks, box: the widget's, end: that where a drag ends, or None); points: [(x, y)] in thousandths.
     """
 
     def __init__(self, state, r, other=None, missing=0.0):
         self.state, self.target, self.said, self.points = state, None, None, []
+        self.wanted = self.end = None
         if "lost" in state:
             self.nothing(state)
         elif other is not None and r.random() < other:
@@ -101,7 +103,8 @@ class Sample:
         named = state.get("named")
         self.boxes = [b for b in boxes if b]
         if self.boxes:
-            self.target = dict(place=named or state["aim"], box=state["box"])
+            self.target = dict(place=named or state["aim"], box=state["box"], end=state.get("to"))
+        self.wanted, self.end = state.get("wanted"), state.get("end")
         self.extra = dict(direction=state.get("direction"), amount=state.get("amount"))
 
     def nothing(self, state):
@@ -121,12 +124,12 @@ class Sample:
         if lost:
             label = next(x for x in iter(lambda: r.choice(OTHERS), None) if x.lower() not in drawn)
             self.goal, self.label, self.said = self.click_goal(label, r.choice(["button", "link", "checkbox", ""]), r), None, label
-            self.thought, self.verb = "%s is missing." % label, "fail"
+            self.thought, self.verb = LOST % label, "fail"
             return
         what, label, box, aim = r.choice(there)
         self.goal, self.label = self.click_goal(label, what, r), label
         self.thought = "Click %s." % label
-        self.boxes, self.target = [aim], dict(place=aim, box=box)
+        self.boxes, self.target = [aim], dict(place=aim, box=box, end=None)
 
     def click_goal(self, label, what, r):
         forms = ["Click {0}.", "Click on {0}", 'Click on "{0}".', "Press {0}.", "click {0}"]
@@ -155,7 +158,7 @@ class Sample:
             return
         goal = goals[len(done)]
         if lost:
-            self.said, self.thought, self.verb = goal[1], "%s is missing." % goal[1], "fail"
+            self.said, self.thought, self.verb = goal[1], LOST % goal[1], "fail"
         elif half:
             self.typed, self.thought, self.verb = goal[2], "Type %s." % goal[2], "type"
         else:
@@ -163,7 +166,7 @@ class Sample:
             name = dialogs.name_box(widget, state["words"])
             self.label, self.thought, self.verb = goal[1], "Click %s." % goal[1], "left_click"
             x, y = dialogs.aim(widget, name)
-            self.boxes, self.target = [[x, y, x, y]], dict(place=name, box=widget["box"])
+            self.boxes, self.target = [[x, y, x, y]], dict(place=name, box=widget["box"], end=None)
 
     # ------------------------------------------------------------ texts
     def place(self):
@@ -176,15 +179,17 @@ class Sample:
         lead, end = len("# Task\n"), len("# Task\n") + len(self.goal)
         before = self.steps[-1].split(" ", 1)[1] if self.steps and " " in self.steps[-1] else None
         self.earlier = find(self.prompt[:end], before, lead) if before else -1
-        self.source = -1
-        if self.said:
-            if self.earlier >= 0:
-                self.source = find(self.prompt[:end], self.said, self.earlier + len(before))
-            if self.source < 0:
-                self.source = find(self.prompt[:end], self.said, lead)
+        after = self.earlier + len(before) if self.earlier >= 0 else lead
+
+        def source(text):
+            at = find(self.prompt[:end], text, after) if text else -1
+            return at if at >= 0 or not text else find(self.prompt[:end], text, lead)
+
+        self.source, self.sources = source(self.said), [(text, source(text)) for text in (self.said, self.wanted, self.end)]
         self.last = self.prompt.rindex("# Screen") - 1 - len(before) if before else self.prompt.index("# Steps done\n") + len("# Steps done\n")
 
 
+LOST = "Click %s. It is missing."                 # whether it is there is known only when its name has been said
 OTHERS = ["Nothing"]                             # labels, most of which are not on a picture: set by the trainer
 
 
@@ -215,8 +220,8 @@ class Encoder:
 
     def __call__(self, sample, tokens):
         """tokens: of the picture; 0: without it, only as far as the thought. -> dict(ids, start of the image, begin and end of the answer, decisive
-        positions, coordinates [(position, thousandths)], copies/chain/last/naming: [(query position, key position)], name: position of
-        the label's last token in the thought or None, spelt: [(position, word)])"""
+        positions, coordinates [(position, thousandths)], copies/chain/last/naming: [(query position, key position)], name, ending: positions of
+        the last tokens, in the thought, of the label and of what names a drag's end, or None, spelt: [(position, word)])"""
         p = self.tokenizer.encode(sample.prompt, add_special_tokens=False)
         o = self.tokenizer.encode(sample.answer, add_special_tokens=False)
         thought_end = sample.answer.index("</think>")
@@ -228,27 +233,29 @@ class Encoder:
         for i, (a, b) in enumerate(p.offsets):
             for c in range(a, b):
                 starts[c] = lead + i
-        out = dict(ids=ids, start=lead + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None, copies=[], chain=[], last=[], naming=[], spelt=[], sees=[])
+        out = dict(ids=ids, start=lead + len(p.ids) + 1, begin=begin, end=len(ids), coordinates=[], name=None, ending=None, copies=[], chain=[], last=[], naming=[], spelt=[], sees=[])
         out["decisive"] = [begin + i for i, (a, b) in enumerate(o.offsets) if 7 <= a < thought_end and i < len(said)]
-        for match in re.finditer(r"[A-Za-z0-9]{2,}", sample.prompt):
+        for match in re.finditer(r"[^\W_]{2,}", sample.prompt):
             out["spelt"].append((starts[match.end() - 1], match[0]))
-        if sample.said:
-            at = sample.answer.find(sample.said, 7)
-            first = True
+        argument = max(sample.answer.find("info='"), sample.answer.find("content='"))
+        for text, source in sample.sources:
+            at, last = find(sample.answer, text, 7) if text else -1, None
             while at >= 0:
-                stop = at + len(sample.said)
+                stop = at + len(text)
                 for i, (a, b) in enumerate(o.offsets):
-                    if a < stop and b > at and i < len(said):
-                        if sample.source >= 0 and sample.source + max(0, a - at) in starts:
-                            out["copies"].append((begin + i - 1, starts[sample.source + max(0, a - at)]))
-                        elif first and a < thought_end and sample.source < 0:
+                    if a < stop and b > at and i < len(said) and (a < thought_end or a > argument >= 0):
+                        if source >= 0 and source + max(0, a - at) in starts:
+                            out["copies"].append((begin + i - 1, starts[source + max(0, a - at)]))
+                        elif a < thought_end and text == sample.said and source < 0:
                             out["sees"].append(begin + i - 1)
-                        if first and a < thought_end:
-                            out["name"] = begin + i
-                if first:
-                    out["spelt"].append((out["name"], strip(sample.said.split()[-1]) or sample.said)) if out["name"] else None
-                first = False
-                at = sample.answer.find(sample.said, stop)
+                        if a < thought_end:
+                            last = begin + i
+                at = find(sample.answer, text, stop)
+            if last and text == sample.said:
+                out["name"] = last
+                out["spelt"].append((last, strip(text.split()[-1]) or text))
+            elif last and text == sample.end:
+                out["ending"] = last
         if sample.earlier >= 0 and sample.source > sample.earlier:
             out["chain"] = [(starts[sample.source], starts[sample.earlier])]
         if sample.last in starts and sample.verb not in ("done", "fail"):
@@ -264,7 +271,7 @@ class Encoder:
                 i += 1
             if out["name"] is None:
                 out["name"] = begin + next(i for i, (a, b) in enumerate(o.offsets) if b >= thought_end)
-            out["naming"] = [(i - 1, out["name"]) for i, _ in out["coordinates"][:2]]
+            out["naming"] = [(i - 1, out["name"] if n < 2 else out["ending"]) for n, (i, _) in enumerate(out["coordinates"]) if n < 2 or out["ending"]]
         return out
 
 
@@ -283,8 +290,9 @@ def cells(box, geometry):
 
 
 def reading(states, geometry):
-    """The word of which each image token shows most. -> picture numbers, tokens, spellings, letters in the token's halves, weights"""
-    numbers, tokens, spelt, halves, weights = [], [], [], [], []
+    """The word of which each image token shows most. -> picture numbers, tokens, spellings, letters in the token's halves, how many
+    sides of a token the word's middle lies right of and below the token's, weights"""
+    numbers, tokens, spelt, halves, middles, weights = [], [], [], [], [], []
     for n, state in enumerate(states):
         best = {}
         for word, *box in state["words"]:
@@ -293,10 +301,11 @@ def reading(states, geometry):
             for cell, pixels in cells(box, geometry).items():
                 if pixels > best.get(cell, (60,))[0]:
                     best[cell] = (pixels, word, box)
-        for cell, (pixels, word, (x0, _, x1, _)) in best.items():
+        for cell, (pixels, word, (x0, y0, x1, y1)) in best.items():
             left, wide = cell % geometry.cols * net.CELL, max(1, x1 - x0)
             numbers.append(n), tokens.append(cell), weights.append(min(1.0, pixels / 300))
             spelt.append(spelling.spell(strip(word)))
+            middles.append(np.array([(x0 + x1) / 2 / net.CELL - cell % geometry.cols - 0.5, (y0 + y1) / 2 / net.CELL - cell // geometry.cols - 0.5], np.float32))
             halves.append(spelling.halves(word, (left - x0) / wide, (left + net.CELL - x0) / wide))
     stack = lambda rows, size: np.stack(rows) if rows else np.zeros((0, size), np.float32)
-    return numbers, tokens, stack(spelt, spelling.LENGTH), stack(halves, spelling.HALVES), weights
+    return numbers, tokens, stack(spelt, spelling.LENGTH), stack(halves, spelling.HALVES), stack(middles, 2), weights

@@ -55,7 +55,8 @@ class Form:
         window.add(root)
         rules = "* {font-family: '%s'; font-size: %dpx;}" % (task.get("font", "DejaVu Sans"), task.get("font_px", 13))
         for key, rule in (("window_colour", " window, box, grid {background-color: %s;}"), ("text_colour", " label, checkbutton, entry {color: %s;}"),
-                          ("widget_colour", " button, entry {background-image: none; background-color: %s;}")):
+                          ("widget_colour", " button, entry {background-image: none; background-color: %s;}"),
+                          ("widget_colour", " button:hover {background-color: shade(%s, 1.08);}"), ("widget_colour", " button:active {background-color: shade(%s, 0.85);}")):
             rules += rule % task[key] if key in task else ""
         css = Gtk.CssProvider()
         css.load_from_data(rules.encode())

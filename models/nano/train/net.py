@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The computation of Glm4vForConditionalGeneration on its own parameters, batched: the pictures of a batch have one size."""
 import functools
+import math
 
 import torch
 import torch.nn.functional as F
 
 PATCH = 14
 CELL = 2 * PATCH                               # pixels of an image token's side: 2x2 patches
+PLACE = 16                                     # numbers that tell where an image token is
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+
+def place_code(at, size):
+    """Shares of the picture's sides (N, 2) -> sines and cosines of both (N, size), each wave half as long as the one before it"""
+    angle = math.pi * at[:, :, None] * 2.0 ** torch.arange(size // 4, device=at.device)
+    return torch.cat([angle.sin(), angle.cos()], -1).flatten(1)
 
 
 class Geometry:
@@ -28,10 +36,11 @@ class Geometry:
         eye = torch.eye(side * side).view(side, side, -1).permute(2, 0, 1)[None]
         at = torch.stack([(xs + .5) / (2 * self.cols) * 2 - 1, (ys + .5) / (2 * self.rows) * 2 - 1], -1)[None, :, None]
         learnt = F.grid_sample(eye, at, mode="bicubic", align_corners=False, padding_mode="border")[0, :, :, 0]
+        self.places = place_code(torch.stack([(block % self.cols + .5) / self.cols, (block // self.cols + .5) / self.rows], -1), PLACE)
         self.position_mix = learnt.T.contiguous()         # (4 * tokens, learnt positions)
 
     def to(self, device):
-        for name in ("cos", "sin", "position_mix"):
+        for name in ("cos", "sin", "position_mix", "places"):
             setattr(self, name, getattr(self, name).to(device))
         return self
 
@@ -108,10 +117,10 @@ class Net(torch.nn.Module):
             pos[axis].scatter_(1, at, starts[:, None] + offset)
         return pos
 
-    def text(self, ids, image, starts, asked, g, keep=None):
+    def text(self, ids, image, starts, asked, g, keep=()):
         """ids (B, T) with the image tokens (B, tokens, hidden) from `starts` (B) on, or without them (None); the last layer
         only at `asked` (B, A) positions.
-        -> hidden (B, A, hidden), [(q (B, heads, T or A, 64), k (B, 1, T, 64))] of each layer, what goes into layer `keep`"""
+        -> hidden (B, A, hidden), [(q (B, heads, T or A, 64), k (B, 1, T, 64))] of each layer, {layer: what goes into it} of the layers in `keep`"""
         lm = self.reference.model.language_model
         b, t = ids.shape
         h = F.embedding(ids, lm.embed_tokens.weight)
@@ -131,10 +140,10 @@ class Net(torch.nn.Module):
 
         pick = lambda x: x.gather(1, asked[..., None].expand(-1, -1, x.shape[-1]))
         hide = lambda positions: torch.where(torch.arange(t, device=ids.device) > positions[..., None], -1e9, 0.0).to(kind)
-        mask, seen, kept = hide(torch.arange(t, device=ids.device)), [], None
+        mask, seen, kept = hide(torch.arange(t, device=ids.device)), [], {}
         for number, layer in enumerate(lm.layers):
-            if number == keep:
-                kept = h
+            if number in keep:
+                kept[number] = h
             a = layer.self_attn
             y = rms(h, layer.input_layernorm.weight)
             k = F.linear(y, a.k_proj.weight, a.k_proj.bias).view(b, t, -1, size).transpose(1, 2)

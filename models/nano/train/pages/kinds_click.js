@@ -94,7 +94,7 @@ kinds.tabs = (R, area) => {
         while (i !== where) {
             i = names.findIndex((_, k) => !seen.has(k));
             seen.add(i);
-            yield steps.click(links[names[i]], names[i], {thought: `${targetLink} is not shown. Click ${names[i]}.`});
+            yield steps.click(links[names[i]], names[i], {wanted: targetLink});
         }
         yield steps.click(wanted, targetLink);
     }};
@@ -140,7 +140,7 @@ kinds.widgets = (R, area) => {
 
 kinds.colours = (R, area) => {
     const shown = R.sample(Object.keys(COLOURS), R.int(2, 6)), target = R.pick(shown);
-    const size = R.int(16, 44);
+    const size = R.int(16, 60);
     const squares = shown.map((c) => {
         const e = h('div', {style: `width:${size}px;height:${size}px;background:${COLOURS[c]};display:inline-block;margin:${R.int(1, 6)}px;border:${R.int(0, 1)}px solid #000`});
         area.append(e);
@@ -182,8 +182,8 @@ function figures(R, area, count) {
 /** Words for one of the figures that fit it and no other kind of thing. */
 function describe(R, f) {
     const parts = [R.chance(0.5) ? f.size + ' ' : '', R.chance(0.6) ? f.colour + ' ' : ''];
-    const noun = R.chance(0.7) ? f.what : f.kind === 'shape' ? 'shape' : f.kind;
-    return {text: parts.join('') + noun, fits: (g) => (!parts[0] || g.size === f.size) && (!parts[1] || g.colour === f.colour) && (noun === g.what || noun === g.kind || (noun === 'item'))};
+    const noun = R.chance(0.6) ? f.what : R.chance(0.6) ? f.kind : 'item';
+    return {text: parts.join('') + noun, fits: (g) => (!parts[0] || g.size === f.size) && (!parts[1] || g.colour === f.colour) && (noun === g.what || noun === g.kind || noun === 'item')};
 }
 
 kinds.shapes = (R, area) => {
@@ -205,7 +205,7 @@ kinds.counting = (R, area) => {
 
 kinds.figure = (R, area) => {
     const what = R.pick(['Circle', 'Rectangle', 'Triangle', 'Letter', 'Number']);
-    const root = svg('svg', {width: 150, height: 60}), side = R.int(20, 40);
+    const root = svg('svg', {width: 150, height: R.int(60, 90)}), side = R.int(18, 44);
     const element = FORMS[what.toLowerCase()] ? FORMS[what.toLowerCase()](side)
         : svg('text', {y: side, 'font-size': side + 'px'}, what === 'Letter' ? R.pick([...'ABCDEFGHJKLMNPQRSTUVWXYZabcdefgh']) : String(R.int(0, 9)));
     element.setAttribute('fill', COLOURS[R.pick(['red', 'green', 'blue', 'aqua', 'black', 'magenta'])]);
@@ -218,10 +218,11 @@ kinds.figure = (R, area) => {
 };
 
 kinds.sides = (R, area) => {
-    const sides = R.int(3, 9), x = R.int(40, 110), y = 38, size = R.int(18, 34), turn = R.next() * 6;
+    const sides = R.int(3, 9), size = R.int(18, 46), x = R.int(size + 2, 150 - size), y = size + R.int(2, 10), turn = R.next() * 6, isLine = R.chance(0.5);
     const points = Array.from({length: sides}, (_, i) => `${x + size * Math.cos(turn + i * 2 * Math.PI / sides)},${y + size * Math.sin(turn + i * 2 * Math.PI / sides)}`).join(' ');
-    area.append(svg('svg', {width: 150, height: 78}, svg('polygon', {points, fill: R.pick(Object.values(COLOURS).slice(0, 9)), stroke: 'black'})));
-    const numbers = R.shuffle([sides, ...R.sample([3, 4, 5, 6, 7, 8, 9].filter((n) => n !== sides), 3)]);
+    area.append(svg('svg', {width: 150, height: Math.ceil(y + size + 2)}, svg('polygon', {points, fill: isLine ? 'none' : R.pick(Object.values(COLOURS).slice(0, 9)), stroke: 'black', 'stroke-width': R.int(1, 4)})));
+    let numbers = R.shuffle([sides, ...R.sample([3, 4, 5, 6, 7, 8, 9].filter((n) => n !== sides), R.int(2, 4))]);
+    if (R.chance(0.5)) numbers = numbers.sort();
     const made = numbers.map((n) => { const b = button(String(n)); area.append(b, ' '); return b; });
     return {goal: 'Press the button that correctly denotes how many sides the shape has.',
             *play() { yield steps.click(made[numbers.indexOf(sides)], String(sides), {thought: `It has ${sides} sides. Click ${sides}.`}); }};
@@ -232,7 +233,7 @@ kinds.focus = (R, area) => {
     for (let i = 0; i < count; ++i) {
         const field = h('input', {type: 'text'});
         fields.push(field);
-        area.append(h('div', {style: `margin:${R.int(2, 14)}px ${R.int(0, 12)}px`}, field));
+        area.append(h('div', {style: `margin:${R.int(2, 24)}px ${R.int(0, 12)}px`}, field));
     }
     const i = R.int(0, count - 1);
     return {goal: count === 1 ? R.pick(['Focus into the textbox.', 'Click into the text field.']) : R.pick([`Focus into the ${ordinal(i)} input textbox.`, `Click the ${ordinal(i)} text field.`]),
@@ -240,18 +241,20 @@ kinds.focus = (R, area) => {
 };
 
 kinds.coordinate = (R, area) => {
-    const side = 140, step = side / 6, root = svg('svg', {width: side + 12, height: side + 12}), dots = {};
+    const side = R.int(110, 144), step = side / (4 + R.next() * 2), root = svg('svg', {width: side + 12, height: side + 12, style: `margin-left:${R.int(0, 144 - side)}px`}), dots = {};
+    const fill = R.pick(['black', 'grey', 'blue', 'blue', 'green', 'red', 'white']), radius = 2 + R.next() * 3, isNumbered = R.chance(0.6), origin = R.chance(0.5) ? fill : 'red';
     for (let i = -2; i <= 2; ++i) {
         for (let j = -2; j <= 2; ++j) {
             const x = side / 2 + i * step + 6, y = side / 2 - j * step + 6;
             dots[`(${i},${j})`] = [x, y];
-            root.append(svg('circle', {cx: x, cy: y, r: 3, fill: i === 0 && j === 0 ? R.pick(['red', 'black']) : R.pick(['black', 'grey'])}));
+            root.append(svg('circle', {cx: x, cy: y, r: radius, fill: i === 0 && j === 0 ? origin : fill, stroke: 'black'}));
+            if (isNumbered && (i === 0 || j === 0)) root.append(svg('text', {x: x - (i === 0 ? 13 : 4), y: y + (i === 0 ? 3 : 13), 'font-size': '9px', 'font-weight': 'bold'}, String(i === 0 ? j : i)));
         }
     }
     root.append(svg('line', {x1: 6, x2: side + 6, y1: side / 2 + 6, y2: side / 2 + 6, stroke: 'black'}), svg('line', {y1: 6, y2: side + 6, x1: side / 2 + 6, x2: side / 2 + 6, stroke: 'black'}));
     area.append(root);
     const target = R.pick(Object.keys(dots));
-    return {goal: R.pick([`Click on the grid coordinate ${target}.`, `Click the point ${target}.`]), *play() {
+    return {goal: R.pick([`Click on the grid coordinate ${target}.`, `Click the point ${target}.`, `Click on ${target}.`]), *play() {
         const b = boxOf(root), [x, y] = dots[target];
         yield steps.click(null, target, {box: [b[0] + x - 5, b[1] + y - 5, b[0] + x + 5, b[1] + y + 5]});
     }};
@@ -327,7 +330,7 @@ kinds.sections = (R, area) => {
     }
     return {goal: R.pick([`Expand the sections below, to find and click on the link "${target}".`, `Find the link ${target} in the sections and click it.`]), *play() {
         for (const i of Array.from({length: count}, (_, k) => k)) {
-            yield steps.click(heads[i], heads[i].textContent, {thought: `${target} is not shown. Click ${heads[i].textContent}.`});
+            yield steps.click(heads[i], heads[i].textContent, {wanted: target});
             if (i === where) break;
         }
         yield steps.click(wanted, target);
@@ -404,7 +407,7 @@ kinds.tree = (R, area) => {
         const visible = (n) => parents.get(n).every((p) => opened.has(p));
         while (!visible(target)) {
             const next = folders.find((f) => visible(f) && !opened.has(f));
-            yield steps.click(rows.get(next)[0], next, {thought: `${target} is not shown. Click ${next}.`, does: () => { opened.add(next); open(next); }});
+            yield steps.click(rows.get(next)[0], next, {wanted: target, does: () => { opened.add(next); open(next); }});
         }
         yield steps.click(rows.get(target)[0], target);
     }};

@@ -22,7 +22,7 @@ kinds.changeCase = (R, area) => {
     const text = R.words(1, () => R.word().replace(/[^a-zA-Z]/g, '') || R.pick(lexicon.words))[0], upper = R.chance(0.5), field = textField(), submit = button('Submit');
     area.append(field, h('br'), submit);
     const typed = upper ? text.toUpperCase() : text.toLowerCase();
-    return {goal: `Type "${text}" in all ${upper ? 'upper' : 'lower'} case in the text input and press Submit.`, *play() { yield* fill(field, 'text field', typed); yield steps.click(submit, 'Submit'); }};
+    return {goal: `Type "${text}" in all ${upper ? 'upper' : 'lower'} case${R.pick(['', ' letters'])} in the text input and press Submit.`, *play() { yield* fill(field, 'text field', typed); yield steps.click(submit, 'Submit'); }};
 };
 
 kinds.password = (R, area) => {
@@ -89,7 +89,7 @@ kinds.dropdown = (R, area) => {
     return {goal: R.pick([`Select ${target} from the list and click ${label}.`, `Choose ${target} from the dropdown, then click the button labeled "${label}".`, `Set the list to ${target} and press ${label}.`]), *play() {
         yield steps.click(select, 'list', {does: open});
         const row = rows[names.indexOf(target)];
-        while (row.offsetTop + 8 > list.scrollTop + list.clientHeight) yield steps.scroll(list, 'down', 5, () => { list.scrollTop += list.clientHeight; });
+        while (row.offsetTop + 8 > list.scrollTop + list.clientHeight) yield steps.scroll(list, 'down', 5, () => { list.scrollTop += list.clientHeight; }, target);
         yield steps.click(row, target, {does: () => { list.remove(); select.value = target; }});
         yield steps.click(submit, label);
     }};
@@ -103,7 +103,7 @@ kinds.scrollList = (R, area) => {
     area.append(list, submit);
     return {goal: R.pick([`Select ${target} from the scroll list and click Submit.`, `Pick ${target} in the list and press Submit.`]), *play() {
         const row = rows[names.indexOf(target)];
-        while (row.offsetTop - list.offsetTop + 8 > list.scrollTop + list.clientHeight) yield steps.scroll(list, 'down', 5, () => { list.scrollTop += list.clientHeight - 14; });
+        while (row.offsetTop - list.offsetTop + 8 > list.scrollTop + list.clientHeight) yield steps.scroll(list, 'down', 5, () => { list.scrollTop += list.clientHeight - 14; }, target);
         yield steps.click(row, target, {does: () => { row.style.background = '#1e90ff'; row.style.color = '#fff'; }});
         yield steps.click(submit, 'Submit');
     }};
@@ -139,7 +139,7 @@ kinds.typeDate = (R, area) => {
         return {goal: `Enter ${text} as the date and hit submit.`, *play() {
             const b = boxOf(field);
             yield steps.click(field, 'date field', {box: [b[0], b[1], b[0] + 24, b[3]]});
-            yield steps.type(field, two(m) + two(d) + y, {does: () => { field.value = `${y}-${two(m)}-${two(d)}`; }});
+            yield steps.type(field, text, {does: () => { field.value = `${y}-${two(m)}-${two(d)}`; }});
             yield steps.click(submit, 'Submit');
         }};
     }
@@ -147,7 +147,7 @@ kinds.typeDate = (R, area) => {
     return {goal: `Enter ${text} as the time and press submit.`, *play() {
         const b = boxOf(field);
         yield steps.click(field, 'time field', {box: [b[0], b[1], b[0] + 20, b[3]]});
-        yield steps.type(field, two(hour) + two(minute) + half, {does: () => { field.value = `${two(hour % 12 + (half === 'PM' ? 12 : 0))}:${two(minute)}`; }});
+        yield steps.type(field, `${two(hour)}:${two(minute)}${half}`, {does: () => { field.value = `${two(hour % 12 + (half === 'PM' ? 12 : 0))}:${two(minute)}`; }});
         yield steps.click(submit, 'Submit');
     }};
 };
@@ -210,12 +210,12 @@ kinds.arithmetic = (R, area) => {
 };
 
 kinds.slider = (R, area) => {
-    const least = R.pick([0, 0, -10, -5, 1]), span = R.pick([5, 10, 10, 15, 20]), from = R.int(0, span), to = R.int(0, span), holder = h('div', {style: 'margin:14px 12px'}), shown = h('div', {style: 'text-align:center'}, String(least + from)), submit = button('Submit');
+    const least = R.pick([0, 0, -10, -5, 1, -100]), span = R.pick([5, 10, 10, 15, 20, 100, 200]), from = R.int(0, span), to = R.int(0, span), holder = h('div', {style: 'margin:14px 12px'}), shown = h('div', {style: 'text-align:center'}, String(least + from)), submit = button('Submit');
     area.append(h('div', {style: `height:${R.int(0, 20)}px`}), ...(R.chance(0.5) ? [holder, shown] : [shown, holder]), submit);
     $(holder).slider({min: 0, max: span, value: from});
     const at = (v) => { const b = boxOf(holder), x = b[0] + (b[2] - b[0]) * v / span, y = (b[1] + b[3]) / 2; return [x - 5, y - 5, x + 5, y + 5]; };
     return {goal: R.pick([`Select ${least + to} with the slider and hit Submit.`, `Move the slider to ${least + to} and press Submit.`]), *play() {
-        if (to !== from) yield steps.drag(() => at(from), () => at(to), 'slider', () => { $(holder).slider('value', to); shown.textContent = String(least + to); }, `Drag slider to ${least + to}.`);
+        if (to !== from) yield steps.drag(() => at(from), () => at(to), 'slider', String(least + to), () => { $(holder).slider('value', to); shown.textContent = String(least + to); });
         yield steps.click(submit, 'Submit');
     }};
 };

@@ -101,7 +101,7 @@ kinds.contacts = (R, area) => {
         while (cards[i].n !== target) {
             ++i;
             const now = i;
-            yield steps.click(next, '>', {thought: `This is not ${target}. Click >.`, does: () => show(now)});
+            yield steps.click(next, '>', {wanted: target, does: () => show(now)});
         }
         yield steps.click(links[what], what);
     }};
@@ -155,7 +155,7 @@ kinds.moveBox = (R, area) => {
     const outer = h('div', {style: `position:absolute;left:${bx}px;top:${by}px;width:${big}px;height:${big}px;background:${colour()}`});
     const inner = h('div', {style: `position:absolute;left:${sx}px;top:${sy}px;width:${small}px;height:${small}px;background:${colour()}`});
     area.append(outer, inner);
-    return {goal: R.pick(['Drag the smaller box so that it is completely inside the larger box.', 'Put the small box into the large box.']), *play() { yield steps.drag(() => boxOf(inner), () => boxOf(outer), 'smaller box', () => {}); }};
+    return {goal: R.pick(['Drag the smaller box so that it is completely inside the larger box.', 'Put the small box into the large box.']), *play() { yield steps.drag(() => boxOf(inner), () => boxOf(outer), 'smaller box', 'larger box', () => {}); }};
 };
 
 kinds.sortList = (R, area) => {
@@ -163,7 +163,7 @@ kinds.sortList = (R, area) => {
     area.append(...rows, submit);
     const i = R.int(0, names.length - 1), j = R.pick(names.map((_, k) => k).filter((k) => k !== i));
     return {goal: R.pick([`Drag ${names[i]} to the ${ordinal(j)} position.`, `Move ${names[i]} to the ${ordinal(j)} position and press Submit.`]), *play() {
-        yield steps.drag(() => boxOf(rows[i]), () => boxOf(rows[j]), names[i], () => { (j > i ? rows[j].after(rows[i]) : rows[j].before(rows[i])); });
+        yield steps.drag(() => boxOf(rows[i]), () => boxOf(rows[j]), names[i], ordinal(j), () => { (j > i ? rows[j].after(rows[i]) : rows[j].before(rows[i])); });
         yield steps.click(submit, 'Submit');
     }};
 };
@@ -173,7 +173,7 @@ kinds.highlight = (R, area) => {
     area.append(p, submit);
     const ends = () => { const range = document.createRange(); range.selectNodeContents(p); const all = [...range.getClientRects()], a = all[0], b = all[all.length - 1]; return [[a.left - 2, a.top, a.left + 2, a.bottom], [b.right - 2, b.top, b.right + 2, b.bottom]]; };
     return {goal: 'Highlight the text in the paragraph below and click submit.', *play() {
-        yield steps.drag(() => ends()[0], () => ends()[1], 'text', () => { p.style.background = '#338fff'; p.style.color = '#fff'; }, 'Drag over the text.');
+        yield steps.drag(() => ends()[0], () => ends()[1], 'text', 'its end', () => { p.style.background = '#338fff'; p.style.color = '#fff'; });
         yield steps.click(submit, 'Submit');
     }};
 };

@@ -40,6 +40,7 @@ class Random {
         const v = this.next();
         if (v < 0.35) text = text[0].toUpperCase() + text.slice(1);
         else if (v < 0.42) text = text.toUpperCase();
+        if (this.chance(0.03)) text = text.replace(/[aeiou]/, (c) => ({a: 'á', e: 'é', i: 'í', o: 'ö', u: 'ü'})[c]);
         return text;
     }
     /** Different ones, none the beginning of another. */
@@ -108,10 +109,11 @@ const focusOn = (element) => {
     document.querySelectorAll('.has-keyboard').forEach((e) => e.classList.remove('has-keyboard'));
     if (element && ['INPUT', 'TEXTAREA', 'SELECT'].includes(element.tagName)) element.classList.add('has-keyboard');
 };
+const missing = (wanted) => (wanted ? `Click ${wanted}. It is missing. ` : ''); // as of what is nowhere (data.py, LOST)
 const steps = {
-    /** box: a place instead of the element's own; named: where the words that name it are drawn. */
-    click: (element, label, {box, thought, verb = 'left_click', does, named} = {}) => ({
-        verb, label, thought: thought || `Click ${label}.`, box: () => box || boxOf(element), aim: () => box || aimOf(element),
+    /** box: a place instead of the element's own; named: where the words that name it are drawn; wanted: what was looked for in vain, so that this is clicked. */
+    click: (element, label, {box, thought, verb = 'left_click', does, named, wanted} = {}) => ({
+        verb, label, wanted, thought: thought || missing(wanted) + `Click ${label}.`, box: () => box || boxOf(element), aim: () => box || aimOf(element),
         named: () => named && boxOf(named), shown: () => element || null,
         act() { focusOn(element); if (does) does(); else if (element && element.click) element.click(); },
     }),
@@ -120,11 +122,12 @@ const steps = {
         act() { if (does) return does(); element.value += text; element.dispatchEvent(new Event('input')); },
     }),
     key: (keys, does = () => {}, thought = `Press ${keys}.`) => ({verb: 'key', text: keys, thought, act: does}),
-    drag: (from, to, label, does, thought = `Drag ${label}.`) => ({
-        verb: 'left_drag', label, thought, box: from, aim: from, to, shown: () => null, named: () => null, act: does,
+    /** end: the words that name where it ends. */
+    drag: (from, to, label, end, does) => ({
+        verb: 'left_drag', label, end, thought: `Drag ${label} to ${end}.`, box: from, aim: from, to, shown: () => null, named: () => null, act: does,
     }),
-    scroll: (element, direction, amount, does) => ({
-        verb: 'scroll', direction, amount, label: direction, thought: `Scroll ${direction}.`, box: () => boxOf(element), aim: () => boxOf(element),
+    scroll: (element, direction, amount, does, wanted) => ({
+        verb: 'scroll', direction, amount, label: direction, wanted, thought: missing(wanted) + `Scroll ${direction}.`, box: () => boxOf(element), aim: () => boxOf(element),
         shown: () => null, named: () => null,
         act: does || (() => { element.scrollTop += (direction === 'down' ? 1 : -1) * amount * 100; }),
     }),
@@ -185,11 +188,11 @@ function shellStyle(R) {
     const paper = benchLike || R.chance(0.6) ? '#fff' : R.chance(0.8) ? pale() : `hsl(${R.int(0, 359)},${R.int(0, 40)}%,${R.int(8, 22)}%)`;
     const dark = /hsl\(\d+,\d+%,(8|9|1\d|2\d)%\)/.test(paper);
     const ink = dark ? '#eee' : benchLike || R.chance(0.7) ? '#000' : `hsl(${R.int(0, 359)},60%,${R.int(5, 30)}%)`;
-    const query = benchLike || R.chance(0.5) ? '#ff0' : pale();
+    const query = benchLike || R.chance(0.5) ? '#ff0' : pale(), high = benchLike ? 44 : R.int(30, 56), inset = R.chance(0.5) ? 2 : R.int(0, 12);
     let css = `body{background:${benchLike ? '#555' : R.pick(['#555', '#fff', '#ccc', '#345'])};font:14px ${font};margin:0;color:${ink}}
 #wrap{width:160px;height:210px;background:${paper};overflow:hidden;position:relative}
-#query{background:${query};color:#000;font-size:${size}px;height:44px;padding:3px;overflow:hidden}
-#area{font-size:${size}px;padding:2px;height:156px;position:relative}
+#query{background:${query};color:#000;font-size:${size}px;height:${high}px;padding:3px;overflow:hidden}
+#area{font-size:${size}px;padding:${R.chance(0.5) ? 2 : R.int(0, 12)}px ${inset}px;height:156px;position:relative}
 #area input[type=text],#area input[type=password]{width:${R.int(90, 140)}px}
 .has-keyboard{outline:${R.pick(['-webkit-focus-ring-color auto 1px', '-webkit-focus-ring-color auto 1px', '2px solid #101010'])}}
 .link{color:#00e;text-decoration:underline;cursor:pointer}`;
@@ -199,6 +202,7 @@ function shellStyle(R) {
             `#area label,#area a{font-size:${size}px}`;
         if (R.chance(0.3)) css += '.link{text-decoration:none}';
     }
+    if (R.chance(0.3)) css += `#area button{font-size:${R.int(9, 17)}px;margin:${R.int(0, 4)}px;min-width:${R.int(0, 30)}px}`;
     return css;
 }
 
@@ -233,7 +237,7 @@ function look() {
     const told = {kind: page.kind, goal: page.goal, history: page.history, verb: s.verb, thought: s.thought, words: wordsDrawn(),
                   clickable: page.clickable.filter(([, e]) => { const b = boxOf(e); return b[2] > b[0] && isShown((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, e); })
                       .map(([what, e, label]) => [what, label, boxOf(e), aimOf(e)])};
-    for (const key of ['label', 'text', 'direction', 'amount']) if (s[key] !== undefined) told[key] = s[key];
+    for (const key of ['label', 'text', 'direction', 'amount', 'wanted', 'end']) if (s[key] !== undefined) told[key] = s[key];
     if (s.box) {
         told.box = s.box();
         told.aim = s.aim();
