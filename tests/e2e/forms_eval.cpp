@@ -48,6 +48,8 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
     const std::map<std::string, e2e::Surface> surfaces{{"x11", e2e::Surface::X11}, {"vnc", e2e::Surface::Vnc}, {"web", e2e::Surface::Web}};
     app.add_option("--platform", options.run.surface, "Where the model sees and touches the forms: x11, vnc or web")
         ->transform(CLI::CheckedTransformer(surfaces, CLI::ignore_case));
+    app.add_option("--zoom-below", options.run.zoom_below, "A click less certain than this is asked for again on a closer look, as by `handeye run`")
+        ->check(CLI::Range(0.0, 1.0));
     app.add_option("--keep-recordings", options.run.recordings_dir,
                    "Keep the session files in this folder");
     app.add_flag("--json", options.json, "One JSON document and nothing else");

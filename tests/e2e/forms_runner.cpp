@@ -251,11 +251,12 @@ std::string first_difference(const json& want, const json& got, TaskOutcome outc
     return outcome == TaskOutcome::Done ? "ok" : "end";
 }
 
-SessionOptions session_options() {
+SessionOptions session_options(const FormRun& run) {
     SessionOptions options;
     options.budget.steps_max = kActionsMax + 1;
     options.max_new_tokens = kNewTokensMax;
     options.thinking_budget.reset();
+    options.zoom_below = run.zoom_below;
     return options;
 }
 
@@ -329,7 +330,7 @@ Result<FormResult> run_form_task(const FormTask& task, const FormTask& other, Ch
     const std::unique_ptr<Recorder> recorder = TRY(Recorder::open(recording, task.id));
     const TimePoint begin = clock.now();
     const std::unique_ptr<Session> session =
-        TRY(Session::create(session_options(), platform, model, clock, *recorder));
+        TRY(Session::create(session_options(run), platform, model, clock, *recorder));
     const TaskReport report = TRY(session->run_task(task.goal, {}));
     TRY(recorder->seal());
 

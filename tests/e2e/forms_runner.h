@@ -52,6 +52,7 @@ struct FormRun {
     std::filesystem::path recordings_dir; ///< session files stay there; empty: they go away
     Frames frames = Frames::Real;
     Surface surface = Surface::X11;
+    double zoom_below = 0;                ///< as SessionOptions::zoom_below
 };
 
 struct FormResult {
