@@ -14,7 +14,7 @@ endif()
 if(HANDEYE_SANITIZE)
   set(HANDEYE_SANITIZED ON)
   target_compile_options(handeye_options INTERFACE
-    -fsanitize=${HANDEYE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${HANDEYE_SANITIZE} $<$<BOOL:${HANDEYE_SANITIZE_EXCEPT}>:-fno-sanitize=${HANDEYE_SANITIZE_EXCEPT}> -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(handeye_options INTERFACE -fsanitize=${HANDEYE_SANITIZE})
 endif()
 # A hundred test programs of up to 400 MB: gold links them in half the time.

@@ -2,9 +2,11 @@
 // `handeye bench`: each figure beside what this machine allows, measured in the same run, and their ratio.
 #include "agent/bench_step.h"
 #include "apps/cli/bench_control.h"
+#include "apps/cli/bench_peers.h"
 #include "apps/cli/command.h"
 #include "apps/cli/model_options.h"
 #include "base/hash.h"
+#include "base/image_codec.h"
 #include "base/json.h"
 #include "base/json_fields.h"
 #include "engine/bench_products.h"
@@ -30,6 +32,7 @@ struct BenchOptions {
     int runs = 50;
     int streams = 8;
     std::string answers;
+    std::string picture;
     bool skips_checksums = false;
     ModelOptions extra;
 };
@@ -103,7 +106,8 @@ Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
     TRY(put_model_options(options.extra, model, engine));
     const bool is_recorded = options.subject == "serve" && !options.answers.empty();
     const std::vector<RecordedAnswer> answers = is_recorded ? TRY(read_answers(options.answers)) : std::vector<RecordedAnswer>();
-    for (const BenchLine& line : TRY(is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, Image()))) {
+    const Image picture = options.picture.empty() ? Image() : TRY(read_image(options.picture));
+    for (const BenchLine& line : TRY(is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, picture))) {
         figures.push_back(figure_of(line));
     }
     return figures;
@@ -164,9 +168,9 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model) or control (clients of a daemon)")
+    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model) control (clients of a daemon) or peers (the same GGUF files through llama.cpp)")
         ->required()
-        ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control"}));
+        ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control", "peers"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
     app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
@@ -176,15 +180,25 @@ Runner declare_bench(CLI::App& app) {
     app.add_option("--runs", options->runs, "Repetitions")->check(CLI::Range(1, 1'000'000))->capture_default_str();
     app.add_option("--streams", options->streams, "serve: answers at once")->check(CLI::Range(1, 16))->capture_default_str();
     app.add_option("--answers", options->answers, "serve: measure what guessing gains on these answers, a file of `handeye export --to llamafactory`");
+    app.add_option("--picture", options->picture, "engine, peers: a screenshot to be looked at, instead of a dialog of 336x224")->check(CLI::ExistingFile);
+    auto peers = std::make_shared<BenchPeersOptions>();
+    app.add_option("--peer-python", peers->python, "peers: a Python that has llama-cpp-python")->capture_default_str();
+    app.add_option("--rounds", peers->rounds, "peers: how often each is started, in turn")->check(CLI::Range(1, 100))->capture_default_str();
     app.footer("Without --display, capture, input and step run on an own invisible display of 1920x1080.");
     auto control = std::make_shared<BenchControlOptions>();
     app.add_option("--idle", control->idle, "control: clients that only stay")->check(CLI::Range(1, 10'000))->capture_default_str();
     app.add_option("--active", control->active, "control: clients that ask ten times a second")->check(CLI::Range(1, 1000))->capture_default_str();
     app.add_option("--seconds", control->seconds, "control: of each measured stretch")->check(CLI::Range(1, 3600))->capture_default_str();
-    return [options, control](const Context& context) -> Result<int> {
+    return [options, control, peers](const Context& context) -> Result<int> {
         if (options->subject == "control") {
             control->is_json = context.json;
             return bench_control(*control);
+        }
+        if (options->subject == "peers") {
+            peers->model = options->model;
+            peers->picture = options->picture;
+            peers->threads = options->threads;
+            return bench_peers(*peers, context);
         }
         const std::vector<Figure> figures = TRY(measure(*options, context));
         print_figures(figures, context);

@@ -66,6 +66,31 @@ TEST_F(Cli, BadUseIsTwo) {
     EXPECT_EQ(handeye("run --deny fly goal --headless 64x64").code, 2);
 }
 
+TEST_F(Cli, BenchEngineTellsWhatIsComparedWithAPeer) {
+    const std::string golden = HANDEYE_SOURCE_DIR "/tests/golden/engine/";
+    const Ran ran = handeye("bench engine --json --threads 1 --model " + golden + "glm4v-gguf");
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    for (const char* name : {"load", "peak_memory", "prefill", "decode", "first_token", "vision"}) {
+        EXPECT_NE(ran.out.find('"' + std::string(name) + '"'), std::string::npos) << name << " in " << ran.out;
+    }
+    const Ran blind = handeye("bench engine --model " + golden + "glm4-gguf-zoo --picture " HANDEYE_SOURCE_DIR "/docs/step.png");
+    EXPECT_EQ(blind.code, 2);
+    EXPECT_NE(blind.err.find("has no vision tower"), std::string::npos) << blind.err;
+}
+
+TEST_F(Cli, BenchPeersNamesWhatIsMissing) {
+    const std::string golden = HANDEYE_SOURCE_DIR "/tests/golden/engine/";
+    const Ran nothing = handeye("bench peers");
+    EXPECT_EQ(nothing.code, 2);
+    EXPECT_NE(nothing.err.find("--model is missing"), std::string::npos) << nothing.err;
+    const Ran no_gguf = handeye("bench peers --model " + golden + "glm4v-f32");
+    EXPECT_EQ(no_gguf.code, 2);
+    EXPECT_NE(no_gguf.err.find("has no .gguf"), std::string::npos) << no_gguf.err;
+    const Ran no_python = handeye("bench peers --threads 1 --rounds 1 --model " + golden + "glm4v-gguf --peer-python /nowhere/python");
+    EXPECT_EQ(no_python.code, 5);
+    EXPECT_NE(no_python.err.find("/nowhere/python cannot be run"), std::string::npos) << no_python.err;
+}
+
 TEST_F(Cli, DisplayThatIsNotThereIsNamed) {
     const Ran ran = handeye("screenshot --display :4077 -o x.png");
     EXPECT_EQ(ran.code, 5);

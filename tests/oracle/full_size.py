@@ -2,6 +2,8 @@
 """Writes GLM-4.1V-9B with its real shapes and random weights, for measuring.
 
     python full_size.py gguf FOLDER    Q4_K_M as llama.cpp mixes it, and an mmproj in F16: 8 GB
+    python full_size.py q8_0 FOLDER    the same with all matrices of the text model in Q8_0: 12 GB
+    python full_size.py bf16_gguf FOLDER   and in BF16: 21 GB
     python full_size.py gptq FOLDER    int4, groups of 128, symmetric, version 1; the vision tower in BF16: 8.5 GB
     python full_size.py bf16 FOLDER    five shards: 20.6 GB
     python full_size.py small FOLDER   a text model of one billion parameters in Q8_0, with the same vocabulary: 1.1 GB (for `handeye bench serve`)
@@ -75,7 +77,8 @@ def vocabulary():
 
 # --- GGUF: name, dims fastest first, type id
 
-F32, F16, Q4_K, Q5_0, Q6_K, Q8_0 = 0, 1, 12, 6, 14, 8
+F32, F16, BF16, Q4_K, Q5_0, Q6_K, Q8_0 = 0, 1, 30, 12, 6, 14, 8
+PLAIN_BYTES = {F32: 4, F16: 2, BF16: 2}
 BLOCKS = {Q4_K: (256, 144), Q5_0: (32, 22), Q6_K: (256, 210), Q8_0: (32, 34)}
 
 
@@ -88,6 +91,8 @@ def gguf_data(kind, rows, cols):
         return (np.ones(rows * cols, np.float32)).tobytes()
     if kind == F16:
         return (np.float16(0.02) * RANDOM.standard_normal(rows * cols, np.float32)).astype(np.float16).tobytes()
+    if kind == BF16:  # any sign and mantissa, magnitudes from 2^-7 to 2^-5
+        return (random_bytes(rows * cols * 2).view(np.uint16) & 0x80FF | 0x3C00).tobytes()
     elements, size = BLOCKS[kind]
     blocks = random_bytes(rows * cols // elements * size).reshape(-1, size)
     spread = 1 / np.sqrt(cols)
@@ -128,7 +133,7 @@ def write_gguf(path, metadata, tensors):
     infos, at = [], 0
     for name, dims, kind in tensors:
         count = int(np.prod(dims))
-        size = count * {F32: 4, F16: 2}[kind] if kind in (F32, F16) else count // BLOCKS[kind][0] * BLOCKS[kind][1]
+        size = count * PLAIN_BYTES[kind] if kind in PLAIN_BYTES else count // BLOCKS[kind][0] * BLOCKS[kind][1]
         infos.append(text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims) + struct.pack("<IQ", kind, at))
         at += (size + 31) // 32 * 32
     with open(path, "wb") as file:
@@ -144,7 +149,8 @@ def better(layer):  # llama.cpp's use_more_bits
     return layer < LAYERS // 8 or layer >= 7 * LAYERS // 8 or (layer - LAYERS // 8) % 3 == 2
 
 
-def gguf(folder):
+def gguf(folder, only=None):
+    """`only`: the type of all matrices of the text model; none: those of Q4_K_M."""
     tokens, merges = vocabulary()
     metadata = {"general.architecture": "glm4", "general.name": "full size", "glm4.block_count": LAYERS, "glm4.context_length": 65536, "glm4.embedding_length": HIDDEN,
                 "glm4.feed_forward_length": FFN, "glm4.attention.head_count": HEADS, "glm4.attention.head_count_kv": KV, "glm4.attention.key_length": HEAD,
@@ -159,7 +165,9 @@ def gguf(folder):
                     (f"blk.{i}.attn_v.weight", [HIDDEN, KV * HEAD], Q6_K if better(i) else Q4_K), (f"blk.{i}.attn_output.weight", [HEADS * HEAD, HIDDEN], Q4_K),
                     (f"blk.{i}.ffn_up.weight", [HIDDEN, 2 * FFN], Q4_K), (f"blk.{i}.ffn_down.weight", [FFN, HIDDEN], Q8_0 if better(i) else Q5_0)]
         tensors += [(f"blk.{i}.attn_{n}.bias", [w], F32) for n, w in (("q", HEADS * HEAD), ("k", KV * HEAD), ("v", KV * HEAD))]
-    write_gguf(folder / "model-Q4_K_M.gguf", metadata, tensors)
+    if only is not None:
+        tensors = [(name, dims, only if kind != F32 else kind) for name, dims, kind in tensors]
+    write_gguf(folder / "model.gguf", metadata, tensors)
     metadata = {"general.architecture": "clip", "clip.projector_type": "glm4v", "clip.has_vision_encoder": True, "clip.use_silu": True, "clip.vision.embedding_length": VIT,
                 "clip.vision.block_count": DEPTH, "clip.vision.attention.head_count": 12, "clip.vision.attention.layer_norm_epsilon": 1e-5, "clip.vision.image_size": 336,
                 "clip.vision.patch_size": 14, "clip.vision.projection_dim": HIDDEN, "clip.vision.feed_forward_length": MERGER,
@@ -300,7 +308,7 @@ def write_tokenizer(folder):
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
 
 
-WRITERS = {"small": small, "gguf": gguf, "gptq": gptq, "bf16": bf16_hub}
+WRITERS = {"small": small, "gguf": gguf, "q8_0": lambda folder: gguf(folder, Q8_0), "bf16_gguf": lambda folder: gguf(folder, BF16), "gptq": gptq, "bf16": bf16_hub}
 
 
 def write(kind, folder):
