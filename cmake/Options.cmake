@@ -14,7 +14,10 @@ endif()
 if(HANDEYE_SANITIZE)
   set(HANDEYE_SANITIZED ON)
   target_compile_options(handeye_options INTERFACE
-    -fsanitize=${HANDEYE_SANITIZE} $<$<BOOL:${HANDEYE_SANITIZE_EXCEPT}>:-fno-sanitize=${HANDEYE_SANITIZE_EXCEPT}> -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${HANDEYE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  if(HANDEYE_SANITIZE_EXCEPT)
+    target_compile_options(handeye_options INTERFACE -fno-sanitize=${HANDEYE_SANITIZE_EXCEPT})
+  endif()
   target_link_options(handeye_options INTERFACE -fsanitize=${HANDEYE_SANITIZE})
 endif()
 # A hundred test programs of up to 400 MB: gold links them in half the time.

@@ -92,7 +92,7 @@ Figure figure_of(const BenchLine& line) { return {line.name, line.value, line.un
 
 std::vector<Figure> bench_weights(const BenchOptions& options) {
     std::vector<Figure> figures;
-    for (const BenchLine& line : bench_products(options.threads, [](const std::string& format) { print_progress(format); })) {
+    for (const BenchLine& line : bench_products(options.threads, kBenchSide, [](const std::string& format) { print_progress(format); })) {
         figures.push_back(figure_of(line));
     }
     print_progress("");
@@ -168,7 +168,7 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model) control (clients of a daemon) or peers (the same GGUF files through llama.cpp)")
+    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model), control (clients of a daemon) or peers (the same GGUF files through llama.cpp)")
         ->required()
         ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control", "peers"}));
     add_target_options(app, options->target);
@@ -195,7 +195,10 @@ Runner declare_bench(CLI::App& app) {
             return bench_control(*control);
         }
         if (options->subject == "peers") {
-            peers->model = options->model;
+            if (!options->extra.adapters.empty() || !options->extra.quantize.empty() || !options->extra.kv_cache.empty() || options->skips_checksums) {
+                return Error{ErrorCode::InvalidArgument, "peers compares the files as they are: --adapter, --quantize, --kv-cache and --no-checksums have no meaning for it"};
+            }
+            peers->model = TRY(find_model(options->model)).path.string();
             peers->picture = options->picture;
             peers->threads = options->threads;
             return bench_peers(*peers, context);

@@ -40,23 +40,29 @@ struct Files {
     std::filesystem::path projector; ///< empty: none
 };
 
+// As the engine finds them: a model or its first part, and the one file beside it that is called an mmproj.
 Result<Files> find_files(const std::filesystem::path& given) {
     std::error_code problem;
-    if (!std::filesystem::is_directory(given, problem)) {
-        return Files{.model = given, .projector = {}};
-    }
-    Files found;
-    for (const auto& entry : std::filesystem::directory_iterator(given, problem)) {
-        if (entry.path().extension() == ".gguf") {
-            auto& place = entry.path().filename().string().starts_with("mmproj") ? found.projector : found.model;
-            if (!place.empty()) {
-                return Error{ErrorCode::InvalidArgument, fmt::format("{} has {} and {}: name one file", given.string(), place.filename().string(), entry.path().filename().string())};
-            }
-            place = entry.path();
+    const bool is_folder = std::filesystem::is_directory(given, problem);
+    Files found{.model = is_folder ? std::filesystem::path() : given, .projector = {}};
+    const std::filesystem::path folder = is_folder ? given : given.parent_path().empty() ? "." : given.parent_path();
+    for (std::filesystem::directory_iterator at(folder, problem), end; !problem && at != end; at.increment(problem)) {
+        const std::string name = at->path().filename().string();
+        const bool is_projector = name.find("mmproj") != std::string::npos, is_later_part = name.find("-of-") != std::string::npos && name.find("-00001-of-") == std::string::npos;
+        if (at->path().extension() != ".gguf" || (!is_projector && (!is_folder || is_later_part))) {
+            continue;
         }
+        auto& place = is_projector ? found.projector : found.model;
+        if (!place.empty()) {
+            return Error{ErrorCode::InvalidArgument, fmt::format("{} has {} and {}, of which one is used", folder.string(), place.filename().string(), name)};
+        }
+        place = at->path();
     }
-    if (found.model.empty()) {
-        return Error{ErrorCode::NotFound, fmt::format("{} has no .gguf: llama.cpp reads nothing else", given.string())};
+    if (problem) {
+        return Error{ErrorCode::IoFailed, fmt::format("{} cannot be listed: {}", folder.string(), problem.message())};
+    }
+    if (found.model.extension() != ".gguf") {
+        return Error{ErrorCode::NotFound, fmt::format("{} is or has no .gguf: llama.cpp reads nothing else", given.string())};
     }
     return found;
 }
@@ -112,8 +118,10 @@ Result<std::string> output_of(std::vector<std::string> words, const std::stop_to
     if (failed != 0) {
         return Error{ErrorCode::Unavailable, fmt::format("{} cannot be run: {}", words[0], std::strerror(failed))};
     }
-    const std::stop_callback end_it(stop, [child] { ::kill(child, SIGTERM); });
-    Result<std::string> text = read_all(from, stop);
+    Result<std::string> text = [&] {
+        const std::stop_callback end_it(stop, [child] { ::kill(child, SIGKILL); }); // it has nothing to save
+        return read_all(from, stop);
+    }();
     if (!text) {
         ::kill(child, SIGKILL);
     }
@@ -150,7 +158,8 @@ Result<void> take_lines(const std::string& text, Side& side) {
 
 double median(std::vector<double> values) {
     std::ranges::sort(values);
-    return values[values.size() / 2];
+    const std::size_t half = values.size() / 2;
+    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 void print_figure(const Measured& figure, const Side& ours, const Side& peers, bool is_json) {
@@ -178,10 +187,10 @@ void print_figure(const Measured& figure, const Side& ours, const Side& peers, b
 } // namespace
 
 Result<int> bench_peers(const BenchPeersOptions& options, const Context& context) {
-    if (options.model.empty()) {
-        return Error{ErrorCode::InvalidArgument, "--model is missing: a GGUF file, or a folder with one and its mmproj*.gguf"};
-    }
     const Files files = TRY(find_files(options.model));
+    if (!files.projector.empty() && options.picture.empty()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("--picture is missing: {} sees, so name a screenshot", files.model.filename().string())};
+    }
     const std::string threads = std::to_string(options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency()));
     std::vector<std::string> ours_words{"/proc/self/exe", "bench", "engine", "--json", "--model", options.model, "--threads", threads};
     if (!options.picture.empty()) {
@@ -189,13 +198,16 @@ Result<int> bench_peers(const BenchPeersOptions& options, const Context& context
     }
     const std::vector<std::string> peers_words{options.python, "-c", llama_peer_program(), files.model.string(), files.projector.string(), options.picture, threads};
     Side ours, peers;
-    for (int round = 1; round <= options.rounds; ++round) {
-        print_progress(fmt::format("round {} of {}: handeye", round, options.rounds));
-        const std::string our_lines = TRY(output_of(ours_words, context.stop).with_context("bench engine"));
-        TRY(take_lines(our_lines, ours).with_context("bench engine"));
-        print_progress(fmt::format("round {} of {}: llama.cpp", round, options.rounds));
-        const std::string peer_lines = TRY(output_of(peers_words, context.stop).with_context("llama.cpp"));
-        TRY(take_lines(peer_lines, peers).with_context("llama.cpp"));
+    const auto measure = [&](const char* name, const std::vector<std::string>& words, Side& side) -> Result<void> {
+        const std::string lines = TRY(output_of(words, context.stop).with_context(name));
+        TRY(take_lines(lines, side).with_context(name));
+        return {};
+    };
+    for (int round = 0; round < options.rounds; ++round) { // each goes first in turn: who comes second finds the files in memory
+        for (const bool is_ours : {round % 2 == 0, round % 2 != 0}) {
+            print_progress(fmt::format("round {} of {}: {}", round + 1, options.rounds, is_ours ? "handeye" : "llama.cpp"));
+            TRY(is_ours ? measure("bench engine", ours_words, ours) : measure("llama.cpp", peers_words, peers));
+        }
     }
     print_progress("");
     if (!context.json) {

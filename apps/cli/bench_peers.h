@@ -9,11 +9,11 @@
 namespace handeye::cli {
 
 struct BenchPeersOptions {
-    std::string model;             ///< a folder with one model and at most one projector (mmproj*.gguf), or a model's file
+    std::string model;              ///< a GGUF file, or a folder with one; the mmproj beside it is used
     std::string python = "python3"; ///< one that has llama-cpp-python
-    std::string picture;           ///< a screenshot; empty: text alone
-    int threads = 0;               ///< 0: one per core
-    int rounds = 2;
+    std::string picture;            ///< a screenshot, for a model that sees
+    int threads = 0;                ///< 0: one per core
+    int rounds = 3;                 ///< each is started once in a round
 };
 
 /// Prints each figure of both and their ratio. Unavailable: the peer's Python cannot run it.

@@ -158,6 +158,9 @@ Row check_goldens(ChatModel& model, const std::filesystem::path& checkpoint, boo
                           "handeye models verify --model DIR --cases DIR");
         }
     }
+    if (count > 0 && equal == 0) {
+        return failed("engine", fmt::format("none of {} answers of {} equals the reference's", count, info.name), "handeye models verify --model DIR --cases DIR");
+    }
     return passed("engine", fmt::format("{} ({} {}): {} tokens, {}", info.name, info.family, info.weight_format, tokens,
                                         count > 0 ? fmt::format("{} of {} answers equal to the reference's{}", equal, count, is_changed ? "; packing and adapters change some" : "")
                                                   : "no answers of the reference beside this model"));

@@ -28,8 +28,8 @@ struct SelfCheck {
     [[nodiscard]] double seconds() const;
 };
 
-/// Asks what `checkpoint`/eval/selfcheck/screens.jsonl holds, in the form of `handeye eval jsonl --score click`, one after the other, greedy,
-/// for a minute at most.
+/// Asks what `checkpoint`/eval/selfcheck/screens.jsonl holds, in the form of `handeye eval jsonl --score click`, one after the other, greedy;
+/// after a minute no further one.
 /// Errors: a file that cannot be read or holds a line that is no item, and those of the model.
 Result<SelfCheck> check_screens(ChatModel& model, const std::filesystem::path& checkpoint, const std::stop_token& stop);
 

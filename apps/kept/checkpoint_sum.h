@@ -9,8 +9,8 @@
 
 namespace handeye::kept {
 
-/// SHA-256, in hexadecimal, over names, sizes and bytes of the files that a checkpoint computes with (not its cards), or of one .gguf file or
-/// adapter. Of a file over 64 MiB, 256 pieces of 64 KiB that lie evenly over it speak for the rest: two trainings of one model differ there.
+/// SHA-256, in hexadecimal, over names, sizes and bytes of the files that a checkpoint computes with (not its cards), or of one .gguf file with
+/// its other parts and the mmproj beside it, or adapter. Of a file over 64 MiB the first 64 MiB and 256 pieces of 64 KiB that lie evenly over it speak for the rest.
 /// The path does not count. NotFound where no such file is there.
 Result<std::string> checkpoint_sum(const std::filesystem::path& checkpoint);
 

@@ -72,7 +72,12 @@ Result<void> LineLog::add(const nlohmann::json& line) {
         }
         at += static_cast<std::size_t>(put);
     }
-    return ::fdatasync(file_.get()) == 0 ? Result<void>() : failed(path_, "written to the disk");
+    if (::fdatasync(file_.get()) != 0) {
+        const Error why = failed(path_, "written to the disk");
+        (void)!::ftruncate(file_.get(), begin);
+        return why;
+    }
+    return {};
 }
 
 } // namespace handeye::kept

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/json_fields.h"
 
-#include <set>
 #include <string>
 
 #include <fmt/format.h>

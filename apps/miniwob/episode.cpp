@@ -183,7 +183,13 @@ public:
 
     [[nodiscard]] const EventBuffer& events() const override { return events_; }
     [[nodiscard]] bool has_asked() const override {
-        return std::ranges::any_of(events_.events(), [](const SessionEvent& event) { return event.type == "engine.finished"; });
+        return std::ranges::any_of(events_.events(), [](const SessionEvent& event) { // an answer, not a failure to give one
+            if (event.type != "engine.finished") {
+                return false;
+            }
+            const auto data = parse_json(event.data_json);
+            return data && !data->contains("error");
+        });
     }
     [[nodiscard]] const std::string& session_id() const override { return session_id_; }
     [[nodiscard]] const std::string& browser() const override { return browser_; }

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <fcntl.h>
@@ -82,13 +83,39 @@ TEST_F(Cli, BenchPeersNamesWhatIsMissing) {
     const std::string golden = HANDEYE_SOURCE_DIR "/tests/golden/engine/";
     const Ran nothing = handeye("bench peers");
     EXPECT_EQ(nothing.code, 2);
-    EXPECT_NE(nothing.err.find("--model is missing"), std::string::npos) << nothing.err;
+    EXPECT_NE(nothing.err.find("llama.cpp reads nothing else"), std::string::npos) << nothing.err; // the bundled model
     const Ran no_gguf = handeye("bench peers --model " + golden + "glm4v-f32");
     EXPECT_EQ(no_gguf.code, 2);
     EXPECT_NE(no_gguf.err.find("has no .gguf"), std::string::npos) << no_gguf.err;
-    const Ran no_python = handeye("bench peers --threads 1 --rounds 1 --model " + golden + "glm4v-gguf --peer-python /nowhere/python");
+    const Ran no_picture = handeye("bench peers --model " + golden + "glm4v-gguf");
+    EXPECT_EQ(no_picture.code, 2);
+    EXPECT_NE(no_picture.err.find("--picture is missing"), std::string::npos) << no_picture.err;
+    const Ran packed = handeye("bench peers --quantize 4bit --model " + golden + "glm4v-gguf");
+    EXPECT_EQ(packed.code, 2);
+    EXPECT_NE(packed.err.find("--quantize"), std::string::npos) << packed.err;
+    const Ran no_python = handeye("bench peers --threads 1 --rounds 1 --model " + golden + "glm4-gguf-zoo --peer-python /nowhere/python");
     EXPECT_EQ(no_python.code, 5);
     EXPECT_NE(no_python.err.find("/nowhere/python cannot be run"), std::string::npos) << no_python.err;
+}
+
+TEST_F(Cli, BenchPeersComparesWhatBothPrint) {
+    const std::filesystem::path peer = dir_ / "peer";
+    std::ofstream(peer) << "#!/bin/sh\nprintf '{\"name\":\"decode\",\"value\":0.001,\"unit\":\"tokens/s\"}\\n{\"name\":\"load\",\"value\":1e9,\"unit\":\"ms\"}\\n'\n";
+    std::filesystem::permissions(peer, std::filesystem::perms::owner_all);
+    const Ran ran = handeye("bench peers --json --threads 1 --rounds 2 --model " HANDEYE_SOURCE_DIR "/tests/golden/engine/glm4-gguf-zoo --peer-python " + peer.string());
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const auto decode = parse_json(std::string_view(ran.out).substr(0, ran.out.find('\n')));
+    ASSERT_TRUE(decode) << ran.out;
+    EXPECT_EQ((*decode)["name"], "decode");
+    EXPECT_EQ((*decode)["handeye"].size(), 2);
+    EXPECT_EQ((*decode)["llama.cpp"], (nlohmann::json{0.001, 0.001}));
+    EXPECT_GT((*decode)["ratio"], 1);
+    EXPECT_NE(ran.out.find("\"load\""), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.out.find("\"prefill\""), std::string::npos) << "the peer told nothing of it";
+    std::ofstream(peer) << "#!/bin/sh\necho nonsense\n";
+    const Ran liar = handeye("bench peers --threads 1 --rounds 1 --model " HANDEYE_SOURCE_DIR "/tests/golden/engine/glm4-gguf-zoo --peer-python " + peer.string());
+    EXPECT_NE(liar.code, 0);
+    EXPECT_NE(liar.err.find("llama.cpp"), std::string::npos) << liar.err;
 }
 
 TEST_F(Cli, DisplayThatIsNotThereIsNamed) {

@@ -319,12 +319,26 @@ TEST(CheckpointSum, ChangesInTheMiddleOfALargeFile) {
     const std::filesystem::path file = folder.put("model.gguf", "");
     std::filesystem::resize_file(file, 80U << 20U);
     const std::string before = *checkpoint_sum(file);
-    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(40 << 20).write(std::string(400 << 10, 'x').data(), 400 << 10);
+    std::fstream(file, std::ios::in | std::ios::out | std::ios::binary).seekp(70 << 20).write(std::string(400 << 10, 'x').data(), 400 << 10);
     EXPECT_NE(*checkpoint_sum(file), before);
     const std::filesystem::path moved = folder.path() / "other";
     std::filesystem::create_directory(moved);
     std::filesystem::copy(file, moved / "model.gguf");
     EXPECT_EQ(*checkpoint_sum(moved / "model.gguf"), *checkpoint_sum(file));
+}
+
+TEST(CheckpointSum, SpeaksOfAllThatTheEngineReadsWithAFile) {
+    const Folder folder;
+    const std::filesystem::path first = folder.put("glm-00001-of-00002.gguf", "one");
+    (void)folder.put("glm-00002-of-00002.gguf", "two");
+    const std::string before = *checkpoint_sum(first);
+    (void)folder.put("other.gguf", "another model");
+    EXPECT_EQ(*checkpoint_sum(first), before);
+    (void)folder.put("glm-00002-of-00002.gguf", "2");
+    const std::string parts = *checkpoint_sum(first);
+    EXPECT_NE(parts, before);
+    (void)folder.put("mmproj-F16.gguf", "eyes");
+    EXPECT_NE(*checkpoint_sum(first), parts);
 }
 
 TEST(KeptFolder, TakesAnEmptyOneAndLeavesStrangersAlone) {
@@ -346,6 +360,12 @@ TEST(KeptFolder, TakesAnEmptyOneAndLeavesStrangersAlone) {
     ASSERT_EQ(::mkfifo((strange / "failures.html").c_str(), 0600), 0);
     EXPECT_FALSE(kept::open_folder(strange, "run.json"));
     EXPECT_FALSE(kept::open_folder(strange / "thesis.txt", "run.json"));
+    const std::filesystem::path shared = folder.path() / "shared";
+    std::filesystem::create_directory(shared);
+    std::filesystem::permissions(shared, std::filesystem::perms::all);
+    const auto open_to_all = kept::open_folder(shared, "run.json");
+    ASSERT_FALSE(open_to_all);
+    EXPECT_NE(open_to_all.error().message.find("everybody may write"), std::string::npos) << open_to_all.error().message;
 }
 
 TEST(LineLog, AddsAllOfALineOrNothing) {

@@ -68,8 +68,8 @@ AMX_CODE void multiply_part(const MatmulJob& job, const WeightMatrix& w, const P
     thread_local Memory panel_memory, sums_memory;
     Brain* const panels = panel_memory.get<Brain>(kPanelsMax * kPanelNumbers);
     float* const sums = sums_memory.get<float>(kPanelsMax * kPanelRows * kRowBlock);
-    const TileConfig config;
-    _tile_loadconfig(&config);
+    static constexpr TileConfig kConfig;
+    _tile_loadconfig(&kConfig);
     for (std::int64_t k = 0; k < w.cols; k += kDepthBlock) {
         const std::int64_t step = std::min(kDepthBlock, w.cols - k), tiles = (step + kTileDepth - 1) / kTileDepth;
         for (std::int64_t col = 0; col < part.cols; col += kPanelRows) {

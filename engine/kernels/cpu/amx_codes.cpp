@@ -105,6 +105,7 @@ struct Product {
 
 // Tiles 0 to 2: sums of what is worth 2^16, 2^8 and 1. 4 and 5: weights; 6 and 7: rows of x.
 AMX_CODE inline void multiply_block(const std::int8_t* weights, const std::int8_t* rows) {
+    finish_packing();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -141,8 +142,8 @@ AMX_CODE void multiply_part(const MatmulJob& job, const WeightMatrix& w, const C
     float* const scales = scales_memory.get<float>(kPanels * kTile);
     float* const sums = sums_memory.get<float>(kPanelsMax * kPanelRows * kRowBlock);
     std::int32_t* const two = parts_memory.get<std::int32_t>(2 * 3 * kTileSums);
-    const TileConfig config;
-    _tile_loadconfig(&config);
+    static constexpr TileConfig kConfig;
+    _tile_loadconfig(&kConfig);
     begin_sums(w, parts, groups, part, sums);
     Product waiting; // while the tiles of the next one are multiplied
     std::int64_t turn = 0;

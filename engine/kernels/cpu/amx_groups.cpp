@@ -32,6 +32,7 @@ AMX_CODE void pack_codes(const std::int8_t* codes, Brain* out) {
 // Tile 0: a group's sums. 4: its weights; 5 to 7: rows of x.
 AMX_CODE inline void multiply_group(const Brain* weights, const Brain* rows, float* out) {
     static_assert(kParts == 3);
+    finish_packing();
     _tile_zero(0);
     _tile_loadd(4, weights, 64);
     _tile_loadd(5, rows, 64);
@@ -77,8 +78,8 @@ AMX_CODE void multiply_part(const MatmulJob& job, const WeightMatrix& w, const C
     float* const scales = scales_memory.get<float>(kPanels * kGroups * kTile);
     float* const sums = sums_memory.get<float>(kPanelsMax * kPanelRows * kRowBlock);
     float* const two = two_memory.get<float>(2 * kTileSums);
-    const TileConfig config;
-    _tile_loadconfig(&config);
+    static constexpr TileConfig kConfig;
+    _tile_loadconfig(&kConfig);
     begin_sums(w, parts, groups, part, sums);
     for (std::int64_t k = 0; k < w.cols; k += kDepthBlock) {
         for (std::int64_t col = 0; col < part.cols; col += kTile) {

@@ -8,6 +8,7 @@
 #include "engine/kernels/thread_pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -45,6 +46,9 @@ struct alignas(64) TileConfig {
     std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
     std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
+
+// The intrinsics that load tiles do not tell the compiler that they read memory: what was packed before this is written when they do.
+AMX_CODE inline void finish_packing() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 // 32 floats rounded to bfloat16, in order; what they were rounded by is left of them.
 AMX_CODE inline __m512i take_part(__m512& first, __m512& second) {
@@ -157,6 +161,7 @@ AMX_CODE inline void add_products() {
 // a float's bits are left out.
 template <std::int64_t Parts>
 AMX_CODE inline void multiply(const Brain* panel, const Brain* rows, std::int64_t tiles, float* sums, bool add) {
+    finish_packing();
     if (add) {
         _tile_loadd(0, sums, 64);
         _tile_loadd(1, sums + kTileSums, 64);
