@@ -45,7 +45,7 @@ endfunction()
 
 set(HANDEYE_TEST_TIMEOUT_SCALE 1 CACHE STRING "Multiplies every test's time limit: sanitizers and full counts need more")
 # The tests that carry a label are built by the target tests_<label>; the three that ./check builds under asan always exist.
-foreach(label parser engine actions)
+foreach(label base engine actions)
   add_custom_target(tests_${label})
 endforeach()
 
