@@ -136,6 +136,17 @@ closing_lines() {
     for log in "${late[@]}"; do show_closing "$log"; done
     ((failures == 0)) || printf '\n%s%d stages FAILED:%s %s\n' "$red" "$failures" "$plain" \
         "$(printf '%s\n' "${results[@]}" | awk -F'|' '$2 == "FAILED" {printf "%s%s", sep, $1; sep = "; "}')"
+    for log in "${late[@]}"; do show_reasons "$log"; done
+}
+# Why tests failed, in the words of their first failures: what a person reads first who has only the end of the output.
+show_reasons() {
+    local log=$1
+    printf '\nfirst failures of %s:\n' "$(basename "$log" .log)"
+    awk '/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / { name = ""; if (/\*\*\*/) { name = $4; lines = 8; told = 0 }; next }
+         /^ +Start +[0-9]+: / { next }
+         name == "" { next }
+         /Failure$|Error|ERROR|exception/ { told = 1 }
+         told && lines-- > 0 { print "  " name ": " $0 }' "$log" | cut -c1-300 | head -40
 }
 show_closing() {
     printf '\n%s:\n' "$(basename "$1" .log)"
