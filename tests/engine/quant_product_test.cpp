@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products with packed weights against plain loops in double, over every format of the tables and odd shapes.
+#include "engine/kernels/cpu/amx.h"
+#include "engine/kernels/cpu/whole_gemm.h"
 #include "engine/kernels/fast_paths.h"
 #include "engine/kernels/ops.h"
 #include "engine/quant/blocks.h"
@@ -19,6 +21,17 @@ constexpr std::int64_t kCols = 1280; // two and a half steps of depth
 
 Matrix view(std::vector<float>& values, std::int64_t rows, std::int64_t cols) { return {values.data(), rows, cols, cols}; }
 
+// How far apart factors are that have been rounded, as a share of the largest.
+float rounding_step(std::int64_t rows, kernels::FastPaths fast, const WeightMatrix& w) {
+    if (rows <= kernels::kFewRows) {
+        return fast.whole_numbers && w.blocks != nullptr ? 1.0F / 32767 : 0;
+    }
+    if (fast.tiles && kernels::has_amx()) {
+        return 1.0F / 32767;
+    }
+    return fast.whole_numbers && kernels::takes_whole_gemm(w) ? 1.0F / 8191 : 0; // activations of equal size, weights of Q6_K
+}
+
 // One row, few rows and many take different paths; five outputs less than the matrix has, from the third on.
 void expect_products(const WeightMatrix& whole, kernels::FastPaths fast) {
     kernels::set_fast_paths(fast);
@@ -37,9 +50,9 @@ void expect_products(const WeightMatrix& whole, kernels::FastPaths fast) {
     for (const std::int64_t m : {1, 5, 13, 29}) {
         std::vector<float> x = random.scales(m * cols);
         const float largest_x = *std::ranges::max_element(x);
-        // Of factors in 16 bits: six standard deviations of cols roundings, each weight as large as the largest.
-        const bool is_rounded = m <= kernels::kFewRows ? fast.whole_numbers && w.blocks != nullptr : fast.tiles;
-        const float rounding = is_rounded ? 6 * std::sqrt(static_cast<float>(cols) / 12) * largest_x / 32767 * largest : 0;
+        // Six standard deviations of cols roundings, each weight as large as the largest.
+        const float step = rounding_step(m, fast, w);
+        const float rounding = 6 * std::sqrt(static_cast<float>(cols) / 12) * largest_x * largest * step;
         const std::vector<float> bias = random.scales(w.rows);
         std::vector<float> got(static_cast<std::size_t>(m * w.rows), 1.0F);
         std::vector<float> want = got;

@@ -9,6 +9,7 @@
 #include "engine/kernels/cpu/gemm-inl.h"
 #include "engine/kernels/cpu/amx.h"
 #include "engine/kernels/cpu/matmul_job.h"
+#include "engine/kernels/cpu/whole_gemm.h"
 #include "engine/kernels/fast_paths.h"
 
 #include "base/log.h"
@@ -285,6 +286,8 @@ void matmul(ThreadPool& pool, ConstMatrix x, const WeightMatrix& w, std::span<co
         } else {
             amx_matmul(pool, {x, bias, y, into}, w);
         }
+    } else if (x.rows > kFewRows && fast_paths().whole_numbers && takes_whole_gemm(w)) {
+        whole_matmul(pool, {x, bias, y, into}, w);
     } else {
         HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, bias, y, into}, w);
     }
