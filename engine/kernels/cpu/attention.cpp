@@ -10,6 +10,7 @@
 #include "engine/kernels/ops.h"
 
 #include "base/result.h"
+#include "engine/tensor/aligned_vector.h"
 
 #include <algorithm>
 #include <cmath>
@@ -30,7 +31,7 @@ constexpr std::int64_t kSpan = 2048;           // keys that one sum runs over
 
 // Weighted values and weights by row of work, both relative to e^highest.
 struct AttentionSums {
-    std::vector<float> out, highest, total;
+    AlignedVector<float> out, highest, total;
 
     void reset(std::int64_t rows, std::int64_t dim) {
         out.assign(static_cast<std::size_t>(rows * dim), 0.0F);
@@ -56,7 +57,7 @@ struct AttentionSums {
 };
 
 struct AttentionScratch {
-    std::vector<float> q, k_rows, k_panel, v_rows, scores;
+    AlignedVector<float> q, k_rows, k_panel, v_rows, scores;
     AttentionSums span, all;
 };
 

@@ -11,6 +11,7 @@
 
 #include "engine/kernels/ops.h"
 #include "engine/quant/block_codes-inl.h"
+#include "engine/tensor/aligned_vector.h"
 
 #include <algorithm>
 #include <vector>
@@ -19,14 +20,9 @@ HWY_BEFORE_NAMESPACE();
 namespace handeye::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-namespace codes = handeye::blocks::HWY_NAMESPACE;
-
-constexpr std::int64_t kGroups = codes::kSuper / codes::kGroup;
-constexpr std::int64_t kAheadBytes = 8192; // what is fetched before it is needed: more than a page, since the processor's own prefetching ends with it
-
 /// Rows of activations as whole numbers. Valid until the next ones are made by the same thread.
 struct WholeRows {
-    const std::int16_t* values = nullptr; ///< (rows, stride)
+    const std::int16_t* values = nullptr; ///< (rows, stride), in the order of kIsSplit
     const float* scales = nullptr;        ///< (rows, blocks): activation = scale * value
     const float* sums = nullptr;          ///< (rows, blocks, kGroups): of each 32 activations; zeros behind the last
     std::int64_t rows = 0;
@@ -34,6 +30,24 @@ struct WholeRows {
     std::int64_t stride = 0;
     std::int64_t blocks = 0;              ///< of 256, the last one may be shorter
 };
+
+using BlockDots = void (*)(const WeightMatrix& w, const WholeRows& x, std::int64_t begin, std::int64_t count, Matrix sums);
+
+#if HWY_TARGET == HWY_SCALAR
+
+inline WholeRows whole_rows(ConstMatrix /*x*/) { return {}; }
+inline BlockDots block_dots(const WeightMatrix& /*w*/) { return nullptr; }
+
+#else
+
+namespace codes = handeye::blocks::HWY_NAMESPACE;
+
+constexpr std::int64_t kGroups = codes::kSuper / codes::kGroup;
+constexpr std::int64_t kAheadBytes = 8192; // what is fetched before it is needed: more than a page, since the processor's own prefetching ends with it
+
+/// Where a vector of bytes is as long as one of 16-bit numbers, it becomes two of them: those at even places and those at odd ones. Activations
+/// are laid down in that order.
+constexpr bool kIsSplit = codes::kCodes != codes::kBytes;
 
 // Up to 256 activations, a multiple of 32. What is not finite makes the scale NaN, and with it every product.
 inline float whole_block(const float* from, std::int64_t count, std::int16_t* to, float* sums) {
@@ -57,14 +71,20 @@ inline float whole_block(const float* from, std::int64_t count, std::int16_t* to
             hn::StoreU(hn::DemoteTo(narrow, value), narrow, to + i); // saturates
             sum = hn::Add(sum, value);
         }
+        for (std::int64_t i = g * codes::kGroup; kIsSplit && i < (g + 1) * codes::kGroup; i += codes::kBytes) {
+            const codes::Codes d;
+            const codes::CodeVec low = hn::LoadU(d, to + i), high = hn::LoadU(d, to + i + codes::kCodes);
+            hn::StoreU(hn::ConcatEven(d, high, low), d, to + i);
+            hn::StoreU(hn::ConcatOdd(d, high, low), d, to + i + codes::kCodes);
+        }
         sums[g] = scale * static_cast<float>(hn::GetLane(hn::SumOfLanes(whole, sum)));
     }
     return scale;
 }
 
 inline WholeRows whole_rows(ConstMatrix x) {
-    thread_local std::vector<std::int16_t> values;
-    thread_local std::vector<float> numbers;
+    thread_local AlignedVector<std::int16_t> values;
+    thread_local AlignedVector<float> numbers;
     const std::int64_t blocks = (x.cols + codes::kSuper - 1) / codes::kSuper;
     const std::int64_t stride = blocks * codes::kSuper;
     values.resize(static_cast<std::size_t>(x.rows * stride));
@@ -83,32 +103,102 @@ inline WholeRows whole_rows(ConstMatrix x) {
 using Sums = hn::Repartition<std::int32_t, codes::Codes>;
 using Floats = hn::Rebind<float, Sums>;
 
-/// What a row of weights says beside its codes, for each 32.
+/// What a row of weights says beside its codes.
 struct RowScales {
-    const float* scale;
-    const float* min;
+    const float* scale; ///< Format::kScales for each 32
+    const float* min;   ///< for each 32
 };
 
-// sums[0..R) += even groups, sums[R..2R) += odd ones, of up to 256 weights.
-template <class Format, int R>
-HWY_INLINE void add_groups(const std::byte* at, const float* scale, const std::int16_t* values, std::int64_t stride, std::int64_t groups, hn::Vec<Floats>* sums) {
+template <class Format, class Vec>
+HWY_INLINE codes::CodeVec even_codes(Vec bytes) {
+    const codes::CodeVec both = hn::BitCast(codes::Codes(), bytes);
+    if constexpr (Format::kHasSign) {
+        return hn::ShiftRight<8>(hn::ShiftLeft<8>(both));
+    } else {
+        return hn::And(both, hn::Set(codes::Codes(), 0xFF));
+    }
+}
+template <class Format, class Vec>
+HWY_INLINE codes::CodeVec odd_codes(Vec bytes) {
+    const codes::CodeVec both = hn::BitCast(codes::Codes(), bytes);
+    if constexpr (Format::kHasSign) {
+        return hn::ShiftRight<8>(both);
+    } else {
+        const hn::RebindToUnsigned<codes::Codes> u;
+        return hn::BitCast(codes::Codes(), hn::ShiftRight<8>(hn::BitCast(u, both)));
+    }
+}
+
+// Of vector `part` of group g's products.
+template <class Format>
+HWY_INLINE hn::Vec<Floats> factor_of(const float* scale, std::int64_t g, [[maybe_unused]] std::int64_t part) {
     const Floats f;
-#pragma GCC unroll 8
-    for (std::int64_t g = 0; g < groups; ++g) {
-        const hn::Vec<Floats> factor = hn::Set(f, scale[g]);
+    if constexpr (Format::kScales == 1) {
+        return hn::Set(f, scale[g]);
+    } else if constexpr (codes::kByteParts == 1) {
+        return hn::ConcatLowerLower(f, hn::Set(f, scale[2 * g + 1]), hn::Set(f, scale[2 * g]));
+    } else {
+        return hn::Set(f, scale[2 * g + part]);
+    }
+}
+
+/// The codes of a vector of bytes as those 16-bit vectors that activations lie in the order of.
+template <class Format, bool IsSplit>
+struct Unpacked {
+    explicit HWY_INLINE Unpacked(codes::ByteVec bytes) : all(codes::widened<Format>(bytes)) {}
+    HWY_INLINE hn::Vec<Floats> dot(const std::int16_t* x) const {
+        hn::Vec<Sums> other = hn::Zero(Sums());
+        const hn::Vec<Sums> sum = hn::ReorderWidenMulAccumulate(Sums(), all, hn::LoadU(codes::Codes(), x), hn::Zero(Sums()), other);
+        return hn::ConvertTo(Floats(), hn::Add(sum, other));
+    }
+    codes::CodeVec all;
+};
+template <class Format>
+struct Unpacked<Format, true> {
+    template <class Vec>
+    explicit HWY_INLINE Unpacked(Vec bytes) : even(even_codes<Format>(bytes)), odd(odd_codes<Format>(bytes)) {}
+    HWY_INLINE hn::Vec<Floats> dot(const std::int16_t* x) const {
+        hn::Vec<Sums> other = hn::Zero(Sums());
+        hn::Vec<Sums> sum = hn::ReorderWidenMulAccumulate(Sums(), even, hn::LoadU(codes::Codes(), x), hn::Zero(Sums()), other);
+        sum = hn::ReorderWidenMulAccumulate(Sums(), odd, hn::LoadU(codes::Codes(), x + codes::kCodes), sum, other);
+        return hn::ConvertTo(Floats(), hn::Add(sum, other));
+    }
+    codes::CodeVec even, odd;
+};
+
+// sums[r] += the products of groups first..first+Groups with row r. Two groups are added to each other first: a sum that waits for all eight in turn
+// takes longer than they do.
+template <class Format, int R, int Groups>
+HWY_INLINE void add_groups(const std::byte* at, const float* scale, const std::int16_t* values, std::int64_t stride, std::int64_t first, hn::Vec<Floats>* sums) {
+    hn::Vec<Floats> some[R];
 #pragma GCC unroll 4
-        for (std::int64_t part = 0; part < codes::kParts; ++part) {
-            const codes::CodeVec weights = Format::codes(at, g, part);
+    for (int i = 0; i < Groups * codes::kByteParts; ++i) {
+        const std::int64_t g = first + i / codes::kByteParts, part = i % codes::kByteParts;
+        const Unpacked<Format, kIsSplit> weights(Format::bytes(at, g, part));
+        const hn::Vec<Floats> factor = factor_of<Format>(scale, g, part);
+        const std::int16_t* const x = values + g * codes::kGroup + part * codes::kBytes;
 #pragma GCC unroll 4
-            for (int r = 0; r < R; ++r) {
-                const codes::CodeVec x = hn::LoadU(codes::Codes(), values + r * stride + g * codes::kGroup + part * codes::kCodes);
-                hn::Vec<Sums> other = hn::Zero(Sums());
-                const hn::Vec<Sums> dot = hn::ReorderWidenMulAccumulate(Sums(), weights, x, hn::Zero(Sums()), other);
-                hn::Vec<Floats>& sum = sums[g % 2 * R + r];
-                sum = hn::MulAdd(hn::ConvertTo(f, hn::Add(dot, other)), factor, sum);
-            }
+        for (int r = 0; r < R; ++r) {
+            const hn::Vec<Floats> dot = weights.dot(x + r * stride);
+            some[r] = i == 0 ? hn::Mul(dot, factor) : hn::MulAdd(dot, factor, some[r]);
         }
     }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+        sums[r] = hn::Add(sums[r], some[r]);
+    }
+}
+
+// The sum of mins times the sums of the activations that they are taken from; `count` is a multiple of 8.
+HWY_INLINE float taken_by(const float* mins, const float* sums, std::int64_t count) {
+    const hn::CappedTag<float, 4> four;
+    constexpr std::int64_t kStep = HWY_MIN(4, HWY_LANES(float));
+    hn::Vec<decltype(four)> even = hn::Zero(four), odd = hn::Zero(four);
+    for (std::int64_t g = 0; g < count; g += 2 * kStep) {
+        even = hn::MulAdd(hn::LoadU(four, mins + g), hn::LoadU(four, sums + g), even);
+        odd = hn::MulAdd(hn::LoadU(four, mins + g + kStep), hn::LoadU(four, sums + g + kStep), odd);
+    }
+    return hn::GetLane(hn::SumOfLanes(four, hn::Add(even, odd)));
 }
 
 // Rows row..row+R of x against one row of weights. Each row's sums are made in the same order for every R.
@@ -126,33 +216,33 @@ HWY_INLINE void dot_blocks(const std::byte* w, const RowScales& of, const WholeR
         for (std::int64_t i = 0; i < kSuperBytes; i += 64) {
             __builtin_prefetch(at + kAheadBytes + i, 0, 2); // into the second cache: the first would be asked for more lines than it waits for at once
         }
-        hn::Vec<Floats> sums[2 * R];
-#pragma GCC unroll 8
-        for (int r = 0; r < 2 * R; ++r) {
+        hn::Vec<Floats> sums[R];
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) {
             sums[r] = hn::Zero(f);
         }
         const std::int16_t* const values = x.values + row * x.stride + block * codes::kSuper;
+        const float* const scale = of.scale + block * kGroups * Format::kScales;
         const std::int64_t groups = std::min(kGroups, x.depth / codes::kGroup - block * kGroups);
         if (groups == kGroups) {
-            add_groups<Format, R>(at, of.scale + block * kGroups, values, x.stride, kGroups, sums);
+#pragma GCC unroll 4
+            for (std::int64_t g = 0; g < kGroups; g += 2) {
+                add_groups<Format, R, 2>(at, scale, values, x.stride, g, sums);
+            }
         } else {
-            add_groups<Format, R>(at, of.scale + block * kGroups, values, x.stride, groups, sums);
+            for (std::int64_t g = 0; g < groups; ++g) {
+                add_groups<Format, R, 1>(at, scale, values, x.stride, g, sums);
+            }
         }
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-            total[r] = hn::MulAdd(hn::Add(sums[r], sums[R + r]), hn::Set(f, x.scales[(row + r) * x.blocks + block]), total[r]);
+            total[r] = hn::MulAdd(sums[r], hn::Set(f, x.scales[(row + r) * x.blocks + block]), total[r]);
         }
     }
     for (int r = 0; r < R; ++r) {
         out[r] = hn::GetLane(hn::SumOfLanes(f, total[r]));
         if constexpr (Format::kHasMin) {
-            const hn::CappedTag<float, kGroups> eight;
-            const float* const sums = x.sums + (row + r) * x.blocks * kGroups;
-            hn::Vec<decltype(eight)> taken = hn::Zero(eight);
-            for (std::int64_t g = 0; g < x.blocks * kGroups; g += HWY_MIN(kGroups, HWY_LANES(float))) {
-                taken = hn::MulAdd(hn::LoadU(eight, of.min + g), hn::LoadU(eight, sums + g), taken);
-            }
-            out[r] -= hn::GetLane(hn::SumOfLanes(eight, taken));
+            out[r] -= taken_by(of.min, x.sums + (row + r) * x.blocks * kGroups, x.blocks * kGroups);
         }
     }
 }
@@ -161,10 +251,10 @@ HWY_INLINE void dot_blocks(const std::byte* w, const RowScales& of, const WholeR
 template <class Format>
 void block_dots_of(const WeightMatrix& w, const WholeRows& x, std::int64_t begin, std::int64_t count, Matrix sums) {
     constexpr int kTogether = 4;
-    thread_local std::vector<float> memory;
-    memory.assign(static_cast<std::size_t>(2 * x.blocks * kGroups), 0); // scales behind the last stay zero
+    thread_local AlignedVector<float> memory;
+    memory.assign(static_cast<std::size_t>((Format::kScales + 1) * x.blocks * kGroups), 0); // scales behind the last stay zero
     float* const scale = memory.data();
-    float* const min = scale + x.blocks * kGroups;
+    float* const min = scale + Format::kScales * x.blocks * kGroups;
     const std::int64_t row_bytes = w.cols / Format::kElements * Format::kBytes;
     for (std::int64_t i = 0; i < count; ++i) {
         const std::byte* const from = w.codes + (w.first_row + begin + i) * row_bytes;
@@ -183,13 +273,8 @@ void block_dots_of(const WeightMatrix& w, const WholeRows& x, std::int64_t begin
     }
 }
 
-using BlockDots = void (*)(const WeightMatrix& w, const WholeRows& x, std::int64_t begin, std::int64_t count, Matrix sums);
-
 /// Null for weights that are multiplied as floats.
-inline BlockDots block_dots([[maybe_unused]] const WeightMatrix& w) {
-#if HWY_TARGET == HWY_SCALAR
-    return nullptr;
-#else
+inline BlockDots block_dots(const WeightMatrix& w) {
     switch (w.blocks == nullptr ? 0 : w.blocks->gguf_type) {
     case 2: return block_dots_of<codes::Q4_0>;
     case 3: return block_dots_of<codes::Q4_1>;
@@ -201,8 +286,9 @@ inline BlockDots block_dots([[maybe_unused]] const WeightMatrix& w) {
     case 14: return block_dots_of<codes::Q6_K>;
     default: return nullptr;
     }
-#endif
 }
+
+#endif
 
 } // namespace handeye::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -13,6 +13,12 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace handeye::kernels::HWY_NAMESPACE {
+#if HWY_TARGET == HWY_SCALAR
+
+CodeParts code_parts_here(const WeightMatrix& /*w*/) { return {}; }
+
+#else
+
 namespace hn = hwy::HWY_NAMESPACE;
 namespace codes = handeye::blocks::HWY_NAMESPACE;
 
@@ -49,7 +55,7 @@ void unpack(const WeightMatrix& w, std::int64_t row, std::int64_t count, std::in
         for (std::int64_t g = 0; g < kCodeBlock / codes::kGroup; ++g) {
             std::int8_t* const to = out + g / 2 * 2 * kPartBytes + i * kCodeDepth + g % 2 * codes::kGroup;
             for (std::int64_t part = 0; part < codes::kParts; ++part) {
-                const codes::CodeVec numbers = hn::Mul(Format::codes(at, g, part), hn::Set(codes::Codes(), factors[g]));
+                const codes::CodeVec numbers = hn::Mul(codes::whole_codes<Format>(at, g, part), hn::Set(codes::Codes(), factors[g]));
                 split(numbers, to + part * codes::kCodes, to + kPartBytes + part * codes::kCodes);
             }
         }
@@ -76,7 +82,7 @@ void unpack_groups(const WeightMatrix& w, std::int64_t row, std::int64_t count, 
             scales[g * kCodeRows + i] = scale[g];
             for (std::int64_t part = 0; part < codes::kParts; ++part) {
                 std::int8_t* const to = out + i * kCodeBlock + g * codes::kGroup + part * codes::kCodes;
-                hn::StoreU(hn::DemoteTo(hn::Rebind<std::int8_t, codes::Codes>(), Format::codes(at, g, part)), hn::Rebind<std::int8_t, codes::Codes>(), to);
+                hn::StoreU(hn::DemoteTo(hn::Rebind<std::int8_t, codes::Codes>(), codes::whole_codes<Format>(at, g, part)), hn::Rebind<std::int8_t, codes::Codes>(), to);
             }
         }
     }
@@ -92,10 +98,7 @@ void negative_mins(const WeightMatrix& w, std::int64_t row, float* out) {
     std::transform(mins, mins + groups, out, [](float min) { return -min; });
 }
 
-CodeParts code_parts_here([[maybe_unused]] const WeightMatrix& w) {
-#if HWY_TARGET == HWY_SCALAR
-    return {};
-#else
+CodeParts code_parts_here(const WeightMatrix& w) {
     switch (w.blocks == nullptr ? 0 : w.blocks->gguf_type) {
     case 2: return {nullptr, unpack_groups<codes::Q4_0>, nullptr};
     case 3: return {nullptr, unpack_groups<codes::Q4_1>, negative_mins<codes::Q4_1>};
@@ -107,8 +110,9 @@ CodeParts code_parts_here([[maybe_unused]] const WeightMatrix& w) {
     case 14: return {unpack<codes::Q6_K>, nullptr, nullptr};
     default: return {};
     }
-#endif
 }
+
+#endif
 
 } // namespace handeye::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

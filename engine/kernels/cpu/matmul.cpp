@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "engine/quant/weight_format.h"
+#include "engine/tensor/aligned_vector.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -120,7 +121,7 @@ struct PackedWeights {
 
     // At most kPanel or kTileRows rows of kDepthBlock weights: half the first-level cache or less.
     const float* tile(std::int64_t row, std::int64_t rows, std::int64_t k, std::int64_t step) const {
-        thread_local std::vector<float> decoded;
+        thread_local AlignedVector<float> decoded;
         decoded.resize(static_cast<std::size_t>(std::max(kPanel, kTileRows) * kDepthBlock));
         decode_tile(w, {.row = row, .rows = rows, .col = k, .cols = step, .stride = kDepthBlock}, decoded.data());
         return decoded.data();
@@ -173,8 +174,8 @@ struct BlockWeights {
 template <class Weights>
 void panel_block(const MatmulJob& job, const Weights& weights, std::int64_t row, std::int64_t rows, std::int64_t col,
                  std::int64_t valid) {
-    thread_local std::vector<float> panel;
-    thread_local std::vector<float> sums;
+    thread_local AlignedVector<float> panel;
+    thread_local AlignedVector<float> sums;
     const std::int64_t depth = job.x.cols;
     panel.resize(static_cast<std::size_t>(kDepthBlock * kPanel));
     sums.resize(static_cast<std::size_t>(kRowBlock * kPanel));
@@ -259,7 +260,7 @@ FastPaths& paths() {
 
 // Two narrow products beside the wide one: the packed weights stay as they are.
 void add_low_rank(ThreadPool& pool, ConstMatrix x, const LowRank& low, Matrix y) {
-    thread_local std::vector<float> memory;
+    thread_local AlignedVector<float> memory;
     memory.resize(static_cast<std::size_t>(x.rows * low.down.rows));
     const Matrix narrow{memory.data(), x.rows, low.down.rows, low.down.rows};
     HWY_DYNAMIC_DISPATCH(matmul_here)(pool, {x, {}, narrow, Into::Overwrite}, low.down);

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "engine/quant/blocks.h"
+#include "engine/tensor/aligned_vector.h"
 
 #include <algorithm>
 #include <cstring>
@@ -21,10 +22,11 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace handeye::kernels::HWY_NAMESPACE {
-namespace codes = handeye::blocks::HWY_NAMESPACE;
 
 // AVX-512 without VNNI multiplies no more whole numbers than floats; other machines were not measured.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3_DL
+
+namespace codes = handeye::blocks::HWY_NAMESPACE;
 
 constexpr std::int64_t kBlock = 128;              // inputs under one scale of activations
 constexpr std::int64_t kGroup = 32;               // inputs that share a min
@@ -87,9 +89,9 @@ struct Source {
 /// Rows of activations, in tiles of kRows (the last one of fewer, an even number): (tile, block, pair, row, 2).
 struct WholeTiles {
     std::int64_t rows = 0, blocks = 0;
-    std::vector<std::int16_t> codes;
-    std::vector<float> scales; ///< (tile, block, row)
-    std::vector<float> sums;   ///< (row, group): of each kGroup activations
+    AlignedVector<std::int16_t> codes;
+    AlignedVector<float> scales; ///< (tile, block, row)
+    AlignedVector<float> sums;   ///< (row, group): of each kGroup activations
 
     [[nodiscard]] std::int64_t tiles() const { return (rows + kRows - 1) / kRows; }
     [[nodiscard]] std::int64_t groups() const { return blocks * kBlock / kGroup; }
@@ -145,13 +147,13 @@ private:
 
 /// Up to kPanel rows of weights over one step of depth: (pair, kPanel, 2) and (block, kPanel).
 struct WeightPanel {
-    std::int16_t codes[kDepthStep * kPanel];
-    float scales[kDepthStep / kGroup * kPanel];
+    alignas(64) std::int16_t codes[kDepthStep * kPanel];
+    alignas(64) float scales[kDepthStep / kGroup * kPanel];
 };
 
 struct Scratch {
-    std::vector<float> decoded, sums, mins, min_panel;
-    std::vector<std::int16_t> rounded;
+    AlignedVector<float> decoded, sums, mins, min_panel;
+    AlignedVector<std::int16_t> rounded;
     WeightPanel panel;
 };
 
@@ -166,7 +168,7 @@ void read_blocks(const WeightMatrix& w, std::int64_t row, std::int64_t depth, st
         Format::scales(at, groups, memory, memory + groups + 4); // mins are added elsewhere
         std::copy_n(memory, groups, scales);
         for (std::int64_t i = 0; i < step; i += codes::kCodes) {
-            hn::StoreU(Format::codes(at, i / kGroup, i % kGroup / codes::kCodes), d, out + i);
+            hn::StoreU(codes::whole_codes<Format>(at, i / kGroup, i % kGroup / codes::kCodes), d, out + i);
         }
     } else {
         for (std::int64_t first = 0; first < step; first += codes::kSuper, at += Format::kBytes) {
@@ -175,7 +177,7 @@ void read_blocks(const WeightMatrix& w, std::int64_t row, std::int64_t depth, st
             std::fill_n(scales + first / kBlock, codes::kSuper / kBlock, Format::block_scale(at));
             for (std::int64_t i = 0; i < codes::kSuper; i += codes::kCodes) {
                 const std::int64_t group = i / kGroup;
-                hn::StoreU(hn::Mul(Format::codes(at, group, i % kGroup / codes::kCodes), hn::Set(d, factors[group])), d, out + first + i);
+                hn::StoreU(hn::Mul(codes::whole_codes<Format>(at, group, i % kGroup / codes::kCodes), hn::Set(d, factors[group])), d, out + first + i);
             }
         }
     }
