@@ -70,6 +70,7 @@ def main():
             sys.exit("llama.cpp: llama_decode failed")
         ll.llama_synchronize(context)
 
+    nothing_after = mt.mtmd_helper_post_decode_callback(0)
     vocabulary = ll.llama_vocab_n_tokens(ll.llama_model_get_vocab(model))
 
     def text():
@@ -95,6 +96,7 @@ def main():
         bitmap = getattr(bitmap, "bitmap", bitmap)
         asked = mt.mtmd_input_text()
         asked.text, asked.add_special, asked.parse_special = b"Click Save. " + mt.mtmd_default_marker(), True, True
+        asked.text_len = len(asked.text)
         chunks = mt.mtmd_input_chunks_init()
         if mt.mtmd_tokenize(vision, chunks, ctypes.byref(asked), (mt.mtmd_bitmap_p_ctypes * 1)(bitmap), 1) != 0:
             sys.exit("llama.cpp: mtmd_tokenize failed")
@@ -108,7 +110,8 @@ def main():
                 if mt.mtmd_encode_chunk(vision, chunk) != 0:
                     sys.exit("llama.cpp: mtmd_encode_chunk failed")
                 seeing += time.perf_counter() - looked
-                bad = mt.mtmd_helper_decode_image_chunk(vision, context, chunk, mt.mtmd_get_output_embd(vision), past, 0, options.n_batch, ctypes.byref(after))
+                bad = mt.mtmd_helper_decode_image_chunk(vision, context, chunk, mt.mtmd_get_output_embd(vision), past, 0, options.n_batch, ctypes.byref(after),
+                                                          nothing_after, ctypes.c_void_p(0))
             else:
                 bad = mt.mtmd_helper_eval_chunk_single(vision, context, chunk, past, 0, options.n_batch, i + 1 == count, ctypes.byref(after))
             if bad:

@@ -7,6 +7,7 @@
 #include "engine/kernels/fast_paths.h"
 #include "engine/kernels/ops.h"
 #include "engine/quant/blocks.h"
+#include "instruction_sets.h"
 #include "kept_rows.h"
 
 #include <algorithm>
@@ -18,28 +19,12 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 namespace handeye {
 namespace {
 
-// The baseline that every build contains has no bit of its own among the supported ones.
-std::vector<std::int64_t> targets() {
-    std::vector<std::int64_t> list;
-    for (std::int64_t rest = hwy::SupportedTargets(); rest != 0; rest &= rest - 1) {
-        list.push_back(rest & -rest);
-    }
-    return list;
-}
-
 class InstructionSet : public testing::TestWithParam<std::int64_t> {
 protected:
-    void SetUp() override { choose(GetParam()); }
-    void TearDown() override { choose(0); } // the machine's own
-    static void choose(std::int64_t target) {
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    }
     std::vector<float> floats(std::int64_t count) {
         std::vector<float> values(static_cast<std::size_t>(count));
         for (float& v : values) {
@@ -52,6 +37,7 @@ protected:
             ASSERT_NEAR(got[i], want[i], limit) << "at " << i;
         }
     }
+    const ChosenInstructionSet chosen_{GetParam()};
     std::mt19937 bits_{7};
     ThreadPool pool_{1};
 };
@@ -183,7 +169,7 @@ TEST_P(InstructionSet, NormalisesAndActivatesAsPlainLoops) {
     expect_close(got, want, 1e-6F);
 }
 
-INSTANTIATE_TEST_SUITE_P(Machine, InstructionSet, testing::ValuesIn(targets()),
+INSTANTIATE_TEST_SUITE_P(Machine, InstructionSet, testing::ValuesIn(instruction_sets()),
                          [](const auto& each) { return std::string(hwy::TargetName(each.param)); });
 
 TEST(BenchProducts, TellsEachFormatWithFewAndManyRows) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine against the reference's goldens, and that verify notices what is wrong.
 #include "engine/engine.h"
+#include "engine/kernels/fast_paths.h"
 #include "engine/models/registry.h"
+#include "instruction_sets.h"
 #include "temporary_folder.h"
 
 #include <algorithm>
@@ -74,6 +76,24 @@ INSTANTIATE_TEST_SUITE_P(Folders, Goldens,
                                          Folder{"glm4v_moe-awq-int4", 2}, Folder{"glm4v_moe-mlx-3bit", 2}, Folder{"glm4v-gptqmodel-mix", 2},
                                          Folder{"glm4-mlx_lm-6bit", 1}),
                          test_name);
+
+// What is dispatched at run time, and every way to multiply: AMX, whole numbers, floats.
+class Dispatch : public testing::TestWithParam<std::int64_t> {};
+TEST_P(Dispatch, PassesTheGoldensWithEveryFastPath) {
+    const ChosenInstructionSet chosen(GetParam());
+    for (const kernels::FastPaths fast : {kernels::FastPaths{}, {.tiles = true, .whole_numbers = false}, {.tiles = false, .whole_numbers = true}, {.tiles = false, .whole_numbers = false}}) {
+        SCOPED_TRACE(testing::Message() << "tiles " << fast.tiles << ", whole numbers " << fast.whole_numbers);
+        kernels::set_fast_paths(fast);
+        expect_all_pass(kGoldens / "glm4v-f32", 11);
+        expect_all_pass(kGoldens / "glm4v-bf16", 3);
+        expect_all_pass(kGoldens / "glm4-gguf-zoo", 1);
+        expect_all_pass(kGoldens / "glm4v-gguf", 2);
+        expect_all_pass(kGoldens / "glm4-ct-int4", 1);
+    }
+    kernels::set_fast_paths({});
+}
+INSTANTIATE_TEST_SUITE_P(InstructionSets, Dispatch, testing::ValuesIn(instruction_sets()),
+                         [](const auto& each) { return std::string(hwy::TargetName(each.param)); });
 
 class FullGoldens : public testing::TestWithParam<Folder> {};
 
