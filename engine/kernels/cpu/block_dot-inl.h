@@ -103,12 +103,6 @@ inline WholeRows whole_rows(ConstMatrix x) {
 using Sums = hn::Repartition<std::int32_t, codes::Codes>;
 using Floats = hn::Rebind<float, Sums>;
 
-/// What a row of weights says beside its codes.
-struct RowScales {
-    const float* scale; ///< Format::kScales for each 32
-    const float* min;   ///< for each 32
-};
-
 template <class Format, class Vec>
 HWY_INLINE codes::CodeVec even_codes(Vec bytes) {
     const codes::CodeVec both = hn::BitCast(codes::Codes(), bytes);
@@ -189,60 +183,70 @@ HWY_INLINE void add_groups(const std::byte* at, const float* scale, const std::i
     }
 }
 
-// The sum of mins times the sums of the activations that they are taken from; `count` is a multiple of 8.
-HWY_INLINE float taken_by(const float* mins, const float* sums, std::int64_t count) {
-    const hn::CappedTag<float, 4> four;
-    constexpr std::int64_t kStep = HWY_MIN(4, HWY_LANES(float));
-    hn::Vec<decltype(four)> even = hn::Zero(four), odd = hn::Zero(four);
-    for (std::int64_t g = 0; g < count; g += 2 * kStep) {
-        even = hn::MulAdd(hn::LoadU(four, mins + g), hn::LoadU(four, sums + g), even);
-        odd = hn::MulAdd(hn::LoadU(four, mins + g + kStep), hn::LoadU(four, sums + g + kStep), odd);
-    }
-    return hn::GetLane(hn::SumOfLanes(four, hn::Add(even, odd)));
-}
-
 // Rows row..row+R of x against one row of weights. Each row's sums are made in the same order for every R.
 template <class Format, int R>
-HWY_INLINE void dot_blocks(const std::byte* w, const RowScales& of, const WholeRows& x, std::int64_t row, float* out) {
+HWY_INLINE void dot_blocks(const std::byte* w, const WholeRows& x, std::int64_t row, float* out) {
     constexpr std::int64_t kSuperBytes = codes::kSuper / Format::kElements * Format::kBytes;
     const Floats f;
+    const codes::Eight eight;
     hn::Vec<Floats> total[R];
-#pragma GCC unroll 4
+    hn::Vec<codes::Eight> taken[R][kGroups / codes::kEight];
     for (int r = 0; r < R; ++r) {
         total[r] = hn::Zero(f);
+        for (auto& some : taken[r]) {
+            some = hn::Zero(eight);
+        }
     }
+    // Of this block and of the next one: they take longer to come than a block's products.
+    alignas(32) float scales[2][kGroups * Format::kScales], mins[2][kGroups];
+    const auto groups_of = [&](std::int64_t block) { return Format::kElements == codes::kSuper ? kGroups : std::min(kGroups, x.depth / codes::kGroup - block * kGroups); };
+    const auto read_scales = [&](std::int64_t block) HWY_ATTR {
+        if (groups_of(block) == kGroups) { // of a known number it makes no loop
+            Format::scales(w + block * kSuperBytes, kGroups, scales[block % 2], mins[block % 2]);
+        } else {
+            std::fill_n(mins[block % 2], kGroups, 0.0F);
+            Format::scales(w + block * kSuperBytes, groups_of(block), scales[block % 2], mins[block % 2]);
+        }
+    };
+    read_scales(0);
     for (std::int64_t block = 0; block < x.blocks; ++block) {
         const std::byte* const at = w + block * kSuperBytes;
+        if (block + 1 < x.blocks) {
+            read_scales(block + 1);
+        }
         for (std::int64_t i = 0; i < kSuperBytes; i += 64) {
             __builtin_prefetch(at + kAheadBytes + i, 0, 2); // into the second cache: the first would be asked for more lines than it waits for at once
         }
+        const std::int16_t* const values = x.values + row * x.stride + block * codes::kSuper;
+        const float* const scale = scales[block % 2];
+        const float* const min = mins[block % 2];
         hn::Vec<Floats> sums[R];
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
             sums[r] = hn::Zero(f);
         }
-        const std::int16_t* const values = x.values + row * x.stride + block * codes::kSuper;
-        const float* const scale = of.scale + block * kGroups * Format::kScales;
-        const std::int64_t groups = std::min(kGroups, x.depth / codes::kGroup - block * kGroups);
-        if (groups == kGroups) {
+        if (groups_of(block) == kGroups) {
 #pragma GCC unroll 4
             for (std::int64_t g = 0; g < kGroups; g += 2) {
                 add_groups<Format, R, 2>(at, scale, values, x.stride, g, sums);
             }
         } else {
-            for (std::int64_t g = 0; g < groups; ++g) {
+            for (std::int64_t g = 0; g < groups_of(block); ++g) {
                 add_groups<Format, R, 1>(at, scale, values, x.stride, g, sums);
             }
         }
-#pragma GCC unroll 4
         for (int r = 0; r < R; ++r) {
-            total[r] = hn::MulAdd(sums[r], hn::Set(f, x.scales[(row + r) * x.blocks + block]), total[r]);
+            const std::int64_t here = (row + r) * x.blocks + block;
+            total[r] = hn::MulAdd(sums[r], hn::Set(f, x.scales[here]), total[r]);
+            for (std::int64_t g = 0; Format::kHasMin && g < kGroups; g += codes::kEight) {
+                taken[r][g / codes::kEight] = hn::MulAdd(hn::LoadU(eight, min + g), hn::LoadU(eight, x.sums + here * kGroups + g), taken[r][g / codes::kEight]);
+            }
         }
     }
     for (int r = 0; r < R; ++r) {
         out[r] = hn::GetLane(hn::SumOfLanes(f, total[r]));
-        if constexpr (Format::kHasMin) {
-            out[r] -= taken_by(of.min, x.sums + (row + r) * x.blocks * kGroups, x.blocks * kGroups);
+        for (const auto& some : taken[r]) {
+            out[r] -= Format::kHasMin ? hn::GetLane(hn::SumOfLanes(eight, some)) : 0.0F;
         }
     }
 }
@@ -251,24 +255,19 @@ HWY_INLINE void dot_blocks(const std::byte* w, const RowScales& of, const WholeR
 template <class Format>
 void block_dots_of(const WeightMatrix& w, const WholeRows& x, std::int64_t begin, std::int64_t count, Matrix sums) {
     constexpr int kTogether = 4;
-    thread_local AlignedVector<float> memory;
-    memory.assign(static_cast<std::size_t>((Format::kScales + 1) * x.blocks * kGroups), 0); // scales behind the last stay zero
-    float* const scale = memory.data();
-    float* const min = scale + Format::kScales * x.blocks * kGroups;
     const std::int64_t row_bytes = w.cols / Format::kElements * Format::kBytes;
     for (std::int64_t i = 0; i < count; ++i) {
         const std::byte* const from = w.codes + (w.first_row + begin + i) * row_bytes;
-        Format::scales(from, w.cols / codes::kGroup, scale, min);
         std::int64_t row = 0;
         for (; row + kTogether <= x.rows; row += kTogether) {
             float out[kTogether];
-            dot_blocks<Format, kTogether>(from, {scale, min}, x, row, out);
+            dot_blocks<Format, kTogether>(from, x, row, out);
             for (int r = 0; r < kTogether; ++r) {
                 sums.row(row + r)[i] = out[r];
             }
         }
         for (; row < x.rows; ++row) {
-            dot_blocks<Format, 1>(from, {scale, min}, x, row, sums.row(row) + i);
+            dot_blocks<Format, 1>(from, x, row, sums.row(row) + i);
         }
     }
 }
