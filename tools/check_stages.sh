@@ -146,7 +146,7 @@ show_reasons() {
          /^ +Start +[0-9]+: / { next }
          name == "" { next }
          /Failure$|Error|ERROR|exception/ { told = 1 }
-         told && lines-- > 0 { print "  " name ": " $0 }' "$log" | cut -c1-300 | head -40
+         told && lines-- > 0 && shown++ < 40 { print substr("  " name ": " $0, 1, 300) }' "$log"
 }
 show_closing() {
     printf '\n%s:\n' "$(basename "$1" .log)"

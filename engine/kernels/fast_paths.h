@@ -7,7 +7,7 @@ namespace handeye::kernels {
 
 struct FastPaths {
     bool tiles = true;         ///< AMX: each float as parts of 8 bits, for many rows
-    bool whole_numbers = true; ///< GGUF blocks times activations of 16 bits: for a few rows; those of 256 weights, with the tiles, for many
+    bool whole_numbers = true; ///< GGUF blocks times activations of up to 16 bits: for a few rows; for many with AVX2, or with the tiles those of 256 weights
 };
 
 /// $HANDEYE_FAST_PATHS, "tiles", "whole-numbers" or "none", is what a process begins with; unset: all.

@@ -27,6 +27,7 @@ std::int64_t prefill_bytes(const DecoderConfig& c, std::int64_t rows) {
     const std::int64_t ffn = std::max({c.ffn, c.experts.shared, c.experts.ffn});
     // The residual stream, normed, projected; q and attended; k and v; gate and up; cos and sin.
     std::int64_t floats = rows * (3 * std::int64_t{c.hidden} + 2 * q + 2 * kv + 2 * ffn + c.rotary_dims);
+    floats += rows * std::max({ffn, q, std::int64_t{c.hidden}}) * 5 / 8; // one product's input as whole numbers, with their sums and scales
     if (c.experts.count > 0) {
         floats += rows * (c.experts.count + 2 * std::int64_t{c.hidden}); // scores, gathered rows, an expert's output
     }

@@ -18,7 +18,8 @@ inline std::vector<std::int64_t> instruction_sets() {
     return list;
 }
 
-/// All kernels are computed by this one until the end of its life. Not while anything is computed.
+/// All kernels are computed by this one until the end of its life, or by the next lower one that they are compiled for. Not while anything is
+/// computed.
 class ChosenInstructionSet {
 public:
     explicit ChosenInstructionSet(std::int64_t target) { choose(target); }
@@ -28,7 +29,7 @@ public:
 
 private:
     static void choose(std::int64_t target) {
-        hwy::SetSupportedTargetsForTest(target);
+        hwy::SetSupportedTargetsForTest(target == 0 ? 0 : ~(target - 1) & hwy::SupportedTargets()); // lower ones have higher bits
         hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     }
 };

@@ -9,6 +9,7 @@
 #include "engine/quant/blocks.h"
 #include "instruction_sets.h"
 #include "kept_rows.h"
+#include "random_blocks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -68,11 +69,7 @@ TEST_P(InstructionSet, MultipliesBlocksAsPlainLoops) {
     for (const BlockFormat& format : block_formats()) {
         constexpr std::int64_t kCols = 21;
         const std::int64_t depth = format.elements == 256 ? 768 : 416; // groups behind the last 256
-        const std::int64_t bytes = kCols * depth / format.elements * format.bytes;
-        std::vector<std::byte> blocks(static_cast<std::size_t>(bytes));
-        for (std::byte& b : blocks) {
-            b = static_cast<std::byte>(bits_() & 0x2FU); // no huge half among them
-        }
+        const std::vector<std::byte> blocks = random_blocks(format, kCols * depth / format.elements, bits_);
         const WeightMatrix w = matrix_of({blocks.data(), DType::F32, {kCols, depth}, &format}, depth);
         std::vector<float> weights(static_cast<std::size_t>(w.count()));
         decode_tile(w, {.row = 0, .rows = kCols, .col = 0, .cols = depth, .stride = depth}, weights.data());
@@ -104,8 +101,7 @@ TEST_P(InstructionSet, UnpacksCodesAsTheyAreDecoded) {
     for (const BlockFormat& format : block_formats()) {
         constexpr std::int64_t kCols = 19;
         const std::int64_t depth = format.elements == 256 ? 512 : 416;
-        std::vector<std::byte> blocks(static_cast<std::size_t>(kCols * depth / format.elements * format.bytes));
-        std::ranges::generate(blocks, [&] { return static_cast<std::byte>(bits_() & 0x2FU); });
+        const std::vector<std::byte> blocks = random_blocks(format, kCols * depth / format.elements, bits_);
         const WeightMatrix w = matrix_of({blocks.data(), DType::F32, {kCols, depth}, &format}, depth);
         const kernels::CodeParts parts = kernels::code_parts(w);
         if (parts.unpack == nullptr && parts.unpack_groups == nullptr) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fast kernels against plain loops in double, over odd shapes; the tolerance follows from the length of the sums.
 #include "engine/kernels/fast_paths.h"
+#include "random_blocks.h"
 #include "engine/kernels/ops.h"
 #include "engine/tensor/buffer.h"
 #include "kept_rows.h"
@@ -191,6 +192,25 @@ TEST(Matmul, OfManyRowsGivesWhatTheyGiveAmongOthers) {
             std::vector<float> some(static_cast<std::size_t>(rows * 70));
             kernels::matmul(pool, view(x, 600, 1030).rows_from(600 - rows, rows), matrix_of(w.view, 1030), {}, view(some, rows, 70));
             EXPECT_TRUE(std::equal(some.begin(), some.end(), all.end() - rows * 70)) << rows;
+        }
+    }
+}
+
+TEST(Matmul, OfManyRowsAndBlocksGivesWhatTheyGiveAmongOthers) {
+    Numbers numbers;
+    std::mt19937 bits(5);
+    ThreadPool pool(2);
+    constexpr std::int64_t kDepth = 768, kOutputs = 70, kAll = 1100;
+    for (const std::uint32_t type : {3U, 8U, 12U, 14U}) { // Q4_1, Q8_0, Q4_K, Q6_K
+        const BlockFormat& format = *find_block_format(type);
+        const std::vector<std::byte> blocks = random_blocks(format, kOutputs * kDepth / format.elements, bits);
+        const WeightMatrix w = matrix_of({blocks.data(), DType::F32, {kOutputs, kDepth}, &format}, kDepth);
+        std::vector<float> x = numbers.floats(kAll * kDepth), all(kAll * kOutputs);
+        kernels::matmul(pool, view(x, kAll, kDepth), w, {}, view(all, kAll, kOutputs));
+        for (const std::int64_t rows : {17, 20, 45, 555}) {
+            std::vector<float> some(static_cast<std::size_t>(rows * kOutputs));
+            kernels::matmul(pool, view(x, kAll, kDepth).rows_from(kAll - rows, rows), w, {}, view(some, rows, kOutputs));
+            EXPECT_TRUE(std::equal(some.begin(), some.end(), all.end() - rows * kOutputs)) << format.name << ", " << rows;
         }
     }
 }

@@ -5,11 +5,13 @@
 #include "engine/kernels/fast_paths.h"
 #include "engine/kernels/ops.h"
 #include "engine/quant/blocks.h"
+#include "random_blocks.h"
 #include "random_modules.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <numeric>
+#include <random>
 
 #include <gtest/gtest.h>
 
@@ -29,7 +31,7 @@ float rounding_step(std::int64_t rows, kernels::FastPaths fast, const WeightMatr
     if (fast.tiles && kernels::has_amx()) {
         return 1.0F / 32767;
     }
-    return fast.whole_numbers && kernels::takes_whole_gemm(w) ? 1.0F / 8191 : 0; // activations of equal size, weights of Q6_K
+    return fast.whole_numbers && kernels::takes_whole_gemm(w) ? 1.0F / 8191 : 0; // activations spread evenly, weights of Q6_K
 }
 
 // One row, few rows and many take different paths; five outputs less than the matrix has, from the third on.
@@ -87,24 +89,46 @@ INSTANTIATE_TEST_SUITE_P(Formats, PackedProduct, testing::ValuesIn(packed_module
 
 class BlockProduct : public testing::TestWithParam<BlockFormat> {};
 
-// Random bytes are valid blocks but for their half-precision numbers, which may be huge or none: bytes that could hold the top
-// of one are kept small.
 TEST_P(BlockProduct, IsThatOfTheDecodedWeights) {
     const BlockFormat& format = GetParam();
-    RandomModules random(11);
+    std::mt19937 random(11);
     for (const std::int64_t cols : {kCols, kCols + format.elements}) { // and one that ends within a step
-        std::vector<std::uint32_t> words = random.words(kRows * cols / format.elements * format.bytes / 4 + 1);
-        std::vector<std::byte> bytes(words.size() * 4);
-        std::memcpy(bytes.data(), words.data(), bytes.size());
-        for (std::byte& b : bytes) {
-            b &= std::byte{0x2F};
-        }
+        const std::vector<std::byte> bytes = random_blocks(format, kRows * cols / format.elements, random);
         const TensorView weight{bytes.data(), DType::F32, {kRows, cols}, &format};
         expect_products(matrix_of(weight, cols), {false, false});
         expect_products(matrix_of(weight, cols), {.tiles = true, .whole_numbers = false});
         expect_products(matrix_of(weight, cols), {});
     }
 }
+// The largest sums that there are: all weights of one size, all activations equal, so that all are rounded the same way.
+TEST_P(BlockProduct, HoldsTheLargestSums) {
+    const BlockFormat& format = GetParam();
+    kernels::set_fast_paths({});
+    ThreadPool pool(1);
+    std::mt19937 random(12);
+    constexpr std::int64_t kOutputs = 8;
+    for (const int fill : {0x00, 0x80, 0xFF}) { // Q6_K: codes of -32 and scales of -128 among them
+        const std::vector<std::byte> bytes = blocks_of(format, kOutputs * kCols / format.elements, random, [&](std::size_t i) {
+            const bool is_scale_of_q6_k = format.gguf_type == 14 && i % 210 >= 192;
+            return static_cast<std::byte>(is_scale_of_q6_k ? 0x80 : fill);
+        });
+        const WeightMatrix w = matrix_of({bytes.data(), DType::F32, {kOutputs, kCols}, &format}, kCols);
+        for (const float value : {1.0F, 3.0F, -5.0F, 6.0F, 7.0F, 1e-20F, 1e32F}) {
+            for (const std::int64_t rows : {1, 17}) {
+                std::vector<float> x(static_cast<std::size_t>(rows * kCols), value), got(static_cast<std::size_t>(rows * kOutputs)), want = got;
+                kernels::matmul(pool, view(x, rows, kCols), w, {}, view(got, rows, kOutputs));
+                kernels::reference::matmul(view(x, rows, kCols), w, {}, view(want, rows, kOutputs));
+                std::vector<float> weights(static_cast<std::size_t>(kCols));
+                for (std::int64_t i = 0; i < kOutputs; ++i) {
+                    kernels::copy_row(w, i, weights);
+                    const float size = std::accumulate(weights.begin(), weights.end(), 0.0F, [](float sum, float v) { return sum + std::abs(v); }) * std::abs(value);
+                    ASSERT_NEAR(got[static_cast<std::size_t>(i)], want[static_cast<std::size_t>(i)], size / 2048) << value << ", " << rows << " rows, bytes " << fill;
+                }
+            }
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, BlockProduct, testing::ValuesIn(block_formats().begin(), block_formats().end()),
                          [](const auto& each) { return std::string(each.param.name); });
 

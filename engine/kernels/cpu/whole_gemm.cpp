@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "engine/kernels/cpu/whole_gemm.cpp"
-#define HANDEYE_WITH_VNNI
 #include "engine/tensor/highway_targets.h"
 #include <hwy/foreach_target.h>
 
@@ -23,8 +22,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace handeye::kernels::HWY_NAMESPACE {
 
-// AVX-512 without VNNI multiplies no more whole numbers than floats; other machines were not measured.
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3_DL
+// AVX-512 multiplies no more 16-bit numbers than floats but with VNNI, which Highway 1.0 does not use; other machines were not measured.
+#if HWY_TARGET == HWY_AVX2
 
 namespace codes = handeye::blocks::HWY_NAMESPACE;
 
@@ -32,6 +31,7 @@ constexpr std::int64_t kBlock = 128;              // inputs under one scale of a
 constexpr std::int64_t kGroup = 32;               // inputs that share a min
 constexpr std::int64_t kDepthStep = 4 * kBlock;   // of a panel, which stays in the first-level cache
 constexpr std::int64_t kGroupCols = 64;           // of a task
+constexpr std::int64_t kRowsAtOnce = 528;         // of activations that are kept as whole numbers: a chunk of a prompt
 constexpr float kActivationMax = 32767;
 constexpr float kLeast = 1e-30F;                  // a block with nothing larger is zeros
 
@@ -40,17 +40,17 @@ using Sums = hn::Repartition<std::int32_t, FloatTag>;
 
 struct Sizes {
     float largest;
-    float sum;
+    float mean;
 };
 
-// Of kBlock numbers. What is not finite makes both NaN.
+// Of kBlock numbers' sizes. What is not finite makes both NaN.
 HWY_INLINE Sizes sizes_of(const float* x) {
     const FloatTag d;
     Vec largest = hn::Zero(d), sum = hn::Zero(d), poison = hn::Zero(d);
     for (std::int64_t i = 0; i < kBlock; i += kLanes) {
         const Vec value = hn::LoadU(d, x + i);
         largest = hn::Max(largest, hn::Abs(value));
-        sum = hn::Add(sum, hn::Abs(value));
+        sum = hn::MulAdd(hn::Abs(value), hn::Set(d, 1.0F / kBlock), sum);
         poison = hn::MulAdd(value, hn::Zero(d), poison);
     }
     const float bad = hn::GetLane(hn::SumOfLanes(d, poison));
@@ -109,7 +109,7 @@ struct WholeTiles {
     }
     // The sum of a block's products stays below 2^31: sum of |activations| * weight_max.
     void fill_tile(ConstMatrix x, std::int64_t tile, float weight_max) {
-        const float sum_max = 0x1.FFFFFEp30F / weight_max - kBlock / 2; // each is rounded by half a step at most
+        const float sum_max = 0x1.FFFp30F / weight_max - kBlock / 2; // each is rounded by half a step at most, and what rounds is rounded itself
         const std::int64_t h = height(tile);
         for (std::int64_t r = 0; r < h; ++r) {
             for (std::int64_t block = 0; block < blocks; ++block) {
@@ -139,7 +139,7 @@ private:
             from = padded;
         }
         const Sizes sizes = sizes_of(from);
-        const Rounding rounding = rounding_of(std::min(kActivationMax / sizes.largest, sum_max / sizes.sum), sizes.largest);
+        const Rounding rounding = rounding_of(std::min(kActivationMax / sizes.largest, sum_max / kBlock / sizes.mean), sizes.largest);
         round_block(from, rounding.factor, out);
         return rounding.scale;
     }
@@ -152,7 +152,7 @@ struct WeightPanel {
 };
 
 struct Scratch {
-    AlignedVector<float> decoded, sums, mins, min_panel;
+    AlignedVector<float> scales, sums, mins, min_panel;
     AlignedVector<std::int16_t> rounded;
     WeightPanel panel;
 };
@@ -200,13 +200,13 @@ inline Source source_of(const WeightMatrix& w) {
 // `step` inputs from `depth` on of weights col..col+valid.
 inline void make_panel(const WeightMatrix& w, const Source& source, std::int64_t col, std::int64_t valid, std::int64_t depth, std::int64_t step, Scratch& s) {
     const std::int64_t padded = (step + kBlock - 1) / kBlock * kBlock;
-    s.decoded.resize(kDepthStep);
+    s.scales.resize(kDepthStep);
     s.rounded.resize(static_cast<std::size_t>(kPanel * kDepthStep));
     std::fill_n(s.panel.scales, kDepthStep / kGroup * kPanel, 0.0F);
     for (std::int64_t r = 0; r < valid; ++r) {
         float scales[kDepthStep / kGroup];
         std::int16_t* const to = s.rounded.data() + r * kDepthStep;
-        source.read(w, col + r, depth, step, s.decoded.data(), to, scales);
+        source.read(w, col + r, depth, step, s.scales.data(), to, scales);
         std::fill(to + step, to + padded, std::int16_t{0});
         for (std::int64_t block = 0; block * source.block < step; ++block) {
             s.panel.scales[block * kPanel + r] = scales[block];
@@ -263,9 +263,6 @@ using WholeTile = void (*)(const std::int16_t* x, const float* x_scales, const W
 template <std::int64_t Block>
 WholeTile whole_tile_of(std::int64_t height) {
     static constexpr WholeTile kTiles[] = {whole_tile<2, Block>, whole_tile<4, Block>, whole_tile<6, Block>,
-#if HWY_TARGET != HWY_AVX2
-                                           whole_tile<8, Block>, whole_tile<10, Block>, whole_tile<12, Block>,
-#endif
     };
     static_assert(std::size(kTiles) == kRows / 2);
     return kTiles[height / 2 - 1];
@@ -324,7 +321,7 @@ inline void whole_part(const WholeJob& of, std::int64_t first, std::int64_t end,
 
 bool takes_whole_gemm_here(const WeightMatrix& w) { return source_of(w).read != nullptr; }
 
-void whole_matmul_here(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
+void multiply_rows(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
     thread_local WholeTiles memory; // of the caller's thread; the others read it
     WholeTiles& x = memory;
     x.reset(job.x);
@@ -337,6 +334,13 @@ void whole_matmul_here(ThreadPool& pool, const MatmulJob& job, const WeightMatri
         const std::int64_t share = i % shares, col = i / shares * kGroupCols;
         whole_part(of, x.tiles() * share / shares, x.tiles() * (share + 1) / shares, col, std::min(kGroupCols, w.rows - col));
     });
+}
+
+void whole_matmul_here(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w) {
+    for (std::int64_t row = 0; row < job.x.rows; row += kRowsAtOnce) {
+        const std::int64_t rows = std::min(kRowsAtOnce, job.x.rows - row);
+        multiply_rows(pool, {job.x.rows_from(row, rows), job.bias, job.y.rows_from(row, rows), job.into}, w);
+    }
 }
 
 #else
