@@ -142,7 +142,7 @@ closing_lines() {
 show_reasons() {
     local log=$1
     printf '\nfirst failures of %s:\n' "$(basename "$log" .log)"
-    awk '/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / { name = ""; if (/\*\*\*/) { name = $4; lines = 8; told = 0 }; next }
+    awk '/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / { name = ""; if (/\*\*\*(Failed|Timeout|Exception)/) { name = $4; lines = 8; told = 0 }; next }
          /^ +Start +[0-9]+: / { next }
          name == "" { next }
          /Failure$|Error|ERROR|exception/ { told = 1 }
