@@ -31,7 +31,7 @@ float rounding_step(std::int64_t rows, kernels::FastPaths fast, const WeightMatr
     if (fast.tiles && kernels::has_amx()) {
         return 1.0F / 32767;
     }
-    return fast.whole_numbers && kernels::takes_whole_gemm(w) ? 1.0F / 8191 : 0; // activations spread evenly, weights of Q6_K
+    return fast.whole_numbers && kernels::takes_whole_gemm(w) ? 1.0F / 8191 : 0; // activations spread evenly, weights of Q5_K
 }
 
 // One row, few rows and many take different paths; five outputs less than the matrix has, from the third on.

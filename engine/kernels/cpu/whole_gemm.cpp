@@ -40,21 +40,28 @@ using Sums = hn::Repartition<std::int32_t, FloatTag>;
 
 struct Sizes {
     float largest;
-    float mean;
+    float mean; ///< of as many as are summed in 32 bits, the largest one
 };
 
-// Of kBlock numbers' sizes. What is not finite makes both NaN.
-HWY_INLINE Sizes sizes_of(const float* x) {
+// Of kBlock numbers' sizes, `summed` of which are summed at a time. What is not finite makes both NaN.
+HWY_INLINE Sizes sizes_of(const float* x, std::int64_t summed) {
     const FloatTag d;
-    Vec largest = hn::Zero(d), sum = hn::Zero(d), poison = hn::Zero(d);
-    for (std::int64_t i = 0; i < kBlock; i += kLanes) {
-        const Vec value = hn::LoadU(d, x + i);
-        largest = hn::Max(largest, hn::Abs(value));
-        sum = hn::MulAdd(hn::Abs(value), hn::Set(d, 1.0F / kBlock), sum);
-        poison = hn::MulAdd(value, hn::Zero(d), poison);
+    Vec largest = hn::Zero(d), poison = hn::Zero(d);
+    float mean = 0, largest_mean = 0;
+    for (std::int64_t group = 0; group < kBlock; group += kGroup) {
+        Vec sum = hn::Zero(d);
+        for (std::int64_t i = group; i < group + kGroup; i += kLanes) {
+            const Vec value = hn::LoadU(d, x + i);
+            largest = hn::Max(largest, hn::Abs(value));
+            sum = hn::MulAdd(hn::Abs(value), hn::Set(d, 1.0F / kGroup), sum);
+            poison = hn::MulAdd(value, hn::Zero(d), poison);
+        }
+        const float of_group = hn::GetLane(hn::SumOfLanes(d, sum));
+        largest_mean = std::max(largest_mean, of_group);
+        mean += of_group * kGroup / kBlock;
     }
     const float bad = hn::GetLane(hn::SumOfLanes(d, poison));
-    return {hn::GetLane(hn::MaxOfLanes(d, largest)) + bad, hn::GetLane(hn::SumOfLanes(d, sum)) + bad};
+    return {hn::GetLane(hn::MaxOfLanes(d, largest)) + bad, (summed == kBlock ? mean : largest_mean) + bad};
 }
 
 HWY_INLINE void round_block(const float* x, float factor, std::int16_t* out) {
@@ -81,7 +88,7 @@ HWY_INLINE Rounding rounding_of(float factor, float largest) {
 /// How weights of one format become whole numbers of at most `largest`, each kDepthStep inputs or what is left of a row.
 struct Source {
     float largest = 0;
-    std::int64_t block = 0; ///< inputs under one scale: kBlock or kGroup
+    std::int64_t block = 0; ///< inputs under one scale, whose products are summed in 32 bits: kBlock or kGroup
     /// Inputs depth..depth+step of row `row`: (step) numbers, (step / block) scales. `memory` holds kDepthStep floats.
     void (*read)(const WeightMatrix& w, std::int64_t row, std::int64_t depth, std::int64_t step, float* memory, std::int16_t* out, float* scales) = nullptr;
 };
@@ -108,15 +115,15 @@ struct WholeTiles {
         sums.resize(static_cast<std::size_t>(padded * kBlock / kGroup));
     }
     // The sum of a block's products stays below 2^31: sum of |activations| * weight_max.
-    void fill_tile(ConstMatrix x, std::int64_t tile, float weight_max) {
-        const float sum_max = 0x1.FFFp30F / weight_max - kBlock / 2; // each is rounded by half a step at most, and what rounds is rounded itself
+    void fill_tile(ConstMatrix x, std::int64_t tile, const Source& source) {
+        const float sum_max = 0x1.FFFp30F / source.largest - kBlock / 2; // each is rounded by half a step at most, and what rounds is rounded itself
         const std::int64_t h = height(tile);
         for (std::int64_t r = 0; r < h; ++r) {
             for (std::int64_t block = 0; block < blocks; ++block) {
                 alignas(64) std::int16_t whole[kBlock] = {};
                 float scale = 0;
                 if (tile * kRows + r < rows) {
-                    scale = round_row(x.row(tile * kRows + r) + block * kBlock, x.cols - block * kBlock, sum_max, whole);
+                    scale = round_row(x.row(tile * kRows + r) + block * kBlock, x.cols - block * kBlock, source.block, sum_max, whole);
                 }
                 scales[static_cast<std::size_t>(scales_at(tile, block) + r)] = scale;
                 float* const sum = sums.data() + (tile * kRows + r) * groups() + block * kBlock / kGroup;
@@ -132,14 +139,14 @@ struct WholeTiles {
     }
 
 private:
-    static float round_row(const float* from, std::int64_t left, float sum_max, std::int16_t* out) {
+    static float round_row(const float* from, std::int64_t left, std::int64_t summed, float sum_max, std::int16_t* out) {
         float padded[kBlock] = {};
         if (left < kBlock) {
             std::copy_n(from, left, padded);
             from = padded;
         }
-        const Sizes sizes = sizes_of(from);
-        const Rounding rounding = rounding_of(std::min(kActivationMax / sizes.largest, sum_max / kBlock / sizes.mean), sizes.largest);
+        const Sizes sizes = sizes_of(from, summed);
+        const Rounding rounding = rounding_of(std::min(kActivationMax / sizes.largest, sum_max / static_cast<float>(summed) / sizes.mean), sizes.largest);
         round_block(from, rounding.factor, out);
         return rounding.scale;
     }
@@ -158,12 +165,12 @@ struct Scratch {
 };
 
 // GGUF blocks are whole numbers as they are: those of 256 after each group of 32 is multiplied by its factor.
-template <class Format>
+template <class Format, std::int64_t Block>
 void read_blocks(const WeightMatrix& w, std::int64_t row, std::int64_t depth, std::int64_t step, float* memory, std::int16_t* out, float* scales) {
     const std::byte* at = w.codes + ((w.first_row + row) * w.cols + depth) / Format::kElements * Format::kBytes;
     const codes::Codes d;
     if constexpr (Format::kElements == codes::kGroup) {
-        static_assert(codes::kGroup == kGroup);
+        static_assert(codes::kGroup == kGroup && Block == kGroup);
         const std::int64_t groups = step / kGroup;
         Format::scales(at, groups, memory, memory + groups + 4); // mins are added elsewhere
         std::copy_n(memory, groups, scales);
@@ -174,7 +181,7 @@ void read_blocks(const WeightMatrix& w, std::int64_t row, std::int64_t depth, st
         for (std::int64_t first = 0; first < step; first += codes::kSuper, at += Format::kBytes) {
             std::int16_t factors[codes::kSuper / codes::kGroup];
             Format::factors(at, factors);
-            std::fill_n(scales + first / kBlock, codes::kSuper / kBlock, Format::block_scale(at));
+            std::fill_n(scales + first / Block, codes::kSuper / Block, Format::block_scale(at));
             for (std::int64_t i = 0; i < codes::kSuper; i += codes::kCodes) {
                 const std::int64_t group = i / kGroup;
                 hn::StoreU(hn::Mul(codes::whole_codes<Format>(at, group, i % kGroup / codes::kCodes), hn::Set(d, factors[group])), d, out + first + i);
@@ -185,14 +192,14 @@ void read_blocks(const WeightMatrix& w, std::int64_t row, std::int64_t depth, st
 
 inline Source source_of(const WeightMatrix& w) {
     switch (w.blocks == nullptr ? 0 : w.blocks->gguf_type) {
-    case 2: return {8, kGroup, read_blocks<codes::Q4_0>};
-    case 3: return {15, kGroup, read_blocks<codes::Q4_1>};
-    case 6: return {16, kGroup, read_blocks<codes::Q5_0>};
-    case 7: return {31, kGroup, read_blocks<codes::Q5_1>};
-    case 8: return {128, kGroup, read_blocks<codes::Q8_0>};
-    case 12: return {15 * 63, kBlock, read_blocks<codes::Q4_K>};
-    case 13: return {31 * 63, kBlock, read_blocks<codes::Q5_K>};
-    case 14: return {32 * 128, kBlock, read_blocks<codes::Q6_K>};
+    case 2: return {8, kGroup, read_blocks<codes::Q4_0, kGroup>};
+    case 3: return {15, kGroup, read_blocks<codes::Q4_1, kGroup>};
+    case 6: return {16, kGroup, read_blocks<codes::Q5_0, kGroup>};
+    case 7: return {31, kGroup, read_blocks<codes::Q5_1, kGroup>};
+    case 8: return {128, kGroup, read_blocks<codes::Q8_0, kGroup>};
+    case 12: return {15 * 63, kBlock, read_blocks<codes::Q4_K, kBlock>};
+    case 13: return {31 * 63, kBlock, read_blocks<codes::Q5_K, kBlock>};
+    case 14: return {32 * 128, kGroup, read_blocks<codes::Q6_K, kGroup>};
     default: return {};
     }
 }
@@ -326,7 +333,7 @@ void multiply_rows(ThreadPool& pool, const MatmulJob& job, const WeightMatrix& w
     WholeTiles& x = memory;
     x.reset(job.x);
     const WholeJob of{job, w, source_of(w), code_parts(w).negative_mins, x};
-    pool.run(x.tiles(), [&](std::int64_t tile, int) { x.fill_tile(job.x, tile, of.source.largest); });
+    pool.run(x.tiles(), [&](std::int64_t tile, int) { x.fill_tile(job.x, tile, of.source); });
     const std::int64_t groups = (w.rows + kGroupCols - 1) / kGroupCols;
     // Rows are shared out only where columns are too few for all threads: each share unpacks the weights again.
     const std::int64_t shares = std::clamp<std::int64_t>((4 * pool.size() + groups - 1) / groups, 1, (x.tiles() + 7) / 8);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GGUF blocks times many rows in whole numbers, where the processor multiplies twice as many 16-bit numbers as floats at a time. The weights
 // are taken as the numbers they are. Activations are rounded by blocks of 128 inputs to 16 bits, or as many as keep the sum of a block's
-// products within 32: at least 13, with the largest weights (Q6_K).
+// products within 32: at least 13, where all are as large and so are the weights (Q5_K).
 #pragma once
 
 #include "engine/kernels/cpu/matmul_job.h"
