@@ -27,7 +27,7 @@ constexpr int kTriesMax = 6;        // of a target that changes under the eyes
 constexpr Duration kWindowWithin = std::chrono::seconds(5);
 constexpr Duration kReadBackWithin = std::chrono::seconds(5);   // a program on a slow machine takes what was typed letter by letter
 constexpr double kSureScore = 0.85;                            // all of the words, or a picture at its own size
-constexpr Duration kEffectWithin = std::chrono::seconds(5);
+constexpr Duration kEffectWithin = std::chrono::seconds(15); // a browser on a busy machine paints later than it acts
 
 Target spot(Point at) { return Spot{Units::Pixels, double(at.x), double(at.y), std::nullopt}; }
 
