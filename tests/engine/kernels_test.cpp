@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fast kernels against plain loops in double, over odd shapes; the tolerance follows from the length of the sums.
 #include "engine/kernels/fast_paths.h"
-#include "random_blocks.h"
 #include "engine/kernels/ops.h"
 #include "engine/tensor/buffer.h"
 #include "kept_rows.h"
+#include "random_blocks.h"
 
 #include <algorithm>
 #include <atomic>

@@ -100,6 +100,7 @@ TEST_P(BlockProduct, IsThatOfTheDecodedWeights) {
         expect_products(matrix_of(weight, cols), {});
     }
 }
+
 // The largest sums that there are: all weights of one size, all activations equal, so that all are rounded the same way.
 TEST_P(BlockProduct, HoldsTheLargestSums) {
     const BlockFormat& format = GetParam();

@@ -269,8 +269,7 @@ HWY_INLINE void whole_tile(const std::int16_t* x, const float* x_scales, const W
 using WholeTile = void (*)(const std::int16_t* x, const float* x_scales, const WeightPanel& panel, std::int64_t depth, float* sums, bool add);
 template <std::int64_t Block>
 WholeTile whole_tile_of(std::int64_t height) {
-    static constexpr WholeTile kTiles[] = {whole_tile<2, Block>, whole_tile<4, Block>, whole_tile<6, Block>,
-    };
+    static constexpr WholeTile kTiles[] = {whole_tile<2, Block>, whole_tile<4, Block>, whole_tile<6, Block>};
     static_assert(std::size(kTiles) == kRows / 2);
     return kTiles[height / 2 - 1];
 }
