@@ -25,7 +25,8 @@ bool is_socket(int fd) {
 
 int main(int argc, char** argv) {
     int fd = -1;
-    if (argc == 3 && std::string_view(argv[1]) == "--fd") {
+    const bool has_device = argc == 5 && std::string_view(argv[3]) == "--device";
+    if ((argc == 3 || has_device) && std::string_view(argv[1]) == "--fd") {
         const std::string_view number = argv[2];
         std::from_chars(number.data(), number.data() + number.size(), fd);
     }
@@ -33,10 +34,18 @@ int main(int argc, char** argv) {
         std::fputs("handeye-engine is started by handeyed, with its socket. It is of no use by hand.\n", stderr);
         return kExitUsage;
     }
+    // The driver of a card wants what the sandbox takes away, to begin with.
+    auto device = handeye::open_device(has_device ? argv[4] : "cpu");
     // Before the first file is opened: model files may come from anywhere.
     if (const auto inside = handeye::enter_engine_sandbox(); !inside) {
         handeye::log::error("engine", inside.error().message);
         return kExitSandbox;
     }
-    handeye::serve_engine(fd, [](const handeye::EngineOptions& options) { return handeye::open_engine(options); });
+    handeye::serve_engine(fd, [&device](handeye::EngineOptions options) -> handeye::Result<std::unique_ptr<handeye::ChatModel>> {
+        if (!device) {
+            return device.error();
+        }
+        options.opened_device = *device;
+        return handeye::open_engine(options);
+    });
 }

@@ -66,7 +66,7 @@ bool is_kept(std::string_view variable) {
 
 } // namespace
 
-Result<std::unique_ptr<Child>> Child::start(const std::filesystem::path& program) {
+Result<std::unique_ptr<Child>> Child::start(const std::filesystem::path& program, const std::vector<std::string>& more_arguments) {
     if (::access(program.c_str(), X_OK) != 0) {
         return Error{ErrorCode::NotFound, fmt::format("{} cannot be run: {}", program.string(), std::strerror(errno))};
     }
@@ -76,8 +76,13 @@ Result<std::unique_ptr<Child>> Child::start(const std::filesystem::path& program
     }
     FileDescriptor ours(ends[0]);
     const FileDescriptor theirs(ends[1]);
-    std::array<std::string, 3> words{program.string(), "--fd", std::to_string(kSocket)};
-    std::array<char*, 4> argv{words[0].data(), words[1].data(), words[2].data(), nullptr};
+    std::vector<std::string> words{program.string(), "--fd", std::to_string(kSocket)};
+    words.insert(words.end(), more_arguments.begin(), more_arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) {
+        argv.push_back(word.data());
+    }
+    argv.push_back(nullptr);
     std::vector<char*> environment;
     for (char** variable = environ; *variable != nullptr; ++variable) {
         if (is_kept(*variable)) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -15,9 +16,9 @@ namespace handeye {
 
 class Child {
 public:
-    /// Runs `program --fd 3`. It inherits that socket and stderr alone; of the environment only what names no desktop (see
+    /// Runs `program --fd 3` and what follows. It inherits that socket and stderr alone; of the environment only what names no desktop (see
     /// child_process.cpp). It leads its own session, dies with the calling thread, cannot gain privileges and leaves no core.
-    static Result<std::unique_ptr<Child>> start(const std::filesystem::path& program);
+    static Result<std::unique_ptr<Child>> start(const std::filesystem::path& program, const std::vector<std::string>& more_arguments = {});
     /// Kills it.
     ~Child();
     Child(const Child&) = delete;

@@ -10,7 +10,11 @@ find_package(OpenSSL REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 set(Boost_NO_WARN_NEW_VERSIONS ON)
-find_package(Boost 1.81 REQUIRED) # headers only
+if(HANDEYE_TESTS)
+  find_package(Boost 1.81 REQUIRED COMPONENTS context) # threads of kernels on the host
+else()
+  find_package(Boost 1.81 REQUIRED) # headers only
+endif()
 pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(deflate REQUIRED IMPORTED_TARGET libdeflate)

@@ -6,6 +6,7 @@
 #include "engine/chat_model.h"
 #include "engine/kv_format.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,6 +16,10 @@
 #include <vector>
 
 namespace handeye {
+
+namespace device {
+class Device;
+}
 
 /// Whether a checkpoint's files are compared with the SHA-256 sums beside them. What was compared once is not read again.
 enum class Checksums { Verify, Skip };
@@ -33,9 +38,16 @@ struct EngineOptions {
     int sequences_max = 8;                       ///< answers at a time; more wait
     bool guesses = true;                         ///< guess tokens of an answer alone from what stands before (engine/runtime/lookup.h)
     int waiting_max = 64;                        ///< requests that wait; one more is Overloaded
+    std::string device = "cpu";                  ///< where it is computed: "cpu", "cuda" or "cuda:1"
+    std::int64_t gpu_memory_bytes = 0;           ///< of that device, at most; what does not fit is computed by the processor; 0: what is free
+    bool exact = false;                          ///< on a device: products of many rows in float's own precision instead of bf16's; slower
+    std::shared_ptr<device::Device> opened_device; ///< what `device` names, when it is open already
     /// Loading stages ("weights 45 %"), for a person who waits.
     std::function<void(std::string_view stage, double share)> on_progress;
 };
+
+/// The device of this name, "cuda" or "cuda:1"; null for "cpu". InvalidArgument for another name; Unavailable and Unsupported say what is missing.
+Result<std::shared_ptr<device::Device>> open_device(std::string_view name);
 
 /// Maps the weights (no copy) and checks every tensor's name, shape and bounds before it is used.
 /// Memory is reckoned before anything is loaded (engine/checkpoints.h): OutOfMemory says how much is missing. Where context_tokens is
@@ -63,8 +75,8 @@ struct VerifyReport {
     int tokenizer_failures = 0;
     bool pass = false;
 };
-/// Runs the cases of `cases_dir` (cases.json + expected.safetensors) on the model. Keys and values are kept as floats, whatever the
-/// options say: what is compared is the arithmetic on the weights.
+/// Runs the cases of `cases_dir` (cases.json + expected.safetensors) on the model. Keys and values are kept as floats, and a
+/// device computes exactly, whatever the options say: what is compared is the arithmetic on the weights.
 Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir);
 
 /// A measured figure beside what this machine would allow in the same run.

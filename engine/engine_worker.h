@@ -13,8 +13,8 @@ namespace handeye {
 /// another process, no file opened for writing, no core dump, no new privileges. Each gives EPERM. What stays: reading
 /// files, memory, threads, and the descriptors that are open already.
 ///
-/// A CUDA build must open its device first: the driver connects to its own sockets and may start nvidia-modprobe, so there
-/// the call comes after cuInit; the ioctls on /dev/nvidia* that follow are let through.
+/// A device is opened before (open_device()): a driver opens its nodes for writing, connects to its own sockets and may start programs. The ioctls that
+/// follow are let through.
 Result<void> enter_engine_sandbox();
 
 using OpenModel = std::function<Result<std::unique_ptr<ChatModel>>(const EngineOptions& options)>;

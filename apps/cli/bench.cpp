@@ -27,7 +27,6 @@ struct BenchOptions {
     std::string subject;
     TargetSpec target;
     std::string model;
-    std::string device = "cpu";
     int threads = 0;
     int runs = 50;
     int streams = 8;
@@ -173,7 +172,6 @@ Runner declare_bench(CLI::App& app) {
         ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control", "peers"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
-    app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);

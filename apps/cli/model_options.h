@@ -26,9 +26,12 @@ struct ModelOptions {
     std::vector<std::string> adapters;
     std::string quantize; ///< "", "8bit" or "4bit"
     std::string kv_cache; ///< "", "16bit", "8bit" or "32bit"
+    std::string device = "cpu";
+    double gpu_memory_gb = 0;
+    bool exact = false;
 };
 
-/// `--adapter DIR` (repeatable), `--quantize 8bit|4bit` and `--kv-cache 16bit|8bit|32bit`.
+/// `--adapter DIR` (repeatable), `--quantize 8bit|4bit` `--kv-cache 16bit|8bit|32bit`, `--device cpu|cuda[:N]`, `--gpu-memory GB` and `--exact`.
 void add_model_options(CLI::App& app, ModelOptions& options);
 /// Puts them and the checkpoint into the engine's. NotFound for a folder that is not there; InvalidArgument as quantize_of().
 Result<void> put_model_options(const ModelOptions& options, const LocalCheckpoint& checkpoint, EngineOptions& engine);

@@ -59,7 +59,6 @@ Runner declare_models_verify(CLI::App& app) {
         std::string folder;
         std::string model;
         std::string cases;
-        std::string device = "cpu";
         int threads = 0;
         bool skips_checksums = false;
         ModelOptions extra;
@@ -68,7 +67,6 @@ Runner declare_models_verify(CLI::App& app) {
     app.add_option("MODEL", options->folder, std::string(kModelHelp));
     app.add_option("--model", options->model, "The same, as an option");
     app.add_option("--cases", options->cases, "Folder with cases.json and expected.safetensors")->required();
-    app.add_option("--device", options->device, "Where to compute")->check(CLI::IsMember({"cpu"}));
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);

@@ -15,24 +15,6 @@ namespace {
 
 using kernels::RopeTable;
 
-// Angles in float, as the reference forms them: position * theta^(-2j/rotary), the axis chosen by section.
-RopeTable rope_table(const DecoderConfig& c, std::span<const Position3> positions, DecoderScratch& s) {
-    const int pairs = c.rotary_dims / 2;
-    const auto rows = static_cast<std::int64_t>(positions.size());
-    const Matrix cos = s.cos.matrix(rows, pairs);
-    const Matrix sin = s.sin.matrix(rows, pairs);
-    for (int j = 0; j < pairs; ++j) {
-        const auto frequency = static_cast<float>(std::pow(c.rope_theta, -2.0 * j / c.rotary_dims));
-        const std::size_t axis = j < c.rope_sections[0] ? 0 : j < c.rope_sections[0] + c.rope_sections[1] ? 1 : 2;
-        for (std::int64_t i = 0; i < rows; ++i) {
-            const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)][axis]) * frequency;
-            cos.row(i)[j] = std::cos(angle);
-            sin.row(i)[j] = std::sin(angle);
-        }
-    }
-    return {cos, sin};
-}
-
 // Rows (rows, kv_heads * head_dim) of one sequence into (kv_heads, capacity) rows from position `past` on.
 void store_rows(const DecoderConfig& c, ConstMatrix rows, std::byte* layer, const SequenceRows& sequence) {
     const std::int64_t row_bytes = kernels::kv_row_bytes(sequence.kv.format, c.head_dim);
@@ -132,6 +114,19 @@ Matrix mlp_part(const DecoderConfig& c, const DecoderLayer& w, ThreadPool& pool,
 
 } // namespace
 
+// Angles in float, as the reference forms them: position * theta^(-2j/rotary), the axis chosen by section.
+void fill_rope(const DecoderConfig& c, std::span<const Position3> positions, Matrix cos, Matrix sin) {
+    for (int j = 0; j < c.rotary_dims / 2; ++j) {
+        const auto frequency = static_cast<float>(std::pow(c.rope_theta, -2.0 * j / c.rotary_dims));
+        const std::size_t axis = j < c.rope_sections[0] ? 0 : j < c.rope_sections[0] + c.rope_sections[1] ? 1 : 2;
+        for (std::int64_t i = 0; i < cos.rows; ++i) {
+            const float angle = static_cast<float>(positions[static_cast<std::size_t>(i)][axis]) * frequency;
+            cos.row(i)[j] = std::cos(angle);
+            sin.row(i)[j] = std::sin(angle);
+        }
+    }
+}
+
 void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix hidden) {
     CHECK(hidden.rows == static_cast<std::int64_t>(ids.size()));
     for (std::int64_t i = 0; i < hidden.rows; ++i) {
@@ -149,12 +144,15 @@ Finished run_decoder(const Decoder& decoder, ThreadPool& pool, DecoderScratch& s
         rows += sequence.rows;
     }
     CHECK(x.rows == rows);
-    const RopeTable rope = rope_table(c, step.positions, s);
+    const Matrix cos = s.cos.matrix(rows, c.rotary_dims / 2);
+    const Matrix sin = s.sin.matrix(rows, c.rotary_dims / 2);
+    fill_rope(c, step.positions, cos, sin);
+    const RopeTable rope{cos, sin};
     const Matrix normed = s.normed.matrix(x.rows, c.hidden);
     if (tap) {
         tap("hidden_in", x);
     }
-    for (std::int64_t i = 0; i < c.layers; ++i) {
+    for (std::int64_t i = 0; i < (step.layers < 0 ? c.layers : step.layers); ++i) {
         if (stop.stop_requested()) {
             return Finished::Stopped;
         }

@@ -19,12 +19,17 @@ namespace handeye {
 /// Position of a token on the T, H and W axes.
 using Position3 = std::array<std::int32_t, 3>;
 
-/// Where keys and values of all layers lie: (layers, kv_heads, capacity) rows of head_dim each.
+namespace device {
+class PagedCache;
+}
+
+/// Where keys and values of all layers lie: (layers, kv_heads, capacity) rows of head_dim each. Those of layers that a device computes lie there.
 struct KvView {
     std::byte* k = nullptr;
     std::byte* v = nullptr;
     std::int64_t capacity = 0;
     KvFormat format = KvFormat::F32;
+    device::PagedCache* pages = nullptr; ///< null: no device
 };
 
 /// Memory of one forward pass, kept between passes. One thread at a time.
@@ -44,7 +49,11 @@ struct SequenceRows {
 struct DecoderStep {
     std::span<const Position3> positions; ///< one per row
     std::span<const SequenceRows> sequences;
+    int layers = -1; ///< so many of the first ones; -1: all
 };
+
+/// cos and sin (rows, rotary_dims / 2) of the angles at these positions.
+void fill_rope(const DecoderConfig& config, std::span<const Position3> positions, Matrix cos, Matrix sin);
 
 /// hidden (rows, hidden): the embeddings of consecutive tokens.
 void embed_tokens(const Decoder& decoder, std::span<const TokenId> ids, Matrix hidden);

@@ -14,26 +14,6 @@
 namespace handeye {
 namespace {
 
-struct PatchPlace {
-    int row = 0;
-    int col = 0;
-};
-
-// Merge-block order: the patches of one block are neighbours, blocks run along the rows; the same in every slice.
-std::vector<PatchPlace> patch_places(VisionGrid grid, int merge) {
-    std::vector<PatchPlace> places;
-    for (int t = 0; t < grid.t; ++t) {
-        for (int block_row = 0; block_row < grid.h; block_row += merge) {
-            for (int block_col = 0; block_col < grid.w; block_col += merge) {
-                for (int i = 0; i < merge * merge; ++i) {
-                    places.push_back({block_row + i / merge, block_col + i % merge});
-                }
-            }
-        }
-    }
-    return places;
-}
-
 struct CubicTaps {
     std::array<int, 4> index;
     std::array<float, 4> weight;
@@ -53,23 +33,6 @@ CubicTaps cubic_taps(int at, int count, int side) {
         taps.index[static_cast<std::size_t>(i)] = std::clamp(static_cast<int>(base) - 1 + i, 0, side - 1);
     }
     return taps;
-}
-
-// Angle of pair d: row * f_d in the first half, col * f_(d - half) in the second, f_i = theta^(-4i / head_dim).
-void fill_rope(const VisionConfig& c, const std::vector<PatchPlace>& places, Matrix cos, Matrix sin) {
-    const int quarter = c.head_dim / 4;
-    for (int d = 0; d < quarter; ++d) {
-        const auto frequency = static_cast<float>(std::pow(c.rope_theta, -4.0 * d / c.head_dim));
-        for (std::int64_t i = 0; i < cos.rows; ++i) {
-            const PatchPlace place = places[static_cast<std::size_t>(i)];
-            const float row_angle = static_cast<float>(place.row) * frequency;
-            const float col_angle = static_cast<float>(place.col) * frequency;
-            cos.row(i)[d] = std::cos(row_angle);
-            sin.row(i)[d] = std::sin(row_angle);
-            cos.row(i)[quarter + d] = std::cos(col_angle);
-            sin.row(i)[quarter + d] = std::sin(col_angle);
-        }
-    }
 }
 
 // Everything one pass allocates; freed when it ends, as pictures differ in size.
@@ -140,12 +103,11 @@ Matrix downsample(VisionPass& p, ConstMatrix x) {
 }
 
 std::vector<float> merge(VisionPass& p, ConstMatrix x) {
-    constexpr float kLayerNormEps = 1e-5F; // the framework's default; the config has no key for it
     const VisionTower& w = p.tower;
     const VisionConfig& c = w.config;
     const Matrix y = p.attended_memory.matrix(x.rows, c.out_hidden);
     kernels::matmul(p.pool, x, w.merger_proj, {}, y);
-    kernels::layer_norm(p.pool, y, w.merger_norm, w.merger_norm_bias, kLayerNormEps);
+    kernels::layer_norm(p.pool, y, w.merger_norm, w.merger_norm_bias, kMergerNormEps);
     kernels::gelu_erf(p.pool, y);
     const Matrix gate = p.gate_memory.matrix(x.rows, c.merger_mlp);
     const Matrix up = p.up_memory.matrix(x.rows, c.merger_mlp);
@@ -157,7 +119,9 @@ std::vector<float> merge(VisionPass& p, ConstMatrix x) {
     return out;
 }
 
-Result<void> check_shapes(const VisionConfig& c, ConstMatrix patches, VisionGrid grid) {
+} // namespace
+
+Result<void> check_patches(const VisionConfig& c, ConstMatrix patches, VisionGrid grid) {
     const bool fits = grid.t > 0 && grid.h > 0 && grid.w > 0 && grid.h % c.merge_size == 0 &&
                       grid.w % c.merge_size == 0 && patches.cols == c.patch_floats() &&
                       patches.rows == std::int64_t{grid.t} * grid.h * grid.w;
@@ -169,21 +133,56 @@ Result<void> check_shapes(const VisionConfig& c, ConstMatrix patches, VisionGrid
                              patches.rows, patches.cols, grid.t, grid.h, grid.w, c.patch_floats(), c.merge_size)};
 }
 
-} // namespace
+std::vector<PatchPlace> patch_places(VisionGrid grid, int merge) {
+    std::vector<PatchPlace> places;
+    for (int t = 0; t < grid.t; ++t) {
+        for (int block_row = 0; block_row < grid.h; block_row += merge) {
+            for (int block_col = 0; block_col < grid.w; block_col += merge) {
+                for (int i = 0; i < merge * merge; ++i) {
+                    places.push_back({block_row + i / merge, block_col + i % merge});
+                }
+            }
+        }
+    }
+    return places;
+}
 
-void sample_position(const VisionTower& tower, VisionGrid grid, int row, int col, std::span<float> out) {
-    const int side = tower.config.grid_side;
-    const CubicTaps down = cubic_taps(row, grid.h, side);
-    const CubicTaps across = cubic_taps(col, grid.w, side);
-    std::fill(out.begin(), out.end(), 0.0F);
+void fill_vision_rope(const VisionConfig& c, const std::vector<PatchPlace>& places, Matrix cos, Matrix sin) {
+    const int quarter = c.head_dim / 4;
+    for (int d = 0; d < quarter; ++d) {
+        const auto frequency = static_cast<float>(std::pow(c.rope_theta, -4.0 * d / c.head_dim));
+        for (std::int64_t i = 0; i < cos.rows; ++i) {
+            const PatchPlace place = places[static_cast<std::size_t>(i)];
+            const float row_angle = static_cast<float>(place.row) * frequency;
+            const float col_angle = static_cast<float>(place.col) * frequency;
+            cos.row(i)[d] = std::cos(row_angle);
+            sin.row(i)[d] = std::sin(row_angle);
+            cos.row(i)[quarter + d] = std::cos(col_angle);
+            sin.row(i)[quarter + d] = std::sin(col_angle);
+        }
+    }
+}
+
+PositionTaps position_taps(const VisionConfig& c, VisionGrid grid, PatchPlace place) {
+    const CubicTaps down = cubic_taps(place.row, grid.h, c.grid_side);
+    const CubicTaps across = cubic_taps(place.col, grid.w, c.grid_side);
+    PositionTaps taps;
     for (std::size_t i = 0; i < 4; ++i) {
         for (std::size_t j = 0; j < 4; ++j) {
-            const float weight = down.weight[i] * across.weight[j];
-            const float* from = tower.position_table.data() +
-                                (std::int64_t{down.index[i]} * side + across.index[j]) * tower.config.hidden;
-            for (std::size_t channel = 0; channel < out.size(); ++channel) {
-                out[channel] += weight * from[channel];
-            }
+            taps.rows[4 * i + j] = down.index[i] * c.grid_side + across.index[j];
+            taps.weights[4 * i + j] = down.weight[i] * across.weight[j];
+        }
+    }
+    return taps;
+}
+
+void sample_position(const VisionTower& tower, VisionGrid grid, int row, int col, std::span<float> out) {
+    const PositionTaps taps = position_taps(tower.config, grid, {row, col});
+    std::fill(out.begin(), out.end(), 0.0F);
+    for (std::size_t t = 0; t < taps.rows.size(); ++t) {
+        const float* from = tower.position_table.data() + std::int64_t{taps.rows[t]} * tower.config.hidden;
+        for (std::size_t channel = 0; channel < out.size(); ++channel) {
+            out[channel] += taps.weights[t] * from[channel];
         }
     }
 }
@@ -192,13 +191,13 @@ Result<std::vector<float>> run_vision(const VisionTower& tower, ThreadPool& pool
                                       const VisionOptions& options) {
     const VisionConfig& c = tower.config;
     const Tap& tap = options.tap;
-    TRY(check_shapes(c, patches, grid));
+    TRY(check_patches(c, patches, grid));
     VisionPass p{.tower = tower, .pool = pool, .grid = grid, .places = patch_places(grid, c.merge_size),
                  .x_memory = {}, .normed_memory = {}, .qkv_memory = {}, .attended_memory = {}, .gate_memory = {},
                  .up_memory = {}, .cos_memory = {}, .sin_memory = {}};
     const Matrix cos = p.cos_memory.matrix(patches.rows, c.head_dim / 2);
     const Matrix sin = p.sin_memory.matrix(patches.rows, c.head_dim / 2);
-    fill_rope(c, p.places, cos, sin);
+    fill_vision_rope(c, p.places, cos, sin);
     const Matrix x = p.x_memory.matrix(patches.rows, c.hidden);
     kernels::matmul(pool, patches, tower.patch_embed, tower.patch_bias, x);
     kernels::rms_norm(pool, x, tower.post_conv_norm, c.rms_eps, x);

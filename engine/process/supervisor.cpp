@@ -163,7 +163,9 @@ void Supervisor::serve_one_worker() {
             return;
         }
     }
-    auto child = Child::start(options_.program);
+    // A device is opened before the process shuts itself in, and so before it hears of anything else.
+    const std::string& device = options_.engine.device;
+    auto child = Child::start(options_.program, device == "cpu" ? std::vector<std::string>() : std::vector<std::string>{"--device", device});
     if (!child) {
         on_lost(child.error().message);
         return;
@@ -189,6 +191,8 @@ void Supervisor::serve_one_worker() {
                     {"sequences_max", engine.sequences_max},
                     {"waiting_max", engine.waiting_max},
                     {"guesses", engine.guesses},
+                    {"gpu_memory_bytes", engine.gpu_memory_bytes},
+                    {"exact", engine.exact},
                     {"beat_ms", beat_ms}};
     std::string why = "it does not listen";
     if (wire::send_packet(socket, dump_json(open))) {

@@ -90,6 +90,8 @@ private:
         options.kv_format = kv == static_cast<int>(KvFormat::F32) ? KvFormat::F32 : kv == static_cast<int>(KvFormat::Q8) ? KvFormat::Q8 : KvFormat::F16;
         options.sequences_max = head.value("sequences_max", options.sequences_max);
         options.guesses = head.value("guesses", true);
+        options.gpu_memory_bytes = head.value("gpu_memory_bytes", options.gpu_memory_bytes);
+        options.exact = head.value("exact", false);
         options.waiting_max = head.value("waiting_max", options.waiting_max);
         options.quantize = quantize == 2 ? Quantize::Bits4 : quantize == 1 ? Quantize::Bits8 : Quantize::None;
         options.on_progress = [this](std::string_view stage, double share) {

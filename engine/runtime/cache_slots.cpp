@@ -64,7 +64,7 @@ Result<Timeline*> CacheSlots::take(const Prompt& prompt) {
         const Timeline* const source = common >= kWorthCopying ? slots_[best].timeline.get() : nullptr;
         if (source != nullptr && source != slot->timeline.get() && slot->timeline->common_prefix(prompt) < common) {
             (void)make_room(common - slot->timeline->committed());
-            slot->timeline->copy_beginning(*source, common);
+            TRY(slot->timeline->copy_beginning(*source, common));
         }
     }
     slot->is_taken = true;

@@ -2,12 +2,14 @@
 #include "engine/engine.h"
 
 #include "base/json.h"
+#include "engine/device/cuda_device.h"
 #include "engine/runtime/engine_core.h"
 #include "engine/runtime/scheduler.h"
 #include "engine/weights/checksums.h"
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <new>
 #include <utility>
 
@@ -78,6 +80,19 @@ Result<std::string> prompt_name(const fs::path& dir, const std::string& fallback
 }
 
 } // namespace
+
+Result<std::shared_ptr<device::Device>> open_device(std::string_view name) {
+    if (name == "cpu") {
+        return std::shared_ptr<device::Device>();
+    }
+    int index = 0;
+    const std::string_view number = name.starts_with("cuda:") ? name.substr(5) : "0";
+    const bool is_number = std::from_chars(number.data(), number.data() + number.size(), index).ptr == number.data() + number.size() && !number.empty();
+    if (!is_number || (name != "cuda" && !name.starts_with("cuda:"))) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("there is no device \"{}\": cpu, cuda or cuda:N", name)};
+    }
+    return std::shared_ptr<device::Device>(TRY(device::open_cuda_device(index)));
+}
 
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
     if (options.checksums == Checksums::Verify) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/runtime/engine_core.h"
 
+#include "base/log.h"
 #include "engine/models/vision_tower.h"
 #include "engine/runtime/memory.h"
 #include "engine/runtime/model_parts.h"
@@ -49,14 +50,20 @@ Result<void> check_vocabulary(const Tokenizer& tokenizer, const Model& model) {
     return {};
 }
 
+Result<device::DevicePlan> plan_on_device(const device::Device& device, const Prospect& prospect, const EngineOptions& options) {
+    return device::plan_device(device, prospect.model,
+                               {.memory_bytes = options.gpu_memory_bytes, .context_tokens = prospect.context_tokens,
+                                .sequences = std::clamp(options.sequences_max, 1, static_cast<int>(kernels::kFewRows)), .kv_format = options.kv_format,
+                                .picture = TRY(picture_grid(prospect.model, prospect.image_config, kPlannedImage)), .exact = options.exact});
+}
+
 } // namespace
 
 TimePoint engine_now() { return SystemClock().now(); }
 
-EngineCore::EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, VocabularyTrie vocabulary, int threads)
+EngineCore::EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, VocabularyTrie vocabulary, int threads)
     : model_(std::move(model)), tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)),
-      timeline_(std::move(timeline)), grammars_(std::make_unique<GrammarCache>(std::make_shared<const VocabularyTrie>(std::move(vocabulary)))),
-      numbers_(tokenizer_), pool_(threads) {}
+      grammars_(std::make_unique<GrammarCache>(std::make_shared<const VocabularyTrie>(std::move(vocabulary)))), numbers_(tokenizer_), pool_(threads) {}
 
 Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& options) {
     std::error_code ignored;
@@ -71,7 +78,14 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
     Prospect prospect = TRY(look_ahead(options));
     Tokenizer tokenizer = std::move(prospect.tokenizer);
     const bool may_shrink = options.context_tokens == 0;
-    const std::int64_t capacity = TRY(context_that_fits(prospect, {.context_tokens = prospect.context_tokens, .threads = prospect.threads, .kv_format = prospect.kv_format},
+    std::shared_ptr<device::Device> device = options.opened_device != nullptr ? options.opened_device : TRY(open_device(options.device));
+    std::optional<device::DevicePlan> plan;
+    if (device != nullptr) {
+        plan = TRY(plan_on_device(*device, prospect, options));
+        log::info("engine", plan->describe(device->info()));
+    }
+    const std::int64_t capacity = TRY(context_that_fits(prospect, {.context_tokens = prospect.context_tokens, .threads = prospect.threads, .kv_format = prospect.kv_format,
+                                                                   .elsewhere = plan ? std::optional(plan->placement) : std::nullopt},
                                                         may_shrink ? Shrink::WhenNeeded : Shrink::Never));
     prospect.model = {}; // its mappings would count twice
     Model model = TRY(load_model(options, Contents::Read));
@@ -83,19 +97,35 @@ Result<std::unique_ptr<EngineCore>> EngineCore::open(const EngineOptions& option
         video = TRY(read_preprocess(dir / "video_preprocessor_config.json", video, model.vision->config));
     }
     TRY(check_vocabulary(tokenizer, model));
-    Timeline timeline = TRY(Timeline::create(model.decoder.config, capacity, options.kv_format));
     std::vector<TokenId> stop_ids = model.stop_ids;
     std::erase_if(stop_ids, [&](TokenId id) { return id < 0 || id >= model.decoder.config.vocabulary; }); // never met
     VocabularyTrie vocabulary = TRY(VocabularyTrie::build(tokenizer, model.decoder.config.vocabulary, std::move(stop_ids)));
-    std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template), std::move(timeline), std::move(vocabulary), options.threads));
+    std::unique_ptr<EngineCore> core(new EngineCore(std::move(model), std::move(tokenizer), std::move(chat_template), std::move(vocabulary), options.threads));
+    if (device != nullptr) {
+        TRY(core->load_device(std::move(device), *plan, options));
+    }
+    core->timeline_ = TRY(core->create_timeline(capacity, options.kv_format));
     core->image_config_ = prospect.image_config;
     core->video_config_ = video;
     return core;
 }
 
-Result<Timeline> EngineCore::new_timeline() const {
-    return Timeline::create(model_.decoder.config, timeline_.capacity(), timeline_.view().format);
+Result<void> EngineCore::load_device(std::shared_ptr<device::Device> device, const device::DevicePlan& plan, const EngineOptions& options) {
+    device_ = TRY(device::ModelOnDevice::load(std::move(device), model_, pool_, plan, options.on_progress));
+    return {};
 }
+
+Result<Timeline> EngineCore::create_timeline(std::int64_t capacity, KvFormat format) const {
+    const DecoderConfig& c = model_.decoder.config;
+    if (device_ == nullptr) {
+        return Timeline::create(c, capacity, format);
+    }
+    return Timeline::create_beside(TRY(device_->new_cache(capacity)), c, device_->first_layer(), capacity, format);
+}
+
+Result<Timeline> EngineCore::new_timeline() const { return create_timeline(timeline_->capacity(), timeline_->view().format); }
+
+std::int64_t EngineCore::prefill_rows() const { return device_ == nullptr ? kPrefillChunk : device_->rows_max() - kernels::kFewRows; }
 
 Result<EngineCore::ImageRows> EngineCore::embed_image(const PromptImage& image, GenerationTimings& timings, const ImageOptions& options) {
     const auto cached = std::find_if(image_cache_.begin(), image_cache_.end(),
@@ -110,9 +140,11 @@ Result<EngineCore::ImageRows> EngineCore::embed_image(const PromptImage& image, 
     timings.preprocess += ready - begin;
     const std::int64_t rows = patches.grid.patches();
     const std::int64_t cols = static_cast<std::int64_t>(patches.rows.size()) / rows;
-    std::vector<float> values = TRY(run_vision(*model_.vision, pool_, {patches.rows.data(), rows, cols, cols},
-                                               {patches.grid.t, patches.grid.h, patches.grid.w},
-                                               {.stop = options.stop, .between = options.between, .tap = options.tap}));
+    const ConstMatrix pixels{patches.rows.data(), rows, cols, cols};
+    const VisionGrid grid{patches.grid.t, patches.grid.h, patches.grid.w};
+    const VisionOptions how{.stop = options.stop, .between = options.between, .tap = options.tap};
+    const bool is_elsewhere = device_ != nullptr && device_->has_vision();
+    std::vector<float> values = TRY(is_elsewhere ? device_->run_vision(pixels, grid, how) : run_vision(*model_.vision, pool_, pixels, grid, how));
     timings.vision += engine_now() - ready;
     ++images_embedded_;
     auto shared = std::make_shared<const std::vector<float>>(std::move(values));
@@ -186,7 +218,6 @@ void record(const EngineCore::PassRows& part) {
 Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap) {
     const std::int64_t width = model_.decoder.config.hidden;
     std::int64_t rows = 0;
-    std::int64_t wanted = 0;
     std::vector<Position3> positions;
     std::vector<SequenceRows> sequences;
     for (const PassRows& part : parts) {
@@ -197,7 +228,6 @@ Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_to
         append_positions(part, positions);
         sequences.push_back({.kv = part.timeline->view(), .past = part.timeline->size(), .rows = count});
         rows += count;
-        wanted += static_cast<std::int64_t>(part.logit_rows.size());
     }
     const Matrix hidden = hidden_memory_.matrix(rows, width);
     std::int64_t row = 0;
@@ -209,21 +239,38 @@ Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_to
         }
         row += mine.rows;
     }
-    if (run_decoder(model_.decoder, pool_, scratch_, {.positions = positions, .sequences = sequences}, hidden, stop, tap) == Finished::Stopped) {
-        return Error{ErrorCode::Cancelled, "stopped inside a pass"};
-    }
-    const Matrix picked = picked_memory_.matrix(wanted, width);
+    std::vector<std::int64_t> picked;
     row = 0;
-    std::int64_t next = 0;
     for (const PassRows& part : parts) {
         for (const std::int64_t want : part.logit_rows) {
-            std::memcpy(picked.row(next++), hidden.row(row + want), static_cast<std::size_t>(width) * sizeof(float));
+            picked.push_back(row + want);
         }
         row += static_cast<std::int64_t>(part.ids.size());
+    }
+    const Matrix logits = TRY(compute({.positions = positions, .sequences = sequences}, hidden, picked, std::move(stop), tap));
+    for (const PassRows& part : parts) {
         record(part);
     }
-    const Matrix logits = logits_memory_.matrix(wanted, model_.decoder.config.vocabulary);
-    if (wanted > 0) {
+    return logits;
+}
+
+Result<Matrix> EngineCore::compute(const DecoderStep& step, Matrix hidden, std::span<const std::int64_t> wanted, std::stop_token stop, const Tap& tap) {
+    DecoderStep here = step;
+    here.layers = device_ == nullptr ? -1 : device_->first_layer();
+    if (run_decoder(model_.decoder, pool_, scratch_, here, hidden, std::move(stop), tap) == Finished::Stopped) {
+        return Error{ErrorCode::Cancelled, "stopped inside a pass"};
+    }
+    const auto count = static_cast<std::int64_t>(wanted.size());
+    const Matrix logits = logits_memory_.matrix(count, model_.decoder.config.vocabulary);
+    if (device_ != nullptr) {
+        TRY(device_->run({.positions = step.positions, .sequences = step.sequences, .wanted = wanted}, hidden, logits, tap));
+        return logits;
+    }
+    const Matrix picked = picked_memory_.matrix(count, hidden.cols);
+    for (std::int64_t i = 0; i < count; ++i) {
+        std::memcpy(picked.row(i), hidden.row(wanted[static_cast<std::size_t>(i)]), static_cast<std::size_t>(hidden.cols) * sizeof(float));
+    }
+    if (count > 0) {
         run_head(model_.decoder, pool_, scratch_, picked, logits);
     }
     return logits;
@@ -231,22 +278,22 @@ Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_to
 
 Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, GenerationTimings& timings, const PrefillOptions& options) {
     const auto count = static_cast<std::int64_t>(prompt.ids.size());
-    if (count >= timeline_.capacity()) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens in a context of {}", count, timeline_.capacity())};
+    if (count >= timeline_->capacity()) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens in a context of {}", count, timeline_->capacity())};
     }
     std::vector<std::int64_t> wanted = options.logit_rows;
     if (wanted.empty()) {
         wanted.push_back(count - 1);
     }
     Prefill result;
-    result.reused = std::min(timeline_.common_prefix(prompt), wanted.front());
-    timeline_.truncate(result.reused);
+    result.reused = std::min(timeline_->common_prefix(prompt), wanted.front());
+    timeline_->truncate(result.reused);
     HeldImages held;
     for (std::int64_t first = result.reused; first < count;) {
-        const std::int64_t rows = chunk_rows(count - first, kPrefillChunk);
+        const std::int64_t rows = chunk_rows(count - first, prefill_rows());
         TRY(hold_images(prompt, first, rows, held, timings, {.stop = {}, .between = {}, .tap = options.tap}));
         const TimePoint begin = engine_now();
-        PassRows part{.timeline = &timeline_, .ids = std::span(prompt.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
+        PassRows part{.timeline = &*timeline_, .ids = std::span(prompt.ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
                       .prompt = &prompt, .images = &held, .logit_rows = {}};
         for (const std::int64_t want : wanted) {
             if (want >= first && want < first + rows) {
@@ -262,7 +309,7 @@ Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, Generation
 }
 
 Result<std::span<float>> EngineCore::feed(std::span<const TokenId> ids, std::int32_t position_offset) {
-    const PassRows part{.timeline = &timeline_, .ids = ids, .position_offset = position_offset,
+    const PassRows part{.timeline = &*timeline_, .ids = ids, .position_offset = position_offset,
                         .logit_rows = {static_cast<std::int64_t>(ids.size()) - 1}};
     return TRY(forward({&part, 1}, {})).row_span(0);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/device/model_on_device.h"
 #include "engine/engine.h"
 #include "engine/grammar/cache.h"
 #include "engine/kernels/thread_pool.h"
@@ -17,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -30,11 +32,15 @@ public:
 
     [[nodiscard]] const Model& model() const { return model_; }
     [[nodiscard]] const Tokenizer& tokenizer() const { return tokenizer_; }
-    [[nodiscard]] const Timeline& timeline() const { return timeline_; }
+    [[nodiscard]] const Timeline& timeline() const { return *timeline_; }
     /// Any thread.
     [[nodiscard]] GrammarCache& grammars() const { return *grammars_; }
     [[nodiscard]] const NumberTokens& numbers() const { return numbers_; }
     [[nodiscard]] ThreadPool& pool() { return pool_; }
+    /// Null: all is computed here.
+    [[nodiscard]] device::ModelOnDevice* on_device() const { return device_.get(); }
+    /// Rows of a prompt that one pass takes.
+    [[nodiscard]] std::int64_t prefill_rows() const;
     [[nodiscard]] PromptContext prompt_context() const {
         return {tokenizer_, template_, model_.image_tokens, image_config_, video_config_};
     }
@@ -70,7 +76,7 @@ public:
     /// vocabulary), until the next pass. Cancelled: the timelines are as before. LimitExceeded names a context that is full.
     Result<Matrix> forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap = {});
 
-    void forget() { timeline_.truncate(0); }
+    void forget() { timeline_->truncate(0); }
     /// The pictures too: the next prompt costs what the first one did.
     void forget_all() {
         forget();
@@ -93,7 +99,11 @@ public:
     Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset);
 
 private:
-    EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, Timeline timeline, VocabularyTrie vocabulary, int threads);
+    EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, VocabularyTrie vocabulary, int threads);
+    Result<void> load_device(std::shared_ptr<device::Device> device, const device::DevicePlan& plan, const EngineOptions& options);
+    Result<Timeline> create_timeline(std::int64_t capacity, KvFormat format) const;
+    /// hidden through all layers, on the processor or on both; then logits of the wanted rows.
+    Result<Matrix> compute(const DecoderStep& step, Matrix hidden, std::span<const std::int64_t> wanted, std::stop_token stop, const Tap& tap);
     void cache_image(std::uint64_t content, ImageRows rows);
 
     struct CachedImage {
@@ -106,7 +116,8 @@ private:
     ChatTemplate template_;
     PreprocessConfig image_config_;
     PreprocessConfig video_config_;
-    Timeline timeline_;
+    std::unique_ptr<device::ModelOnDevice> device_; // before the caches that lie on it
+    std::optional<Timeline> timeline_;
     std::unique_ptr<GrammarCache> grammars_;
     NumberTokens numbers_;
     ThreadPool pool_;

@@ -64,6 +64,21 @@ std::int64_t weight_bytes(const Model& model, Where where) {
     return bytes;
 }
 
+// What the processor reads of a model whose last layers lie on a device: the embedding and the first layers.
+std::int64_t bytes_here(const Model& model, const device::Placement& elsewhere) {
+    double bytes = model.decoder.embed.size_bytes();
+    const auto mlp = [&](const Mlp& w) { bytes += w.gate.size_bytes() + w.up.size_bytes() + w.down.size_bytes(); };
+    for (std::size_t i = 0; i < static_cast<std::size_t>(elsewhere.first_layer); ++i) {
+        const DecoderLayer& layer = model.decoder.layers[i];
+        for (const WeightMatrix* w : {&layer.q, &layer.k, &layer.v, &layer.o}) {
+            bytes += w->size_bytes();
+        }
+        mlp(layer.mlp);
+        std::for_each(layer.experts.begin(), layer.experts.end(), mlp);
+    }
+    return static_cast<std::int64_t>(bytes);
+}
+
 std::int64_t adapter_bytes(const Model& model) {
     return std::accumulate(model.adapters.begin(), model.adapters.end(), std::int64_t{0}, [](std::int64_t sum, const AppliedAdapter& adapter) { return sum + adapter.bytes; });
 }
@@ -72,11 +87,12 @@ std::int64_t adapter_bytes(const Model& model) {
 
 std::vector<MemoryPart> memory_parts(const Model& model, const AlreadyThere& there, const MemoryUse& use, VisionGrid grid) {
     const DecoderConfig& c = model.decoder.config;
+    const int layers = use.elsewhere ? use.elsewhere->first_layer : c.layers; // computed here
     std::vector<MemoryPart> parts = {
         {"program", there.program_bytes, true},
         {"tokenizer and tables", there.opened_bytes, true},
-        {"weights", weight_bytes(model, Where::InFile), true},
-        {"cache", use.context_tokens * kv_bytes_per_token(c, use.kv_format)},
+        {"weights", use.elsewhere ? bytes_here(model, *use.elsewhere) : weight_bytes(model, Where::InFile), true},
+        {"cache", use.context_tokens * kv_bytes_per_token(c, use.kv_format) * layers / c.layers},
         {"prefill", prefill_bytes(c, std::min(kPrefillChunk + kernels::kFewRows, use.context_tokens)) + use.threads * kThreadBytes},
     };
     if (const std::int64_t packed = weight_bytes(model, Where::Packed); packed > 0) {
@@ -86,7 +102,9 @@ std::vector<MemoryPart> memory_parts(const Model& model, const AlreadyThere& the
         parts.push_back({"adapters", adapters, true});
     }
     if (model.vision && use.images > 0) {
-        parts.push_back({"vision tower", vision_bytes(model.vision->config, grid)});
+        if (!use.elsewhere || !use.elsewhere->has_vision) {
+            parts.push_back({"vision tower", vision_bytes(model.vision->config, grid)});
+        }
         parts.push_back({"pictures", picture_bytes(model.vision->config, use, grid)});
     }
     return parts;

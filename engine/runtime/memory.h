@@ -5,6 +5,7 @@
 #include "base/image.h"
 #include "base/result.h"
 #include "engine/checkpoints.h"
+#include "engine/device/device_weights.h"
 #include "engine/kernels/ops.h"
 #include "engine/models/model.h"
 #include "engine/models/vision_tower.h"
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 namespace handeye {
@@ -41,6 +43,7 @@ struct MemoryUse {
     Size image = kPlannedImage;
     int threads = 1;
     KvFormat kv_format = KvFormat::F16;
+    std::optional<device::Placement> elsewhere; ///< what lies on a device and takes nothing here
 };
 
 /// The bytes of one prompt of `use`, part by part. The weights are all resident; `grid` is one picture's.

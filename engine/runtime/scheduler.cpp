@@ -213,7 +213,7 @@ Result<void> Scheduler::prefill_chunk(TokenSequence& sequence) {
     }
     const bool others_wait = std::any_of(active_.begin(), active_.end(), [](const TokenSequence* other) { return !other->due().empty(); });
     const std::int64_t first = sequence.timeline->size();
-    const std::int64_t rows = chunk_rows(count - first, others_wait ? kSharedChunk : kPrefillChunk);
+    const std::int64_t rows = chunk_rows(count - first, others_wait ? kSharedChunk : core_->prefill_rows());
     if (!make_room(first + rows - sequence.timeline->committed(), sequence)) {
         return Error{ErrorCode::LimitExceeded, fmt::format("a prompt of {} tokens finds no room in the caches", count)};
     }

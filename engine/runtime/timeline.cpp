@@ -12,14 +12,26 @@ std::int64_t kv_bytes_per_token(const DecoderConfig& c, KvFormat format) {
 }
 
 Result<Timeline> Timeline::create(const DecoderConfig& c, std::int64_t capacity, KvFormat format) {
-    const auto half = static_cast<std::size_t>(kv_bytes_per_token(c, format) / 2 * capacity);
+    return reserve(c, c.layers, capacity, format);
+}
+
+Result<Timeline> Timeline::create_beside(device::PagedCache pages, const DecoderConfig& c, int host_layers, std::int64_t capacity, KvFormat format) {
+    Timeline timeline = TRY(reserve(c, host_layers, capacity, format));
+    timeline.pages_ = std::make_unique<device::PagedCache>(std::move(pages));
+    return timeline;
+}
+
+Result<Timeline> Timeline::reserve(const DecoderConfig& c, int layers, std::int64_t capacity, KvFormat format) {
+    DecoderConfig here = c;
+    here.layers = layers;
+    const auto half = static_cast<std::size_t>(std::max<std::int64_t>(1, kv_bytes_per_token(here, format) / 2 * capacity));
     Timeline timeline;
     timeline.k_ = TRY(LazyPages::reserve(half).with_context("key cache"));
     timeline.v_ = TRY(LazyPages::reserve(half).with_context("value cache"));
     timeline.capacity_ = capacity;
     timeline.format_ = format;
     timeline.row_bytes_ = kernels::kv_row_bytes(format, c.head_dim);
-    timeline.heads_ = std::int64_t{c.layers} * c.kv_heads;
+    timeline.heads_ = std::int64_t{layers} * c.kv_heads;
     return timeline;
 }
 
@@ -28,9 +40,15 @@ void Timeline::release() {
     committed_ = 0;
     k_.release();
     v_.release();
+    if (pages_ != nullptr) {
+        pages_->release();
+    }
 }
 
-void Timeline::copy_beginning(const Timeline& from, std::int64_t count) {
+Result<void> Timeline::copy_beginning(const Timeline& from, std::int64_t count) {
+    if (pages_ != nullptr) {
+        TRY(pages_->copy_beginning(*from.pages_, count));
+    }
     const std::int64_t head_bytes = capacity_ * row_bytes_;
     for (std::int64_t head = 0; head < heads_; ++head) {
         const auto bytes = static_cast<std::size_t>(count * row_bytes_);
@@ -39,6 +57,7 @@ void Timeline::copy_beginning(const Timeline& from, std::int64_t count) {
     }
     entries_.assign(from.entries_.begin(), from.entries_.begin() + count);
     committed_ = std::max(committed_, size());
+    return {};
 }
 
 Timeline::Entry Timeline::entry_of(const Prompt& prompt, std::size_t index) {

@@ -257,6 +257,7 @@ Result<CaseResult> run_case(EngineCore& core, const Goldens& goldens, const Gold
 Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir) {
     EngineOptions exact = options;
     exact.kv_format = KvFormat::F32;
+    exact.exact = true;
     const std::unique_ptr<EngineCore> core = TRY(EngineCore::open(exact));
     const Goldens goldens = TRY(Goldens::open(cases_dir).with_context(cases_dir.string()));
     VerifyReport report;

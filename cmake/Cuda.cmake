@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# The compiler for kernels. Machine code for Ampere, Ada and Hopper, and code that a driver translates for what comes after; cuBLASLt is
+# loaded when a program runs, so that one program serves machines with and without a card.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 89-real 90a-real 90-virtual CACHE STRING "Compute capabilities")
+endif()
+if(NOT DEFINED CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
+  set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc CACHE FILEPATH "nvcc")
+endif()
+enable_language(CUDA)
+find_package(CUDAToolkit 13.0 REQUIRED)
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+if(HANDEYE_CCACHE)
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${HANDEYE_CCACHE})
+endif()
+add_library(handeye_cuda INTERFACE)
+target_compile_options(handeye_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>)
+if(HANDEYE_WERROR)
+  target_compile_options(handeye_cuda INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Werror>)
+endif()
+target_include_directories(handeye_cuda SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
+target_link_libraries(handeye_cuda INTERFACE CUDA::cudart_static ${CMAKE_DL_LIBS})

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/device/device_decoder.h"
+
+#include "engine/models/router.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace handeye::device {
+namespace {
+
+constexpr int kRowsWithLogits = kFewRows; // at once
+constexpr int kKeysLeast = 1024;           // recordings are made for lengths up to this, twice this, ...
+
+int widest_input(const DecoderConfig& c) {
+    return std::max({c.hidden, c.heads * c.head_dim, c.ffn, c.experts.shared, c.experts.ffn});
+}
+int inner_width(const DecoderConfig& c) { return std::max({c.ffn, c.experts.shared, c.experts.ffn}); }
+
+void visit_linears(const Model& model, const std::function<void(const WeightMatrix&)>& see) {
+    const auto mlp = [&](const Mlp& w) { see(w.gate), see(w.up), see(w.down); };
+    for (const DecoderLayer& layer : model.decoder.layers) {
+        see(layer.q), see(layer.k), see(layer.v), see(layer.o);
+        mlp(layer.mlp);
+        std::for_each(layer.experts.begin(), layer.experts.end(), mlp);
+    }
+}
+
+} // namespace
+
+DeviceDecoder::Buffers DeviceDecoder::carve(Carver& carver, const Device& device, const Model& model, const Limits& limits, Precision precision) {
+    const DecoderConfig& c = model.decoder.config;
+    const int rows = limits.rows;
+    const int q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim, inner = inner_width(c);
+    const int used = c.experts.used;
+    const int expert_rows = std::max(rows, kFewRows * used); // few rows choose experts each for itself, many are sorted by them
+    const int widest_rows = c.experts.count > 0 ? expert_rows : rows;
+    const auto matrix = [&](int count, int cols) { return rows_of(carver.take<float>(std::int64_t{count} * ((cols + 3) / 4 * 4)), count, cols); };
+    Buffers b;
+    b.x = matrix(rows, c.hidden);
+    b.q = matrix(rows, q);
+    b.k = matrix(rows, kv);
+    b.v = matrix(rows, kv);
+    b.attended = matrix(rows, q);
+    b.projected = matrix(rows, c.hidden);
+    b.gate = matrix(widest_rows, inner);
+    b.up = matrix(widest_rows, inner);
+    b.head_x = matrix(kRowsWithLogits, c.hidden);
+    b.logits = matrix(kRowsWithLogits, c.vocabulary);
+    if (c.experts.count > 0) {
+        b.scores = matrix(rows, c.experts.count);
+        b.gathered = matrix(rows, c.hidden);
+        b.expert_out = matrix(widest_rows, c.hidden);
+        b.route_weights = carver.take<float>(std::int64_t{kFewRows} * used);
+        b.chosen = carver.take<std::int32_t>(std::int64_t{kFewRows} * used);
+        b.expert_weights = carver.take<float>(std::int64_t{rows} * used);
+        b.expert_rows = carver.take<std::int32_t>(std::int64_t{rows} * used);
+    }
+    b.cos = carver.take<float>(std::int64_t{rows} * c.rotary_dims / 2);
+    b.sin = carver.take<float>(std::int64_t{rows} * c.rotary_dims / 2);
+    b.partial = carver.take<float>(static_cast<std::int64_t>(device.attention_partial_floats(std::min(rows, kFewRows), c.heads, c.head_dim)));
+    b.wanted = carver.take<std::int32_t>(rows);
+    b.spans = carver.take<SequenceSpan>(limits.sequences);
+    ProductSizes sizes(precision);
+    sizes.left(rows, widest_input(c));
+    if (c.experts.count > 0) {
+        sizes.left(kFewRows * used, c.experts.ffn);
+    }
+    visit_linears(model, [&](const WeightMatrix& w) { sizes.matrix(w, rows); });
+    b.products = sizes.carve(carver, uses_library(device, precision));
+    return b;
+}
+
+std::int64_t DeviceDecoder::space_bytes(const Device& device, const Model& model, const Limits& limits, Precision precision) {
+    Carver counting;
+    carve(counting, device, model, limits, precision);
+    return static_cast<std::int64_t>(counting.used());
+}
+
+DeviceDecoder::DeviceDecoder(Device& device, const Model& model, const DeviceWeights& weights, const KvPages& kv, const Limits& limits, Precision precision)
+    : device_(device), model_(model), weights_(weights), kv_(kv), limits_(limits), precision_(precision) {}
+
+Result<DeviceDecoder> DeviceDecoder::create(Device& device, const Model& model, const DeviceWeights& weights, const KvPages& kv, const Limits& limits, Precision precision) {
+    DeviceDecoder decoder(device, model, weights, kv, limits, precision);
+    decoder.memory_ = TRY(DeviceMemory::allocate(device, static_cast<std::size_t>(space_bytes(device, model, limits, precision))));
+    Carver carver(decoder.memory_.bytes());
+    decoder.b_ = carve(carver, device, model, limits, precision);
+    decoder.graph_ = std::make_unique<Graph>(device, precision, decoder.b_.products);
+    return decoder;
+}
+
+void DeviceDecoder::upload(const DevicePass& pass, ConstMatrix hidden) {
+    const DecoderConfig& c = model_.decoder.config;
+    CHECK(hidden.rows <= limits_.rows && static_cast<int>(pass.sequences.size()) <= limits_.sequences && hidden.stride == hidden.cols);
+    const std::int64_t pairs = c.rotary_dims / 2;
+    cos_.resize(static_cast<std::size_t>(hidden.rows * pairs));
+    sin_.resize(cos_.size());
+    fill_rope(c, pass.positions, {cos_.data(), hidden.rows, pairs, pairs}, {sin_.data(), hidden.rows, pairs, pairs});
+    spans_.clear();
+    int row = 0;
+    for (const SequenceRows& sequence : pass.sequences) {
+        spans_.push_back({.pages = sequence.kv.pages->table(), .first_row = row, .rows = static_cast<int>(sequence.rows), .past = static_cast<int>(sequence.past)});
+        row += static_cast<int>(sequence.rows);
+    }
+    device_.upload(b_.x.data, hidden.data, static_cast<std::size_t>(hidden.rows * hidden.cols) * sizeof(float));
+    device_.upload(b_.cos, cos_.data(), cos_.size() * sizeof(float));
+    device_.upload(b_.sin, sin_.data(), sin_.size() * sizeof(float));
+    device_.upload(b_.spans, spans_.data(), spans_.size() * sizeof(SequenceSpan));
+    const std::vector<std::int32_t> wanted(pass.wanted.begin(), pass.wanted.end());
+    if (!wanted.empty()) {
+        device_.upload(b_.wanted, wanted.data(), wanted.size() * sizeof(std::int32_t));
+    }
+}
+
+// projected = o(attention(...)) of norm(x)
+void DeviceDecoder::attention_part(const LayerWeights& w, const Attention& shape, int rows) {
+    const DecoderConfig& c = model_.decoder.config;
+    Graph& g = *graph_;
+    const Rows q = first_rows(b_.q, rows), k = first_rows(b_.k, rows), v = first_rows(b_.v, rows);
+    g.products(first_rows(b_.x, rows), w.input_norm, c.rms_eps, {{&w.q, q}, {&w.k, k}, {&w.v, v}});
+    Rope rope{.x = q, .heads = c.heads, .head_dim = c.head_dim, .pairs = c.rotary_dims / 2, .half_split = c.rope_pairs == RopePairs::HalfSplit, .cos = b_.cos, .sin = b_.sin};
+    g.run(rope);
+    rope.x = k;
+    rope.heads = c.kv_heads;
+    g.run(rope);
+    g.run(StoreKv{.k = k, .v = v, .kv = kv_, .layer = shape.layer, .spans = b_.spans, .n_spans = shape.n_spans});
+    g.run(shape);
+    g.products(shape.y, nullptr, 0, {{&w.o, first_rows(b_.projected, rows)}});
+}
+
+// projected = the experts' sum, for many rows: sorted by expert on the host, as the processor's graph has it.
+Result<void> DeviceDecoder::sorted_experts(const LayerWeights& w, const std::vector<float>& bias, int rows) {
+    const DecoderConfig& c = model_.decoder.config;
+    std::vector<float> scores(static_cast<std::size_t>(rows) * static_cast<std::size_t>(c.experts.count));
+    TRY(device_.download(scores.data(), b_.scores.data, scores.size() * sizeof(float)));
+    const std::vector<ExpertRows> chosen = route(c.experts, bias, {scores.data(), rows, c.experts.count, c.experts.count});
+    std::vector<std::int32_t> row_list;
+    std::vector<float> weights;
+    for (const ExpertRows& expert : chosen) {
+        for (const RoutedRow& routed : expert) {
+            row_list.push_back(static_cast<std::int32_t>(routed.row));
+            weights.push_back(routed.weight);
+        }
+    }
+    device_.upload(b_.expert_rows, row_list.data(), row_list.size() * sizeof(std::int32_t));
+    device_.upload(b_.expert_weights, weights.data(), weights.size() * sizeof(float));
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const int count = static_cast<int>(chosen[i].size());
+        if (count == 0) {
+            continue;
+        }
+        const Rows in = first_rows(b_.gathered, count), out = first_rows(b_.expert_out, count);
+        graph_->run(GatherRows{.x = first_rows(b_.x, rows), .rows_of = b_.expert_rows + first, .to = in});
+        const int inner = c.experts.ffn;
+        graph_->mlp(in, w.pre_mlp_norm, c.rms_eps, w.experts[i], rows_of(b_.gate.data, count, inner), rows_of(b_.up.data, count, inner), out, Into::Overwrite);
+        graph_->run(ScatterAdd{.x = out, .rows_of = b_.expert_rows + first, .weights = b_.expert_weights + first, .y = first_rows(b_.projected, rows)});
+        first += count;
+    }
+    return {};
+}
+
+// The same for a few rows: each reads its own experts, and nothing is asked of the host.
+void DeviceDecoder::few_experts(const LayerWeights& w, int rows) {
+    const DecoderConfig& c = model_.decoder.config;
+    Graph& g = *graph_;
+    const int used = c.experts.used, pairs = rows * used;
+    const Rows gate = rows_of(b_.gate.data, pairs, c.experts.ffn), up = rows_of(b_.up.data, pairs, c.experts.ffn), out = rows_of(b_.expert_out.data, pairs, c.hidden);
+    g.run(Route{.scores = first_rows(b_.scores, rows), .bias = w.router_bias, .used = used, .normalised = c.experts.normalised, .scale = c.experts.scale,
+                .chosen = b_.chosen, .weights = b_.route_weights});
+    const SplitRows x = g.split(first_rows(b_.x, rows), w.pre_mlp_norm, c.rms_eps);
+    const MlpWeights& like = w.experts.front();
+    g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.gate, .chosen = b_.chosen, .like = like.gate.w, .y = gate});
+    g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.up, .chosen = b_.chosen, .like = like.up.w, .y = up});
+    const SplitRows inner = g.silu_split(gate, up);
+    g.run(ExpertProduct{.x = inner, .rows_share = 1, .experts = w.expert_tables.down, .chosen = b_.chosen, .like = like.down.w, .y = out});
+    g.run(CombineExperts{.x = out, .weights = b_.route_weights, .used = used, .y = first_rows(b_.projected, rows)});
+}
+
+// projected = mlp(norm(x)), the experts' sum added.
+Result<void> DeviceDecoder::mlp_part(const LayerWeights& w, const DecoderLayer& host, int rows) {
+    const DecoderConfig& c = model_.decoder.config;
+    const Rows x = first_rows(b_.x, rows);
+    const int inner = w.mlp.gate.w.rows;
+    graph_->mlp(x, w.pre_mlp_norm, c.rms_eps, w.mlp, rows_of(b_.gate.data, rows, inner), rows_of(b_.up.data, rows, inner), first_rows(b_.projected, rows), Into::Overwrite);
+    if (!w.router) {
+        return {};
+    }
+    graph_->products(x, w.pre_mlp_norm, c.rms_eps, {{&w.router, first_rows(b_.scores, rows)}});
+    if (chooses_on_device(w, rows)) {
+        few_experts(w, rows);
+        return {};
+    }
+    return sorted_experts(w, host.router_bias, rows);
+}
+
+bool DeviceDecoder::chooses_on_device(const LayerWeights& w, int rows) const {
+    return rows <= kFewRows && w.expert_tables.gate != nullptr && w.expert_tables.up != nullptr && w.expert_tables.down != nullptr;
+}
+
+Result<void> DeviceDecoder::layers(Attention shape, int rows, const Tap& tap) {
+    const DecoderConfig& c = model_.decoder.config;
+    const Rows x = first_rows(b_.x, rows), projected = first_rows(b_.projected, rows);
+    const auto add_to_x = [&](const float* norm) {
+        if (norm != nullptr) {
+            graph_->run(RmsNorm{.x = projected, .weight = norm, .eps = c.rms_eps, .y = x, .into = Into::Add});
+        } else {
+            graph_->run(Add{.x = projected, .y = x});
+        }
+    };
+    std::vector<float> seen;
+    for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+        const LayerWeights& w = weights_.layers[i];
+        const std::size_t number = i + static_cast<std::size_t>(weights_.placement.first_layer);
+        shape.layer = static_cast<int>(i);
+        attention_part(w, shape, rows);
+        add_to_x(w.post_attention_norm);
+        TRY(mlp_part(w, model_.decoder.layers[number], rows));
+        add_to_x(w.post_mlp_norm);
+        if (tap) {
+            seen.resize(static_cast<std::size_t>(rows) * static_cast<std::size_t>(c.hidden));
+            TRY(device_.download(seen.data(), x.data, seen.size() * sizeof(float)));
+            tap(fmt::format("hidden_{}", number), {seen.data(), rows, c.hidden, c.hidden});
+        }
+    }
+    return {};
+}
+
+void DeviceDecoder::head(int rows, int first, int count) {
+    const DecoderConfig& c = model_.decoder.config;
+    const Rows picked = first_rows(b_.head_x, count);
+    graph_->run(GatherRows{.x = first_rows(b_.x, rows), .rows_of = b_.wanted + first, .to = picked});
+    graph_->products(picked, weights_.norm, c.rms_eps, {{&weights_.head, first_rows(b_.logits, count)}});
+}
+
+// Decoding: the same few rows again and again, at lengths that only the device's memory knows.
+Result<void> DeviceDecoder::run_recorded(Attention shape, int rows, int wanted) {
+    shape.host_spans = nullptr;
+    shape.keys_max = std::min<int>(static_cast<int>(limits_.context), static_cast<int>(std::bit_ceil(static_cast<unsigned>(std::max(shape.keys_max, kKeysLeast)))));
+    std::unique_ptr<Recording>& recording = recordings_[{rows, shape.n_spans, shape.rows_most, wanted, shape.keys_max}];
+    if (recording == nullptr) {
+        Result<void> given;
+        recording = TRY(device_.record([&] {
+            given = layers(shape, rows, {});
+            if (wanted > 0) {
+                head(rows, 0, wanted);
+            }
+        }));
+        TRY(std::move(given));
+    }
+    recording->replay();
+    return {};
+}
+
+Result<void> DeviceDecoder::run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap) {
+    const DecoderConfig& c = model_.decoder.config;
+    const int rows = static_cast<int>(hidden.rows);
+    const int wanted = static_cast<int>(pass.wanted.size());
+    upload(pass, hidden);
+    Attention shape{.q = first_rows(b_.q, rows), .kv = kv_, .layer = 0, .heads = c.heads, .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)), .spans = b_.spans,
+                    .host_spans = spans_.data(), .n_spans = static_cast<int>(spans_.size()), .rows_most = 0, .keys_max = 0, .partial = b_.partial,
+                    .y = first_rows(b_.attended, rows), .exact = precision_.exact};
+    for (const SequenceSpan& span : spans_) {
+        shape.rows_most = std::max(shape.rows_most, span.rows);
+        shape.keys_max = std::max(shape.keys_max, span.past + span.rows);
+    }
+    const bool can_record = !tap && rows <= kFewRows && wanted <= kRowsWithLogits &&
+                            std::all_of(weights_.layers.begin(), weights_.layers.end(), [&](const LayerWeights& w) { return !w.router || chooses_on_device(w, rows); });
+    if (can_record) {
+        TRY(run_recorded(shape, rows, wanted));
+    } else {
+        TRY(layers(shape, rows, tap));
+    }
+    for (int first = 0; first < wanted; first += kRowsWithLogits) {
+        const int count = std::min(kRowsWithLogits, wanted - first);
+        if (!can_record) {
+            head(rows, first, count);
+        }
+        TRY(device_.download(logits.row(first), b_.logits.data, static_cast<std::size_t>(count) * static_cast<std::size_t>(c.vocabulary) * sizeof(float)));
+    }
+    return wanted > 0 ? Result<void>() : device_.finish();
+}
+
+} // namespace handeye::device

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the graphs on a device are written with: products of any size, norms before them, and the memory that lies between them.
+#pragma once
+
+#include "engine/device/device.h"
+#include "engine/device/device_weights.h"
+
+namespace handeye::device {
+
+/// How many rows are multiplied in float's own precision: a few always; many only when `exact`, else rounded to bf16 as on every other engine's GPU path.
+struct Precision {
+    bool exact = false;
+};
+
+/// Memory of products: the left side as parts, and weights that a library multiplies.
+struct ProductSpace {
+    struct Parts { ///< room for SplitRows of any shape that fits
+        std::uint16_t* parts = nullptr;
+        std::int64_t parts_most = 0;
+        float* sums = nullptr;
+        std::int64_t sums_most = 0;
+    };
+    Parts split, low_rank_split;
+    std::uint16_t* unpacked = nullptr; ///< null: no library is used
+    float* low_rank = nullptr;
+};
+
+/// What the products of a graph need at most: see() each, then carve.
+class ProductSizes {
+public:
+    explicit ProductSizes(Precision precision) : precision_(precision) {}
+    /// A left side of up to `rows` rows.
+    void left(int rows, int cols);
+    void matrix(const WeightMatrix& w, int rows);
+    [[nodiscard]] ProductSpace carve(Carver& carver, bool uses_library) const;
+
+private:
+    Precision precision_;
+    std::int64_t parts_ = 0, sums_ = 0, largest_ = 0, rank_rows_ = 0, rank_parts_ = 0, rank_sums_ = 0;
+};
+
+/// Writes operations one after the other onto a device.
+class Graph {
+public:
+    Graph(Device& device, Precision precision, const ProductSpace& space) : device_(device), precision_(precision), space_(space) {}
+
+    void run(const Operation& operation) { device_.run(operation); }
+    /// The left side of products: x, or x / rms(x) * weight, ready for `for_matrix`.
+    SplitRows split(Rows x, const float* norm_weight, float eps, const std::int32_t* inputs = nullptr);
+    SplitRows silu_split(Rows gate, Rows up, const std::int32_t* inputs = nullptr);
+    /// y (+)= split w^T + bias
+    void product(const SplitRows& x, const DeviceMatrix& w, const float* bias, Rows y, Into into);
+    /// y (+)= norm(x) w^T + bias and what adapters add, for matrices that share their input.
+    struct Output {
+        const Linear* w;
+        Rows y;
+    };
+    void products(Rows x, const float* norm_weight, float eps, std::initializer_list<Output> outputs, Into into = Into::Overwrite);
+    /// y (+)= down(silu(gate(n)) * up(n)), n = norm(x)
+    void mlp(Rows x, const float* norm_weight, float eps, const MlpWeights& w, Rows gate, Rows up, Rows y, Into into);
+
+private:
+    void add_low_rank(const SplitRows& x, const Linear& w, Rows y);
+    [[nodiscard]] SplitRows sized(const ProductSpace::Parts& space, int rows, int cols) const;
+
+    Device& device_;
+    Precision precision_;
+    ProductSpace space_;
+};
+
+inline bool uses_library(const Device& device, Precision precision) { return device.info().has_library && !precision.exact; }
+/// Planes of a left side of so many rows.
+inline int planes_of(Precision precision, int rows) { return precision.exact || rows <= kFewRows ? kPartsMost : 1; }
+inline Rows rows_of(float* data, int rows, int cols) { return {.data = data, .rows = rows, .cols = cols, .stride = cols}; }
+inline Rows first_rows(Rows all, int rows) {
+    all.rows = rows;
+    return all;
+}
+inline Rows columns(Rows all, int first, int count) {
+    all.data += first;
+    all.cols = count;
+    return all;
+}
+
+} // namespace handeye::device

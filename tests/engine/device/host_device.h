@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device whose kernels run on the host: the engine's graphs and kernels as they are, without a GPU. Its memory is filled with numbers that
+// are none before it is written.
+#pragma once
+
+#include "engine/device/device.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace handeye {
+
+struct HostDeviceOptions {
+    std::int64_t memory_bytes = std::int64_t{4} << 30;
+    bool has_library = false; ///< LibraryProduct as plain loops
+};
+std::unique_ptr<device::Device> open_host_device(const HostDeviceOptions& options = {});
+
+} // namespace handeye
