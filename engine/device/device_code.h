@@ -75,6 +75,17 @@ __device__ inline std::uint32_t bf16_pair_fma(std::uint32_t a, std::uint32_t b, 
 #endif
 }
 
+/// x & mask | set, with both constants one instruction: the compiler makes two of it.
+__device__ inline std::uint32_t and_or(std::uint32_t x, std::uint32_t mask, std::uint32_t set) {
+#if defined(__CUDA_ARCH__)
+    std::uint32_t out;
+    asm("lop3.b32 %0, %1, %2, %3, 0xEA;" : "=r"(out) : "r"(x), "r"(mask), "r"(set));
+    return out;
+#else
+    return (x & mask) | set;
+#endif
+}
+
 /// IEEE half precision, every value.
 __device__ inline float half_float(std::uint16_t bits) {
 #if defined(__CUDA_ARCH__)

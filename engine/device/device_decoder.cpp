@@ -64,7 +64,7 @@ DeviceDecoder::Buffers DeviceDecoder::carve(Carver& carver, const Device& device
     }
     b.cos = carver.take<float>(std::int64_t{rows} * c.rotary_dims / 2);
     b.sin = carver.take<float>(std::int64_t{rows} * c.rotary_dims / 2);
-    b.partial = carver.take<float>(static_cast<std::int64_t>(device.attention_partial_floats(std::min(rows, kFewRows), c.heads, c.head_dim)));
+    b.partial = carver.take<float>(static_cast<std::int64_t>(device.attention_partial_floats(std::min(rows, kFewAttentionRows * limits.sequences), c.heads, c.head_dim)));
     b.wanted = carver.take<std::int32_t>(rows);
     b.spans = carver.take<SequenceSpan>(limits.sequences);
     ProductSizes sizes(precision);

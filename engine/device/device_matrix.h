@@ -41,7 +41,7 @@ struct DeviceMatrix {
     ScaleKind scales = ScaleKind::Number;
     NumberKind numbers = NumberKind::F32;
     int group = 0;                                    ///< inputs that share a scale, a multiple of 16; all: chunks * 64
-    int groups = 0;
+    int groups = 0;                                   ///< of chunks * 64 inputs
     float factor = 1;
     const std::uint8_t* base = nullptr;               ///< the plane of the lower bits (or of all)
     const std::uint8_t* extra = nullptr;              ///< that of the one or two bits above, or null

@@ -4,6 +4,7 @@
 #include "engine/device/pack_matrix.h"
 #include "engine/quant/weight_format.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -34,6 +35,8 @@ class Placer {
 public:
     /// Only counts.
     Placer() = default;
+    /// Fills with random numbers.
+    Placer(Device& device, std::byte* memory) : device_(&device), carver_(memory) {}
     Placer(Device& device, ThreadPool& pool, std::byte* memory, std::int64_t total, const std::function<void(std::string_view, double)>& on_progress)
         : device_(&device), pool_(&pool), carver_(memory), total_(total), on_progress_(&on_progress) {}
 
@@ -53,7 +56,9 @@ public:
     DeviceMatrix matrix(const WeightMatrix& w) {
         const MatrixPlan plan = plan_matrix(w);
         auto* const to = carver_.take<std::byte>(plan.bytes);
-        if (device_ != nullptr) {
+        if (device_ != nullptr && pool_ == nullptr) {
+            fill(plan, to);
+        } else if (device_ != nullptr) {
             packed_.resize(static_cast<std::size_t>(plan.bytes));
             std::memset(packed_.data(), 0, packed_.size());
             const std::int64_t strips = plan.shape.strips;
@@ -157,6 +162,39 @@ public:
     }
 
 private:
+    // Codes of any bits; numbers between 2^-7 and 2^-5 with either sign, scales about 2^-10: sums neither vanish nor overflow.
+    void fill(const MatrixPlan& plan, std::byte* to) {
+        const auto part = [&](std::int64_t at, std::int64_t end, std::uint32_t kept, std::uint32_t set) {
+            if (at >= 0) {
+                device_->run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(to + at), .words = (end - at) / 4, .kept = kept, .set = set, .seed = seed_++});
+            }
+        };
+        const MatrixPlan::Offsets& o = plan.offsets;
+        const auto end_of = [&](std::int64_t at) { // the next part's beginning
+            std::int64_t end = plan.bytes;
+            for (const std::int64_t other : {o.base, o.extra, o.scale, o.offset, o.fine, o.fine_min, o.inputs}) {
+                end = other > at ? std::min(end, other) : end;
+            }
+            return end;
+        };
+        const bool is_super = plan.shape.scales == ScaleKind::Super || plan.shape.scales == ScaleKind::SuperAndMin;
+        const NumberKind numbers = is_super ? NumberKind::F16 : plan.shape.numbers;
+        const std::uint32_t scale_kept = numbers == NumberKind::F32 ? 0x007FFFFFU : numbers == NumberKind::F16 ? 0x03FF03FFU : 0x007F007FU;
+        const std::uint32_t scale_set = numbers == NumberKind::F32 ? 0x3A800000U : numbers == NumberKind::F16 ? 0x14001400U : 0x3A803A80U;
+        switch (plan.shape.kind) {
+            case CodeKind::Bf16: part(o.base, end_of(o.base), 0x80FF80FFU, 0x3C003C00U); break;
+            case CodeKind::F16: part(o.base, end_of(o.base), 0x87FF87FFU, 0x20002000U); break;
+            case CodeKind::F32: part(o.base, end_of(o.base), 0x80FFFFFFU, 0x3C000000U); break;
+            case CodeKind::Fp8: part(o.base, end_of(o.base), 0xB7B7B7B7U, 0); break; // none that is no number
+            case CodeKind::Whole: part(o.base, end_of(o.base), 0xFFFFFFFFU, 0); break;
+        }
+        part(o.extra, end_of(o.extra), 0xFFFFFFFFU, 0);
+        part(o.scale, end_of(o.scale), scale_kept, scale_set);
+        part(o.offset, end_of(o.offset), scale_kept, scale_set);
+        part(o.fine, end_of(o.fine), 0x0F0F0F0FU, 0);
+        part(o.fine_min, end_of(o.fine_min), 0x0F0F0F0FU, 0);
+    }
+
     const WeightMatrix& remember(ScaledFloats scaled) {
         scaled_ = std::move(scaled);
         return scaled_.matrix;
@@ -169,6 +207,7 @@ private:
     const std::function<void(std::string_view, double)>* on_progress_ = nullptr;
     std::vector<std::byte> packed_;
     ScaledFloats scaled_;
+    std::uint32_t seed_ = 1;
 };
 
 template <class Part>
@@ -188,6 +227,17 @@ WeightBytes weight_bytes(const Model& model) {
     out.head = bytes_of([&](Placer& p) { p.floats(model.decoder.norm), p.linear(model.decoder.head); });
     out.vision = model.vision ? bytes_of([&](Placer& p) { p.vision(*model.vision); }) : 0;
     return out;
+}
+
+Result<DeviceWeights> random_weights(Device& device, const Model& model, const Placement& placement) {
+    Placer counting;
+    counting.all(model, placement);
+    DeviceMemory memory = TRY(DeviceMemory::allocate(device, static_cast<std::size_t>(counting.used())));
+    Placer placer(device, memory.bytes());
+    DeviceWeights weights = placer.all(model, placement);
+    weights.memory = std::move(memory);
+    TRY(device.finish());
+    return weights;
 }
 
 Result<DeviceWeights> load_weights(Device& device, ThreadPool& pool, const Model& model, const Placement& placement,

@@ -92,4 +92,7 @@ WeightBytes weight_bytes(const Model& model);
 Result<DeviceWeights> load_weights(Device& device, ThreadPool& pool, const Model& model, const Placement& placement,
                                    const std::function<void(std::string_view stage, double share)>& on_progress);
 
+/// The same places filled with random numbers of ordinary size: for measuring, without a file.
+Result<DeviceWeights> random_weights(Device& device, const Model& model, const Placement& placement);
+
 } // namespace handeye::device

@@ -50,18 +50,17 @@ struct StripSums {
     float offsets[2][rows_of_tiles(Tiles)] = {};
 };
 
-/// Chunks of one strip for one warp.
+/// Chunks of one strip for one warp. Columns and rows that do not exist are the last one again: what becomes of them nobody reads.
 template <Code C, int Tiles>
 class FewStrip {
 public:
     __device__ FewStrip(const device::SplitRows& x, const device::DeviceMatrix& w, int strip, int lane)
-        : codes_(w, strip), scales_(w, strip, lane), decoder_(w), x_(x), chunks_(w.chunks), lane_(lane) {
-        const int t = lane % 4;
+        : codes_(w, strip), scales_(w, strip, lane), decoder_(w), x_(x), x_sums_(x.sums + lane % 4), chunks_(w.chunks), lane_(lane) {
         HANDEYE_UNROLL
         for (int tile = 0; tile < Tiles; ++tile) {
             const int n = tile * kTileColumns + lane / 4;
-            const int row = n / kPartsMost;
-            column_[tile] = row < x.rows ? (n % kPartsMost * x.rows_max + row) * x.chunks * kChunk + 16 * t : -1;
+            const int row = n / kPartsMost < x.rows ? n / kPartsMost : x.rows - 1;
+            column_[tile] = x.parts + static_cast<std::int64_t>(n % kPartsMost * x.rows_max + row) * x.chunks * kChunk + 16 * (lane % 4);
         }
     }
 
@@ -102,33 +101,27 @@ private:
     __device__ __forceinline__ void multiply(int chunk, const Loaded& loaded, StripSums<Tiles>& sums) const {
         Words4 x[2][Tiles]; // of the first two steps, and of the others
         HANDEYE_UNROLL
-        for (int half = 0; half < 2; ++half) {
-            HANDEYE_UNROLL
-            for (int tile = 0; tile < Tiles; ++tile) {
-                x[half][tile] = column_[tile] >= 0 ? load_shared16(x_.parts + column_[tile] + chunk * kChunk + 8 * half) : Words4{0, 0, 0, 0};
-            }
+        for (int tile = 0; tile < Tiles; ++tile) {
+            const std::uint16_t* const from = column_[tile] + static_cast<std::uint64_t>(static_cast<unsigned>(chunk)) * kChunk;
+            x[0][tile] = load_shared16(from);
+            x[1][tile] = load_shared16(from + 8);
         }
-        LaneScales scales{};
+        LaneScales scales{{1.0F, 1.0F}, {}};
         if constexpr (has_scales(C)) {
             scales = scales_.finish(loaded.scales);
-        }
-        float c[Tiles][4] = {};
-        HANDEYE_UNROLL
-        for (int step = 0; step < kSteps; ++step) {
-            multiply_step(loaded.codes, step, x[step / 2], c);
-            if constexpr (has_scales(C)) {
-                if ((scales_.group_ends() >> step & 1U) != 0) {
-                    const float scale[2] = {from_step(scales.scale[0], lane_, step), from_step(scales.scale[1], lane_, step)};
-                    take(c, scale, sums);
-                }
-            }
-        }
-        if constexpr (has_scales(C)) {
             if (scales_.has_offset()) {
                 add_offsets(chunk, scales, sums);
             }
-        } else {
-            take(c, {1.0F, 1.0F}, sums);
+        }
+        HANDEYE_UNROLL
+        for (int half = 0; half < 2; ++half) {
+            float c[Tiles][4] = {};
+            multiply_step(loaded.codes, 2 * half, x[half], c);
+            if (has_scales(C) && scales_.has_single_steps()) {
+                take(c, scales, 2 * half, sums);
+            }
+            multiply_step(loaded.codes, 2 * half + 1, x[half], c);
+            take(c, scales, 2 * half + 1, sums);
         }
     }
 
@@ -146,7 +139,12 @@ private:
     }
 
     // total += scale c, and c is zero again. fmaf: the same roundings in every kernel that this is compiled into.
-    __device__ static __forceinline__ void take(float (&c)[Tiles][4], const float (&scale)[2], StripSums<Tiles>& sums) {
+    __device__ static __forceinline__ void take(float (&c)[Tiles][4], const LaneScales& scales, int step, StripSums<Tiles>& sums) {
+        float scale[2] = {1.0F, 1.0F};
+        if constexpr (has_scales(C)) {
+            scale[0] = from_step(scales.scale[0], step);
+            scale[1] = from_step(scales.scale[1], step);
+        }
         HANDEYE_UNROLL
         for (int tile = 0; tile < Tiles; ++tile) {
             HANDEYE_UNROLL
@@ -160,7 +158,8 @@ private:
     __device__ __forceinline__ void add_offsets(int chunk, const LaneScales& scales, StripSums<Tiles>& sums) const {
         HANDEYE_UNROLL
         for (int row = 0; row < rows_of_tiles(Tiles); ++row) {
-            const float of_inputs = row < x_.rows ? __ldg(x_.sums + (row * chunks_ + chunk) * kSteps + lane_ % 4) : 0.0F;
+            const int x_row = row < x_.rows ? row : x_.rows - 1;
+            const float of_inputs = __ldg(x_sums_ + static_cast<std::uint64_t>(static_cast<unsigned>(x_row * chunks_ + chunk)) * kSteps);
             sums.offsets[0][row] = fmaf(scales.offset[0], of_inputs, sums.offsets[0][row]);
             sums.offsets[1][row] = fmaf(scales.offset[1], of_inputs, sums.offsets[1][row]);
         }
@@ -170,9 +169,10 @@ private:
     StripScales scales_;
     Decoder<C> decoder_;
     const device::SplitRows& x_;
+    const float* x_sums_;
     int chunks_;
     int lane_;
-    int column_[Tiles]; // where this lane's column begins; below 0: it has none
+    const std::uint16_t* column_[Tiles];
 };
 
 /// Floats of a warp in the block's memory: (columns, then rows of x for offsets; 16 rows).
@@ -245,13 +245,13 @@ __device__ __forceinline__ void few_strips(const device::FewProduct& op, int war
 }
 
 template <Code C, int Tiles>
-__global__ void __launch_bounds__(kFewWarps * kWarp) few_product(device::FewProduct op, int warps) {
+__global__ void __launch_bounds__(kFewWarps * kWarp, Tiles == 1 ? 2 : 1) few_product(device::FewProduct op, int warps) {
     few_strips<C, Tiles>(op, warps, dynamic_shared<float>());
 }
 
 /// blockIdx.y is the row of y.
 template <Code C>
-__global__ void __launch_bounds__(kFewWarps * kWarp) expert_product(device::ExpertProduct op, int warps) {
+__global__ void __launch_bounds__(kFewWarps * kWarp, 2) expert_product(device::ExpertProduct op, int warps) {
     const int row = static_cast<int>(blockIdx.y);
     const device::DeviceMatrix& expert = op.experts[op.chosen[row]];
     device::FewProduct one{.x = op.x, .w = op.like, .y = {.data = op.y.data + row * op.y.stride, .rows = 1, .cols = op.y.cols, .stride = op.y.stride}};

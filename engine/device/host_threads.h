@@ -116,6 +116,10 @@ T __shfl_sync(unsigned mask, T value, int lane) {
     return handeye::on_host::host::from_lane(mask, value, lane & 31);
 }
 template <class T>
+T __shfl_sync(unsigned mask, T value, int lane, int width) { // lane of the caller's `width` neighbours
+    return handeye::on_host::host::from_lane(mask, value, (handeye::on_host::host::this_lane() & ~(width - 1)) + (lane & (width - 1)));
+}
+template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int with) {
     return handeye::on_host::host::from_lane(mask, value, handeye::on_host::host::this_lane() ^ with);
 }

@@ -31,6 +31,8 @@ void run(Stream stream, const device::FewProduct& op);
 void run(Stream stream, const device::ExpertProduct& op);
 void run(Stream stream, const device::ManyProduct& op);
 void run(Stream stream, const device::Unpack& op);
+void run(Stream stream, const device::FillRandom& op);
+void run(Stream stream, const device::ReadAll& op);
 void run(Stream stream, const device::Candidates& op);
 
 /// Floats of Attention::partial for `rows` rows.

@@ -94,7 +94,7 @@ public:
                 scales[s] = scales_[s].finish(raw_[s]);
             }
         }
-        const unsigned ends = has_scales(C) ? scales_[0].group_ends() : 8U;
+        const bool has_single_steps = has_scales(C) && scales_[0].has_single_steps();
         HANDEYE_UNROLL
         for (int half = 0; half < 2; ++half) {
             HANDEYE_UNROLL
@@ -108,17 +108,15 @@ public:
                 if (half == 1 && part == 0) {
                     load(chunk + 1); // while the last fragments are multiplied
                 }
-                if ((ends & 1U) != 0) {
+                if (has_single_steps) {
                     multiply<true, false>(a, stage, planes_, half, rows_from_, lane_, c_);
-                    take(stage, scales, ends, 2 * half);
+                    take(stage, scales, 2 * half, 1);
                     multiply<false, true>(a, stage, planes_, half, rows_from_, lane_, c_);
                 } else {
                     multiply<true, true>(a, stage, planes_, half, rows_from_, lane_, c_);
                 }
             }
-            if ((ends >> (2 * half + 1) & 1U) != 0) {
-                take(stage, scales, ends, 2 * half + 1);
-            }
+            take(stage, scales, 2 * half + 1, has_single_steps ? 1 : 2);
         }
     }
 
@@ -135,19 +133,19 @@ private:
         }
     }
 
-    // total += scale c + offset * sum of inputs, for the steps since the last one; c is zero again.
-    __device__ __forceinline__ void take(const Stage& stage, const LaneScales (&scales)[kStrips], unsigned ends, int step) {
+    // total += scale c + offset * sum of inputs, for the last `steps` up to `step`; c is zero again.
+    __device__ __forceinline__ void take(const Stage& stage, const LaneScales (&scales)[kStrips], int step, int steps) {
         if constexpr (has_scales(C)) {
             if (scales_[0].has_offset()) {
-                add_offsets(stage, scales, ends, step);
+                add_offsets(stage, scales, step, steps);
             }
         }
         HANDEYE_UNROLL
         for (int s = 0; s < kStrips; ++s) {
             float scale[2] = {1.0F, 1.0F};
             if constexpr (has_scales(C)) {
-                scale[0] = from_step(scales[s].scale[0], lane_, step);
-                scale[1] = from_step(scales[s].scale[1], lane_, step);
+                scale[0] = from_step(scales[s].scale[0], step);
+                scale[1] = from_step(scales[s].scale[1], step);
             }
             HANDEYE_UNROLL
             for (int tile = 0; tile < kTiles; ++tile) {
@@ -160,23 +158,19 @@ private:
         }
     }
 
-    __device__ __forceinline__ void add_offsets(const Stage& stage, const LaneScales (&scales)[kStrips], unsigned ends, int step) {
-        const int steps = (ends & 1U) != 0 ? 1 : (ends & 2U) != 0 ? 2 : 4;
+    __device__ __forceinline__ void add_offsets(const Stage& stage, const LaneScales (&scales)[kStrips], int step, int steps) {
         float offset[kStrips][2];
         HANDEYE_UNROLL
         for (int s = 0; s < kStrips; ++s) {
-            offset[s][0] = from_step(scales[s].offset[0], lane_, step);
-            offset[s][1] = from_step(scales[s].offset[1], lane_, step);
+            offset[s][0] = from_step(scales[s].offset[0], step);
+            offset[s][1] = from_step(scales[s].offset[1], step);
         }
         HANDEYE_UNROLL
         for (int tile = 0; tile < kTiles; ++tile) {
             HANDEYE_UNROLL
             for (int column = 0; column < 2; ++column) {
                 const float* const sums = stage.sums + (rows_from_ + tile * 8 + 2 * (lane_ % 4) + column) * kSteps;
-                float of_inputs = 0;
-                for (int i = step + 1 - steps; i <= step; ++i) {
-                    of_inputs += sums[i];
-                }
+                const float of_inputs = steps == 2 ? sums[step - 1] + sums[step] : sums[step];
                 HANDEYE_UNROLL
                 for (int s = 0; s < kStrips; ++s) {
                     total_[s][tile][column] = fmaf(offset[s][0], of_inputs, total_[s][tile][column]);

@@ -189,4 +189,21 @@ struct CombineExperts {
     Rows y; ///< (rows, cols)
 };
 
+// ---- measuring ----
+
+/// Each 32-bit word: random bits & kept | set. The same for the same seed.
+struct FillRandom {
+    std::uint32_t* to = nullptr;
+    std::int64_t words = 0;
+    std::uint32_t kept = 0xFFFFFFFFU;
+    std::uint32_t set = 0;
+    std::uint32_t seed = 0;
+};
+/// Reads `bytes`, a multiple of 16, once; `to`: one word that is written only if all of them are zero.
+struct ReadAll {
+    const void* from = nullptr;
+    std::int64_t bytes = 0;
+    std::uint32_t* to = nullptr;
+};
+
 } // namespace handeye::device

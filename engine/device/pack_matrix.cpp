@@ -1,40 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/device/pack_matrix.h"
 
+#include "engine/device/pack_planes.h"
 #include "engine/quant/weight_format.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace handeye::device {
 namespace {
 
 constexpr std::int64_t kAlignment = 16;
 constexpr std::int64_t kSuperInputs = 256;
-constexpr int kLanes = 32;
 
-std::int64_t rounded_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to; }
-
-struct PlaneBits {
-    int base = 0, extra = 0;
-};
-PlaneBits planes_of(const DeviceMatrix& m) {
-    switch (m.kind) {
-        case CodeKind::F32: return {.base = 32};
-        case CodeKind::Bf16:
-        case CodeKind::F16: return {.base = 16};
-        case CodeKind::Fp8: return {.base = 8};
-        case CodeKind::Whole: break;
-    }
-    switch (m.bits) {
-        case 3: return {.base = 2, .extra = 1};
-        case 5: return {.base = 4, .extra = 1};
-        case 6: return {.base = 4, .extra = 2};
-        default: return {.base = m.bits};
-    }
-}
-std::int64_t chunk_bytes(int bits) { return std::int64_t{kLanes} * 4 * bits; }
+std::int64_t divided_up(std::int64_t value, std::int64_t to) { return (value + to - 1) / to; }
 
 // ---- plans ----
 
@@ -50,7 +31,7 @@ StripBytes strip_bytes(const DeviceMatrix& m) {
     }
     const std::int64_t bytes = std::int64_t{m.groups} * kStrip;
     const std::int64_t numbers = bytes * (m.numbers == NumberKind::F32 ? 4 : 2);
-    const std::int64_t supers = rounded_up(m.cols, kSuperInputs) * kStrip * 2;
+    const std::int64_t supers = divided_up(m.cols, kSuperInputs) * kStrip * 2;
     switch (m.scales) {
         case ScaleKind::Number: out.scale = numbers; break;
         case ScaleKind::NumberAndOffset: out.scale = out.offset = numbers; break;
@@ -65,7 +46,7 @@ void place_parts(MatrixPlan& plan) {
     const auto place = [&](std::int64_t& offset, std::int64_t bytes) {
         if (bytes > 0) {
             offset = plan.bytes;
-            plan.bytes += rounded_up(bytes, kAlignment) * kAlignment;
+            plan.bytes += divided_up(bytes, kAlignment) * kAlignment;
         }
     };
     const StripBytes strip = strip_bytes(plan.shape);
@@ -80,10 +61,10 @@ void place_parts(MatrixPlan& plan) {
 }
 
 DeviceMatrix shape_of(std::int64_t rows, std::int64_t cols, CodeKind kind) {
-    const int chunks = static_cast<int>(rounded_up(cols, kChunk));
+    const int chunks = static_cast<int>(divided_up(cols, kChunk));
     return {.rows = static_cast<int>(rows),
             .cols = static_cast<int>(cols),
-            .strips = static_cast<int>(rounded_up(rows, kStrip)),
+            .strips = static_cast<int>(divided_up(rows, kStrip)),
             .chunks = chunks,
             .kind = kind,
             .group = chunks * kChunk, // one, where there are no scales
@@ -96,7 +77,7 @@ void set_scales(DeviceMatrix& m, const CodeLayout& layout) {
     m.scales = layout.scales;
     m.numbers = layout.numbers == DType::F16 ? NumberKind::F16 : layout.numbers == DType::BF16 ? NumberKind::Bf16 : NumberKind::F32;
     m.group = is_one ? m.chunks * kChunk : static_cast<int>(layout.group);
-    m.groups = is_one ? 1 : static_cast<int>(rounded_up(m.cols, layout.group));
+    m.groups = is_one ? 1 : static_cast<int>(divided_up(std::int64_t{m.chunks} * kChunk, layout.group));
     m.factor = layout.factor;
 }
 
@@ -126,49 +107,7 @@ MatrixPlan codes_plan(std::int64_t rows, std::int64_t cols, const CodeLayout& la
     return plan;
 }
 
-// ---- codes ----
-
-// Four numbers of a lane's row in one step.
-template <class T>
-std::uint64_t four_of(const std::byte* row, std::int64_t input) {
-    std::uint64_t out = 0;
-    std::memcpy(&out, row + input * static_cast<std::int64_t>(sizeof(T)), 4 * sizeof(T));
-    return out;
-}
-std::uint32_t lower(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-std::uint32_t upper(std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32U); }
-
-// Byte 1 and byte 2 change places: codes (0, 2, 1, 3).
-std::uint32_t firsts_before_seconds(std::uint32_t codes) { return (codes & 0xFF0000FFU) | (codes & 0xFF00U) << 8U | (codes >> 8U & 0xFF00U); }
-
-// Codes of up to four bits of one step as nibbles; x is row g's, y row g + 8's.
-std::uint32_t nibbles(std::uint32_t x, std::uint32_t y) { return firsts_before_seconds(x) | firsts_before_seconds(y) << 4U; }
-std::uint32_t level_nibbles(std::uint32_t x, std::uint32_t y) {
-    const std::uint32_t pairs_x = (x | x >> 4U) & 0x00FF00FFU; // bytes 0 and 2: two codes each
-    const std::uint32_t pairs_y = (y | y >> 4U) & 0x00FF00FFU;
-    return pairs_x | pairs_y << 8U;
-}
-
-void put_word(std::byte* chunk, int bits, int lane, int index, std::uint32_t word) {
-    const int bytes = std::min(16, 4 * bits); // of a piece
-    const int words = bytes / 4;
-    std::memcpy(chunk + (index / words * kLanes + lane) * bytes + index % words * 4, &word, sizeof word);
-}
-
-// Of four steps' nibbles, the bits from `shift` on that a plane of `bits` holds.
-void put_nibbles(std::byte* chunk, int bits, int lane, const std::uint32_t (&steps)[4], unsigned shift) {
-    const auto step = [&](int j, std::uint32_t mask) { return steps[j] >> shift & mask; };
-    if (bits == 4) {
-        for (int j = 0; j < 4; ++j) {
-            put_word(chunk, bits, lane, j, step(j, 0xFFFFFFFFU));
-        }
-    } else if (bits == 2) {
-        put_word(chunk, bits, lane, 0, step(0, 0x33333333U) | step(1, 0x33333333U) << 2U);
-        put_word(chunk, bits, lane, 1, step(2, 0x33333333U) | step(3, 0x33333333U) << 2U);
-    } else if (bits == 1) {
-        put_word(chunk, bits, lane, 0, step(0, 0x11111111U) | step(1, 0x11111111U) << 1U | step(2, 0x11111111U) << 2U | step(3, 0x11111111U) << 3U);
-    }
-}
+// ---- numbers ----
 
 /// The numbers of a strip as they are read: rows one after the other, filled up to whole chunks with zeros.
 class StripRows {
@@ -181,55 +120,6 @@ private:
     std::int64_t row_bytes_;
     std::vector<std::byte> bytes_;
 };
-
-// One chunk of a lane whose rows' numbers for it begin at x and y.
-void pack_floats(const std::byte* x, const std::byte* y, int lane, std::byte* chunk) {
-    for (int j = 0; j < 4; ++j) {
-        for (int half = 0; half < 2; ++half) {
-            const std::uint64_t two_x = four_of<std::uint16_t>(x, 32 * j + 8 * (lane % 4) + 4 * half); // two floats are as long as four halves
-            const std::uint64_t two_y = four_of<std::uint16_t>(y, 32 * j + 8 * (lane % 4) + 4 * half);
-            put_word(chunk, 32, lane, 8 * j + 4 * half, lower(two_x));
-            put_word(chunk, 32, lane, 8 * j + 4 * half + 1, upper(two_x));
-            put_word(chunk, 32, lane, 8 * j + 4 * half + 2, lower(two_y));
-            put_word(chunk, 32, lane, 8 * j + 4 * half + 3, upper(two_y));
-        }
-    }
-}
-void pack_halves(const std::byte* x, const std::byte* y, int lane, std::byte* chunk) {
-    for (int j = 0; j < 4; ++j) {
-        const std::uint64_t four_x = four_of<std::uint16_t>(x, 16 * j + 4 * (lane % 4));
-        const std::uint64_t four_y = four_of<std::uint16_t>(y, 16 * j + 4 * (lane % 4));
-        put_word(chunk, 16, lane, 4 * j, lower(four_x));
-        put_word(chunk, 16, lane, 4 * j + 1, lower(four_y));
-        put_word(chunk, 16, lane, 4 * j + 2, upper(four_x));
-        put_word(chunk, 16, lane, 4 * j + 3, upper(four_y));
-    }
-}
-void pack_bytes(const std::byte* x, const std::byte* y, int lane, std::byte* chunk) {
-    for (int j = 0; j < 4; ++j) {
-        const std::uint32_t a = lower(four_of<std::uint8_t>(x, 16 * j + 4 * (lane % 4)));
-        const std::uint32_t b = lower(four_of<std::uint8_t>(y, 16 * j + 4 * (lane % 4)));
-        put_word(chunk, 8, lane, 2 * j, (a & 0xFFU) | (b & 0xFFU) << 8U | (a & 0xFF00U) << 8U | (b & 0xFF00U) << 16U);
-        put_word(chunk, 8, lane, 2 * j + 1, (a >> 16U & 0xFFU) | (b >> 8U & 0xFF00U) | (a >> 8U & 0xFF0000U) | (b & 0xFF000000U));
-    }
-}
-void pack_nibbles(const DeviceMatrix& m, PlaneBits planes, const std::byte* x, const std::byte* y, int lane, std::byte* base, std::byte* extra) {
-    std::uint32_t low[4];
-    std::uint32_t high[4]; // the bits that nibbles have no room for: of 5 and 6
-    for (int j = 0; j < 4; ++j) {
-        const std::uint32_t a = lower(four_of<std::uint8_t>(x, 16 * j + 4 * (lane % 4)));
-        const std::uint32_t b = lower(four_of<std::uint8_t>(y, 16 * j + 4 * (lane % 4)));
-        const auto spread = m.has_levels ? level_nibbles : nibbles;
-        low[j] = spread(a & 0x0F0F0F0FU, b & 0x0F0F0F0FU);
-        high[j] = spread(a >> 4U & 0x0F0F0F0FU, b >> 4U & 0x0F0F0F0FU);
-    }
-    put_nibbles(base, planes.base, lane, low, 0);
-    if (planes.base == 4) {
-        put_nibbles(extra, planes.extra, lane, high, 0);
-    } else {
-        put_nibbles(extra, planes.extra, lane, low, 2);
-    }
-}
 
 void pack_numbers(const MatrixPlan& plan, std::int64_t strip, StripRows& rows, std::byte* to) {
     const DeviceMatrix& m = plan.shape;
@@ -288,7 +178,7 @@ void pack_scales(const MatrixPlan& plan, std::int64_t strip, std::span<const Row
     std::byte* const scale = to + plan.offsets.scale + strip * bytes.scale;
     std::byte* const offset = to + plan.offsets.offset + strip * bytes.offset;
     if (is_super) {
-        const std::int64_t supers = rounded_up(m.cols, kSuperInputs);
+        const std::int64_t supers = divided_up(m.cols, kSuperInputs);
         put_scales(rows, supers, 2, [](const RowCodes& r) -> const auto& { return r.super; }, as_it_is, scale);
         if (bytes.offset > 0) {
             put_scales(rows, supers, 2, [](const RowCodes& r) -> const auto& { return r.super_min; }, as_it_is, offset);
@@ -314,7 +204,7 @@ void read_fp8(const WeightMatrix& w, std::int64_t row, RowCodes& out) {
     const auto* const codes = reinterpret_cast<const std::uint8_t*>(w.codes) + stored * w.cols;
     out.codes.assign(codes, codes + w.cols);
     out.scale.clear();
-    const std::int64_t groups = rounded_up(w.cols, w.group);
+    const std::int64_t groups = divided_up(w.cols, w.group);
     for (std::int64_t i = 0; i < groups; ++i) {
         out.scale.push_back(w.scales.at(stored / w.row_group * groups + i));
     }

@@ -52,8 +52,8 @@ __global__ void __launch_bounds__(kUnpackWarps * kWarp) unpack(device::Unpack op
         }
         HANDEYE_UNROLL
         for (int h = 0; h < 2; ++h) {
-            const float scale = from_step(scales.scale[h], lane, step);
-            const float offset = from_step(scales.offset[h], lane, step);
+            const float scale = from_step(scales.scale[h], step);
+            const float offset = from_step(scales.offset[h], step);
             HANDEYE_UNROLL
             for (int k = 0; k < 2; ++k) {
                 std::uint32_t parts[parts_of(C)];

@@ -105,13 +105,13 @@ struct StripCodes {
         : base(w.base + static_cast<std::int64_t>(strip) * w.chunks * kBaseBytes),
           extra(extra_bits(C) > 0 ? w.extra + static_cast<std::int64_t>(strip) * w.chunks * kExtraBytes : nullptr) {}
     __device__ __forceinline__ void load(int chunk, int lane, LaneCodes<C>& out) const {
-        load_plane<base_bits(C)>(base + static_cast<std::int64_t>(chunk) * kBaseBytes, lane, out.base);
-        load_plane<extra_bits(C)>(extra + static_cast<std::int64_t>(chunk) * kExtraBytes, lane, out.extra);
+        load_plane<base_bits(C)>(base + static_cast<std::uint64_t>(static_cast<unsigned>(chunk)) * kBaseBytes, lane, out.base);
+        load_plane<extra_bits(C)>(extra + static_cast<std::uint64_t>(static_cast<unsigned>(chunk)) * kExtraBytes, lane, out.extra);
     }
 
 private:
-    static constexpr int kBaseBytes = kWarp * 4 * base_bits(C);
-    static constexpr int kExtraBytes = kWarp * 4 * extra_bits(C);
+    static constexpr unsigned kBaseBytes = kWarp * 4 * base_bits(C);
+    static constexpr unsigned kExtraBytes = kWarp * 4 * extra_bits(C);
 };
 
 inline constexpr std::uint32_t kPairOfOnes = 0x3F803F80U;
@@ -197,8 +197,8 @@ private:
     // 128 + its seven lower bits, and 128 or 256 for the upper one: from their sum 256 + zero is taken away, so that nothing is rounded.
     __device__ __forceinline__ std::uint32_t byte_pair(std::uint32_t word, int odd) const {
         const std::uint32_t low = odd != 0 ? word >> 8U : word;
-        const std::uint32_t lower = bf16_pair_fma((low & 0x007F007FU) | 0x43004300U, kPairOfOnes, minus_);
-        return bf16_pair_fma((low & 0x00800080U) | 0x43004300U, kPairOfOnes, lower);
+        const std::uint32_t lower = bf16_pair_fma(and_or(low, 0x007F007FU, 0x43004300U), kPairOfOnes, minus_);
+        return bf16_pair_fma(and_or(low, 0x00800080U, 0x43004300U), kPairOfOnes, lower);
     }
 
     // Codes of up to four bits of one step, a nibble each.
@@ -219,11 +219,11 @@ private:
         const std::uint32_t word = nibbles(codes, step);
         HANDEYE_UNROLL
         for (int p = 0; p < 4; ++p) {
-            std::uint32_t biased = (word >> 4 * p & 0x000F000FU) | 0x43004300U;
+            std::uint32_t biased = and_or(word >> 4 * p, 0x000F000FU, 0x43004300U);
             if constexpr (C == Code::Whole5) {
-                biased |= moved(codes.extra[0], 4 * p + step) & 0x00100010U;
+                biased = and_or(moved(codes.extra[0], 4 * p + step), 0x00100010U, biased);
             } else if constexpr (C == Code::Whole6) {
-                biased |= moved(codes.extra[step / 2], 4 * p + 2 * (step % 2)) & 0x00300030U;
+                biased = and_or(moved(codes.extra[step / 2], 4 * p + 2 * (step % 2)), 0x00300030U, biased);
             }
             a[p] = bf16_pair_fma(biased, kPairOfOnes, minus_);
         }
@@ -241,7 +241,7 @@ private:
     }
     __device__ __forceinline__ void look_up(std::uint32_t word, std::uint32_t (&a)[4]) const {
         const std::uint32_t which = C == Code::Levels4 ? word & 0x77777777U : word;
-        const std::uint32_t upper = (word >> 1U & 0x44444444U) | 0x32103210U;
+        const std::uint32_t upper = and_or(word >> 1U, 0x44444444U, 0x32103210U);
         HANDEYE_UNROLL
         for (int i = 0; i < 2; ++i) {
             const std::uint32_t low = four_bytes(low_, which >> 16 * i, upper >> 16 * i);
