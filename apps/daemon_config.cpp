@@ -25,6 +25,7 @@ using nlohmann::json;
 
 constexpr int kThreadsMax = 1024;
 constexpr int kTriesMax = 100;
+constexpr int kGpuMemoryMax = 4096; // GB
 constexpr int kDepthMax = 16;
 constexpr std::int64_t kExpirySecondsMax = 86'400;
 constexpr std::int64_t kKeepDaysMax = 36'500;
@@ -90,6 +91,17 @@ Result<Value> choice_at(const At& at, const std::map<std::string, Value>& choice
         return at.error(fmt::format("{} is \"{}\", it must be one of {}", at.key, text, fmt::join(names, ", ")));
     }
     return found->second;
+}
+
+// Whether there is such a card is seen when the model is loaded.
+Result<void> take_device(const At& at, DaemonOptions& options) {
+    const std::string text = TRY(text_at(at));
+    const bool is_card = text == "cuda" || (text.starts_with("cuda:") && text.size() > 5 && text.find_first_not_of("0123456789", 5) == std::string::npos);
+    if (!is_card && text != "auto" && text != "cpu") {
+        return at.error(fmt::format("{} is \"{}\", it must be one of auto, cpu, cuda, cuda:N", at.key, text));
+    }
+    options.device = is_card ? text : "cpu";
+    return {};
 }
 
 // A plain scalar is a number, a truth value or null where it reads as one; a quoted one is a text.
@@ -286,8 +298,9 @@ const std::map<std::string, Take>& table() {
         {"sessions_dir", text_into(&DaemonOptions::sessions_dir)},
         {"policy", take_policy},
         {"hot_key", take_hot_key},
-        {"device", [](const At& at, DaemonOptions&) -> Result<void> { // one choice under two names until there is a second device
-             TRY(choice_at<bool>(at, {{"auto", true}, {"cpu", true}}));
+        {"device", take_device},
+        {"gpu_memory_gb", [](const At& at, DaemonOptions& options) -> Result<void> {
+             options.gpu_memory_gb = TRY(number_at(at, 1, kGpuMemoryMax));
              return {};
          }},
         {"checksums", [](const At& at, DaemonOptions& options) -> Result<void> {

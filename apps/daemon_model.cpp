@@ -51,6 +51,8 @@ void DaemonModel::load(const DaemonOptions& told) {
     options.engine = {.model_dir = found->path, .threads = told.threads, .checksums = told.skips_checksums ? Checksums::Skip : Checksums::Verify};
     options.engine.adapters.assign(told.adapters.begin(), told.adapters.end());
     options.engine.quantize = *quantize;
+    options.engine.device = told.device;
+    options.engine.gpu_memory_bytes = static_cast<std::int64_t>(told.gpu_memory_gb * 1e9);
     options.engine.on_progress = [this](std::string_view stage, double share) { say_loading(stage, share); };
     options.on_event = [this](const EngineEvent& event) { hear(event); };
     auto opened = open_engine_process(options);

@@ -120,6 +120,8 @@ std::vector<std::string> keys_for_next_start(const DaemonOptions& running, const
     note(running.models_root == fresh.models_root, "models.root");
     note(running.adapters == fresh.adapters, "adapters");
     note(running.quantize == fresh.quantize, "quantize");
+    note(running.device == fresh.device, "device");
+    note(running.gpu_memory_gb == fresh.gpu_memory_gb, "gpu_memory_gb");
     note(running.threads == fresh.threads, "threads");
     note(running.skips_checksums == fresh.skips_checksums, "checksums");
     note(running.sessions_dir == fresh.sessions_dir, "sessions_dir");

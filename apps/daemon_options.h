@@ -70,6 +70,8 @@ struct DaemonOptions {
     std::filesystem::path models_root; ///< where models that are known by name lie
     std::vector<std::string> adapters; ///< PEFT LoRA folders for the model
     std::string quantize;              ///< "", "8bit" or "4bit": packs a 16-bit model while it is loaded
+    std::string device = "cpu";        ///< or "cuda", "cuda:1"
+    double gpu_memory_gb = 0;          ///< of it, at most; 0: what is free
     std::filesystem::path sessions_dir;
     int threads = 0;                   ///< of the engine; 0: one per core
     std::filesystem::path tls_cert;    ///< PEM chain; empty: no TLS, loopback only

@@ -105,6 +105,14 @@ struct PlanOptions {
     Size image = kPlannedImage;
 };
 
+/// What of a model would lie on a device.
+struct OnDevice {
+    std::string text; ///< for a person
+    int layers = 0;   ///< of the last ones
+    bool has_vision = false;
+    std::int64_t weights_bytes = 0, cache_bytes = 0, work_bytes = 0, limit_bytes = 0;
+};
+
 struct PlanReport {
     std::int64_t context_tokens = 0;
     std::int64_t prompt_image_tokens = 0; ///< of all pictures
@@ -122,6 +130,7 @@ struct PlanReport {
         }
         return true;
     }
+    std::optional<OnDevice> on_device; ///< then `parts` are what is left here
 };
 
 /// What open_engine() would need, reckoned as it reckons it. Errors are those of inspecting, and InvalidArgument for more pictures

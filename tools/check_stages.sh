@@ -110,9 +110,14 @@ run_training_smoke() {
     rm -rf "$folder"
 }
 
+# build_cuda [ARCHITECTURE]: of one architecture the kernels alone, of all of them every program.
 build_cuda() {
-    command -v nvcc >/dev/null || { say "nvcc is not here"; exit 77; }
-    fresh_build cuda
+    command -v nvcc >/dev/null || [[ -x /usr/local/cuda/bin/nvcc ]] || { say "nvcc is not here"; exit 77; }
+    if (($#)); then
+        fresh_build cuda "-DCMAKE_CUDA_ARCHITECTURES=$1" handeye_engine_cuda
+    else
+        fresh_build cuda
+    fi
 }
 
 # The seeds of the sampled tests, so that a failure can be run again.

@@ -43,6 +43,11 @@ json to_json(const PlanReport& r, const PlanOptions& plan) {
     }
     json out{{"context_tokens", r.context_tokens}, {"images", plan.images}, {"image_px", {plan.image.width_px, plan.image.height_px}},
              {"image_tokens", r.prompt_image_tokens}, {"parts", parts}, {"total_bytes", r.total_bytes}, {"limits", limits}, {"fits", r.does_fit()}};
+    if (r.on_device) {
+        const OnDevice& d = *r.on_device;
+        out["on_device"] = {{"text", d.text}, {"layers", d.layers}, {"vision", d.has_vision}, {"weights_bytes", d.weights_bytes}, {"cache_bytes", d.cache_bytes},
+                            {"work_bytes", d.work_bytes}, {"limit_bytes", d.limit_bytes}};
+    }
     if (r.measured_bytes) {
         out["measured_bytes"] = *r.measured_bytes;
         out["deviation"] = deviation(r);
@@ -55,6 +60,10 @@ json to_json(const PlanReport& r, const PlanOptions& plan) {
 void print_report(const PlanReport& r, const PlanOptions& plan) {
     print(fmt::format("a context of {} tokens, full, with {} pictures of {}x{} ({} tokens) in it", r.context_tokens, plan.images, plan.image.width_px,
                       plan.image.height_px, r.prompt_image_tokens));
+    if (r.on_device) {
+        print(r.on_device->text);
+        print("left to the processor:");
+    }
     for (const MemoryPart& part : r.parts) {
         print(fmt::format("  {:<28} {:>10}", part.name, bytes_text(part.bytes)));
     }

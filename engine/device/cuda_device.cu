@@ -50,7 +50,11 @@ public:
 
     Result<void> open(int index) {
         int count = 0;
-        if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess || count == 0) {
+        const cudaError_t error = cudaGetDeviceCount(&count);
+        if (error == cudaErrorInsufficientDriver) {
+            return Error{ErrorCode::Unavailable, "no CUDA device: there is no NVIDIA driver here, or one older than CUDA 13 needs (580)"};
+        }
+        if (error != cudaSuccess || count == 0) {
             return Error{ErrorCode::Unavailable, std::string("no CUDA device: ") + (error != cudaSuccess ? cudaGetErrorString(error) : "the driver knows none")};
         }
         if (index < 0 || index >= count) {
@@ -58,6 +62,7 @@ public:
         }
         cudaDeviceProp properties{};
         std::size_t free_bytes = 0, all_bytes = 0;
+        index_ = index;
         TRY(check(cudaSetDevice(index)));
         TRY(check(cudaGetDeviceProperties(&properties, index)));
         const int capability = properties.major * 10 + properties.minor;
@@ -77,6 +82,7 @@ public:
 
     Result<void*> allocate(std::size_t bytes) override {
         void* memory = nullptr;
+        bind();
         if (const cudaError_t error = cudaMalloc(&memory, bytes > 0 ? bytes : 1); error != cudaSuccess) {
             (void)cudaGetLastError(); // it is told here
             std::size_t free_bytes = 0, all_bytes = 0;
@@ -85,15 +91,23 @@ public:
         }
         return memory;
     }
-    void free(void* memory) override { note(cudaFree(memory)); }
-    void upload(void* to, const void* from, std::size_t bytes) override { note(staging_.upload(to, from, bytes, stream_)); }
+    void free(void* memory) override {
+        bind();
+        note(cudaFree(memory));
+    }
+    void upload(void* to, const void* from, std::size_t bytes) override {
+        bind();
+        note(staging_.upload(to, from, bytes, stream_));
+    }
     Result<void> download(void* to, const void* from, std::size_t bytes) override {
+        bind();
         note(staging_.download(to, from, bytes, stream_));
         return told();
     }
     void copy(void* to, const void* from, std::size_t bytes) override { note(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_)); }
 
     void run(const device::Operation& operation) override {
+        bind();
         if (const auto* product = std::get_if<device::LibraryProduct>(&operation)) {
             const char* const problem = library_.product(*product, stream_);
             library_problem_ = library_problem_ == nullptr ? problem : library_problem_;
@@ -126,6 +140,14 @@ private:
     }
     void give(const device::LibraryProduct& /*op*/) {} // taken before
 
+    // Which device a call means is the calling thread's own affair in CUDA.
+    void bind() {
+        thread_local int bound = 0;
+        if (bound != index_) {
+            note(cudaSetDevice(index_));
+            bound = index_;
+        }
+    }
     void note(cudaError_t error) { failed_ = failed_ == cudaSuccess ? error : failed_; }
     static Result<void> check(cudaError_t error) {
         return error == cudaSuccess ? Result<void>() : Result<void>(Error{ErrorCode::Unavailable, std::string("CUDA: ") + cudaGetErrorString(error)});
@@ -139,6 +161,7 @@ private:
     }
 
     device::DeviceInfo info_;
+    int index_ = 0;
     cudaStream_t stream_ = nullptr;
     Staging staging_;
     CublasLibrary library_;

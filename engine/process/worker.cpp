@@ -23,6 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kExitBadMessage = 3;
+constexpr int kExitDeviceLost = 6;
 constexpr JsonLimits kHeadLimits{.bytes_max = wire::PacketLimits{}.head_bytes_max, .depth_max = 16};
 
 class Worker {
@@ -130,6 +131,10 @@ private:
         last["id"] = id;
         last["load"] = wire::encode_load(model_.load()->load());
         say(last);
+        if (!said && said.error().code == ErrorCode::EngineLost) {
+            log::error("engine", said.error().message);
+            ::_exit(kExitDeviceLost); // a device does not mend within a process: the supervisor starts another
+        }
     }
 
     Result<json> generate(std::uint64_t id, const json& head, std::span<const std::uint8_t> body, const std::stop_token& stop) {

@@ -50,13 +50,6 @@ Result<void> check_vocabulary(const Tokenizer& tokenizer, const Model& model) {
     return {};
 }
 
-Result<device::DevicePlan> plan_on_device(const device::Device& device, const Prospect& prospect, const EngineOptions& options) {
-    return device::plan_device(device, prospect.model,
-                               {.memory_bytes = options.gpu_memory_bytes, .context_tokens = prospect.context_tokens,
-                                .sequences = std::clamp(options.sequences_max, 1, static_cast<int>(kernels::kFewRows)), .kv_format = options.kv_format,
-                                .picture = TRY(picture_grid(prospect.model, prospect.image_config, kPlannedImage)), .exact = options.exact});
-}
-
 } // namespace
 
 TimePoint engine_now() { return SystemClock().now(); }

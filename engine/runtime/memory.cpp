@@ -170,6 +170,13 @@ Result<Prospect> look_ahead(const EngineOptions& options) {
     return Prospect{.model = std::move(model), .tokenizer = std::move(tokenizer), .image_config = image, .there = there, .context_tokens = context, .threads = threads, .kv_format = options.kv_format};
 }
 
+Result<device::DevicePlan> plan_on_device(const device::Device& device, const Prospect& prospect, const EngineOptions& options) {
+    return device::plan_device(device, prospect.model,
+                               {.memory_bytes = options.gpu_memory_bytes, .context_tokens = prospect.context_tokens,
+                                .sequences = std::clamp(options.sequences_max, 1, static_cast<int>(kernels::kFewRows)), .kv_format = options.kv_format,
+                                .picture = TRY(picture_grid(prospect.model, prospect.image_config, kPlannedImage)), .exact = options.exact});
+}
+
 Result<std::int64_t> context_that_fits(const Prospect& prospect, const MemoryUse& wanted, Shrink shrink) {
     const Model& model = prospect.model;
     const VisionGrid grid = TRY(picture_grid(model, prospect.image_config, wanted.image));

@@ -5,7 +5,7 @@
 #include "base/image.h"
 #include "base/result.h"
 #include "engine/checkpoints.h"
-#include "engine/device/device_weights.h"
+#include "engine/device/model_on_device.h"
 #include "engine/kernels/ops.h"
 #include "engine/models/model.h"
 #include "engine/models/vision_tower.h"
@@ -72,6 +72,9 @@ struct Prospect {
 };
 /// LimitExceeded for a longer context than the model's, and the errors of loading.
 Result<Prospect> look_ahead(const EngineOptions& options);
+
+/// What of it would lie on a device: plan_device() with these options.
+Result<device::DevicePlan> plan_on_device(const device::Device& device, const Prospect& prospect, const EngineOptions& options);
 
 enum class Shrink { Never, WhenNeeded };
 /// The context that fits, at most the wanted one: less only when it may shrink, and only down to kContextLeast. Else OutOfMemory.

@@ -82,7 +82,14 @@ Result<PlanReport> plan_model(const PlanOptions& options) {
         return Error{ErrorCode::InvalidArgument, fmt::format("{} pictures of {}x{} are {} tokens, the context has {}", options.images, options.image.width_px,
                                                              options.image.height_px, report.prompt_image_tokens, report.context_tokens)};
     }
-    const MemoryUse use{.context_tokens = report.context_tokens, .images = options.images, .image = options.image, .threads = prospect.threads, .kv_format = prospect.kv_format};
+    MemoryUse use{.context_tokens = report.context_tokens, .images = options.images, .image = options.image, .threads = prospect.threads, .kv_format = prospect.kv_format};
+    const EngineOptions& engine = options.engine;
+    if (const auto device = engine.opened_device != nullptr ? engine.opened_device : TRY(open_device(engine.device)); device != nullptr) {
+        const device::DevicePlan plan = TRY(plan_on_device(*device, prospect, engine));
+        use.elsewhere = plan.placement;
+        report.on_device = OnDevice{.text = plan.describe(device->info()), .layers = plan.layers - plan.placement.first_layer, .has_vision = plan.placement.has_vision,
+                                    .weights_bytes = plan.weights_bytes, .cache_bytes = plan.cache_bytes, .work_bytes = plan.space_bytes, .limit_bytes = plan.limit_bytes};
+    }
     report.parts = memory_parts(prospect.model, prospect.there, use, grid);
     report.total_bytes = total_bytes(report.parts);
     report.fits = fit_memory(report.parts, TRY(read_machine_memory()), use.threads);

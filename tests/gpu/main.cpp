@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `gpu_check`: what is to be seen on a machine with a card, in one program that needs nothing but its own folder and the driver.
-#include "engine/device/bench_device.h"
+#include "engine/runtime/bench_device.h"
 #include "engine/device/cuda_device.h"
 #include "engine/device/synthetic_model.h"
 #include "engine/engine.h"

@@ -5,9 +5,11 @@
 #include "base/image_codec.h"
 #include "base/plain_png.h"
 
+#include <span>
+
 namespace handeye {
 
-Result<Image> decode_image(Bytes encoded, const ImageLimits& /*limits*/) {
+Result<Image> decode_image(std::span<const std::uint8_t> encoded, const ImageLimits& /*limits*/) {
     if (const auto image = decode_plain_png(encoded)) {
         return image->to_rgb();
     }

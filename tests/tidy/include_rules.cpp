@@ -48,13 +48,14 @@ constexpr std::array<Arrow, 11> kArrows = {{
 }};
 
 /// The engine's layers: each may include its own row and those above it.
-constexpr std::array<std::array<Names, 2>, 8> kEngineLayers = {{{"tensor", ""},
+constexpr std::array<std::array<Names, 2>, 9> kEngineLayers = {{{"tensor", ""},
                                                                 {"quant", ""},
                                                                 {"weights", ""},
                                                                 {"kernels", ""},
                                                                 {"tokenizer", "sampling"},
                                                                 {"vision", ""},
                                                                 {"models", ""},
+                                                                {"device", ""},
                                                                 {"runtime", ""}}};
 
 std::optional<std::size_t> engine_layer(std::string_view path) {
@@ -159,7 +160,8 @@ constexpr std::array<Heavy, 18> kHeavy = {{
     {"leptonica/", {"agent/locate/reading.cpp", "", "", "", ""}},
     {"X11/", {"platforms/x11/", "", "", "", ""}},
     {"xdo.h", {"platforms/x11/", "", "", "", ""}},
-    {"cuda", {"engine/kernels/cuda/", "engine/tensor/cuda_memory.cpp", "", "", ""}},
+    {"cuda", {"engine/device/", "", "", "", ""}},
+    {"cublas", {"engine/device/", "", "", "", ""}},
     {"spdlog/", {"base/log.cpp", "", "", "", ""}},
     {"gtk/", {"examples/form_app/", "", "", "", ""}},
     {"sqlite3.h", {"agent/", "", "", "", ""}},

@@ -29,7 +29,7 @@ void multiply(const device::LibraryProduct& op) {
 
 class HostDevice final : public device::Device {
 public:
-    explicit HostDevice(const HostDeviceOptions& options) {
+    explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after) {
         info_ = {.name = "the host", .capability = 80, .multiprocessors = 4, .memory_bytes = options.memory_bytes, .free_bytes = options.memory_bytes, .has_library = options.has_library};
     }
     ~HostDevice() override {
@@ -60,6 +60,10 @@ public:
     }
     void upload(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
     Result<void> download(void* to, const void* from, std::size_t bytes) override {
+        if (downloads_left_ == 0) {
+            return Error{ErrorCode::EngineLost, info_.name + ": the device is gone"};
+        }
+        downloads_left_ -= downloads_left_ > 0 ? 1 : 0;
         std::memcpy(to, from, bytes);
         return {};
     }
@@ -97,6 +101,7 @@ private:
     }
     static void give(const device::LibraryProduct& op) { multiply(op); }
 
+    int downloads_left_;
     device::DeviceInfo info_;
     std::map<void*, std::size_t> sizes_;
     std::vector<device::Operation>* recorded_ = nullptr;

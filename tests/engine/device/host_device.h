@@ -13,6 +13,7 @@ namespace handeye {
 struct HostDeviceOptions {
     std::int64_t memory_bytes = std::int64_t{4} << 30;
     bool has_library = false; ///< LibraryProduct as plain loops
+    int lost_after = -1;      ///< so many downloads; -1: never
 };
 std::unique_ptr<device::Device> open_host_device(const HostDeviceOptions& options = {});
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model that does not fit on its device, its caches there, and answers of several sessions at once.
+#include "engine/checkpoints.h"
 #include "engine/device/model_on_device.h"
 #include "engine/engine.h"
 #include "engine/models/registry.h"
@@ -7,6 +8,7 @@
 #include "engine/runtime/memory.h"
 #include "host_device.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <string>
@@ -123,6 +125,36 @@ TEST(PartlyOnDevice, KeepsSessionsApart) {
     EXPECT_EQ(together[1], second);
     EXPECT_EQ(together[2], first);
     EXPECT_EQ(together[3], second);
+}
+
+// In the middle of an answer, and for every one after it: a device does not mend.
+TEST(PartlyOnDevice, IsLostAsATypedError) {
+    const auto model = open_engine(options_on(open_host_device({.lost_after = 5})));
+    ASSERT_TRUE(model) << model.error().message;
+    for (int i = 0; i < 2; ++i) {
+        const auto answer = (*model)->generate(question("Where is the button?"), [](const TextPiece&) {}, {});
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().code, ErrorCode::EngineLost) << answer.error().message;
+        EXPECT_NE(answer.error().message.find("the device is gone"), std::string::npos) << answer.error().message;
+    }
+}
+
+TEST(PartlyOnDevice, IsPlannedBeforeItIsLoaded) {
+    EngineOptions engine = options_on(open_host_device());
+    const auto all = plan_model({.engine = engine, .images = 1, .image = {56, 56}});
+    ASSERT_TRUE(all) << all.error().message;
+    ASSERT_TRUE(all->on_device);
+    engine.opened_device = nullptr;
+    const auto here = plan_model({.engine = engine, .images = 1, .image = {56, 56}});
+    ASSERT_TRUE(here && !here->on_device);
+    EXPECT_GT(all->on_device->layers, 0);
+    EXPECT_GT(all->on_device->cache_bytes, 0);
+    const auto part = [](const PlanReport& report, const std::string& name) {
+        const auto found = std::ranges::find(report.parts, name, &MemoryPart::name);
+        return found == report.parts.end() ? 0 : found->bytes;
+    };
+    EXPECT_EQ(part(*all, "cache"), 0);
+    EXPECT_LT(part(*all, "weights"), part(*here, "weights"));
 }
 
 TEST(PartlyOnDevice, PagesComeBack) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/device/bench_device.h"
+#include "engine/runtime/bench_device.h"
 
 #include "engine/device/device_decoder.h"
 #include "engine/device/device_vision.h"
