@@ -2,8 +2,6 @@
 // From a picture to normalised patch rows in merge-block order, and the configuration files that steer it.
 #include "engine/vision/preprocess.h"
 
-#include "engine/vision/normalize.h"
-
 #include "base/json.h"
 
 #include <algorithm>
@@ -34,10 +32,10 @@ ChannelScale make_scale(const PreprocessConfig& config) {
 /// The rows of one temporal patch, whose frames are `frames` (one per temporal index, all of the grid's size).
 class BandWriter {
 public:
-    BandWriter(const PreprocessConfig& config, GridThw grid)
-        : scale_(make_scale(config)), grid_(grid), patch_(static_cast<std::size_t>(config.patch_size)),
+    BandWriter(const PreprocessConfig& config, const PatchPlan& plan)
+        : scale_(plan.scale), grid_(plan.grid), patch_(static_cast<std::size_t>(config.patch_size)),
           temporal_(static_cast<std::size_t>(config.temporal_patch_size)), merge_(config.merge_size),
-          width_px_(static_cast<std::size_t>(grid.w) * patch_), planes_(patch_ * kChannels * width_px_) {}
+          width_px_(static_cast<std::size_t>(grid_.w) * patch_), planes_(patch_ * kChannels * width_px_) {}
 
     [[nodiscard]] std::size_t row_floats() const { return kChannels * temporal_ * patch_ * patch_; }
 
@@ -126,20 +124,10 @@ Result<void> check_config(const PreprocessConfig& config) {
 }
 
 Result<Patches> patches_of(std::span<const Image> frames, const PreprocessConfig& config) {
-    TRY(check_config(config));
     const auto temporal = static_cast<std::size_t>(config.temporal_patch_size);
-    const Size size = TRY(smart_resize(static_cast<int>(std::max(frames.size(), temporal)), frames[0].size(), config));
-    Patches patches;
-    patches.resized = size;
-    patches.grid = {static_cast<int>((frames.size() + temporal - 1) / temporal), size.height_px / config.patch_size,
-                    size.width_px / config.patch_size};
-    const std::int64_t floats = std::int64_t{size.width_px} * size.height_px * std::int64_t{kChannels} *
-                                config.temporal_patch_size * patches.grid.t;
-    if (floats > kRowFloatsMax) {
-        return Error{ErrorCode::LimitExceeded, fmt::format("{} frames of {}x{} make {} values, the limit is {}", frames.size(),
-                                                           size.width_px, size.height_px, floats, kRowFloatsMax)};
-    }
-    BandWriter writer(config, patches.grid);
+    const PatchPlan plan = TRY(plan_patches(static_cast<int>(frames.size()), frames[0].size(), config));
+    Patches patches{.rows = {}, .grid = plan.grid, .timestamps_s = {}, .resized = plan.resized};
+    BandWriter writer(config, plan);
     const std::size_t per_frame = static_cast<std::size_t>(patches.grid.h) * static_cast<std::size_t>(patches.grid.w) *
                                   writer.row_floats();
     patches.rows.resize(per_frame * static_cast<std::size_t>(patches.grid.t));
@@ -150,7 +138,7 @@ Result<Patches> patches_of(std::span<const Image> frames, const PreprocessConfig
             // A repeated frame is resized once; the last one fills an incomplete group.
             const bool repeated = at >= frames.size() ||
                                   (i > 0 && frames[at].bytes().data() == frames[at - 1].bytes().data());
-            group[i] = repeated ? group[i - 1] : TRY(resize_bicubic(frames[at].to_rgb(), size));
+            group[i] = repeated ? group[i - 1] : TRY(resize_bicubic(frames[at].to_rgb(), plan.resized));
         }
         writer.write(group, patches.rows.data() + t * per_frame);
     }
@@ -190,6 +178,19 @@ Result<PreprocessConfig> read_preprocess_config(const std::filesystem::path& pat
     }
     TRY(check_config(config).with_context(path.string()));
     return config;
+}
+
+Result<PatchPlan> plan_patches(int frames, Size size, const PreprocessConfig& config) {
+    TRY(check_config(config));
+    const int temporal = config.temporal_patch_size;
+    PatchPlan plan{.resized = TRY(smart_resize(std::max(frames, temporal), size, config)), .grid = {}, .scale = make_scale(config)};
+    plan.grid = {(frames + temporal - 1) / temporal, plan.resized.height_px / config.patch_size, plan.resized.width_px / config.patch_size};
+    const std::int64_t floats = std::int64_t{plan.resized.width_px} * plan.resized.height_px * std::int64_t{kChannels} * temporal * plan.grid.t;
+    if (floats > kRowFloatsMax) {
+        return Error{ErrorCode::LimitExceeded, fmt::format("{} frames of {}x{} make {} values, the limit is {}", frames,
+                                                           plan.resized.width_px, plan.resized.height_px, floats, kRowFloatsMax)};
+    }
+    return plan;
 }
 
 Result<Patches> preprocess_image(const Image& image, const PreprocessConfig& config) {

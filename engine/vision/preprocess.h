@@ -6,6 +6,7 @@
 #include "base/image.h"
 #include "base/result.h"
 #include "engine/vision/large_buffer.h"
+#include "engine/vision/normalize.h"
 
 #include <array>
 #include <cstdint>
@@ -44,6 +45,15 @@ Result<Size> smart_resize(int frames, Size size, const PreprocessConfig& config)
 
 /// The two-pass integer resize, bit for bit the reference's. RGB in, RGB out.
 Result<Image> resize_bicubic(const Image& rgb, Size size);
+
+/// What pictures of one size become, before any pixel is touched.
+struct PatchPlan {
+    Size resized;
+    GridThw grid;
+    ChannelScale scale; ///< of resized pixels: (byte - mean) / deviation
+};
+/// Errors: settings outside their limits, smart_resize()'s, more values than the limit.
+Result<PatchPlan> plan_patches(int frames, Size size, const PreprocessConfig& config);
 
 struct Patches {
     LargeVector<float> rows; ///< (grid.patches(), 3 * temporal * patch * patch), merge-block order
