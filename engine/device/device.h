@@ -38,7 +38,7 @@ struct LibraryProduct {
     Into into = Into::Overwrite;
 };
 
-using Operation = std::variant<Split, SiluSplit, RmsNorm, LayerNormGelu, Add, Rope, GatherBlocks, AddWeightedRows, StoreKv, Attention, FullAttention, Route, GatherRows, ScatterAdd, CombineExperts,
+using Operation = std::variant<Split, SiluSplit, RmsNorm, LayerNormGelu, Add, Rope, GatherBlocks, AddWeightedRows, ResizePixels, CutPatches, StoreKv, Attention, FullAttention, Route, GatherRows, ScatterAdd, CombineExperts,
                                FewProduct, ExpertProduct, ManyProduct, Unpack, LibraryProduct, FillRandom, ReadAll>;
 
 /// Operations that were given once and can be given again with one call; what they read and write stays where it is.

@@ -20,6 +20,8 @@ void run(Stream stream, const device::Add& op);
 void run(Stream stream, const device::Rope& op);
 void run(Stream stream, const device::GatherBlocks& op);
 void run(Stream stream, const device::AddWeightedRows& op);
+void run(Stream stream, const device::ResizePixels& op);
+void run(Stream stream, const device::CutPatches& op);
 void run(Stream stream, const device::StoreKv& op);
 void run(Stream stream, const device::Attention& op);
 void run(Stream stream, const device::FullAttention& op);

@@ -98,6 +98,35 @@ struct AddWeightedRows {
     Rows y;
 };
 
+// ---- pictures ----
+
+/// RGB pixels of 8 bits, rows without padding.
+struct Pixels {
+    std::uint8_t* data = nullptr;
+    int width = 0;
+    int height = 0;
+};
+/// One pass of the antialiased resize, in the integers of engine/vision/resize.h. Across: `to` is as high as `from`; down: as wide.
+struct ResizePixels {
+    Pixels from, to;
+    bool is_down = false;
+    const std::int32_t* first = nullptr;   ///< (samples of `to`): where each starts to read
+    const std::int16_t* weights = nullptr; ///< (samples of `to`, taps); those beyond `from` are 0
+    int taps = 0;
+    int precision = 0;                     ///< fraction bits of the weights
+};
+/// Patches of a single picture as rows, blocks of merge x merge patches side by side; columns are (channel, temporal, patch y, patch x) with the same
+/// picture at each of the `temporal` times. Numbers are (byte - mean) / deviation of their channel.
+struct CutPatches {
+    Pixels from; ///< whole blocks
+    int patch = 0;
+    int temporal = 0;
+    int merge = 0;
+    float mean[3] = {};
+    float deviation[3] = {};
+    Rows to;
+};
+
 // ---- keys and values ----
 
 inline constexpr int kPageTokens = 64;
