@@ -31,6 +31,7 @@ DeviceVision::Buffers DeviceVision::carve(Carver& carver, const Device& device, 
     const auto matrix = [&](int rows, int cols) { return rows_of(carver.take<float>(std::int64_t{rows} * cols), rows, cols); };
     Buffers b;
     b.patches = matrix(patches, c.patch_floats());
+    b.after_patches = carver.take<std::byte>(0);
     b.x = matrix(patches, c.hidden);
     b.qkv = matrix(patches, 3 * c.hidden);
     b.attended = matrix(patches, c.hidden);
@@ -63,8 +64,11 @@ std::int64_t DeviceVision::space_bytes(const Device& device, const VisionTower& 
     return static_cast<std::int64_t>(counting.used());
 }
 
-Result<DeviceVision::Buffers> DeviceVision::hold(VisionGrid grid) {
-    const auto needed = static_cast<std::size_t>(space_bytes(device_, tower_, grid, precision_));
+Result<DeviceVision::Buffers> DeviceVision::hold(VisionGrid grid, std::size_t picture_bytes) {
+    Carver cutting;
+    cutting.take<float>(std::int64_t{patches_in(grid)} * tower_.config.patch_floats());
+    cutting.take<std::byte>(static_cast<std::int64_t>(picture_bytes));
+    const std::size_t needed = std::max(static_cast<std::size_t>(space_bytes(device_, tower_, grid, precision_)), cutting.used());
     if (needed > memory_.size_bytes()) {
         memory_ = {};
         memory_ = TRY(DeviceMemory::allocate(device_, needed).with_context("the vision tower's memory for one picture"));
@@ -73,7 +77,7 @@ Result<DeviceVision::Buffers> DeviceVision::hold(VisionGrid grid) {
     return carve(carver, device_, tower_, grid, precision_);
 }
 
-void DeviceVision::upload(const Buffers& b, ConstMatrix patches, VisionGrid grid) {
+void DeviceVision::upload_places(const Buffers& b, VisionGrid grid) {
     const VisionConfig& c = tower_.config;
     const std::vector<PatchPlace> places = patch_places(grid, c.merge_size);
     std::vector<float> cos(places.size() * static_cast<std::size_t>(c.head_dim / 2)), sin(cos.size());
@@ -86,8 +90,6 @@ void DeviceVision::upload(const Buffers& b, ConstMatrix patches, VisionGrid grid
         rows.insert(rows.end(), taps.rows.begin(), taps.rows.end());
         weights.insert(weights.end(), taps.weights.begin(), taps.weights.end());
     }
-    CHECK(patches.stride == patches.cols);
-    device_.upload(b.patches.data, patches.data, static_cast<std::size_t>(patches.rows * patches.cols) * sizeof(float));
     device_.upload(b.cos, cos.data(), cos.size() * sizeof(float));
     device_.upload(b.sin, sin.data(), sin.size() * sizeof(float));
     device_.upload(b.tap_rows, rows.data(), rows.size() * sizeof(std::int32_t));
@@ -118,11 +120,27 @@ void DeviceVision::merge(Graph& g, const Buffers& b) {
 }
 
 Result<std::vector<float>> DeviceVision::run(ConstMatrix patches, VisionGrid grid, const VisionOptions& options) {
+    TRY(check_patches(tower_.config, patches, grid));
+    const Buffers b = TRY(hold(grid, 0));
+    CHECK(patches.stride == patches.cols);
+    device_.upload(b.patches.data, patches.data, static_cast<std::size_t>(patches.rows * patches.cols) * sizeof(float));
+    return compute(b, grid, options);
+}
+
+Result<std::vector<float>> DeviceVision::run_picture(const PictureCut& picture, const VisionOptions& options, const std::function<void()>& on_patches) {
+    const VisionGrid grid{picture.grid().t, picture.grid().h, picture.grid().w};
+    TRY(check_patches(tower_.config, {nullptr, patches_in(grid), picture.patch_floats(), picture.patch_floats()}, grid));
+    const Buffers b = TRY(hold(grid, picture.space_bytes()));
+    picture.cut(device_, b.after_patches, b.patches);
+    TRY(device_.finish()); // for the caller's clock
+    on_patches();
+    return compute(b, grid, options);
+}
+
+Result<std::vector<float>> DeviceVision::compute(const Buffers& b, VisionGrid grid, const VisionOptions& options) {
     const VisionConfig& c = tower_.config;
-    TRY(check_patches(c, patches, grid));
-    const Buffers b = TRY(hold(grid));
     Graph g(device_, precision_, b.products);
-    upload(b, patches, grid);
+    upload_places(b, grid);
     std::vector<float> seen;
     const auto show = [&](const std::string& name, Rows rows) -> Result<void> {
         if (options.tap) {

@@ -64,6 +64,9 @@ public:
     /// hidden: the residual stream before first_layer(). logits (wanted, vocabulary).
     Result<void> run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap);
     Result<std::vector<float>> run_vision(ConstMatrix patches, VisionGrid grid, const VisionOptions& options) { return vision_->run(patches, grid, options); }
+    Result<std::vector<float>> run_picture(const PictureCut& picture, const VisionOptions& options, const std::function<void()>& on_patches) {
+        return vision_->run_picture(picture, options, on_patches);
+    }
 
 private:
     ModelOnDevice(std::shared_ptr<Device> device, const Model& model, DevicePlan plan) : device_(std::move(device)), model_(model), plan_(std::move(plan)) {}

@@ -128,21 +128,30 @@ Result<EngineCore::ImageRows> EngineCore::embed_image(const PromptImage& image, 
         return image_cache_.back().rows;
     }
     const TimePoint begin = engine_now();
-    const Patches patches = TRY(patches_of(prompt_context(), image));
-    const TimePoint ready = engine_now();
+    TimePoint ready = begin;
+    std::vector<float> values = TRY(run_tower(image, {.stop = options.stop, .between = options.between, .tap = options.tap}, ready));
     timings.preprocess += ready - begin;
-    const std::int64_t rows = patches.grid.patches();
-    const std::int64_t cols = static_cast<std::int64_t>(patches.rows.size()) / rows;
-    const ConstMatrix pixels{patches.rows.data(), rows, cols, cols};
-    const VisionGrid grid{patches.grid.t, patches.grid.h, patches.grid.w};
-    const VisionOptions how{.stop = options.stop, .between = options.between, .tap = options.tap};
-    const bool is_elsewhere = device_ != nullptr && device_->has_vision();
-    std::vector<float> values = TRY(is_elsewhere ? device_->run_vision(pixels, grid, how) : run_vision(*model_.vision, pool_, pixels, grid, how));
     timings.vision += engine_now() - ready;
     ++images_embedded_;
     auto shared = std::make_shared<const std::vector<float>>(std::move(values));
     cache_image(image.content, shared);
     return shared;
+}
+
+Result<std::vector<float>> EngineCore::run_tower(const PromptImage& image, const VisionOptions& options, TimePoint& ready) {
+    const bool is_elsewhere = device_ != nullptr && device_->has_vision();
+    const auto* const still = std::get_if<ImagePart>(&image.source);
+    if (is_elsewhere && still != nullptr) {
+        // A screenshot's bytes are an eighth of its patches. Videos are rare, and their frames are chosen and joined in pairs here.
+        return device_->run_picture(TRY(device::PictureCut::plan(still->image, image_config_)), options, [&] { ready = engine_now(); });
+    }
+    const Patches patches = TRY(patches_of(prompt_context(), image));
+    ready = engine_now();
+    const std::int64_t rows = patches.grid.patches();
+    const std::int64_t cols = static_cast<std::int64_t>(patches.rows.size()) / rows;
+    const ConstMatrix pixels{patches.rows.data(), rows, cols, cols};
+    const VisionGrid grid{patches.grid.t, patches.grid.h, patches.grid.w};
+    return is_elsewhere ? device_->run_vision(pixels, grid, options) : run_vision(*model_.vision, pool_, pixels, grid, options);
 }
 
 void EngineCore::cache_image(std::uint64_t content, ImageRows rows) {

@@ -104,6 +104,8 @@ private:
     Result<Timeline> create_timeline(std::int64_t capacity, KvFormat format) const;
     /// hidden through all layers, on the processor or on both; then logits of the wanted rows.
     Result<Matrix> compute(const DecoderStep& step, Matrix hidden, std::span<const std::int64_t> wanted, std::stop_token stop, const Tap& tap);
+    /// The tower's rows. `ready`: when its patches were there.
+    Result<std::vector<float>> run_tower(const PromptImage& image, const VisionOptions& options, TimePoint& ready);
     void cache_image(std::uint64_t content, ImageRows rows);
 
     struct CachedImage {
