@@ -4,8 +4,11 @@
 
 #include "base/result.h"
 #include "engine/chat.h"
+#include "engine/device/choose.h"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -28,9 +31,16 @@ public:
     /// Internal when none is left.
     Result<std::int32_t> choose(std::span<float> logits);
 
+    /// Whether choose_from_best() can tell anything: penalties and biases need all logits.
+    [[nodiscard]] bool can_use_best() const;
+    /// With which a device weighs logits for choose_from_best() (Candidates::scales).
+    [[nodiscard]] float scale() const;
+    /// What choose() would choose from the ids of the row that the device's mask and `may_come` (empty: all) allow, told from the row's kCandidatesMost best.
+    /// Nothing: these do not tell it, and the draw is as if it had not been asked for.
+    std::optional<std::int32_t> choose_from_best(const device::RowCandidates& row, const std::function<bool(std::int32_t)>& may_come);
+
 private:
     void adjust(std::span<float> logits) const;
-    double uniform(); // in [0, 1)
 
     SamplingOptions options_;
     std::uint64_t state_;
