@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "engine/device/choose.h"
 #include "engine/device/device_matrix.h"
 #include "engine/device/ops.h"
 
@@ -39,7 +40,7 @@ struct LibraryProduct {
 };
 
 using Operation = std::variant<Split, SiluSplit, RmsNorm, LayerNormGelu, Add, Rope, GatherBlocks, AddWeightedRows, ResizePixels, CutPatches, StoreKv, Attention, FullAttention, Route, GatherRows, ScatterAdd, CombineExperts,
-                               FewProduct, ExpertProduct, ManyProduct, Unpack, LibraryProduct, FillRandom, ReadAll>;
+                               FewProduct, ExpertProduct, ManyProduct, Unpack, Candidates, LibraryProduct, FillRandom, ReadAll>;
 
 /// Operations that were given once and can be given again with one call; what they read and write stays where it is.
 class Recording {

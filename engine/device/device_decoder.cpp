@@ -15,12 +15,13 @@
 namespace handeye::device {
 namespace {
 
-constexpr int kRowsWithLogits = kFewRows; // at once
+constexpr int kRowsWithLogits = DeviceDecoder::kBestRows; // at once
 constexpr int kKeysLeast = 1024;           // recordings are made for lengths up to this, twice this, ...
 
 int widest_input(const DecoderConfig& c) {
     return std::max({c.hidden, c.heads * c.head_dim, c.ffn, c.experts.shared, c.experts.ffn});
 }
+int mask_words(const DecoderConfig& c) { return (c.vocabulary + 63) / 64 * 2; }
 int inner_width(const DecoderConfig& c) { return std::max({c.ffn, c.experts.shared, c.experts.ffn}); }
 
 void visit_linears(const Model& model, const std::function<void(const WeightMatrix&)>& see) {
@@ -67,6 +68,10 @@ DeviceDecoder::Buffers DeviceDecoder::carve(Carver& carver, const Device& device
     b.partial = carver.take<float>(static_cast<std::int64_t>(device.attention_partial_floats(std::min(rows, kFewAttentionRows * limits.sequences), c.heads, c.head_dim)));
     b.wanted = carver.take<std::int32_t>(rows);
     b.spans = carver.take<SequenceSpan>(limits.sequences);
+    b.scales = carver.take<float>(kRowsWithLogits);
+    b.mask = carver.take<std::uint32_t>(mask_words(c));
+    b.pieces = carver.take<LogitPiece>(std::int64_t{kRowsWithLogits} * logit_pieces(c.vocabulary));
+    b.best = carver.take<RowCandidates>(kRowsWithLogits);
     ProductSizes sizes(precision);
     sizes.left(rows, widest_input(c));
     if (c.experts.count > 0) {
@@ -232,24 +237,27 @@ Result<void> DeviceDecoder::layers(Attention shape, int rows, const Tap& tap) {
     return {};
 }
 
-void DeviceDecoder::head(int rows, int first, int count) {
+void DeviceDecoder::head(int rows, int first, int count, Bring bring) {
     const DecoderConfig& c = model_.decoder.config;
     const Rows picked = first_rows(b_.head_x, count);
     graph_->run(GatherRows{.x = first_rows(b_.x, rows), .rows_of = b_.wanted + first, .to = picked});
     graph_->products(picked, weights_.norm, c.rms_eps, {{&weights_.head, first_rows(b_.logits, count)}});
+    if (bring == Bring::Best) {
+        graph_->run(Candidates{.logits = first_rows(b_.logits, count), .scales = b_.scales, .count = kCandidatesMost, .pieces = b_.pieces, .to = b_.best});
+    }
 }
 
 // Decoding: the same few rows again and again, at lengths that only the device's memory knows.
-Result<void> DeviceDecoder::run_recorded(Attention shape, int rows, int wanted) {
+Result<void> DeviceDecoder::run_recorded(Attention shape, int rows, int wanted, Bring bring) {
     shape.host_spans = nullptr;
     shape.keys_max = std::min<int>(static_cast<int>(limits_.context), static_cast<int>(std::bit_ceil(static_cast<unsigned>(std::max(shape.keys_max, kKeysLeast)))));
-    std::unique_ptr<Recording>& recording = recordings_[{rows, shape.n_spans, shape.rows_most, wanted, shape.keys_max}];
+    std::unique_ptr<Recording>& recording = recordings_[{rows, shape.n_spans, shape.rows_most, wanted, shape.keys_max, bring}];
     if (recording == nullptr) {
         Result<void> given;
         recording = TRY(device_.record([&] {
             given = layers(shape, rows, {});
             if (wanted > 0) {
-                head(rows, 0, wanted);
+                head(rows, 0, wanted, bring);
             }
         }));
         TRY(std::move(given));
@@ -258,7 +266,7 @@ Result<void> DeviceDecoder::run_recorded(Attention shape, int rows, int wanted) 
     return {};
 }
 
-Result<void> DeviceDecoder::run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap) {
+Result<bool> DeviceDecoder::compute(const DevicePass& pass, ConstMatrix hidden, Bring bring, const Tap& tap) {
     const DecoderConfig& c = model_.decoder.config;
     const int rows = static_cast<int>(hidden.rows);
     const int wanted = static_cast<int>(pass.wanted.size());
@@ -273,18 +281,55 @@ Result<void> DeviceDecoder::run(const DevicePass& pass, ConstMatrix hidden, Matr
     const bool can_record = !tap && rows <= kFewRows && wanted <= kRowsWithLogits &&
                             std::all_of(weights_.layers.begin(), weights_.layers.end(), [&](const LayerWeights& w) { return !w.router || chooses_on_device(w, rows); });
     if (can_record) {
-        TRY(run_recorded(shape, rows, wanted));
+        TRY(run_recorded(shape, rows, wanted, bring));
     } else {
         TRY(layers(shape, rows, tap));
     }
+    return can_record;
+}
+
+Result<void> DeviceDecoder::run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap) {
+    const int wanted = static_cast<int>(pass.wanted.size());
+    const bool has_head = TRY(compute(pass, hidden, Bring::Rows, tap));
     for (int first = 0; first < wanted; first += kRowsWithLogits) {
         const int count = std::min(kRowsWithLogits, wanted - first);
-        if (!can_record) {
-            head(rows, first, count);
+        if (!has_head) {
+            head(static_cast<int>(hidden.rows), first, count, Bring::Rows);
         }
-        TRY(device_.download(logits.row(first), b_.logits.data, static_cast<std::size_t>(count) * static_cast<std::size_t>(c.vocabulary) * sizeof(float)));
+        TRY(device_.download(logits.row(first), b_.logits.data, static_cast<std::size_t>(count) * static_cast<std::size_t>(b_.logits.cols) * sizeof(float)));
     }
     return wanted > 0 ? Result<void>() : device_.finish();
+}
+
+Result<std::vector<RowCandidates>> DeviceDecoder::run_best(const DevicePass& pass, ConstMatrix hidden, std::span<const float> scales) {
+    const int wanted = static_cast<int>(pass.wanted.size());
+    CHECK(wanted <= kBestRows && scales.size() == pass.wanted.size());
+    std::vector<RowCandidates> best(pass.wanted.size());
+    if (wanted > 0) {
+        device_.upload(b_.scales, scales.data(), scales.size() * sizeof(float));
+    }
+    if (!TRY(compute(pass, hidden, Bring::Best, {})) && wanted > 0) {
+        head(static_cast<int>(hidden.rows), 0, wanted, Bring::Best);
+    }
+    TRY(wanted > 0 ? device_.download(best.data(), b_.best, best.size() * sizeof(RowCandidates)) : device_.finish());
+    return best;
+}
+
+Result<void> DeviceDecoder::download_row(int row, std::span<float> to) {
+    CHECK(row < kBestRows && static_cast<int>(to.size()) == b_.logits.cols);
+    return device_.download(to.data(), b_.logits.data + row * b_.logits.stride, to.size_bytes());
+}
+
+Result<RowCandidates> DeviceDecoder::best_of(int row, std::span<const std::uint32_t> mask) {
+    CHECK(row < kBestRows && static_cast<int>(mask.size()) <= mask_words(model_.decoder.config));
+    device_.upload(b_.mask, mask.data(), mask.size_bytes());
+    Rows logits = first_rows(b_.logits, 1);
+    logits.data += row * logits.stride;
+    device_.run(Candidates{.logits = logits, .masks = b_.mask, .mask_words = static_cast<int>(mask.size()), .scales = b_.scales + row, .count = kCandidatesMost,
+                           .pieces = b_.pieces, .to = b_.best + row});
+    RowCandidates best;
+    TRY(device_.download(&best, b_.best + row, sizeof best));
+    return best;
 }
 
 } // namespace handeye::device

@@ -35,6 +35,13 @@ public:
     /// hidden (rows, hidden): the residual stream before the device's first layer. logits (wanted, vocabulary) are written on the host. With a tap each layer's
     /// output is brought back for it.
     Result<void> run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap);
+    /// The same, but only the best logits of each wanted row are brought here. `scales`: those rows' Candidates::scales. The rows, at most kBestRows of them,
+    /// stay there until the next pass.
+    Result<std::vector<RowCandidates>> run_best(const DevicePass& pass, ConstMatrix hidden, std::span<const float> scales);
+    static constexpr int kBestRows = kFewRows;
+    /// Of the last run_best(), its wanted rows counted from 0: all logits of one; the best ones that a mask (Candidates::masks) allows.
+    Result<void> download_row(int row, std::span<float> to);
+    Result<RowCandidates> best_of(int row, std::span<const std::uint32_t> mask);
 
 private:
     struct Buffers {
@@ -48,19 +55,27 @@ private:
         std::int32_t* expert_rows = nullptr;
         std::int32_t* wanted = nullptr;
         SequenceSpan* spans = nullptr;
+        float* scales = nullptr;
+        std::uint32_t* mask = nullptr; // of one row
+        LogitPiece* pieces = nullptr;
+        RowCandidates* best = nullptr;
         ProductSpace products;
     };
     static Buffers carve(Carver& carver, const Device& device, const Model& model, const Limits& limits, Precision precision);
 
+    enum class Bring { Rows, Best };
+
+    /// False: the layers are computed, the head is still to be given.
+    Result<bool> compute(const DevicePass& pass, ConstMatrix hidden, Bring bring, const Tap& tap);
     void upload(const DevicePass& pass, ConstMatrix hidden);
     Result<void> layers(Attention shape, int rows, const Tap& tap);
-    Result<void> run_recorded(Attention shape, int rows, int wanted);
+    Result<void> run_recorded(Attention shape, int rows, int wanted, Bring bring);
     void attention_part(const LayerWeights& w, const Attention& shape, int rows);
     Result<void> mlp_part(const LayerWeights& w, const DecoderLayer& host, int rows);
     [[nodiscard]] bool chooses_on_device(const LayerWeights& w, int rows) const;
     void few_experts(const LayerWeights& w, int rows);
     Result<void> sorted_experts(const LayerWeights& w, const std::vector<float>& bias, int rows);
-    void head(int rows, int first, int count);
+    void head(int rows, int first, int count, Bring bring);
 
     DeviceDecoder(Device& device, const Model& model, const DeviceWeights& weights, const KvPages& kv, const Limits& limits, Precision precision);
 
@@ -77,6 +92,7 @@ private:
     std::vector<SequenceSpan> spans_;
     struct Shape { // of a pass that was recorded
         int rows, spans, rows_most, wanted, keys_max;
+        Bring bring;
         auto operator<=>(const Shape&) const = default;
     };
     std::map<Shape, std::unique_ptr<Recording>> recordings_;

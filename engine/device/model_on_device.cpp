@@ -36,6 +36,9 @@ std::string DevicePlan::describe(const DeviceInfo& info) const {
 
 Result<DevicePlan> plan_device(const Device& device, const Model& model, const PlanOptions& options) {
     const DecoderConfig& c = model.decoder.config;
+    if (c.vocabulary > kVocabularyMost) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("a vocabulary of {} tokens: a device takes up to {}", c.vocabulary, kVocabularyMost)};
+    }
     DevicePlan plan{.placement = {}, .limit_bytes = options.memory_bytes > 0 ? std::min(options.memory_bytes, device.info().free_bytes) : device.info().free_bytes / 10 * 9,
                     .layers = c.layers, .options = options};
     const bool has_tower = model.vision && options.picture.h > 0;
@@ -88,11 +91,21 @@ Result<std::unique_ptr<ModelOnDevice>> ModelOnDevice::load(std::shared_ptr<Devic
     return out;
 }
 
-Result<void> ModelOnDevice::run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap) {
+Result<void> ModelOnDevice::hold_pages(const DevicePass& pass) {
     for (const SequenceRows& sequence : pass.sequences) {
         TRY(sequence.kv.pages->hold(sequence.past + sequence.rows));
     }
+    return {};
+}
+
+Result<void> ModelOnDevice::run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap) {
+    TRY(hold_pages(pass));
     return decoder_->run(pass, hidden, logits, tap);
+}
+
+Result<std::vector<RowCandidates>> ModelOnDevice::run_best(const DevicePass& pass, ConstMatrix hidden, std::span<const float> scales) {
+    TRY(hold_pages(pass));
+    return decoder_->run_best(pass, hidden, scales);
 }
 
 } // namespace handeye::device

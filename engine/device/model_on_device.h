@@ -63,12 +63,17 @@ public:
 
     /// hidden: the residual stream before first_layer(). logits (wanted, vocabulary).
     Result<void> run(const DevicePass& pass, ConstMatrix hidden, Matrix logits, const Tap& tap);
+    /// As DeviceDecoder has them.
+    Result<std::vector<RowCandidates>> run_best(const DevicePass& pass, ConstMatrix hidden, std::span<const float> scales);
+    Result<void> download_row(int row, std::span<float> to) { return decoder_->download_row(row, to); }
+    Result<RowCandidates> best_of(int row, std::span<const std::uint32_t> mask) { return decoder_->best_of(row, mask); }
     Result<std::vector<float>> run_vision(ConstMatrix patches, VisionGrid grid, const VisionOptions& options) { return vision_->run(patches, grid, options); }
     Result<std::vector<float>> run_picture(const PictureCut& picture, const VisionOptions& options, const std::function<void()>& on_patches) {
         return vision_->run_picture(picture, options, on_patches);
     }
 
 private:
+    static Result<void> hold_pages(const DevicePass& pass);
     ModelOnDevice(std::shared_ptr<Device> device, const Model& model, DevicePlan plan) : device_(std::move(device)), model_(model), plan_(std::move(plan)) {}
 
     std::shared_ptr<Device> device_;

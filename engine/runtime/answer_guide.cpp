@@ -47,28 +47,40 @@ Result<AnswerGuide> AnswerGuide::start(GrammarCache& grammars, const Tokenizer& 
     return guide;
 }
 
-Result<void> AnswerGuide::mask(std::span<float> logits) const {
+Result<AllowedIds> AnswerGuide::allowed() const {
     if (phase_ == Phase::Thinking) {
-        return {};
+        return AllowedIds();
     }
-    const std::shared_ptr<const TokenMask> mask = TRY(of_grammar(matcher_.mask()));
-    const std::size_t thought = phase_ == Phase::Beginning ? static_cast<std::size_t>(*think_) : logits.size();
-    const std::span<const std::uint64_t> words = mask->words();
-    bool is_possible = thought < logits.size();
+    std::shared_ptr<const TokenMask> mask = TRY(of_grammar(matcher_.mask()));
+    const TokenId thought = phase_ == Phase::Beginning ? *think_ : -1;
+    if (thought < 0 && std::ranges::all_of(mask->words(), [](std::uint64_t word) { return word == 0; })) {
+        return Error{ErrorCode::InvalidArgument, "no token of this model's vocabulary fits the grammar here"};
+    }
+    return AllowedIds(std::move(mask), thought);
+}
+
+void AllowedIds::mask(std::span<float> logits) const {
+    const std::span<const std::uint64_t> words = are_all() ? std::span<const std::uint64_t>() : mask_->words();
     for (std::size_t word = 0; word < words.size(); ++word) {
-        const std::size_t end = std::min(logits.size(), (word + 1) * 64);
-        if (words[word] == ~std::uint64_t{0}) {
-            is_possible = true;
-            continue;
-        }
-        is_possible = is_possible || words[word] != 0;
+        const std::size_t end = words[word] == ~std::uint64_t{0} ? 0 : std::min(logits.size(), (word + 1) * 64);
         for (std::size_t id = word * 64; id < end; ++id) {
-            if ((words[word] >> (id % 64) & 1U) == 0 && id != thought) {
+            if ((words[word] >> (id % 64) & 1U) == 0 && static_cast<TokenId>(id) != thought_) {
                 logits[id] = -std::numeric_limits<float>::infinity();
             }
         }
     }
-    return is_possible ? Result<void>() : Error{ErrorCode::InvalidArgument, "no token of this model's vocabulary fits the grammar here"};
+}
+
+std::vector<std::uint32_t> AllowedIds::bits() const {
+    std::vector<std::uint32_t> out;
+    for (const std::uint64_t word : mask_->words()) {
+        out.push_back(static_cast<std::uint32_t>(word));
+        out.push_back(static_cast<std::uint32_t>(word >> 32U));
+    }
+    if (const auto id = static_cast<std::size_t>(thought_); thought_ >= 0 && id / 32 < out.size()) {
+        out[id / 32] |= 1U << (id % 32);
+    }
+    return out;
 }
 
 std::optional<AnswerGuide::Ahead> AnswerGuide::ahead() const {

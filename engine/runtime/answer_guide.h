@@ -8,13 +8,34 @@
 #include "engine/grammar/matcher.h"
 #include "engine/tokenizer/tokenizer.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace handeye {
+
+/// The ids that may come next.
+class AllowedIds {
+public:
+    AllowedIds() = default; ///< all
+    /// `thought`: an id that may come, too; -1: none.
+    AllowedIds(std::shared_ptr<const TokenMask> mask, TokenId thought) : mask_(std::move(mask)), thought_(thought) {}
+
+    [[nodiscard]] bool are_all() const { return mask_ == nullptr; }
+    [[nodiscard]] bool has(TokenId id) const { return are_all() || mask_->allows(id) || (id == thought_ && id >= 0); }
+    /// Makes the logits of all other ids minus infinity.
+    void mask(std::span<float> logits) const;
+    /// As device::Candidates::masks has them; not of all.
+    [[nodiscard]] std::vector<std::uint32_t> bits() const;
+
+private:
+    std::shared_ptr<const TokenMask> mask_;
+    TokenId thought_ = -1;
+};
 
 /// One thread at a time.
 class AnswerGuide {
@@ -22,8 +43,8 @@ public:
     /// `prompt`: one that ends in `<think>` has begun the thought already. Errors: those of the grammar's text, LimitExceeded.
     static Result<AnswerGuide> start(GrammarCache& grammars, const Tokenizer& tokenizer, const AnswerGrammar& grammar, std::span<const TokenId> prompt);
 
-    /// Makes the logits of the ids that may not come minus infinity.
-    Result<void> mask(std::span<float> logits) const;
+    /// InvalidArgument: none.
+    [[nodiscard]] Result<AllowedIds> allowed() const;
     /// What stands now has its mask computed ahead, on whatever thread calls this. Null: nothing is to be done.
     struct Ahead {
         std::shared_ptr<TokenGrammar> grammar;

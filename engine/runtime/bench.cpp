@@ -71,17 +71,26 @@ Result<Prompt> text_prompt(const EngineCore& core) {
     return prompt;
 }
 
+TokenId largest(std::span<const float> logits) { return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin()); }
+
+Result<TokenId> greedy(const LogitRow& row) {
+    if (row.best() != nullptr && row.best()->found > 0) {
+        return row.best()->best[0].id;
+    }
+    return largest(TRY(row.whole()));
+}
+
 Result<void> time_text(EngineCore& core, const Prompt& prompt, Times& times) {
     core.forget_all();
     GenerationTimings parts;
     const TimePoint begin = engine_now();
     const auto prefill = TRY(core.prefill(prompt, parts));
     times.text_prefill.push_back(seconds(engine_now() - begin));
-    std::span<const float> logits = prefill.logits;
+    TokenId best = largest(prefill.logits);
     for (int i = 0; i < kNewTokens; ++i) {
         const TimePoint token = engine_now();
-        const auto best = static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-        logits = TRY(core.feed(std::array{best}, prompt.position_offset));
+        const LogitRow row = TRY(core.feed_row(std::array{best}, prompt.position_offset));
+        best = TRY(greedy(row));
         times.token.push_back(seconds(engine_now() - token));
     }
     return {};

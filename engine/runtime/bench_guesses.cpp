@@ -75,7 +75,7 @@ private:
         for (std::size_t row = ids.size() > GuessPolicy::kGuessMax + 1 ? ids.size() - 1 : 0; row < ids.size(); ++row) {
             rows.logit_rows.push_back(static_cast<std::int64_t>(row));
         }
-        TRY(core_.forward({&rows, 1}, {}));
+        TRY(core_.forward_rows({&rows, 1}, {}));
         return {};
     }
 

@@ -217,65 +217,81 @@ void record(const EngineCore::PassRows& part) {
 
 } // namespace
 
-Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap) {
-    const std::int64_t width = model_.decoder.config.hidden;
+Result<EngineCore::Pass> EngineCore::begin_pass(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap) {
+    Pass pass;
     std::int64_t rows = 0;
-    std::vector<Position3> positions;
-    std::vector<SequenceRows> sequences;
     for (const PassRows& part : parts) {
         const auto count = static_cast<std::int64_t>(part.ids.size());
         if (part.timeline->size() + count > part.timeline->capacity()) {
             return Error{ErrorCode::LimitExceeded, fmt::format("the context of {} tokens is full", part.timeline->capacity())};
         }
-        append_positions(part, positions);
-        sequences.push_back({.kv = part.timeline->view(), .past = part.timeline->size(), .rows = count});
+        append_positions(part, pass.positions);
+        pass.sequences.push_back({.kv = part.timeline->view(), .past = part.timeline->size(), .rows = count});
+        for (const std::int64_t want : part.logit_rows) {
+            pass.wanted.push_back(rows + want);
+        }
         rows += count;
     }
-    const Matrix hidden = hidden_memory_.matrix(rows, width);
+    pass.hidden = hidden_memory_.matrix(rows, model_.decoder.config.hidden);
     std::int64_t row = 0;
     for (const PassRows& part : parts) {
-        const Matrix mine = hidden.rows_from(row, static_cast<std::int64_t>(part.ids.size()));
+        const Matrix mine = pass.hidden.rows_from(row, static_cast<std::int64_t>(part.ids.size()));
         embed_tokens(model_.decoder, part.ids, mine);
         if (part.prompt != nullptr) {
             place_images(part, mine);
         }
         row += mine.rows;
     }
-    std::vector<std::int64_t> picked;
-    row = 0;
-    for (const PassRows& part : parts) {
-        for (const std::int64_t want : part.logit_rows) {
-            picked.push_back(row + want);
-        }
-        row += static_cast<std::int64_t>(part.ids.size());
+    const DecoderStep here{.positions = pass.positions, .sequences = pass.sequences, .layers = device_ == nullptr ? -1 : device_->first_layer()};
+    if (run_decoder(model_.decoder, pool_, scratch_, here, pass.hidden, std::move(stop), tap) == Finished::Stopped) {
+        return Error{ErrorCode::Cancelled, "stopped inside a pass"};
     }
-    const Matrix logits = TRY(compute({.positions = positions, .sequences = sequences}, hidden, picked, std::move(stop), tap));
-    for (const PassRows& part : parts) {
-        record(part);
+    return pass;
+}
+
+Matrix EngineCore::compute_head(const Pass& pass) {
+    const Matrix logits = logit_memory(pass);
+    const Matrix picked = picked_memory_.matrix(logits.rows, pass.hidden.cols);
+    for (std::int64_t i = 0; i < logits.rows; ++i) {
+        std::memcpy(picked.row(i), pass.hidden.row(pass.wanted[static_cast<std::size_t>(i)]), static_cast<std::size_t>(picked.cols) * sizeof(float));
+    }
+    if (logits.rows > 0) {
+        run_head(model_.decoder, pool_, scratch_, picked, logits);
     }
     return logits;
 }
 
-Result<Matrix> EngineCore::compute(const DecoderStep& step, Matrix hidden, std::span<const std::int64_t> wanted, std::stop_token stop, const Tap& tap) {
-    DecoderStep here = step;
-    here.layers = device_ == nullptr ? -1 : device_->first_layer();
-    if (run_decoder(model_.decoder, pool_, scratch_, here, hidden, std::move(stop), tap) == Finished::Stopped) {
-        return Error{ErrorCode::Cancelled, "stopped inside a pass"};
-    }
-    const auto count = static_cast<std::int64_t>(wanted.size());
-    const Matrix logits = logits_memory_.matrix(count, model_.decoder.config.vocabulary);
+Result<Matrix> EngineCore::forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap) {
+    const Pass pass = TRY(begin_pass(parts, std::move(stop), tap));
     if (device_ != nullptr) {
-        TRY(device_->run({.positions = step.positions, .sequences = step.sequences, .wanted = wanted}, hidden, logits, tap));
-        return logits;
+        TRY(device_->run(pass.on_device(), pass.hidden, logit_memory(pass), tap));
     }
-    const Matrix picked = picked_memory_.matrix(count, hidden.cols);
-    for (std::int64_t i = 0; i < count; ++i) {
-        std::memcpy(picked.row(i), hidden.row(wanted[static_cast<std::size_t>(i)]), static_cast<std::size_t>(hidden.cols) * sizeof(float));
-    }
-    if (count > 0) {
-        run_head(model_.decoder, pool_, scratch_, picked, logits);
-    }
+    const Matrix logits = device_ != nullptr ? logit_memory(pass) : compute_head(pass);
+    std::ranges::for_each(parts, record);
     return logits;
+}
+
+Result<std::vector<LogitRow>> EngineCore::forward_rows(std::span<const PassRows> parts, std::stop_token stop) {
+    std::vector<LogitRow> rows;
+    if (device_ == nullptr) {
+        const Matrix logits = TRY(forward(parts, std::move(stop)));
+        for (std::int64_t i = 0; i < logits.rows; ++i) {
+            rows.emplace_back(logits.row_span(i));
+        }
+        return rows;
+    }
+    std::vector<float> scales;
+    for (const PassRows& part : parts) {
+        scales.insert(scales.end(), part.logit_rows.size(), part.scale);
+    }
+    const Pass pass = TRY(begin_pass(parts, std::move(stop), {}));
+    const std::vector<device::RowCandidates> best = TRY(device_->run_best(pass.on_device(), pass.hidden, scales));
+    const Matrix memory = logit_memory(pass);
+    for (std::size_t i = 0; i < best.size(); ++i) {
+        rows.emplace_back(*device_, static_cast<int>(i), best[i], memory.row_span(static_cast<std::int64_t>(i)));
+    }
+    std::ranges::for_each(parts, record);
+    return rows;
 }
 
 Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, GenerationTimings& timings, const PrefillOptions& options) {
@@ -310,10 +326,10 @@ Result<EngineCore::Prefill> EngineCore::prefill(const Prompt& prompt, Generation
     return result;
 }
 
-Result<std::span<float>> EngineCore::feed(std::span<const TokenId> ids, std::int32_t position_offset) {
+Result<LogitRow> EngineCore::feed_row(std::span<const TokenId> ids, std::int32_t position_offset) {
     const PassRows part{.timeline = &*timeline_, .ids = ids, .position_offset = position_offset,
                         .logit_rows = {static_cast<std::int64_t>(ids.size()) - 1}};
-    return TRY(forward({&part, 1}, {})).row_span(0);
+    return TRY(forward_rows({&part, 1}, {})).front();
 }
 
 } // namespace handeye

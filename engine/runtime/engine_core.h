@@ -10,6 +10,7 @@
 #include "engine/kernels/thread_pool.h"
 #include "engine/models/decoder.h"
 #include "engine/models/model.h"
+#include "engine/runtime/logit_row.h"
 #include "engine/runtime/prompt.h"
 #include "engine/runtime/timeline.h"
 #include "engine/runtime/token_chances.h"
@@ -71,10 +72,13 @@ public:
         const Prompt* prompt = nullptr;        ///< set: `ids` are its ids from timeline.size() on
         const HeldImages* images = nullptr;    ///< with `prompt`: its pictures among these tokens
         std::vector<std::int64_t> logit_rows;  ///< of `ids`, ascending
+        float scale = 1;                       ///< Sampler::scale() of who chooses from them
     };
     /// One pass over all of them. The timelines hold their tokens afterwards; the result has the wanted rows of logits, (rows,
     /// vocabulary), until the next pass. Cancelled: the timelines are as before. LimitExceeded names a context that is full.
     Result<Matrix> forward(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap = {});
+    /// The same for rows that ids are chosen from, up to kernels::kFewRows of them: of what a device computed no more is brought here than that takes.
+    Result<std::vector<LogitRow>> forward_rows(std::span<const PassRows> parts, std::stop_token stop);
 
     void forget() { timeline_->truncate(0); }
     /// The pictures too: the next prompt costs what the first one did.
@@ -96,16 +100,25 @@ public:
     /// Brings the timeline to exactly the prompt. LimitExceeded when it does not fit.
     Result<Prefill> prefill(const Prompt& prompt, GenerationTimings& timings, const PrefillOptions& options = {});
     /// Feeds ids after what the timeline holds; gives the logits of the last.
-    Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset);
+    Result<LogitRow> feed_row(std::span<const TokenId> ids, std::int32_t position_offset);
+    Result<std::span<float>> feed(std::span<const TokenId> ids, std::int32_t position_offset) { return TRY(feed_row(ids, position_offset)).whole(); }
 
 private:
     EngineCore(Model model, Tokenizer tokenizer, ChatTemplate chat_template, VocabularyTrie vocabulary, int threads);
     Result<void> load_device(std::shared_ptr<device::Device> device, const device::DevicePlan& plan, const EngineOptions& options);
     Result<Timeline> create_timeline(std::int64_t capacity, KvFormat format) const;
-    /// hidden through all layers, on the processor or on both; then logits of the wanted rows.
-    Result<Matrix> compute(const DecoderStep& step, Matrix hidden, std::span<const std::int64_t> wanted, std::stop_token stop, const Tap& tap);
     /// The tower's rows. `ready`: when its patches were there.
     Result<std::vector<float>> run_tower(const PromptImage& image, const VisionOptions& options, TimePoint& ready);
+    struct Pass {
+        std::vector<Position3> positions;
+        std::vector<SequenceRows> sequences;
+        Matrix hidden; ///< the layers that lie here have been computed
+        std::vector<std::int64_t> wanted;
+        [[nodiscard]] device::DevicePass on_device() const { return {.positions = positions, .sequences = sequences, .wanted = wanted}; }
+    };
+    Result<Pass> begin_pass(std::span<const PassRows> parts, std::stop_token stop, const Tap& tap);
+    Matrix logit_memory(const Pass& pass) { return logits_memory_.matrix(static_cast<std::int64_t>(pass.wanted.size()), model_.decoder.config.vocabulary); }
+    Matrix compute_head(const Pass& pass);
     void cache_image(std::uint64_t content, ImageRows rows);
 
     struct CachedImage {

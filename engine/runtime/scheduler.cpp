@@ -150,7 +150,7 @@ void Scheduler::decode() {
     std::erase_if(sequences, [](const TokenSequence* sequence) { return sequence->due().empty() || sequence->has_ended(); }); // their room was taken
     std::vector<EngineCore::PassRows> parts;
     for (const TokenSequence* sequence : sequences) {
-        parts.push_back({.timeline = sequence->timeline, .ids = sequence->due(), .position_offset = sequence->position_offset(), .logit_rows = {}});
+        parts.push_back({.timeline = sequence->timeline, .ids = sequence->due(), .position_offset = sequence->position_offset(), .logit_rows = {}, .scale = sequence->scale()});
         for (auto row = sequence->first_wanted(); row < static_cast<std::int64_t>(sequence->due().size()); ++row) {
             parts.back().logit_rows.push_back(row);
         }
@@ -166,12 +166,12 @@ void Scheduler::decode() {
     const std::size_t guessed = sequences.front()->guessed();
     const std::int64_t before = sequences.front()->new_count();
     const TimePoint begin = engine_now();
-    const auto logits = core_->forward(parts, sequences.size() == 1 ? sequences.front()->stop() : std::stop_token());
-    std::int64_t row = 0;
+    const auto logits = core_->forward_rows(parts, sequences.size() == 1 ? sequences.front()->stop() : std::stop_token());
+    std::size_t row = 0;
     for (std::size_t i = 0; i < sequences.size(); ++i) {
-        const auto rows = static_cast<std::int64_t>(parts[i].logit_rows.size());
+        const std::size_t rows = parts[i].logit_rows.size();
         if (logits) {
-            sequences[i]->take(logits->rows_from(row, rows));
+            sequences[i]->take(std::span(*logits).subspan(row, rows));
         } else if (logits.error().code == ErrorCode::Cancelled) {
             sequences[i]->cancel();
         } else {
@@ -229,11 +229,11 @@ Result<void> Scheduler::prefill_chunk(TokenSequence& sequence) {
     const TimePoint begin = engine_now();
     EngineCore::PassRows part{.timeline = sequence.timeline,
                               .ids = std::span(sequence.prompt().ids).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
-                              .prompt = &sequence.prompt(), .images = &sequence.images(), .logit_rows = {}};
+                              .prompt = &sequence.prompt(), .images = &sequence.images(), .logit_rows = {}, .scale = sequence.scale()};
     if (first + rows == count) {
         part.logit_rows.push_back(rows - 1);
     }
-    const Matrix logits = TRY(core_->forward({&part, 1}, sequence.stop()));
+    const std::vector<LogitRow> logits = TRY(core_->forward_rows({&part, 1}, sequence.stop()));
     sequence.timings().prefill += engine_now() - begin;
     if (first + rows == count) {
         sequence.images().clear();

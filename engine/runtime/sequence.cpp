@@ -65,7 +65,7 @@ std::int64_t TokenSequence::length() const {
     return static_cast<std::int64_t>(prompt_.ids.size()) + new_count() - static_cast<std::int64_t>(folded_);
 }
 
-bool TokenSequence::take(Matrix logits) {
+bool TokenSequence::take(std::span<const LogitRow> rows) {
     if (!decoding_since_) {
         decoding_since_ = engine_now();
         timings().first_token = *decoding_since_ - begun_;
@@ -73,8 +73,8 @@ bool TokenSequence::take(Matrix logits) {
     const std::vector<TokenId> fed = std::exchange(due_, {});
     guessed_ = 0;
     auto next = static_cast<std::size_t>(first_wanted_);
-    for (std::int64_t row = 0; row < logits.rows; ++row) {
-        const auto id = choose(logits.row_span(row));
+    for (const LogitRow& row : rows) {
+        const auto id = choose(row);
         if (!id) {
             fail(id.error());
             break;
@@ -89,24 +89,53 @@ bool TokenSequence::take(Matrix logits) {
     return has_ended_;
 }
 
-Result<TokenId> TokenSequence::choose(std::span<float> logits) {
-    if (request_.top_logprobs || request_.number_chances) {
-        raw_.assign(logits.begin(), logits.end());
-    }
-    if (guide_) {
-        TRY(guide_->mask(logits));
-    }
-    const TokenId id = TRY(sampler_.choose(logits));
-    if (request_.top_logprobs) {
-        chosen_ = token_logprobs(core_.tokenizer(), raw_, id, *request_.top_logprobs);
-    }
-    if (request_.number_chances && core_.numbers().holds(id)) {
-        number_ = number_chances(core_.numbers(), raw_);
-    }
+Result<TokenId> TokenSequence::choose(const LogitRow& row) {
+    raw_.clear();
+    const TokenId id = TRY(pick(row));
+    TRY(tell(row, id));
     if (guide_ && !is_stop_id(id)) {
         TRY(guide_->accept(id));
     }
     return id;
+}
+
+// From a device's best logits where they tell it; then from the best that may come; else from all.
+Result<TokenId> TokenSequence::pick(const LogitRow& row) {
+    const AllowedIds allowed = guide_ ? TRY(guide_->allowed()) : AllowedIds();
+    if (row.best() != nullptr && sampler_.can_use_best()) {
+        const auto may_come = [&](TokenId id) { return allowed.has(id); };
+        if (const auto id = allowed.are_all() ? sampler_.choose_from_best(*row.best(), {}) : sampler_.choose_from_best(*row.best(), may_come)) {
+            return *id;
+        }
+        if (!allowed.are_all()) {
+            if (const auto id = sampler_.choose_from_best(TRY(row.best_of(allowed.bits())), {})) {
+                return *id;
+            }
+        }
+    }
+    const std::span<float> logits = TRY(row.whole());
+    if (request_.top_logprobs || request_.number_chances) {
+        raw_.assign(logits.begin(), logits.end());
+    }
+    allowed.mask(logits);
+    return sampler_.choose(logits);
+}
+
+Result<void> TokenSequence::tell(const LogitRow& row, TokenId id) {
+    const auto raw = [&]() -> Result<std::span<const float>> {
+        return raw_.empty() ? std::span<const float>(TRY(row.whole())) : std::span<const float>(raw_);
+    };
+    if (request_.top_logprobs) {
+        chosen_ = row.best() != nullptr ? token_logprobs(core_.tokenizer(), *row.best(), id, *request_.top_logprobs) : std::nullopt;
+        if (!chosen_) {
+            chosen_ = token_logprobs(core_.tokenizer(), TRY(raw()), id, *request_.top_logprobs);
+        }
+    }
+    if (request_.number_chances && core_.numbers().value_of(id)) {
+        auto chances = row.best() != nullptr ? number_chances(core_.numbers(), *row.best()) : std::nullopt;
+        number_ = chances ? *std::move(chances) : number_chances(core_.numbers(), TRY(raw()));
+    }
+    return {};
 }
 
 void TokenSequence::guess(std::size_t room) {

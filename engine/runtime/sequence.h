@@ -53,9 +53,11 @@ public:
     [[nodiscard]] std::int64_t new_count() const { return static_cast<std::int64_t>(out_.ids.size()); }
     [[nodiscard]] std::int32_t position_offset() const { return prompt_.position_offset; }
 
-    /// Chooses from the logits (wanted rows, vocabulary), which it overwrites, and streams. Guesses that were not chosen are taken out
+    /// Chooses from the wanted rows of logits, which it overwrites, and streams. Guesses that were not chosen are taken out
     /// of the cache. True: the answer has ended.
-    bool take(Matrix logits);
+    bool take(std::span<const LogitRow> rows);
+    /// PassRows::scale of its rows.
+    [[nodiscard]] float scale() const { return sampler_.scale(); }
     /// Its cache was taken away: what it has so far becomes its prompt.
     void start_again();
     void cancel() { end(StopReason::Cancelled); }
@@ -72,7 +74,9 @@ private:
 
     enum class Next { Continue, End };
     /// One id from a row of logits, and what is told of it.
-    Result<TokenId> choose(std::span<float> logits);
+    Result<TokenId> choose(const LogitRow& row);
+    Result<TokenId> pick(const LogitRow& row);
+    Result<void> tell(const LogitRow& row, TokenId id);
     Next accept(TokenId id); // one sampled id; Continue: due_ says what comes
     Next append_forced();
     [[nodiscard]] bool has_room(std::int64_t tokens) const;
@@ -96,7 +100,7 @@ private:
     EngineCore::HeldImages images_;
     Sampler sampler_;
     std::optional<AnswerGuide> guide_;
-    std::vector<float> raw_;                              // the row as the model gave it, where something is told of it
+    std::vector<float> raw_;                              // the row as the model gave it, where something is told of it and it was changed
     std::optional<TokenLogprobs> chosen_;                 // of the id that was chosen last
     std::vector<NumberSpread::Chance> number_;            // empty: it is no number
     Utf8Stream utf8_;

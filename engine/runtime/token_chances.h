@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/chat.h"
+#include "engine/device/choose.h"
 #include "engine/tokenizer/tokenizer.h"
 
 #include <optional>
@@ -18,7 +19,7 @@ class NumberTokens {
 public:
     explicit NumberTokens(const Tokenizer& tokenizer);
     /// "007" is no number: nobody writes it.
-    [[nodiscard]] bool holds(TokenId id) const;
+    [[nodiscard]] std::optional<int> value_of(TokenId id) const;
     /// (id, value) by id.
     [[nodiscard]] const std::vector<std::pair<TokenId, int>>& all() const { return tokens_; }
 
@@ -33,5 +34,9 @@ double log_sum_exp(std::span<const float> logits);
 TokenLogprobs token_logprobs(const Tokenizer& tokenizer, std::span<const float> logits, TokenId id, int top);
 /// Values of at least kNumberChanceMin, ascending.
 std::vector<NumberSpread::Chance> number_chances(const NumberTokens& numbers, std::span<const float> logits);
+
+/// The same from the best of an unmasked row. Nothing: it takes all of them.
+std::optional<TokenLogprobs> token_logprobs(const Tokenizer& tokenizer, const device::RowCandidates& row, TokenId id, int top);
+std::optional<std::vector<NumberSpread::Chance>> number_chances(const NumberTokens& numbers, const device::RowCandidates& row);
 
 } // namespace handeye

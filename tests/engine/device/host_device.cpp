@@ -29,7 +29,7 @@ void multiply(const device::LibraryProduct& op) {
 
 class HostDevice final : public device::Device {
 public:
-    explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after) {
+    explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after), on_download_(options.on_download) {
         info_ = {.name = "the host", .capability = 80, .multiprocessors = 4, .memory_bytes = options.memory_bytes, .free_bytes = options.memory_bytes, .has_library = options.has_library};
     }
     ~HostDevice() override {
@@ -65,6 +65,9 @@ public:
         }
         downloads_left_ -= downloads_left_ > 0 ? 1 : 0;
         std::memcpy(to, from, bytes);
+        if (on_download_) {
+            on_download_(bytes);
+        }
         return {};
     }
     void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
@@ -105,6 +108,7 @@ private:
     device::DeviceInfo info_;
     std::map<void*, std::size_t> sizes_;
     std::vector<device::Operation>* recorded_ = nullptr;
+    std::function<void(std::size_t)> on_download_;
 };
 
 } // namespace

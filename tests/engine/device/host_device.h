@@ -5,7 +5,9 @@
 
 #include "engine/device/device.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace handeye {
@@ -14,6 +16,7 @@ struct HostDeviceOptions {
     std::int64_t memory_bytes = std::int64_t{4} << 30;
     bool has_library = false; ///< LibraryProduct as plain loops
     int lost_after = -1;      ///< so many downloads; -1: never
+    std::function<void(std::size_t bytes)> on_download;
 };
 std::unique_ptr<device::Device> open_host_device(const HostDeviceOptions& options = {});
 
