@@ -180,6 +180,16 @@ TEST(PartlyOnDevice, PagesComeBack) {
     EXPECT_EQ(pool->free_pages(), 5);
 }
 
+TEST(PartlyOnDevice, RefusesAVocabularyThatItCannotChooseFrom) {
+    auto model = open_model(kModel);
+    ASSERT_TRUE(model);
+    model->decoder.config.vocabulary = device::kVocabularyMost + 1;
+    const auto plan = device::plan_device(*open_host_device(), *model, {.context_tokens = 256});
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::InvalidArgument);
+    EXPECT_NE(plan.error().message.find(std::to_string(device::kVocabularyMost + 1)), std::string::npos) << plan.error().message;
+}
+
 TEST(PartlyOnDevice, NamesDevicesThatAreNotThere) {
     for (const char* const name : {"gpu", "cuda:", "cuda:x", "cuda:-", "cudagraph"}) {
         const auto none = open_device(name);
