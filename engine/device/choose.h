@@ -4,28 +4,12 @@
 #pragma once
 
 #include "engine/device/ops.h"
+#include "engine/sampling/row_candidates.h"
 
 #include <cstdint>
 
 namespace handeye::device {
 
-inline constexpr int kCandidatesMost = 64;      ///< of one row
-inline constexpr int kLogitsOfPiece = 4096;     ///< that one block looks at
-inline constexpr int kLogitPiecesMost = 64;
-inline constexpr int kVocabularyMost = kLogitsOfPiece * kLogitPiecesMost;
-
-struct Candidate {
-    std::int32_t id = -1;
-    float logit = 0;
-};
-/// Logarithms of sums of exponentials are minus infinity where nothing is summed.
-struct RowCandidates {
-    std::int32_t found = 0;
-    float log_sum = 0;                ///< over all finite logits, masked or not
-    float log_sum_allowed = 0;        ///< over those that the mask allows
-    float log_sum_scaled = 0;         ///< over those that the mask allows, each times the row's scale
-    Candidate best[kCandidatesMost];  ///< the first `found`: higher logits first, lower ids first among equals; others (-1, -infinity)
-};
 /// What a block hands on of one row's piece; the order of keys means nothing.
 struct LogitPiece {
     std::uint64_t keys[kCandidatesMost];

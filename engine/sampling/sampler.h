@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "engine/chat.h"
-#include "engine/device/choose.h"
+#include "engine/sampling/row_candidates.h"
 
 #include <cstdint>
 #include <functional>

@@ -149,7 +149,7 @@ struct Heavy {
     Names prefix;
     std::array<Names, 5> places;
 };
-constexpr std::array<Heavy, 18> kHeavy = {{
+constexpr std::array<Heavy, 19> kHeavy = {{
     {"boost/", {"server/", "base/net/", "examples/", "", ""}},
     {"opencv2/", {"base/image_codec.cpp", "engine/vision/", "platforms/replay/", "agent/locate/", "agent/export_video.cpp"}},
     {"libav", {"media/film_decoder.cpp", "media/film_input.cpp", "", "", ""}},
