@@ -75,7 +75,7 @@ DeviceDecoder::Buffers DeviceDecoder::carve(Carver& carver, const Device& device
     ProductSizes sizes(precision);
     sizes.left(rows, widest_input(c));
     if (c.experts.count > 0) {
-        sizes.left(kFewRows * used, c.experts.ffn);
+        sizes.expert_left(kFewRows * used, c.experts.ffn);
     }
     visit_linears(model, [&](const WeightMatrix& w) { sizes.matrix(w, rows); });
     b.products = sizes.carve(carver, uses_library(device, precision));
@@ -183,7 +183,7 @@ void DeviceDecoder::few_experts(const LayerWeights& w, int rows) {
     const MlpWeights& like = w.experts.front();
     g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.gate, .chosen = b_.chosen, .like = like.gate.w, .y = gate});
     g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.up, .chosen = b_.chosen, .like = like.up.w, .y = up});
-    const SplitRows inner = g.silu_split(gate, up);
+    const SplitRows inner = g.expert_silu_split(gate, up);
     g.run(ExpertProduct{.x = inner, .rows_share = 1, .experts = w.expert_tables.down, .chosen = b_.chosen, .like = like.down.w, .y = out});
     g.run(CombineExperts{.x = out, .weights = b_.route_weights, .used = used, .y = first_rows(b_.projected, rows)});
 }

@@ -21,6 +21,11 @@ void ProductSizes::left(int rows, int cols) {
     sums_ = std::max(sums_, sums_of(rows, cols));
 }
 
+void ProductSizes::expert_left(int rows, int cols) {
+    parts_ = std::max(parts_, std::int64_t{kPartsMost} * rows * chunks_of(cols) * kChunk);
+    sums_ = std::max(sums_, sums_of(rows, cols));
+}
+
 void ProductSizes::matrix(const WeightMatrix& w, int rows) {
     largest_ = std::max(largest_, w.rows * chunks_of(static_cast<int>(w.cols)) * kChunk);
     if (w.added != nullptr) {
@@ -47,21 +52,27 @@ ProductSpace ProductSizes::carve(Carver& carver, bool uses_library) const {
     return space;
 }
 
-SplitRows Graph::sized(const ProductSpace::Parts& space, int rows, int cols) const {
-    const SplitRows split{.parts = space.parts, .sums = space.sums, .rows = rows, .rows_max = rows, .cols = cols, .chunks = chunks_of(cols), .planes = planes_of(precision_, rows)};
+SplitRows Graph::sized(const ProductSpace::Parts& space, int rows, int cols, int planes) const {
+    const SplitRows split{.parts = space.parts, .sums = space.sums, .rows = rows, .rows_max = rows, .cols = cols, .chunks = chunks_of(cols), .planes = planes};
     CHECK(std::int64_t{split.planes} * rows * split.chunks * kChunk <= space.parts_most && sums_of(rows, cols) <= space.sums_most);
     return split;
 }
 
 SplitRows Graph::split(Rows x, const float* norm_weight, float eps, const std::int32_t* inputs) {
-    const SplitRows out = sized(space_.split, x.rows, x.cols);
+    const SplitRows out = sized(space_.split, x.rows, x.cols, planes_of(precision_, x.rows));
     run(Split{.x = x, .weight = norm_weight, .eps = eps, .out = out, .normed = nullptr, .inputs = inputs});
     return out;
 }
 
 SplitRows Graph::silu_split(Rows gate, Rows up, const std::int32_t* inputs) {
-    const SplitRows out = sized(space_.split, gate.rows, gate.cols);
+    const SplitRows out = sized(space_.split, gate.rows, gate.cols, planes_of(precision_, gate.rows));
     run(SiluSplit{.gate = gate, .up = up, .out = out, .inputs = inputs});
+    return out;
+}
+
+SplitRows Graph::expert_silu_split(Rows gate, Rows up) {
+    const SplitRows out = sized(space_.split, gate.rows, gate.cols, kPartsMost);
+    run(SiluSplit{.gate = gate, .up = up, .out = out, .inputs = nullptr});
     return out;
 }
 
@@ -81,7 +92,7 @@ void Graph::add_low_rank(const SplitRows& x, const Linear& w, Rows y) {
     for (const Linear::LowRankPair& pair : w.added) {
         const Rows narrow = rows_of(space_.low_rank, x.rows, pair.down.rows);
         product(x, pair.down, nullptr, narrow, Into::Overwrite);
-        const SplitRows split = sized(space_.low_rank_split, x.rows, pair.down.rows);
+        const SplitRows split = sized(space_.low_rank_split, x.rows, pair.down.rows, planes_of(precision_, x.rows));
         run(Split{.x = narrow, .weight = nullptr, .eps = 0, .out = split, .normed = nullptr, .inputs = nullptr});
         product(split, pair.up, nullptr, y, Into::Add);
     }

@@ -31,6 +31,8 @@ public:
     explicit ProductSizes(Precision precision) : precision_(precision) {}
     /// A left side of up to `rows` rows.
     void left(int rows, int cols);
+    /// The same of rows that are each multiplied by an expert of their own: with all planes, however many they are.
+    void expert_left(int rows, int cols);
     void matrix(const WeightMatrix& w, int rows);
     [[nodiscard]] ProductSpace carve(Carver& carver, bool uses_library) const;
 
@@ -48,6 +50,8 @@ public:
     /// The left side of products: x, or x / rms(x) * weight, ready for `for_matrix`.
     SplitRows split(Rows x, const float* norm_weight, float eps, const std::int32_t* inputs = nullptr);
     SplitRows silu_split(Rows gate, Rows up, const std::int32_t* inputs = nullptr);
+    /// The same with all planes, for rows that are each multiplied by an expert of their own.
+    SplitRows expert_silu_split(Rows gate, Rows up);
     /// y (+)= split w^T + bias
     void product(const SplitRows& x, const DeviceMatrix& w, const float* bias, Rows y, Into into);
     /// y (+)= norm(x) w^T + bias and what adapters add, for matrices that share their input.
@@ -61,7 +65,7 @@ public:
 
 private:
     void add_low_rank(const SplitRows& x, const Linear& w, Rows y);
-    [[nodiscard]] SplitRows sized(const ProductSpace::Parts& space, int rows, int cols) const;
+    [[nodiscard]] SplitRows sized(const ProductSpace::Parts& space, int rows, int cols, int planes) const;
 
     Device& device_;
     Precision precision_;

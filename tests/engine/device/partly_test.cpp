@@ -127,6 +127,28 @@ TEST(PartlyOnDevice, KeepsSessionsApart) {
     EXPECT_EQ(together[3], second);
 }
 
+// Six rows choose more experts together than a pass has few rows; with prompts in 16 bits, as people run it, by our tiles and by a library.
+TEST(PartlyOnDevice, ExpertsOfManySessionsAreThoseOfEachAlone) {
+    for (const bool has_library : {false, true}) {
+        EngineOptions options = options_on(open_host_device({.has_library = has_library}));
+        options.model_dir = fs::path(HANDEYE_SOURCE_DIR) / "tests/golden/engine/glm4v_moe-awq-int4";
+        options.exact = false;
+        const auto model = open_engine(options);
+        ASSERT_TRUE(model) << model.error().message;
+        const std::string alone = answer_of(**model, "Where is the button?");
+        std::array<std::string, 6> together;
+        {
+            std::vector<std::jthread> sessions;
+            for (std::string& one : together) {
+                sessions.emplace_back([&] { one = answer_of(**model, "Where is the button?"); });
+            }
+        }
+        for (const std::string& one : together) {
+            EXPECT_EQ(one, alone) << has_library;
+        }
+    }
+}
+
 // In the middle of an answer, and for every one after it: a device does not mend.
 TEST(PartlyOnDevice, IsLostAsATypedError) {
     const auto model = open_engine(options_on(open_host_device({.lost_after = 5})));
