@@ -4,6 +4,7 @@
 #include "engine/device/attention_few.h"
 #include "engine/device/attention_many.h"
 #include "engine/device/kernels.h"
+#include "engine/device/split_store.h"
 
 namespace handeye::HANDEYE_DEVICE {
 namespace {
@@ -237,6 +238,7 @@ __global__ __launch_bounds__(kThreads, 1) void attend_split(device::Attention op
 __global__ __launch_bounds__(kCombineThreads) void combine_splits(device::Attention op) {
     __shared__ float factors[kSplitsMost];
     __shared__ float total;
+    alignas(16) __shared__ float numbers[2 * kColumns];
     const FewRow few = few_row(op, static_cast<int>(blockIdx.y));
     if (few.keys == 0) {
         return;
@@ -262,13 +264,23 @@ __global__ __launch_bounds__(kCombineThreads) void combine_splits(device::Attent
         }
     }
     __syncthreads();
-    float* const y = op.y.data + static_cast<std::int64_t>(few.span.first_row + few.row) * op.y.stride + static_cast<std::int64_t>(head) * op.kv.head_dim;
+    const int row = few.span.first_row + few.row;
+    const bool is_split = op.split.parts != nullptr;
+    float* const y = is_split ? numbers : op.y.data + static_cast<std::int64_t>(row) * op.y.stride + static_cast<std::int64_t>(head) * op.kv.head_dim;
     for (int column = static_cast<int>(threadIdx.x); column < op.kv.head_dim; column += kCombineThreads) {
         float sum = 0;
         for (int split = 0; split < splits; ++split) {
             sum += factors[split] * partial[split * stride + kPartialHead + column];
         }
         y[column] = sum / total;
+    }
+    if (is_split) {
+        __syncthreads();
+        const int units = units_of(op.kv.head_dim);
+        const int beyond = op.split.chunks * kUnitsOfChunk;
+        for (int unit = static_cast<int>(threadIdx.x); unit / kWarp * kWarp < units; unit += kCombineThreads) { // by whole warps
+            store_split(op.split, row, unit + (unit < units ? head * units : beyond), load_unit(numbers, unit, op.kv.head_dim));
+        }
     }
 }
 

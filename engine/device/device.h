@@ -40,7 +40,7 @@ struct LibraryProduct {
 };
 
 using Operation = std::variant<Split, SiluSplit, RmsNorm, LayerNormGelu, Add, Rope, GatherBlocks, AddWeightedRows, ResizePixels, CutPatches, StoreKv, Attention, FullAttention, Route, GatherRows, ScatterAdd, CombineExperts,
-                               FewProduct, ExpertProduct, ManyProduct, Unpack, Candidates, LibraryProduct, FillRandom, ReadAll>;
+                               FewProduct, FewProducts, GatedProduct, ExpertProduct, GatedExperts, ManyProduct, Unpack, Candidates, LibraryProduct, FillRandom, ReadAll>;
 
 /// Operations that were given once and can be given again with one call; what they read and write stays where it is.
 class Recording {

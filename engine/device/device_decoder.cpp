@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/device/device_decoder.h"
 
+#include "engine/device/pack_matrix.h"
 #include "engine/models/router.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -18,9 +20,6 @@ namespace {
 constexpr int kRowsWithLogits = DeviceDecoder::kBestRows; // at once
 constexpr int kKeysLeast = 1024;           // recordings are made for lengths up to this, twice this, ...
 
-int widest_input(const DecoderConfig& c) {
-    return std::max({c.hidden, c.heads * c.head_dim, c.ffn, c.experts.shared, c.experts.ffn});
-}
 int mask_words(const DecoderConfig& c) { return (c.vocabulary + 63) / 64 * 2; }
 int inner_width(const DecoderConfig& c) { return std::max({c.ffn, c.experts.shared, c.experts.ffn}); }
 
@@ -73,9 +72,10 @@ DeviceDecoder::Buffers DeviceDecoder::carve(Carver& carver, const Device& device
     b.pieces = carver.take<LogitPiece>(std::int64_t{kRowsWithLogits} * logit_pieces(c.vocabulary));
     b.best = carver.take<RowCandidates>(kRowsWithLogits);
     ProductSizes sizes(precision);
-    sizes.left(rows, widest_input(c));
+    sizes.left(rows, std::max(c.hidden, c.heads * c.head_dim));
+    sizes.inner(rows, inner);
     if (c.experts.count > 0) {
-        sizes.expert_left(kFewRows * used, c.experts.ffn);
+        sizes.expert_inner(kFewRows * used, c.experts.ffn);
     }
     visit_linears(model, [&](const WeightMatrix& w) { sizes.matrix(w, rows); });
     b.products = sizes.carve(carver, uses_library(device, precision));
@@ -124,24 +124,28 @@ void DeviceDecoder::upload(const DevicePass& pass, ConstMatrix hidden) {
 }
 
 // projected = o(attention(...)) of norm(x)
-void DeviceDecoder::attention_part(const LayerWeights& w, const Attention& shape, int rows) {
+void DeviceDecoder::attention_part(const LayerWeights& w, Left left, Attention shape) {
     const DecoderConfig& c = model_.decoder.config;
     Graph& g = *graph_;
-    const Rows q = first_rows(b_.q, rows), k = first_rows(b_.k, rows), v = first_rows(b_.v, rows);
-    g.products(first_rows(b_.x, rows), w.input_norm, c.rms_eps, {{&w.q, q}, {&w.k, k}, {&w.v, v}});
-    Rope rope{.x = q, .heads = c.heads, .head_dim = c.head_dim, .pairs = c.rotary_dims / 2, .half_split = c.rope_pairs == RopePairs::HalfSplit, .cos = b_.cos, .sin = b_.sin};
-    g.run(rope);
-    rope.x = k;
-    rope.heads = c.kv_heads;
-    g.run(rope);
-    g.run(StoreKv{.k = k, .v = v, .kv = kv_, .layer = shape.layer, .spans = b_.spans, .n_spans = shape.n_spans});
-    g.run(shape);
-    g.products(shape.y, nullptr, 0, {{&w.o, first_rows(b_.projected, rows)}});
+    const int rows = left.x.rows;
+    const Rows q = first_rows(b_.q, rows), k = first_rows(b_.k, rows), v = first_rows(b_.v, rows), projected = first_rows(b_.projected, rows);
+    g.products(left, std::array{Graph::Output{&w.q, q}, Graph::Output{&w.k, k}, Graph::Output{&w.v, v}});
+    const Rotation by{.pairs = c.rotary_dims / 2, .half_split = c.rope_pairs == RopePairs::HalfSplit, .cos = b_.cos, .sin = b_.sin};
+    g.run(StoreKv{.q = q, .k = k, .v = v, .by = by, .kv = kv_, .layer = shape.layer, .spans = b_.spans, .n_spans = shape.n_spans});
+    if (shape.rows_most <= kFewAttentionRows && c.head_dim % kChunk == 0 && w.o.w.inputs == nullptr) {
+        shape.split = g.left_space(rows, shape.y.cols);
+        g.run(shape);
+        g.product(shape.split, w.o, projected);
+    } else {
+        g.run(shape);
+        g.product(Left{.x = shape.y}, w.o, projected);
+    }
 }
 
 // projected = the experts' sum, for many rows: sorted by expert on the host, as the processor's graph has it.
-Result<void> DeviceDecoder::sorted_experts(const LayerWeights& w, const std::vector<float>& bias, int rows) {
+Result<void> DeviceDecoder::sorted_experts(const LayerWeights& w, const std::vector<float>& bias, const Left& left) {
     const DecoderConfig& c = model_.decoder.config;
+    const int rows = left.x.rows;
     std::vector<float> scores(static_cast<std::size_t>(rows) * static_cast<std::size_t>(c.experts.count));
     TRY(device_.download(scores.data(), b_.scores.data, scores.size() * sizeof(float)));
     const std::vector<ExpertRows> chosen = route(c.experts, bias, {scores.data(), rows, c.experts.count, c.experts.count});
@@ -162,9 +166,10 @@ Result<void> DeviceDecoder::sorted_experts(const LayerWeights& w, const std::vec
             continue;
         }
         const Rows in = first_rows(b_.gathered, count), out = first_rows(b_.expert_out, count);
-        graph_->run(GatherRows{.x = first_rows(b_.x, rows), .rows_of = b_.expert_rows + first, .to = in});
+        graph_->run(GatherRows{.x = left.x, .rows_of = b_.expert_rows + first, .to = in});
         const int inner = c.experts.ffn;
-        graph_->mlp(in, w.pre_mlp_norm, c.rms_eps, w.experts[i], rows_of(b_.gate.data, count, inner), rows_of(b_.up.data, count, inner), out, Into::Overwrite);
+        Left gathered{.x = in, .norm_weight = left.norm_weight, .eps = left.eps};
+        graph_->mlp(gathered, w.experts[i], rows_of(b_.gate.data, count, inner), rows_of(b_.up.data, count, inner), out, Into::Overwrite);
         graph_->run(ScatterAdd{.x = out, .rows_of = b_.expert_rows + first, .weights = b_.expert_weights + first, .y = first_rows(b_.projected, rows)});
         first += count;
     }
@@ -172,62 +177,59 @@ Result<void> DeviceDecoder::sorted_experts(const LayerWeights& w, const std::vec
 }
 
 // The same for a few rows: each reads its own experts, and nothing is asked of the host.
-void DeviceDecoder::few_experts(const LayerWeights& w, int rows) {
+void DeviceDecoder::few_experts(const LayerWeights& w, Left& left) {
     const DecoderConfig& c = model_.decoder.config;
     Graph& g = *graph_;
-    const int used = c.experts.used, pairs = rows * used;
-    const Rows gate = rows_of(b_.gate.data, pairs, c.experts.ffn), up = rows_of(b_.up.data, pairs, c.experts.ffn), out = rows_of(b_.expert_out.data, pairs, c.hidden);
+    const int rows = left.x.rows, used = c.experts.used, pairs = rows * used;
+    const Rows out = rows_of(b_.expert_out.data, pairs, c.hidden);
     g.run(Route{.scores = first_rows(b_.scores, rows), .bias = w.router_bias, .used = used, .normalised = c.experts.normalised, .scale = c.experts.scale,
                 .chosen = b_.chosen, .weights = b_.route_weights});
-    const SplitRows x = g.split(first_rows(b_.x, rows), w.pre_mlp_norm, c.rms_eps);
+    const SplitRows x = g.split(left), inner = g.expert_inner_space(pairs, c.experts.ffn);
     const MlpWeights& like = w.experts.front();
-    g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.gate, .chosen = b_.chosen, .like = like.gate.w, .y = gate});
-    g.run(ExpertProduct{.x = x, .rows_share = used, .experts = w.expert_tables.up, .chosen = b_.chosen, .like = like.up.w, .y = up});
-    const SplitRows inner = g.expert_silu_split(gate, up);
+    g.run(GatedExperts{.x = x, .rows_share = used, .gate = w.expert_tables.gate, .up = w.expert_tables.up, .chosen = b_.chosen, .like = like.gate.w, .out = inner});
     g.run(ExpertProduct{.x = inner, .rows_share = 1, .experts = w.expert_tables.down, .chosen = b_.chosen, .like = like.down.w, .y = out});
     g.run(CombineExperts{.x = out, .weights = b_.route_weights, .used = used, .y = first_rows(b_.projected, rows)});
 }
 
 // projected = mlp(norm(x)), the experts' sum added.
-Result<void> DeviceDecoder::mlp_part(const LayerWeights& w, const DecoderLayer& host, int rows) {
-    const DecoderConfig& c = model_.decoder.config;
-    const Rows x = first_rows(b_.x, rows);
-    const int inner = w.mlp.gate.w.rows;
-    graph_->mlp(x, w.pre_mlp_norm, c.rms_eps, w.mlp, rows_of(b_.gate.data, rows, inner), rows_of(b_.up.data, rows, inner), first_rows(b_.projected, rows), Into::Overwrite);
+Result<void> DeviceDecoder::mlp_part(const LayerWeights& w, const DecoderLayer& host, Left left) {
+    const int rows = left.x.rows, inner = w.mlp.gate.w.rows;
+    graph_->mlp(left, w.mlp, rows_of(b_.gate.data, rows, inner), rows_of(b_.up.data, rows, inner), first_rows(b_.projected, rows), Into::Overwrite);
     if (!w.router) {
         return {};
     }
-    graph_->products(x, w.pre_mlp_norm, c.rms_eps, {{&w.router, first_rows(b_.scores, rows)}});
+    graph_->products(left, std::array{Graph::Output{&w.router, first_rows(b_.scores, rows)}});
     if (chooses_on_device(w, rows)) {
-        few_experts(w, rows);
+        few_experts(w, left);
         return {};
     }
-    return sorted_experts(w, host.router_bias, rows);
+    return sorted_experts(w, host.router_bias, left);
 }
 
 bool DeviceDecoder::chooses_on_device(const LayerWeights& w, int rows) const {
-    return rows <= kFewRows && w.expert_tables.gate != nullptr && w.expert_tables.up != nullptr && w.expert_tables.down != nullptr;
+    return rows <= kFewRows && w.expert_tables.gate != nullptr && w.expert_tables.up != nullptr && w.expert_tables.down != nullptr &&
+           same_layout(w.experts.front().gate.w, w.experts.front().up.w);
 }
 
 Result<void> DeviceDecoder::layers(Attention shape, int rows, const Tap& tap) {
     const DecoderConfig& c = model_.decoder.config;
     const Rows x = first_rows(b_.x, rows), projected = first_rows(b_.projected, rows);
-    const auto add_to_x = [&](const float* norm) {
-        if (norm != nullptr) {
-            graph_->run(RmsNorm{.x = projected, .weight = norm, .eps = c.rms_eps, .y = x, .into = Into::Add});
-        } else {
-            graph_->run(Add{.x = projected, .y = x});
-        }
-    };
+    const Left nothing_added{.x = x, .eps = c.rms_eps};
+    Left left = nothing_added; // what a layer's last product gave is added by the next one's first norm
     std::vector<float> seen;
     for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
         const LayerWeights& w = weights_.layers[i];
         const std::size_t number = i + static_cast<std::size_t>(weights_.placement.first_layer);
         shape.layer = static_cast<int>(i);
-        attention_part(w, shape, rows);
-        add_to_x(w.post_attention_norm);
-        TRY(mlp_part(w, model_.decoder.layers[number], rows));
-        add_to_x(w.post_mlp_norm);
+        left.norm_weight = w.input_norm;
+        attention_part(w, left, shape);
+        TRY(mlp_part(w, model_.decoder.layers[number], {.x = x, .norm_weight = w.pre_mlp_norm, .eps = c.rms_eps, .added = projected, .added_norm = w.post_attention_norm}));
+        left.added = projected;
+        left.added_norm = w.post_mlp_norm;
+        if (tap || i + 1 == weights_.layers.size()) {
+            add(left);
+            left = nothing_added;
+        }
         if (tap) {
             seen.resize(static_cast<std::size_t>(rows) * static_cast<std::size_t>(c.hidden));
             TRY(device_.download(seen.data(), x.data, seen.size() * sizeof(float)));
@@ -237,11 +239,19 @@ Result<void> DeviceDecoder::layers(Attention shape, int rows, const Tap& tap) {
     return {};
 }
 
+void DeviceDecoder::add(const Left& left) {
+    if (left.added_norm != nullptr) {
+        graph_->run(RmsNorm{.x = left.added, .weight = left.added_norm, .eps = left.eps, .y = left.x, .into = Into::Add});
+    } else {
+        graph_->run(Add{.x = left.added, .y = left.x});
+    }
+}
+
 void DeviceDecoder::head(int rows, int first, int count, Bring bring) {
     const DecoderConfig& c = model_.decoder.config;
     const Rows picked = first_rows(b_.head_x, count);
     graph_->run(GatherRows{.x = first_rows(b_.x, rows), .rows_of = b_.wanted + first, .to = picked});
-    graph_->products(picked, weights_.norm, c.rms_eps, {{&weights_.head, first_rows(b_.logits, count)}});
+    graph_->product({.x = picked, .norm_weight = weights_.norm, .eps = c.rms_eps}, weights_.head, first_rows(b_.logits, count));
     if (bring == Bring::Best) {
         graph_->run(Candidates{.logits = first_rows(b_.logits, count), .scales = b_.scales, .count = kCandidatesMost, .pieces = b_.pieces, .to = b_.best});
     }

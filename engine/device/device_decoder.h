@@ -70,11 +70,12 @@ private:
     void upload(const DevicePass& pass, ConstMatrix hidden);
     Result<void> layers(Attention shape, int rows, const Tap& tap);
     Result<void> run_recorded(Attention shape, int rows, int wanted, Bring bring);
-    void attention_part(const LayerWeights& w, const Attention& shape, int rows);
-    Result<void> mlp_part(const LayerWeights& w, const DecoderLayer& host, int rows);
+    void attention_part(const LayerWeights& w, Left left, Attention shape);
+    Result<void> mlp_part(const LayerWeights& w, const DecoderLayer& host, Left left);
     [[nodiscard]] bool chooses_on_device(const LayerWeights& w, int rows) const;
-    void few_experts(const LayerWeights& w, int rows);
-    Result<void> sorted_experts(const LayerWeights& w, const std::vector<float>& bias, int rows);
+    void few_experts(const LayerWeights& w, Left& left);
+    Result<void> sorted_experts(const LayerWeights& w, const std::vector<float>& bias, const Left& left);
+    void add(const Left& left);
     void head(int rows, int first, int count, Bring bring);
 
     DeviceDecoder(Device& device, const Model& model, const DeviceWeights& weights, const KvPages& kv, const Limits& limits, Precision precision);

@@ -52,6 +52,9 @@ struct DeviceMatrix {
     const std::int32_t* inputs = nullptr;             ///< input at each place; null: in their order
 };
 
+/// One has the same kind of codes as the other: a kernel that multiplies the one multiplies the other.
+inline bool same_codes(const DeviceMatrix& a, const DeviceMatrix& b) { return a.kind == b.kind && a.bits == b.bits && a.has_levels == b.has_levels; }
+
 /// y (+)= x w^T + bias for up to kFewRows rows of x: the weights are read once, where they lie. x in kPartsMost planes. A row's result does not depend on
 /// the other rows.
 struct FewProduct {
@@ -60,6 +63,26 @@ struct FewProduct {
     const float* bias = nullptr; ///< (w.rows), or null
     Rows y;                      ///< (x.rows, w.rows)
     Into into = Into::Overwrite;
+};
+inline constexpr int kProductsMost = 3;
+/// The same of several matrices with the same codes and the same x.
+struct FewProducts {
+    SplitRows x;
+    struct Output {
+        DeviceMatrix w;
+        const float* bias = nullptr;
+        Rows y;
+    } of[kProductsMost];
+    int count = 0;
+    Into into = Into::Overwrite;
+};
+/// out = silu(x gate^T + bias) * (x up^T + bias), as FewProduct, for matrices with the same codes and shape.
+struct GatedProduct {
+    SplitRows x;
+    DeviceMatrix gate, up;
+    const float* gate_bias = nullptr;
+    const float* up_bias = nullptr;
+    SplitRows out; ///< in kPartsMost planes
 };
 /// The same for any number of rows and planes: tiles on tensor cores, weights unpacked in registers.
 struct ManyProduct {
@@ -77,6 +100,16 @@ struct ExpertProduct {
     const std::int32_t* chosen = nullptr;  ///< (y.rows)
     DeviceMatrix like;
     Rows y;
+};
+/// out row i = silu(gate) * up of experts chosen[i] and row i / rows_share of x; `gate` and `up` all have the layout of `like`.
+struct GatedExperts {
+    SplitRows x;
+    int rows_share = 1;
+    const DeviceMatrix* gate = nullptr;
+    const DeviceMatrix* up = nullptr;
+    const std::int32_t* chosen = nullptr; ///< (out.rows)
+    DeviceMatrix like;
+    SplitRows out; ///< in kPartsMost planes
 };
 /// to (w.rows, chunks * kChunk) = the weights, each rounded to bf16, in SplitRows' order of inputs: what a library multiplies.
 struct Unpack {

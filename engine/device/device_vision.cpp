@@ -47,12 +47,10 @@ DeviceVision::Buffers DeviceVision::carve(Carver& carver, const Device& device, 
     b.tap_rows = carver.take<std::int32_t>(std::int64_t{patches} * 16);
     b.tap_weights = carver.take<float>(std::int64_t{patches} * 16);
     ProductSizes sizes(precision);
-    for (const int cols : {c.patch_floats(), c.hidden, c.mlp}) {
-        sizes.left(patches, cols);
-    }
-    for (const int cols : {c.hidden * taps, c.out_hidden, c.merger_mlp}) {
-        sizes.left(merged, cols);
-    }
+    sizes.left(patches, std::max(c.patch_floats(), c.hidden));
+    sizes.left(merged, std::max(c.hidden * taps, c.out_hidden));
+    sizes.inner(patches, c.mlp);
+    sizes.inner(merged, c.merger_mlp);
     visit_linears(tower, [&](const WeightMatrix& w) { sizes.matrix(w, patches); });
     b.products = sizes.carve(carver, uses_library(device, precision));
     return b;
@@ -99,24 +97,24 @@ void DeviceVision::upload_places(const Buffers& b, VisionGrid grid) {
 // x += proj(attention(norm(x))), attention inside each temporal slice; x += mlp(norm(x))
 void DeviceVision::block(Graph& g, const Buffers& b, const VisionBlockWeights& w, VisionGrid grid) {
     const VisionConfig& c = tower_.config;
-    g.products(b.x, w.norm1, c.rms_eps, {{&w.qkv, b.qkv}});
+    g.product({.x = b.x, .norm_weight = w.norm1, .eps = c.rms_eps}, w.qkv, b.qkv);
     const Rows q = columns(b.qkv, 0, c.hidden), k = columns(b.qkv, c.hidden, c.hidden), v = columns(b.qkv, 2 * c.hidden, c.hidden);
-    for (const Rows x : {q, k}) {
-        g.run(Rope{.x = x, .heads = c.heads, .head_dim = c.head_dim, .pairs = c.head_dim / 2, .half_split = true, .cos = b.cos, .sin = b.sin});
-    }
+    g.run(Rope{.x = columns(b.qkv, 0, 2 * c.hidden), .heads = 2 * c.heads, .head_dim = c.head_dim, .by = {.pairs = c.head_dim / 2, .half_split = true, .cos = b.cos, .sin = b.sin}});
     g.run(FullAttention{.q = q, .k = k, .v = v, .slice = grid.h * grid.w, .heads = c.heads, .head_dim = c.head_dim,
                         .scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim)), .y = b.attended, .exact = precision_.exact});
-    g.products(b.attended, nullptr, 0, {{&w.proj, b.x}}, Into::Add);
-    g.mlp(b.x, w.norm2, c.rms_eps, w.mlp, b.gate, b.up, b.x, Into::Add);
+    g.product({.x = b.attended}, w.proj, b.x, Into::Add);
+    Left normed{.x = b.x, .norm_weight = w.norm2, .eps = c.rms_eps};
+    g.mlp(normed, w.mlp, b.gate, b.up, b.x, Into::Add);
 }
 
 void DeviceVision::merge(Graph& g, const Buffers& b) {
     const VisionConfig& c = tower_.config;
     const Rows y = b.y;
-    g.products(b.merged, nullptr, 0, {{&weights_.merger_proj, y}});
+    g.product({.x = b.merged}, weights_.merger_proj, y);
     g.run(LayerNormGelu{.x = y, .weight = weights_.merger_norm, .bias = weights_.merger_norm_bias, .eps = kMergerNormEps});
     const Rows gate = rows_of(b.gate.data, y.rows, c.merger_mlp), up = rows_of(b.up.data, y.rows, c.merger_mlp);
-    g.mlp(y, nullptr, 0, weights_.merger, gate, up, b.out, Into::Overwrite);
+    Left left{.x = y};
+    g.mlp(left, weights_.merger, gate, up, b.out, Into::Overwrite);
 }
 
 Result<std::vector<float>> DeviceVision::run(ConstMatrix patches, VisionGrid grid, const VisionOptions& options) {
@@ -150,7 +148,7 @@ Result<std::vector<float>> DeviceVision::compute(const Buffers& b, VisionGrid gr
         }
         return {};
     };
-    g.products(b.patches, nullptr, 0, {{&weights_.patch_embed, b.x}});
+    g.product({.x = b.patches}, weights_.patch_embed, b.x);
     g.run(RmsNorm{.x = b.x, .weight = weights_.post_conv_norm, .eps = c.rms_eps, .y = b.x, .into = Into::Overwrite});
     g.run(AddWeightedRows{.table = weights_.position_table, .rows = b.tap_rows, .weights = b.tap_weights, .taps = 16, .y = b.x});
     TRY(show("vision_in", b.x));
@@ -166,7 +164,7 @@ Result<std::vector<float>> DeviceVision::compute(const Buffers& b, VisionGrid gr
     }
     g.run(RmsNorm{.x = b.x, .weight = weights_.post_norm, .eps = c.rms_eps, .y = b.attended, .into = Into::Overwrite});
     g.run(GatherBlocks{.x = b.attended, .taps = c.merge_size * c.merge_size, .to = b.blocks});
-    g.products(b.blocks, nullptr, 0, {{&weights_.downsample, b.merged}});
+    g.product({.x = b.blocks}, weights_.downsample, b.merged);
     TRY(show("vision_downsample", b.merged));
     merge(g, b);
     std::vector<float> out(static_cast<std::size_t>(b.out.rows) * static_cast<std::size_t>(b.out.cols));

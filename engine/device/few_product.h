@@ -7,17 +7,42 @@
 
 #include "engine/device/kernels.h"
 #include "engine/device/lane_scales.h"
+#include "engine/device/split_store.h"
 #include "engine/device/unpack_codes.h"
 
 namespace handeye::HANDEYE_DEVICE {
 
+using FewOutput = device::FewProducts::Output;
+
+/// What one launch multiplies: products beside each other share out its blocks; a gate and what it lets through have halves of each.
+struct FewLaunch {
+    device::SplitRows x;
+    FewOutput of[device::kProductsMost];
+    int first_block[device::kProductsMost]; ///< beyond the last: more than there are
+    int warps[device::kProductsMost];       ///< of a strip
+    device::Into into;
+    device::SplitRows gated;                ///< with parts: of[0] is its gate and of[1] what it lets through
+};
+
+/// The same of experts: each row of y, or of the gate's result, has its own.
+struct ExpertLaunch {
+    device::SplitRows x;
+    int rows_share;
+    const device::DeviceMatrix* experts[2]; ///< the second: up, or null
+    const std::int32_t* chosen;
+    device::DeviceMatrix like;
+    int warps; ///< of a strip
+    device::Rows y;
+    device::SplitRows gated;
+};
+
 // Launches for some of the codes; false: not for these. Each in a file of its own, so that they are compiled side by side.
-bool few_product_plain(Stream stream, const device::FewProduct& op);
-bool few_product_whole(Stream stream, const device::FewProduct& op);
-bool few_product_levels(Stream stream, const device::FewProduct& op);
-bool few_product_plain(Stream stream, const device::ExpertProduct& op);
-bool few_product_whole(Stream stream, const device::ExpertProduct& op);
-bool few_product_levels(Stream stream, const device::ExpertProduct& op);
+bool few_product_plain(Stream stream, const FewLaunch& op, int blocks);
+bool few_product_whole(Stream stream, const FewLaunch& op, int blocks);
+bool few_product_levels(Stream stream, const FewLaunch& op, int blocks);
+bool few_product_plain(Stream stream, const ExpertLaunch& op, dim3 grid);
+bool few_product_whole(Stream stream, const ExpertLaunch& op, dim3 grid);
+bool few_product_levels(Stream stream, const ExpertLaunch& op, dim3 grid);
 
 namespace {
 
@@ -27,21 +52,10 @@ using device::kStrip;
 
 constexpr int kTileColumns = 8;
 constexpr int kFewWarps = 8;             // of a block
-constexpr int kWarpsEnough = 4096;       // on the device: then the strips are not shared among more
-constexpr int kChunksLeast = 2;          // of a warp
 
 constexpr int rows_of_tiles(int tiles) { return tiles * kTileColumns / kPartsMost; }
 /// Chunks that a warp has on their way: about four loads of 16 bytes in each lane.
 constexpr int chunks_ahead(Code code) { return base_bits(code) >= 16 ? 2 : 4; }
-
-/// Of one strip: a power of two, by the matrix's shape.
-inline int warps_of_strip(const device::DeviceMatrix& w) {
-    int warps = kFewWarps;
-    while (warps > 1 && (warps * kChunksLeast > w.chunks || w.strips * (warps / 2) >= kWarpsEnough)) {
-        warps /= 2;
-    }
-    return warps;
-}
 
 /// Lane 4g + t: sums of rows g and g + 8 of a strip in columns 2t and 2t + 1 of each tile, and its share of what offsets add to each row of x.
 template <int Tiles>
@@ -204,100 +218,168 @@ __device__ void lay_down(StripSums<Tiles>& sums, int lane, float* to) {
     }
 }
 
-/// One block's strips; `shared`: kFewWarps * kWarpFloats<Tiles>.
+/// The strips of one block, `count` from `first` on, each summed by `warps` warps of it, which lie one after the other from `first_warp` on.
+struct BlockStrips {
+    int first;
+    int count;
+    int warps;
+    int first_warp = 0;
+};
+
+/// Those of one half of a block's warps, of which `half` 0 has the gate.
+__device__ inline BlockStrips half_block(int block, int half, int warps) {
+    const int count = kFewWarps / 2 / warps;
+    return {.first = block * count, .count = count, .warps = warps, .first_warp = half * (kFewWarps / 2)};
+}
+__device__ inline BlockStrips whole_block(int block, int warps) {
+    const int count = kFewWarps / warps;
+    return {.first = block * count, .count = count, .warps = warps, .first_warp = 0};
+}
+
+/// What this thread's warp has to sum, left in `shared` (kFewWarps * kWarpFloats<Tiles>).
 template <Code C, int Tiles>
-__device__ __forceinline__ void few_strips(const device::FewProduct& op, int warps, float* shared) {
+__device__ __forceinline__ void sum_strips(const device::SplitRows& x, const device::DeviceMatrix& w, const BlockStrips& strips, float* shared) {
     const int warp = static_cast<int>(threadIdx.x) / kWarp;
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int strips = kFewWarps / warps; // of the block
-    const int first_strip = static_cast<int>(blockIdx.x) * strips;
-    const int strip = first_strip + warp / warps;
+    const int strip = strips.first + (warp - strips.first_warp) / strips.warps;
     StripSums<Tiles> sums;
-    if (strip < op.w.strips) {
-        FewStrip<C, Tiles>(op.x, op.w, strip, lane).add_chunks(warp % warps, warps, sums);
+    if (strip < w.strips) {
+        FewStrip<C, Tiles>(x, w, strip, lane).add_chunks((warp - strips.first_warp) % strips.warps, strips.warps, sums);
     }
     lay_down(sums, lane, shared + warp * kWarpFloats<Tiles>);
-    __syncthreads();
-    for (int i = static_cast<int>(threadIdx.x); i < op.x.rows * strips * kStrip; i += kFewWarps * kWarp) {
-        const int output = i % (strips * kStrip);
-        const int x_row = i / (strips * kStrip);
-        const int row = first_strip * kStrip + output;
-        if (row >= op.w.rows) {
+}
+
+/// One output of the block's, counted from its first strip on.
+template <int Tiles>
+__device__ __forceinline__ float strip_output(const float* shared, const BlockStrips& strips, int x_row, int output) {
+    const float* const from = shared + (strips.first_warp + output / kStrip * strips.warps) * kWarpFloats<Tiles> + output % kStrip;
+    float planes[kPartsMost] = {};
+    float offset = 0;
+    for (int k = 0; k < strips.warps; ++k) {
+        HANDEYE_UNROLL
+        for (int plane = 0; plane < kPartsMost; ++plane) {
+            planes[plane] += from[k * kWarpFloats<Tiles> + (x_row * kPartsMost + plane) * kStrip];
+        }
+        offset += from[k * kWarpFloats<Tiles> + (Tiles * kTileColumns + x_row) * kStrip];
+    }
+    return planes[2] + planes[1] + planes[0] + offset;
+}
+
+template <int Tiles>
+__device__ __forceinline__ void store_outputs(const float* shared, const BlockStrips& strips, const FewOutput& to, int x_rows, device::Into into) {
+    for (int i = static_cast<int>(threadIdx.x); i < x_rows * strips.count * kStrip; i += kFewWarps * kWarp) {
+        const int output = i % (strips.count * kStrip);
+        const int x_row = i / (strips.count * kStrip);
+        const int row = strips.first * kStrip + output;
+        if (row >= to.w.rows) {
             continue;
         }
-        const float* const from = shared + output / kStrip * warps * kWarpFloats<Tiles> + output % kStrip;
-        float planes[kPartsMost] = {};
-        float offset = 0;
-        for (int k = 0; k < warps; ++k) {
-            HANDEYE_UNROLL
-            for (int plane = 0; plane < kPartsMost; ++plane) {
-                planes[plane] += from[k * kWarpFloats<Tiles> + (x_row * kPartsMost + plane) * kStrip];
-            }
-            offset += from[k * kWarpFloats<Tiles> + (Tiles * kTileColumns + x_row) * kStrip];
+        float value = strip_output<Tiles>(shared, strips, x_row, output);
+        if (to.bias != nullptr) {
+            value += to.bias[row];
         }
-        float value = planes[2] + planes[1] + planes[0] + offset;
-        if (op.bias != nullptr) {
-            value += op.bias[row];
-        }
-        float* const to = op.y.data + x_row * op.y.stride + row;
-        *to = op.into == device::Into::Add ? *to + value : value;
+        float* const at = to.y.data + x_row * to.y.stride + row;
+        *at = into == device::Into::Add ? *at + value : value;
     }
 }
 
+struct GateBias {
+    const float* gate;
+    const float* up;
+};
+
+/// silu(gate) * up as a left side, of the halves of a block: a strip's outputs are the inputs of one sum.
+template <int Tiles>
+__device__ __forceinline__ void store_gated(const float* shared, const BlockStrips& strips, int outputs, GateBias bias, int x_rows, const device::SplitRows& out, int first_row) {
+    static_assert(kStrip == device::kSumGroup && kWarp % kStrip == 0);
+    BlockStrips gate = strips, up = strips;
+    gate.first_warp = 0;
+    up.first_warp = kFewWarps / 2;
+    const int count = x_rows * strips.count * kStrip;
+    for (int i = static_cast<int>(threadIdx.x); i / kWarp * kWarp < count; i += kFewWarps * kWarp) { // by whole warps
+        const int output = i % (strips.count * kStrip);
+        const int x_row = i / (strips.count * kStrip);
+        const int row = strips.first * kStrip + output;
+        float value = 0;
+        if (i < count && row < outputs) {
+            value = silu_product(strip_output<Tiles>(shared, gate, x_row, output) + (bias.gate != nullptr ? bias.gate[row] : 0.0F),
+                                 strip_output<Tiles>(shared, up, x_row, output) + (bias.up != nullptr ? bias.up[row] : 0.0F));
+        }
+        store_one_split(out, i < count && row < out.chunks * kChunk, first_row + x_row, row, value);
+    }
+}
+
+__device__ inline int half_of_block() { return static_cast<int>(threadIdx.x) / (kFewWarps / 2 * kWarp); }
+
 template <Code C, int Tiles>
-__global__ void __launch_bounds__(kFewWarps * kWarp, Tiles == 1 ? 2 : 1) few_product(device::FewProduct op, int warps) {
-    few_strips<C, Tiles>(op, warps, dynamic_shared<float>());
+__global__ void __launch_bounds__(kFewWarps * kWarp, Tiles == 1 ? 2 : 1) few_product(const __grid_constant__ FewLaunch op) {
+    float* const shared = dynamic_shared<float>();
+    const int block = static_cast<int>(blockIdx.x);
+    const bool is_gated = op.gated.parts != nullptr;
+    const int which = is_gated ? half_of_block() : (block >= op.first_block[1] ? 1 : 0) + (block >= op.first_block[2] ? 1 : 0);
+    const FewOutput& of = op.of[which];
+    const BlockStrips strips = is_gated ? half_block(block, which, op.warps[0]) : whole_block(block - op.first_block[which], op.warps[which]);
+    sum_strips<C, Tiles>(op.x, of.w, strips, shared);
+    __syncthreads();
+    if (is_gated) {
+        store_gated<Tiles>(shared, strips, of.w.rows, {op.of[0].bias, op.of[1].bias}, op.x.rows, op.gated, 0);
+    } else {
+        store_outputs<Tiles>(shared, strips, of, op.x.rows, op.into);
+    }
 }
 
 /// blockIdx.y is the row of y.
 template <Code C>
-__global__ void __launch_bounds__(kFewWarps * kWarp, 2) expert_product(device::ExpertProduct op, int warps) {
+__global__ void __launch_bounds__(kFewWarps * kWarp, 2) expert_product(const __grid_constant__ ExpertLaunch op) {
+    float* const shared = dynamic_shared<float>();
+    const int block = static_cast<int>(blockIdx.x);
     const int row = static_cast<int>(blockIdx.y);
-    const device::DeviceMatrix& expert = op.experts[op.chosen[row]];
-    device::FewProduct one{.x = op.x, .w = op.like, .y = {.data = op.y.data + row * op.y.stride, .rows = 1, .cols = op.y.cols, .stride = op.y.stride}};
-    one.w.base = expert.base;
-    one.w.extra = expert.extra;
-    one.w.scale = expert.scale;
-    one.w.offset = expert.offset;
-    one.w.fine = expert.fine;
-    one.w.fine_min = expert.fine_min;
+    const bool is_gated = op.gated.parts != nullptr;
+    const int half = is_gated ? half_of_block() : 0;
+    const device::DeviceMatrix& expert = op.experts[half][op.chosen[row]];
+    FewOutput of{.w = op.like, .bias = nullptr, .y = {.data = op.y.data + row * op.y.stride, .rows = 1, .cols = op.y.cols, .stride = op.y.stride}};
+    of.w.base = expert.base;
+    of.w.extra = expert.extra;
+    of.w.scale = expert.scale;
+    of.w.offset = expert.offset;
+    of.w.fine = expert.fine;
+    of.w.fine_min = expert.fine_min;
+    device::SplitRows x = op.x;
     const std::int64_t x_row = row / op.rows_share;
-    one.x.parts += x_row * op.x.chunks * kChunk;
-    one.x.sums += x_row * op.x.chunks * kSteps;
-    one.x.rows = 1;
-    few_strips<C, 1>(one, warps, dynamic_shared<float>());
+    x.parts += x_row * x.chunks * kChunk;
+    x.sums += x_row * x.chunks * kSteps;
+    x.rows = 1;
+    const BlockStrips strips = is_gated ? half_block(block, half, op.warps) : whole_block(block, op.warps);
+    sum_strips<C, 1>(x, of.w, strips, shared);
+    __syncthreads();
+    if (is_gated) {
+        store_gated<1>(shared, strips, of.w.rows, {nullptr, nullptr}, 1, op.gated, row);
+    } else {
+        store_outputs<1>(shared, strips, of, 1, device::Into::Overwrite);
+    }
 }
 
-inline dim3 few_grid(const device::DeviceMatrix& w, int rows) {
-    const int strips = kFewWarps / warps_of_strip(w);
-    return dim3(static_cast<unsigned>((w.strips + strips - 1) / strips), static_cast<unsigned>(rows));
-}
-
-template <Code C, int Tiles>
-void launch_few(Stream stream, const device::FewProduct& op) {
-    launch(stream, few_grid(op.w, 1), dim3(kFewWarps * kWarp), kFewWarps * kWarpFloats<Tiles> * sizeof(float), few_product<C, Tiles>, op, warps_of_strip(op.w));
-}
-
-/// Whether one of `Known` are this matrix's codes; then the product is launched.
 template <Code... Known>
-bool few_product_of(Stream stream, const device::FewProduct& op) {
-    return with_code<Known...>(code_of(op.w), [&]<Code C>() {
+bool few_product_of(Stream stream, const FewLaunch& op, int blocks) {
+    const auto launch_with = [&]<Code C, int Tiles>() {
+        launch(stream, dim3(static_cast<unsigned>(blocks)), dim3(kFewWarps * kWarp), kFewWarps * kWarpFloats<Tiles> * sizeof(float), few_product<C, Tiles>, op);
+    };
+    return with_code<Known...>(code_of(op.of[0].w), [&]<Code C>() {
         if (op.x.rows <= rows_of_tiles(1)) {
-            launch_few<C, 1>(stream, op);
+            launch_with.template operator()<C, 1>();
         } else if (op.x.rows <= rows_of_tiles(2)) {
-            launch_few<C, 2>(stream, op);
+            launch_with.template operator()<C, 2>();
         } else if (op.x.rows <= rows_of_tiles(3)) {
-            launch_few<C, 3>(stream, op);
+            launch_with.template operator()<C, 3>();
         } else {
-            launch_few<C, 6>(stream, op);
+            launch_with.template operator()<C, 6>();
         }
     });
 }
 template <Code... Known>
-bool few_product_of(Stream stream, const device::ExpertProduct& op) {
+bool few_product_of(Stream stream, const ExpertLaunch& op, dim3 grid) {
     return with_code<Known...>(code_of(op.like), [&]<Code C>() {
-        launch(stream, few_grid(op.like, op.y.rows), dim3(kFewWarps * kWarp), kFewWarps * kWarpFloats<1> * sizeof(float), expert_product<C>, op,
-               warps_of_strip(op.like));
+        launch(stream, grid, dim3(kFewWarps * kWarp), kFewWarps * kWarpFloats<1> * sizeof(float), expert_product<C>, op);
     });
 }
 

@@ -4,11 +4,11 @@
 
 namespace handeye::HANDEYE_DEVICE {
 
-bool few_product_whole(Stream stream, const device::FewProduct& op) {
-    return few_product_of<Code::Whole2, Code::Whole3, Code::Whole4, Code::Whole5, Code::Whole6, Code::Whole8>(stream, op);
+bool few_product_whole(Stream stream, const FewLaunch& op, int blocks) {
+    return few_product_of<Code::Whole2, Code::Whole3, Code::Whole4, Code::Whole5, Code::Whole6, Code::Whole8>(stream, op, blocks);
 }
-bool few_product_whole(Stream stream, const device::ExpertProduct& op) {
-    return few_product_of<Code::Whole2, Code::Whole3, Code::Whole4, Code::Whole5, Code::Whole6, Code::Whole8>(stream, op);
+bool few_product_whole(Stream stream, const ExpertLaunch& op, dim3 grid) {
+    return few_product_of<Code::Whole2, Code::Whole3, Code::Whole4, Code::Whole5, Code::Whole6, Code::Whole8>(stream, op, grid);
 }
 
 } // namespace handeye::HANDEYE_DEVICE

@@ -39,11 +39,14 @@ enum class Into : std::uint8_t { Overwrite, Add };
 // ---- between products ----
 
 /// split = x, or x / rms(x) * weight (float multiplications in that order), by rows; normed (or null) gets the floats themselves.
-/// `inputs` (or null): split column i is column inputs[i] of x.
+/// `inputs` (or null): split column i is column inputs[i] of x. Before a norm something may be added to x, which keeps it: `added`, or
+/// added / rms(added) * added_weight.
 struct Split {
     Rows x;
     const float* weight = nullptr; ///< null: x itself
-    float eps = 0;
+    float eps = 0;                 ///< of both norms
+    Rows added;                    ///< without data: nothing
+    const float* added_weight = nullptr;
     SplitRows out;
     float* normed = nullptr; ///< (rows, cols)
     const std::int32_t* inputs = nullptr;
@@ -73,15 +76,19 @@ struct LayerNormGelu {
 struct Add {
     Rows x, y;
 };
-/// Rotates pairs of every head of x: (2j, 2j+1) or, half_split, (j, j + pairs).
-struct Rope {
-    Rows x; ///< (rows, heads * head_dim)
-    int heads = 0;
-    int head_dim = 0;
+/// Of pairs of a head's numbers: (2j, 2j+1) or, half_split, (j, j + pairs).
+struct Rotation {
     int pairs = 0;
     bool half_split = false;
     const float* cos = nullptr; ///< (rows, pairs)
     const float* sin = nullptr;
+};
+/// Rotates every head of x.
+struct Rope {
+    Rows x; ///< (rows, heads * head_dim)
+    int heads = 0;
+    int head_dim = 0;
+    Rotation by;
 };
 /// to (rows / taps, cols * taps), inner order (column, tap): the patches of a block side by side.
 struct GatherBlocks {
@@ -147,9 +154,12 @@ struct SequenceSpan {
     int rows = 0;
     int past = 0;                        ///< tokens before these
 };
-/// k and v (rows, kv_heads * head_dim) into their places. What does not fit a half becomes the largest one.
+/// k, rotated, and v (rows, kv_heads * head_dim) into their places; q (rows, heads * head_dim) is rotated, too. What does not fit a half becomes the largest
+/// one. q and k are overwritten with what the rotation makes of them.
 struct StoreKv {
+    Rows q; ///< without data: none
     Rows k, v;
+    Rotation by; ///< no pairs: as they are
     KvPages kv;
     int layer = 0;
     const SequenceSpan* spans = nullptr;
@@ -172,6 +182,7 @@ struct Attention {
     float* partial = nullptr; ///< attention_partial_floats() of the rows of all spans of up to kFewAttentionRows together
     Rows y;
     bool exact = true;  ///< scores and weights in float; else in half precision on tensor cores, for many rows
+    SplitRows split;    ///< with parts: y goes there and nowhere else. Heads are whole chunks, and no span has more than kFewAttentionRows rows
 };
 /// y (slices * slice, heads * head_dim) = attention of each row over all rows of its slice. q, k, v are columns of one matrix; unless exact,
 /// k and v are overwritten (with their numbers as halves).

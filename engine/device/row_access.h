@@ -119,6 +119,31 @@ struct HeldRow {
             use(unit, load_unit(row, unit, cols));
         }
     }
+    // The row, which is also `to`, += numbers(unit, other's) from here on.
+    template <class Numbers>
+    __device__ __forceinline__ void add(float* to, const HeldRow& other, const Numbers& numbers) {
+        int unit = static_cast<int>(threadIdx.x);
+        HANDEYE_UNROLL
+        for (int i = 0; i < kHeld; ++i, unit += static_cast<int>(blockDim.x)) {
+            held[i] = sum(held[i], numbers(unit, other.held[i]));
+            store_unit(to, unit, cols, held[i]);
+        }
+        for (; unit < units_of(cols); unit += static_cast<int>(blockDim.x)) {
+            store_unit(to, unit, cols, sum(load_unit(row, unit, cols), numbers(unit, load_unit(other.row, unit, cols))));
+        }
+    }
+
+private:
+    __device__ static Unit sum(Unit a, const Unit& b) {
+        HANDEYE_UNROLL
+        for (int half = 0; half < 2; ++half) {
+            HANDEYE_UNROLL
+            for (int e = 0; e < 4; ++e) {
+                a.v[half][e] += b.v[half][e];
+            }
+        }
+        return a;
+    }
 };
 
 // (1 / rms) as the CPU's kernel has it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to rows between products: norms, sums, rotations, and the blocks of patches. All are bound by memory.
 #include "engine/device/kernels.h"
-#include "engine/device/row_access.h"
+#include "engine/device/rotate.h"
 
 namespace handeye::HANDEYE_DEVICE {
 namespace {
@@ -90,45 +90,13 @@ __global__ void __launch_bounds__(kRowThreads) add_kernel(device::Add op) {
     store4(row_of(op.y, row), col, op.x.cols, y);
 }
 
-// A thread has two pairs side by side, or four pairs whose halves lie apart.
 template <bool kHalfSplit>
 __global__ void __launch_bounds__(kRowThreads) rope_kernel(device::Rope op) {
-    constexpr int kPairs = kHalfSplit ? 4 : 2;
     const int row = static_cast<int>(blockIdx.x);
-    const int steps = (op.pairs + kPairs - 1) / kPairs; // of one head
+    const int steps = rotation_steps(op.by); // of one head
     const int i = static_cast<int>(blockIdx.y * kRowThreads + threadIdx.x);
-    if (i >= op.heads * steps) {
-        return;
-    }
-    const int first = i % steps * kPairs;
-    float* const head = row_of(op.x, row) + i / steps * op.head_dim;
-    float* const high = head + op.pairs;
-    const float* const row_cos = op.cos + std::int64_t{row} * op.pairs;
-    const float* const row_sin = op.sin + std::int64_t{row} * op.pairs;
-    float a[4], b[4];
-    if constexpr (kHalfSplit) {
-        float cos[4], sin[4];
-        load4(row_cos, first, op.pairs, cos);
-        load4(row_sin, first, op.pairs, sin);
-        load4(head, first, op.pairs, a);
-        load4(high, first, op.pairs, b);
-        float low_out[4], high_out[4];
-        HANDEYE_UNROLL
-        for (int e = 0; e < 4; ++e) {
-            low_out[e] = a[e] * cos[e] - b[e] * sin[e];
-            high_out[e] = b[e] * cos[e] + a[e] * sin[e];
-        }
-        store4(head, first, op.pairs, low_out);
-        store4(high, first, op.pairs, high_out);
-    } else {
-        load4(head, 2 * first, 2 * op.pairs, a);
-        HANDEYE_UNROLL
-        for (int e = 0; e < 2; ++e) {
-            const int pair = first + e < op.pairs ? first + e : first; // one beyond the last is not stored
-            b[2 * e] = a[2 * e] * row_cos[pair] - a[2 * e + 1] * row_sin[pair];
-            b[2 * e + 1] = a[2 * e + 1] * row_cos[pair] + a[2 * e] * row_sin[pair];
-        }
-        store4(head, 2 * first, 2 * op.pairs, b);
+    if (i < op.heads * steps) {
+        rotate_step<kHalfSplit>(row_of(op.x, row) + i / steps * op.head_dim, op.by, row, i % steps);
     }
 }
 
@@ -167,13 +135,8 @@ void run(Stream stream, const device::Add& op) {
 }
 
 void run(Stream stream, const device::Rope& op) {
-    if (op.x.rows == 0 || op.pairs == 0) {
-        return;
-    }
-    if (op.half_split) {
-        launch(stream, row_grid(op.x.rows, op.heads * ((op.pairs + 3) / 4)), kRowThreads, 0, rope_kernel<true>, op);
-    } else {
-        launch(stream, row_grid(op.x.rows, op.heads * ((op.pairs + 1) / 2)), kRowThreads, 0, rope_kernel<false>, op);
+    if (op.x.rows != 0 && op.by.pairs != 0) {
+        launch(stream, row_grid(op.x.rows, op.heads * rotation_steps(op.by)), kRowThreads, 0, op.by.half_split ? rope_kernel<true> : rope_kernel<false>, op);
     }
 }
 

@@ -2,62 +2,10 @@
 // Rows as the left side of a product: floats into numbers in bf16, after a norm or a gated activation where one stands before.
 #include "engine/device/kernels.h"
 #include "engine/device/row_access.h"
+#include "engine/device/split_store.h"
 
 namespace handeye::HANDEYE_DEVICE {
 namespace {
-
-using device::SplitRows;
-
-// What the next number has to hold; nothing when this one is infinite or none.
-__device__ inline float left_over(float value, float taken) { return fabsf(taken) < INFINITY ? value - taken : 0.0F; }
-
-__device__ inline void store_parts(const SplitRows& out, int row, int unit, Unit from) {
-    const std::int64_t cols = std::int64_t{out.chunks} * device::kChunk;
-    for (int plane = 0; plane < out.planes; ++plane) {
-        std::uint32_t pairs[2][2];
-        HANDEYE_UNROLL
-        for (int half = 0; half < 2; ++half) {
-            HANDEYE_UNROLL
-            for (int i = 0; i < 2; ++i) {
-                float& first = from.v[half][2 * i];
-                float& second = from.v[half][2 * i + 1];
-                pairs[half][i] = bf16_pair(first, second);
-                first = left_over(first, pair_first(pairs[half][i]));
-                second = left_over(second, pair_second(pairs[half][i]));
-            }
-        }
-        std::uint16_t* const to = out.parts + (std::int64_t{plane} * out.rows_max + row) * cols + std::int64_t{unit} * 8;
-        store16(to, {pairs[0][0], pairs[0][1], pairs[1][0], pairs[1][1]});
-    }
-}
-
-// The numbers of a sum lie with the four lanes of equal h: each adds its own to what the one before hands on. All lanes of a warp together.
-__device__ inline void store_sums(const SplitRows& out, int row, int unit, const Unit& from) {
-    const int t = unit / 2 % 4;
-    float sums[2] = {0.0F, 0.0F};
-    HANDEYE_UNROLL
-    for (int step = 0; step < 4; ++step) {
-        HANDEYE_UNROLL
-        for (int half = 0; half < 2; ++half) {
-            const float before = __shfl_up_sync(kAllLanes, sums[half], 2);
-            const float start = step == 0 ? 0.0F : before;
-            const float (&v)[4] = from.v[half];
-            sums[half] = step == t ? start + v[0] + v[1] + v[2] + v[3] : sums[half];
-        }
-    }
-    if (t == 3 && unit < out.chunks * kUnitsOfChunk) {
-        float* const to = out.sums + (std::int64_t{row} * out.chunks + unit / kUnitsOfChunk) * 4 + unit % 2 * 2;
-        to[0] = sums[0];
-        to[1] = sums[1];
-    }
-}
-
-__device__ inline void store_split(const SplitRows& out, int row, int unit, const Unit& from) {
-    if (unit < out.chunks * kUnitsOfChunk) {
-        store_parts(out, row, unit, from);
-    }
-    store_sums(out, row, unit, from);
-}
 
 __global__ void __launch_bounds__(kRowThreads) split_kernel(device::Split op) {
     const int row = static_cast<int>(blockIdx.x);
@@ -68,8 +16,6 @@ __global__ void __launch_bounds__(kRowThreads) split_kernel(device::Split op) {
     }
     store_split(op.out, row, unit, op.inputs == nullptr ? load_unit(x, unit, op.x.cols) : gather_unit(x, op.inputs, unit, op.out.cols));
 }
-
-__device__ inline float silu_product(float gate, float up) { return gate / (1.0F + expf(-fmaxf(gate, -87.0F))) * up; } // below, the product is zero in float
 
 __global__ void __launch_bounds__(kRowThreads) silu_split_kernel(device::SiluSplit op) {
     const int row = static_cast<int>(blockIdx.x);
@@ -88,12 +34,24 @@ __global__ void __launch_bounds__(kRowThreads) silu_split_kernel(device::SiluSpl
     store_split(op.out, row, unit, gate);
 }
 
+// x += added, or what its norm makes of it.
+__device__ __forceinline__ void add_row(HeldRow& x, float* to, const HeldRow& added, const device::Split& op, float* scratch) {
+    const bool is_normed = op.added_weight != nullptr;
+    const float factor = is_normed ? rms_factor(added, op.eps, scratch) : 1.0F;
+    const auto numbers = [&](int unit, const Unit& u) { return is_normed ? scaled(u, factor, load_unit(op.added_weight, unit, added.cols), unit, added.cols) : u; };
+    x.add(to, added, numbers);
+}
+
 __global__ void __launch_bounds__(kRowThreadsMost) split_norm_kernel(device::Split op) {
     __shared__ float scratch[kRowsOfBlock][kWarp];
     const int row = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y);
     const int cols = op.x.cols;
     const bool is_one = row < op.x.rows;
-    const HeldRow x(is_one ? row_of(op.x, row) : nullptr, is_one ? cols : 0);
+    HeldRow x(is_one ? row_of(op.x, row) : nullptr, is_one ? cols : 0);
+    if (op.added.data != nullptr) {
+        const HeldRow added(is_one ? row_of(op.added, row) : nullptr, is_one ? cols : 0);
+        add_row(x, is_one ? row_of(op.x, row) : nullptr, added, op, scratch[threadIdx.y]);
+    }
     const float factor = rms_factor(x, op.eps, scratch[threadIdx.y]);
     if (!is_one) {
         return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and values of new tokens into their pages, the same bytes as kernels::store_kv_row() makes. A warp has one head of one token.
+// Keys and values of new tokens into their pages, the same bytes as kernels::store_kv_row() makes, after their rotation. A warp has one head of one token.
 #include "engine/device/kernels.h"
 #include "engine/device/kv_rows.h"
+#include "engine/device/rotate.h"
 
 namespace handeye::HANDEYE_DEVICE {
 namespace {
@@ -45,31 +46,41 @@ __device__ void store_codes(const float* from, std::uint8_t* to, int numbers, in
     }
 }
 
-__global__ __launch_bounds__(kWarps * kWarp) void store_kv(device::StoreKv op) {
+/// One head of one token into its place in the pages.
+__device__ void store_head(const device::StoreKv& op, const device::SequenceSpan& span, int row, const float* from, int part, int head, int lane) {
+    const int token = span.past + row - span.first_row;
+    std::uint8_t* const to = op.kv.pool + span.pages[token / device::kPageTokens] * op.kv.page_bytes + kv_offset(op.kv, op.layer, part, head)
+        + static_cast<std::int64_t>(token % device::kPageTokens) * op.kv.row_bytes;
+    if (op.kv.format == KvFormat::F32) {
+        store_floats(from, to, op.kv.head_dim, lane);
+    } else if (op.kv.format == KvFormat::F16) {
+        store_halves(from, to, op.kv.head_dim, lane);
+    } else {
+        store_codes(from, to, op.kv.head_dim, lane);
+    }
+}
+
+// Heads of a row: those of keys, of values, of queries.
+__global__ __launch_bounds__(kWarps * kWarp) void store_kv(device::StoreKv op, int heads) {
     const int warp = static_cast<int>(blockIdx.x * kWarps + threadIdx.x / kWarp);
     const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int row = warp / op.kv.kv_heads;
-    const int head = warp % op.kv.kv_heads;
-    const int part = static_cast<int>(blockIdx.y);
+    const int row = warp / heads;
     if (row >= op.k.rows) {
         return;
     }
-    for (int i = 0; i < op.n_spans; ++i) {
-        const device::SequenceSpan span = op.spans[i];
-        if (row < span.first_row || row >= span.first_row + span.rows) {
-            continue;
+    const int part = warp % heads < 2 * op.kv.kv_heads ? warp % heads / op.kv.kv_heads : 2;
+    const int head = warp % heads - part * op.kv.kv_heads;
+    float* const numbers = row_of(part == 0 ? op.k : part == 1 ? op.v : op.q, row) + static_cast<std::int64_t>(head) * op.kv.head_dim;
+    if (part != 1) {
+        for (int step = lane; step < rotation_steps(op.by); step += kWarp) {
+            op.by.half_split ? rotate_step<true>(numbers, op.by, row, step) : rotate_step<false>(numbers, op.by, row, step);
         }
-        const int token = span.past + row - span.first_row;
-        std::uint8_t* const to = op.kv.pool + span.pages[token / device::kPageTokens] * op.kv.page_bytes + kv_offset(op.kv, op.layer, part, head)
-            + static_cast<std::int64_t>(token % device::kPageTokens) * op.kv.row_bytes;
-        const device::Rows& rows = part == 0 ? op.k : op.v;
-        const float* const from = rows.data + row * rows.stride + static_cast<std::int64_t>(head) * op.kv.head_dim;
-        if (op.kv.format == KvFormat::F32) {
-            store_floats(from, to, op.kv.head_dim, lane);
-        } else if (op.kv.format == KvFormat::F16) {
-            store_halves(from, to, op.kv.head_dim, lane);
-        } else {
-            store_codes(from, to, op.kv.head_dim, lane);
+        __syncwarp(); // what other lanes have written is read
+    }
+    for (int i = 0; part != 2 && i < op.n_spans; ++i) {
+        const device::SequenceSpan span = op.spans[i];
+        if (row >= span.first_row && row < span.first_row + span.rows) {
+            store_head(op, span, row, numbers, part, head, lane);
         }
     }
 }
@@ -80,8 +91,8 @@ void run(Stream stream, const device::StoreKv& op) {
     if (op.k.rows == 0 || op.n_spans == 0) {
         return;
     }
-    const int warps = op.k.rows * op.kv.kv_heads;
-    launch(stream, dim3(static_cast<unsigned>((warps + kWarps - 1) / kWarps), 2), dim3(kWarps * kWarp), 0, store_kv, op);
+    const int heads = 2 * op.kv.kv_heads + (op.q.data != nullptr ? op.q.cols / op.kv.head_dim : 0);
+    launch(stream, dim3(pieces(op.k.rows * heads, kWarps)), dim3(kWarps * kWarp), 0, store_kv, op, heads);
 }
 
 } // namespace handeye::HANDEYE_DEVICE

@@ -58,7 +58,7 @@ void add_rows_cases(std::vector<Case>& all) {
     for (const bool half_split : {false, true}) {
         all.push_back({fmt::format("rope {}", half_split ? "half split" : "interleaved"), kSums, [=](Side& s) {
                            const Rows x = s.rows(7, 3 * 128, 11);
-                           s.run(device::Rope{.x = x, .heads = 3, .head_dim = 128, .pairs = 32, .half_split = half_split, .cos = s.rows(7, 32, 12).data, .sin = s.rows(7, 32, 13).data});
+                           s.run(device::Rope{.x = x, .heads = 3, .head_dim = 128, .by = {.pairs = 32, .half_split = half_split, .cos = s.rows(7, 32, 12).data, .sin = s.rows(7, 32, 13).data}});
                            return s.floats(x);
                        }});
     }

@@ -63,9 +63,9 @@ public:
         }
     }
 
-    std::vector<float> attend(bool with_host_spans = true, int spare_keys = 0) {
+    std::vector<float> attend(bool with_host_spans = true, int spare_keys = 0, device::SplitRows split = {}) {
         device::Attention op{.q = device::Rows{q_.data(), rows_, width(), width()}, .kv = kv_, .layer = 1, .heads = shape_.heads, .scale = scale(), .spans = spans_.data(),
-                             .host_spans = with_host_spans ? spans_.data() : nullptr, .n_spans = static_cast<int>(spans_.size()), .exact = shape_.exact};
+                             .host_spans = with_host_spans ? spans_.data() : nullptr, .n_spans = static_cast<int>(spans_.size()), .exact = shape_.exact, .split = split};
         int few = 0;
         for (const device::SequenceSpan& span : spans_) {
             op.rows_most = std::max(op.rows_most, span.rows);
@@ -246,6 +246,41 @@ TEST_P(EveryFormat, SpansOfOneStoreGoToTheirOwnPlaces) {
     }
 }
 
+TEST_P(EveryFormat, KeysAndQueriesAreRotatedOnTheirWay) {
+    constexpr int kDim = 64, kRows = 3, kKvHeads = 2, kHeads = 5;
+    const auto bytes = static_cast<int>(kernels::kv_row_bytes(GetParam(), kDim) + 3) / 4 * 4;
+    const std::int32_t pages[1] = {0};
+    const device::SequenceSpan span{.pages = pages, .first_row = 0, .rows = kRows, .past = 9};
+    for (const bool half_split : {false, true}) {
+        for (const int pairs : {32, 11}) {
+            const std::vector<float> cos = numbers(static_cast<std::size_t>(kRows * pairs), 3), sin = numbers(static_cast<std::size_t>(kRows * pairs), 4);
+            const device::Rotation by{.pairs = pairs, .half_split = half_split, .cos = cos.data(), .sin = sin.data()};
+            const auto stored = [&](bool at_once) { // q, k and v as they are afterwards, and the page
+                std::vector<float> q = numbers(std::size_t{kRows} * kHeads * kDim, 5), k = numbers(std::size_t{kRows} * kKvHeads * kDim, 6), v = numbers(std::size_t{kRows} * kKvHeads * kDim, 7);
+                std::vector<std::uint32_t> pool(std::size_t{2} * kKvHeads * kPageTokens * static_cast<std::size_t>(bytes) / 4, 0);
+                const device::KvPages kv{.pool = reinterpret_cast<std::uint8_t*>(pool.data()), .page_bytes = std::int64_t{2} * kKvHeads * kPageTokens * bytes, .layers = 1, .kv_heads = kKvHeads, .head_dim = kDim, .row_bytes = bytes,
+                                         .format = GetParam()};
+                device::StoreKv op{.k = {k.data(), kRows, kKvHeads * kDim, kKvHeads * kDim}, .v = {v.data(), kRows, kKvHeads * kDim, kKvHeads * kDim}, .kv = kv, .layer = 0, .spans = &span, .n_spans = 1};
+                const device::Rows queries{q.data(), kRows, kHeads * kDim, kHeads * kDim};
+                if (at_once) {
+                    op.q = queries;
+                    op.by = by;
+                } else {
+                    run({}, device::Rope{.x = queries, .heads = kHeads, .head_dim = kDim, .by = by});
+                    run({}, device::Rope{.x = op.k, .heads = kKvHeads, .head_dim = kDim, .by = by});
+                }
+                run({}, op);
+                std::vector<float> all = q;
+                all.insert(all.end(), k.begin(), k.end());
+                all.insert(all.end(), v.begin(), v.end());
+                all.insert(all.end(), pool.begin(), pool.end());
+                return all;
+            };
+            EXPECT_EQ(in_every_order([&] { return stored(true); }), stored(false)) << pairs;
+        }
+    }
+}
+
 TEST_P(EveryFormat, FewRowsOfOddLengths) {
     for (const int keys : {1, 63, 64, 65, 130, 300}) {
         for (const int rows : {1, 2, 3}) {
@@ -319,6 +354,41 @@ TEST(DeviceAttention, RecordedForAnyLengthGivesTheSame) {
         EXPECT_EQ(few.attend(false, 700), few.attend());
         Pass mixed({.head_dim = 64, .exact = exact}, {{.past = 129, .rows = 2, .seed = 18}, {.past = 10, .rows = 20, .seed = 19}});
         EXPECT_EQ(mixed.attend(false, 700), mixed.attend());
+    }
+}
+
+TEST(DeviceAttention, GivesALeftSideAsSplitMakesIt) {
+    for (const int head_dim : {64, 128, 192}) {
+        const Shape shape{.heads = 6, .kv_heads = 2, .head_dim = head_dim};
+        Pass pass(shape, {{.past = 129, .rows = 2, .seed = 22}, {.past = 10, .rows = 1, .seed = 23}});
+        constexpr int kRows = 3, kPlanes = 3;
+        const int cols = shape.heads * head_dim;
+        const auto left_side = [&](auto& parts, std::vector<float>& sums) {
+            return device::SplitRows{.parts = reinterpret_cast<std::uint16_t*>(parts.data()), .sums = sums.data(), .rows = kRows, .rows_max = kRows + 1, .cols = cols, .chunks = cols / device::kChunk, .planes = kPlanes};
+        };
+        using Parts = std::vector<on_host::Words4>;
+        const std::size_t words = static_cast<std::size_t>(kPlanes * (kRows + 1) * cols) / 8, groups = static_cast<std::size_t>((kRows + 1) * cols / device::kSumGroup);
+        Parts wanted_parts(words, {7, 7, 7, 7});
+        std::vector<float> wanted_sums(groups, 5), y = pass.attend();
+        run({}, device::Split{.x = {y.data(), kRows, cols, cols}, .out = left_side(wanted_parts, wanted_sums)});
+        const auto as_floats = [](const Parts& parts, const std::vector<float>& sums) {
+            std::vector<float> out(parts.size() * 4 + sums.size());
+            std::memcpy(out.data(), parts.data(), parts.size() * 16);
+            std::ranges::copy(sums, out.begin() + static_cast<std::ptrdiff_t>(parts.size() * 4));
+            return out;
+        };
+        const std::vector<float> wanted = as_floats(wanted_parts, wanted_sums);
+        std::vector<std::vector<float>> gots;
+        for (const Order order : {Order::Forward, Order::Shuffled}) {
+            on_host::host::set_order(order);
+            Parts parts(words, {7, 7, 7, 7});
+            std::vector<float> sums(groups, 5);
+            const std::vector<float> untouched = pass.attend(true, 0, left_side(parts, sums));
+            EXPECT_TRUE(std::ranges::all_of(untouched, [](float one) { return one == -7; }));
+            const std::vector<float> got = as_floats(parts, sums);
+            EXPECT_EQ(std::memcmp(got.data(), wanted.data(), wanted.size() * sizeof(float)), 0) << head_dim;
+        }
+        on_host::host::set_order(Order::Forward);
     }
 }
 

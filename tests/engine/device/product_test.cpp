@@ -296,7 +296,168 @@ TEST(PackedMatrix, IsAsLargeAsItsFile) {
     EXPECT_FALSE(device::same_layout(a, b));
 }
 
+// ---- several at once ----
+
+TEST(FewProducts, AreThoseOfEachAlone) {
+    RandomCodes random(15);
+    const CodeLayout layout{.bits = 4, .zero = 8, .scales = ScaleKind::NumberAndOffset, .numbers = DType::F16, .group = 32};
+    const std::vector<LaidOut> w = {random.matrix(200, 320, layout), random.matrix(16, 320, layout), random.matrix(40, 320, layout)};
+    const std::vector<float> bias = random_floats(200, 23);
+    for (const int count : {1, 2, 3}) {
+        for (const int rows : {1, 5, 16}) {
+            const SplitFloats x(random_floats(static_cast<std::size_t>(rows * 320), 24), rows, 320, 3);
+            std::vector<float> wanted;
+            for (int i = 0; i < count; ++i) {
+                const std::vector<float> alone = product<device::FewProduct>(w[static_cast<std::size_t>(i)], x, bias, Into::Add);
+                wanted.insert(wanted.end(), alone.begin(), alone.end());
+            }
+            const std::vector<float> got = in_every_order([&] {
+                std::vector<float> y(wanted.size(), 0.5F);
+                device::FewProducts op{.x = x.rows(), .count = count, .into = Into::Add};
+                float* to = y.data();
+                for (int i = 0; i < count; ++i) {
+                    const DeviceMatrix matrix = w[static_cast<std::size_t>(i)].matrix();
+                    op.of[i] = {.w = matrix, .bias = bias.data(), .y = {.data = to, .rows = rows, .cols = matrix.rows, .stride = stride_of(matrix.rows)}};
+                    to += rows * stride_of(matrix.rows);
+                }
+                on_host::run(kStream, op);
+                return y;
+            });
+            EXPECT_EQ(got, wanted) << count << " of " << rows << " rows";
+        }
+    }
+}
+
+/// A left side and its memory, with other numbers before: as many zeros beyond its columns as whole chunks have.
+struct Gated {
+    int rows, cols, chunks;
+    std::vector<on_host::Words4> parts;
+    std::vector<float> sums;
+    Gated(int rows_, int cols_)
+        : rows(rows_), cols(cols_), chunks((cols_ + 63) / 64), parts(static_cast<std::size_t>(3 * (rows + 1) * chunks * 8), {0x42424242, 0x42424242, 0x42424242, 0x42424242}), sums(static_cast<std::size_t>((rows + 1) * chunks * 4), 5.0F) {}
+    device::SplitRows view() { return {.parts = reinterpret_cast<std::uint16_t*>(parts.data()), .sums = sums.data(), .rows = rows, .rows_max = rows + 1, .cols = cols, .chunks = chunks, .planes = 3}; }
+    [[nodiscard]] float at(int row, int col) const {
+        float sum = 0;
+        for (int plane = 2; plane >= 0; --plane) {
+            const int place = col / 64 * 64 + col % 16 / 4 * 16 + col % 64 / 16 * 4 + col % 4;
+            sum += on_host::bf16_float(reinterpret_cast<const std::uint16_t*>(parts.data())[(plane * (rows + 1) + row) * chunks * 64 + place]);
+        }
+        return sum;
+    }
+    /// Everything of one row.
+    [[nodiscard]] std::vector<float> row(int i) const {
+        std::vector<float> out;
+        for (int col = 0; col < chunks * 64; ++col) {
+            out.push_back(at(i, col));
+        }
+        out.insert(out.end(), sums.begin() + i * chunks * 4, sums.begin() + (i + 1) * chunks * 4);
+        return out;
+    }
+    [[nodiscard]] std::vector<float> all() const {
+        std::vector<float> out;
+        for (int i = 0; i <= rows; ++i) { // the row that is none of theirs too
+            const std::vector<float> one = row(i);
+            out.insert(out.end(), one.begin(), one.end());
+        }
+        return out;
+    }
+};
+
+double silu(double x) { return x / (1 + std::exp(-x)); }
+
+void expect_gated(const Shape2& shape, const CodeLayout& layout) {
+    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols);
+    RandomCodes random(16);
+    const LaidOut gate = random.matrix(shape.rows, shape.cols, layout), up = random.matrix(shape.rows, shape.cols, layout);
+    const std::vector<float> gate_bias = random_floats(static_cast<std::size_t>(shape.rows), 25), up_bias = random_floats(static_cast<std::size_t>(shape.rows), 26);
+    const std::vector<float> values = random_floats(static_cast<std::size_t>(device::kFewRows * shape.cols), 27);
+    const auto gated = [&](int first, int rows) {
+        const SplitFloats x({values.begin() + first * shape.cols, values.begin() + (first + rows) * shape.cols}, rows, shape.cols, 3);
+        Gated out(rows, shape.rows);
+        on_host::run(kStream, device::GatedProduct{.x = x.rows(), .gate = gate.matrix(), .up = up.matrix(), .gate_bias = gate_bias.data(), .up_bias = up_bias.data(), .out = out.view()});
+        return out;
+    };
+    for (const int rows : {1, 16}) {
+        in_every_order([&] { return gated(0, rows).all(); });
+    }
+    const Gated all = gated(0, device::kFewRows);
+    for (const int row : {0, 7, 15}) { // alone: the same bits
+        ASSERT_EQ(gated(row, 1).row(0), all.row(row)) << row;
+    }
+    const SplitFloats x(values, device::kFewRows, shape.cols, 3);
+    for (int row = 0; row < device::kFewRows; ++row) {
+        for (int col = 0; col < all.chunks * 64; ++col) {
+            if (col >= shape.rows) {
+                ASSERT_EQ(all.at(row, col), 0.0F) << "beyond the outputs: " << col;
+                continue;
+            }
+            double sums[2] = {gate_bias[static_cast<std::size_t>(col)], up_bias[static_cast<std::size_t>(col)]}, sizes[2] = {1, 1};
+            for (int k = 0; k < shape.cols; ++k) {
+                const auto at = static_cast<std::size_t>(col * shape.cols + k);
+                sums[0] += gate.weights[at] * x.at(row, k);
+                sums[1] += up.weights[at] * x.at(row, k);
+                sizes[0] += gate.largest[at] * std::abs(x.at(row, k));
+                sizes[1] += up.largest[at] * std::abs(x.at(row, k));
+            }
+            const double tolerance = 4e-6 * (sizes[0] * (1.1 * std::abs(sums[1]) + 4e-6 * sizes[1]) + std::abs(silu(sums[0])) * sizes[1]); // silu's slope is less than 1.1
+            ASSERT_NEAR(all.at(row, col), silu(sums[0]) * sums[1], tolerance) << "row " << row << ", output " << col;
+        }
+        for (int group = 0; group < all.chunks * 4; ++group) {
+            float sum = 0;
+            for (int col = group * 16; col < group * 16 + 16; ++col) {
+                sum += all.at(row, col);
+            }
+            ASSERT_NEAR(all.sums[static_cast<std::size_t>(row * all.chunks * 4 + group)], sum, 1e-30F) << "of the floats themselves, which three planes have not when they are so small";
+        }
+    }
+    EXPECT_EQ(all.sums.back(), 5.0F) << "beyond the rows";
+}
+
+class GatedProductOfCodes : public testing::TestWithParam<std::pair<std::string, CodeLayout>> {};
+INSTANTIATE_TEST_SUITE_P(Layouts, GatedProductOfCodes, testing::ValuesIn(code_layouts()), [](const auto& each) { return each.param.first; });
+
+TEST_P(GatedProductOfCodes, IsWhatTheGateLetsThrough) { expect_gated({40, 128}, GetParam().second); }
+
+TEST(GatedProduct, IsSharedOutByShape) {
+    const CodeLayout layout{.bits = 4, .zero = 8, .numbers = DType::F16, .group = 32};
+    for (const Shape2 shape : {Shape2{1, 64}, {15, 192}, {70, 512}, {130, 1280}}) {
+        expect_gated(shape, layout);
+    }
+}
+
 // ---- experts ----
+
+TEST(GatedExperts, AreThoseOfEachRowsExpert) {
+    RandomCodes random(17);
+    const CodeLayout layout{.bits = 4, .zero = 0, .scales = ScaleKind::SuperAndMin, .group = 32};
+    std::vector<LaidOut> gates, ups;
+    std::vector<DeviceMatrix> gate_table, up_table;
+    for (int i = 0; i < 3; ++i) {
+        gates.push_back(random.matrix(40, 512, layout));
+        ups.push_back(random.matrix(40, 512, layout));
+        gate_table.push_back(gates.back().matrix());
+        up_table.push_back(ups.back().matrix());
+    }
+    const std::vector<std::int32_t> chosen = {2, 0, 0, 1, 1, 2};
+    constexpr int kShare = 2;
+    const int rows = static_cast<int>(chosen.size());
+    const std::vector<float> values = random_floats(chosen.size() / kShare * 512, 28);
+    const SplitFloats x(values, rows / kShare, 512, 3);
+    Gated out(rows, 40);
+    in_every_order([&] {
+        out = Gated(rows, 40);
+        on_host::run(kStream, device::GatedExperts{.x = x.rows(), .rows_share = kShare, .gate = gate_table.data(), .up = up_table.data(), .chosen = chosen.data(), .like = gate_table[1], .out = out.view()});
+        return out.all();
+    });
+    for (int row = 0; row < rows; ++row) {
+        const auto first = values.begin() + row / kShare * 512;
+        const auto expert = static_cast<std::size_t>(chosen[static_cast<std::size_t>(row)]);
+        const SplitFloats one({first, first + 512}, 1, 512, 3);
+        Gated alone(1, 40);
+        on_host::run(kStream, device::GatedProduct{.x = one.rows(), .gate = gate_table[expert], .up = up_table[expert], .out = alone.view()});
+        EXPECT_EQ(out.row(row), alone.row(0)) << row;
+    }
+}
 
 TEST(ExpertProduct, IsThatOfEachRowsExpert) {
     RandomCodes random(14);

@@ -132,6 +132,50 @@ void check_split(const Shape& s, const SplitCase& c) {
     }
 }
 
+// What a split adds first is what Add and RmsNorm add before it, bit by bit.
+void check_split_after_sum(const Shape& s, bool is_normed, bool is_ordered) {
+    SCOPED_TRACE(name_of(s) + (is_normed ? " normed" : "") + (is_ordered ? " ordered" : ""));
+    const int stride = stride_of(s.cols);
+    const std::vector<float> start = random_floats(static_cast<std::size_t>(s.rows * stride), 1), weight = random_floats(static_cast<std::size_t>(s.cols), 2), added_weight = random_floats(static_cast<std::size_t>(s.cols), 4);
+    std::vector<float> added = random_floats(static_cast<std::size_t>(s.rows * stride), 3);
+    const std::vector<std::int32_t> inputs = some_order(s.cols);
+    const auto both = [&](const std::vector<float>& x, const SplitMemory& split) {
+        std::vector<float> out = split.all();
+        out.insert(out.end(), x.begin(), x.end());
+        return out;
+    };
+    const auto split_of = [&](std::vector<float>& x, SplitMemory& to) {
+        return device::Split{.x = rows_in(x, s.rows, s.cols, stride), .weight = weight.data(), .eps = kEps, .out = to.view(), .inputs = is_ordered ? inputs.data() : nullptr};
+    };
+    std::vector<float> x = start;
+    SplitMemory to(s.rows, s.cols, 3);
+    if (is_normed) {
+        run({}, device::RmsNorm{.x = rows_in(added, s.rows, s.cols, stride), .weight = added_weight.data(), .eps = kEps, .y = rows_in(x, s.rows, s.cols, stride), .into = device::Into::Add});
+    } else {
+        run({}, device::Add{.x = rows_in(added, s.rows, s.cols, stride), .y = rows_in(x, s.rows, s.cols, stride)});
+    }
+    run({}, split_of(x, to));
+    const std::vector<float> got = in_every_order([&] {
+        std::vector<float> sum = start;
+        SplitMemory at_once(s.rows, s.cols, 3);
+        device::Split op = split_of(sum, at_once);
+        op.added = rows_in(added, s.rows, s.cols, stride);
+        op.added_weight = is_normed ? added_weight.data() : nullptr;
+        run({}, op);
+        return both(sum, at_once);
+    });
+    expect_same(got, both(x, to));
+}
+
+TEST(DeviceRows, SplitsWhatIsAddedFirst) {
+    for (const Shape& s : kShapes) {
+        for (const bool is_normed : {false, true}) {
+            check_split_after_sum(s, is_normed, false);
+            check_split_after_sum(s, is_normed, true);
+        }
+    }
+}
+
 TEST(DeviceRows, SplitsIntoNumbersWhoseSumTheyAre) {
     for (const Shape& s : kShapes) {
         for (const SplitCase c : {SplitCase{false, false, 3}, {true, false, 3}, {true, true, 3}, {false, true, 1}, {true, false, 1}}) {
@@ -278,7 +322,7 @@ void check_rope(int rows, int heads, int head_dim, int pairs, bool half_split) {
     const std::vector<float> sin = random_floats(static_cast<std::size_t>(rows * pairs), 15);
     const std::vector<float> got = in_every_order([&] {
         std::vector<float> x = start;
-        run({}, device::Rope{.x = rows_in(x, rows, cols, stride), .heads = heads, .head_dim = head_dim, .pairs = pairs, .half_split = half_split, .cos = cos.data(), .sin = sin.data()});
+        run({}, device::Rope{.x = rows_in(x, rows, cols, stride), .heads = heads, .head_dim = head_dim, .by = {.pairs = pairs, .half_split = half_split, .cos = cos.data(), .sin = sin.data()}});
         return x;
     });
     std::vector<float> wanted = start;
