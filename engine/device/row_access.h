@@ -119,17 +119,17 @@ struct HeldRow {
             use(unit, load_unit(row, unit, cols));
         }
     }
-    // The row, which is also `to`, += numbers(unit, other's) from here on.
+    // The row, which is also `to`, += numbers(unit) from here on.
     template <class Numbers>
-    __device__ __forceinline__ void add(float* to, const HeldRow& other, const Numbers& numbers) {
+    __device__ __forceinline__ void add(float* to, const Numbers& numbers) {
         int unit = static_cast<int>(threadIdx.x);
         HANDEYE_UNROLL
         for (int i = 0; i < kHeld; ++i, unit += static_cast<int>(blockDim.x)) {
-            held[i] = sum(held[i], numbers(unit, other.held[i]));
+            held[i] = sum(held[i], numbers(unit));
             store_unit(to, unit, cols, held[i]);
         }
         for (; unit < units_of(cols); unit += static_cast<int>(blockDim.x)) {
-            store_unit(to, unit, cols, sum(load_unit(row, unit, cols), numbers(unit, load_unit(other.row, unit, cols))));
+            store_unit(to, unit, cols, sum(load_unit(row, unit, cols), numbers(unit)));
         }
     }
 
@@ -146,8 +146,22 @@ private:
     }
 };
 
+// The same share, read when it is asked for.
+struct StreamedRow {
+    const float* row;
+    int cols;
+
+    template <class Use>
+    __device__ __forceinline__ void each(int units, const Use& use) const {
+        for (int unit = static_cast<int>(threadIdx.x); unit / kWarp * kWarp < units; unit += static_cast<int>(blockDim.x)) {
+            use(unit, load_unit(row, unit, cols));
+        }
+    }
+};
+
 // (1 / rms) as the CPU's kernel has it.
-__device__ __forceinline__ float rms_factor(const HeldRow& x, float eps, float* scratch) {
+template <class Row>
+__device__ __forceinline__ float rms_factor(const Row& x, float eps, float* scratch) {
     float squares = 0;
     x.each(units_of(x.cols), [&](int, const Unit& u) {
         HANDEYE_UNROLL

@@ -35,11 +35,13 @@ __global__ void __launch_bounds__(kRowThreads) silu_split_kernel(device::SiluSpl
 }
 
 // x += added, or what its norm makes of it.
-__device__ __forceinline__ void add_row(HeldRow& x, float* to, const HeldRow& added, const device::Split& op, float* scratch) {
+__device__ __forceinline__ void add_row(HeldRow& x, float* to, const StreamedRow& added, const device::Split& op, float* scratch) {
     const bool is_normed = op.added_weight != nullptr;
     const float factor = is_normed ? rms_factor(added, op.eps, scratch) : 1.0F;
-    const auto numbers = [&](int unit, const Unit& u) { return is_normed ? scaled(u, factor, load_unit(op.added_weight, unit, added.cols), unit, added.cols) : u; };
-    x.add(to, added, numbers);
+    x.add(to, [&](int unit) {
+        const Unit u = load_unit(added.row, unit, added.cols);
+        return is_normed ? scaled(u, factor, load_unit(op.added_weight, unit, added.cols), unit, added.cols) : u;
+    });
 }
 
 __global__ void __launch_bounds__(kRowThreadsMost) split_norm_kernel(device::Split op) {
@@ -49,8 +51,7 @@ __global__ void __launch_bounds__(kRowThreadsMost) split_norm_kernel(device::Spl
     const bool is_one = row < op.x.rows;
     HeldRow x(is_one ? row_of(op.x, row) : nullptr, is_one ? cols : 0);
     if (op.added.data != nullptr) {
-        const HeldRow added(is_one ? row_of(op.added, row) : nullptr, is_one ? cols : 0);
-        add_row(x, is_one ? row_of(op.x, row) : nullptr, added, op, scratch[threadIdx.y]);
+        add_row(x, is_one ? row_of(op.x, row) : nullptr, {is_one ? row_of(op.added, row) : nullptr, is_one ? cols : 0}, op, scratch[threadIdx.y]);
     }
     const float factor = rms_factor(x, op.eps, scratch[threadIdx.y]);
     if (!is_one) {
