@@ -84,9 +84,7 @@ public:
         bench->model_ = TRY(synthetic_model(options.model, options.format));
         bench->weights_ = TRY(random_weights(device, bench->model_, {}));
         const DecoderConfig& c = bench->model_.decoder.config;
-        const KvPages shape{.pool = nullptr, .page_bytes = 0, .layers = c.layers, .kv_heads = c.kv_heads, .head_dim = c.head_dim,
-                            .row_bytes = static_cast<int>(kernels::kv_row_bytes(KvFormat::F16, c.head_dim)), .format = KvFormat::F16};
-        bench->pages_ = std::make_unique<PagePool>(TRY(PagePool::create(device, shape, (kContext + kSequences * 4096) / kPageTokens)));
+        bench->pages_ = std::make_unique<PagePool>(TRY(PagePool::create(device, kv_pages(c, c.layers, KvFormat::F16), (kContext + kSequences * 4096) / kPageTokens)));
         const KvPages& kv = bench->pages_->kv();
         device.run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(kv.pool), .words = kv.page_bytes * bench->pages_->free_pages() / 4, .kept = 0x83FF83FFU, .set = 0x30003000U});
         bench->decoder_ = std::make_unique<DeviceDecoder>(
