@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace handeye {
 
 namespace device {
@@ -48,6 +50,8 @@ struct EngineOptions {
 
 /// The device of this name, "cuda" or "cuda:1"; null for "cpu". InvalidArgument for another name; Unavailable and Unsupported say what is missing.
 Result<std::shared_ptr<device::Device>> open_device(std::string_view name);
+/// "NVIDIA H100 80GB HBM3"
+std::string device_name(const device::Device& device);
 
 /// Maps the weights (no copy) and checks every tensor's name, shape and bounds before it is used.
 /// Memory is reckoned before anything is loaded (engine/checkpoints.h): OutOfMemory says how much is missing. Where context_tokens is
@@ -87,7 +91,15 @@ struct BenchLine {
     double ceiling = 0;   ///< in the same unit; 0: none
     std::string ceiling_name; ///< "read bandwidth 35.1 GB/s", "FMA peak 453 GFLOP/s"
     double share = 0;     ///< value / ceiling, or ceiling / value for times
+    // Of a figure that many calls were timed for.
+    double median_ms = 0; ///< of one call
+    double p99_ms = 0;    ///< the 99th percentile
+    int rounds = 0;       ///< 0: not told
+    double bytes = 0;     ///< that one call reads at least, and
+    double flop = 0;      ///< its operations, a multiply-add being two; 0: not counted
 };
+/// {"name", "value", "unit"}, and of "ceiling", "ceiling_of", "share", "median_ms", "p99_ms", "rounds", "bytes", "gb_per_s", "flop" and "tflop_per_s" what is known.
+nlohmann::json bench_json(const BenchLine& line);
 /// Measures this machine's read bandwidth and FMA peak, then the model on `image` (a synthetic one when empty).
 Result<std::vector<BenchLine>> bench_model(const EngineOptions& options, const Image& image);
 /// Measures one answer alone, then `streams` at once: tokens a second of all of them together, beside this machine's limit.

@@ -9,9 +9,12 @@
 #include "base/image_codec.h"
 #include "base/json.h"
 #include "base/json_fields.h"
+#include "engine/bench_device.h"
 #include "engine/bench_products.h"
 #include "engine/engine.h"
 #include "platforms/bench.h"
+
+#include <algorithm>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -22,11 +25,15 @@ namespace handeye::cli {
 namespace {
 
 constexpr const char* kDefaultScreen = "1920x1080";
+constexpr std::size_t kUnitWidth = 9;
+constexpr double kCardSecondsMost = 10; // of each figure
 
 struct BenchOptions {
     std::string subject;
     TargetSpec target;
     std::string model;
+    std::string shape;
+    std::string format = "bf16";
     int threads = 0;
     int runs = 50;
     int streams = 8;
@@ -36,37 +43,28 @@ struct BenchOptions {
     ModelOptions extra;
 };
 
-/// One figure, whatever was measured.
-struct Figure {
-    std::string name;
-    double value = 0;
-    std::string unit;
-    double ceiling = 0; ///< 0: none is known
-    std::string ceiling_name;
-    double share = 0;
-};
-
-void print_figures(const std::vector<Figure>& figures, const Context& context) {
-    for (const Figure& one : figures) {
-        if (context.json) {
-            nlohmann::json line{{"name", one.name}, {"value", one.value}, {"unit", one.unit}};
-            if (one.ceiling > 0) {
-                line.update({{"ceiling", one.ceiling}, {"ceiling_of", one.ceiling_name}, {"share", one.share}});
-            }
-            print_json(line);
-        } else if (one.ceiling > 0) {
-            print(fmt::format("{:<26} {:>12.4g} {:<9} {:>5.1f} % of {:.4g} ({})", one.name, one.value, one.unit,
-                              one.share * 100, one.ceiling, one.ceiling_name));
-        } else {
-            print(fmt::format("{:<26} {:>12.4g} {}", one.name, one.value, one.unit));
-        }
+/// `more`: what JSON has beside the figure.
+void print_line(const BenchLine& one, const Context& context, const nlohmann::json& more = nlohmann::json::object()) {
+    if (context.json) {
+        nlohmann::json line = bench_json(one);
+        line.update(more);
+        print_json(line);
+        return;
     }
+    std::string text = fmt::format("{:<34} {:>12.4g} {}", one.name, one.value, one.unit);
+    if (one.ceiling > 0) {
+        text += fmt::format("{:{}} {:>5.1f} % of {:.4g} ({})", "", kUnitWidth - std::min(kUnitWidth, one.unit.size()), one.share * 100, one.ceiling, one.ceiling_name);
+    }
+    if (one.rounds > 0) {
+        text += fmt::format(", {:.4g} ms, p99 {:.4g}", one.median_ms, one.p99_ms);
+    }
+    print(text);
 }
 
 double ms(Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
 /// A time and the least time that it could take.
-Figure timed(std::string name, Duration took, Duration least, std::string least_of) {
+BenchLine timed(std::string name, Duration took, Duration least, std::string least_of) {
     return {std::move(name), ms(took), "ms", ms(least), std::move(least_of), took > Duration{} ? ms(least) / ms(took) : 0};
 }
 
@@ -87,44 +85,68 @@ Result<std::vector<RecordedAnswer>> read_answers(const std::string& file) {
     return out;
 }
 
-Figure figure_of(const BenchLine& line) { return {line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share}; }
-
-std::vector<Figure> bench_weights(const BenchOptions& options) {
-    std::vector<Figure> figures;
-    for (const BenchLine& line : bench_products(options.threads, kBenchSide, [](const std::string& format) { print_progress(format); })) {
-        figures.push_back(figure_of(line));
-    }
+std::vector<BenchLine> bench_weights(const BenchOptions& options) {
+    std::vector<BenchLine> figures = bench_products(options.threads, kBenchSide, [](const std::string& format) { print_progress(format); });
     print_progress("");
     return figures;
 }
 
-Result<std::vector<Figure>> bench_engine(const BenchOptions& options) {
+Result<std::vector<BenchLine>> bench_engine(const BenchOptions& options) {
     const LocalCheckpoint model = TRY(find_model(options.model));
-    std::vector<Figure> figures;
     EngineOptions engine{.model_dir = model.path, .threads = options.threads, .checksums = options.skips_checksums ? Checksums::Skip : Checksums::Verify};
     TRY(put_model_options(options.extra, model, engine));
     const bool is_recorded = options.subject == "serve" && !options.answers.empty();
     const std::vector<RecordedAnswer> answers = is_recorded ? TRY(read_answers(options.answers)) : std::vector<RecordedAnswer>();
     const Image picture = options.picture.empty() ? Image() : TRY(read_image(options.picture));
-    for (const BenchLine& line : TRY(is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, picture))) {
-        figures.push_back(figure_of(line));
-    }
-    return figures;
+    return is_recorded ? bench_guesses(engine, answers) : options.subject == "serve" ? bench_streams(engine, options.streams) : bench_model(engine, picture);
 }
 
-Result<std::vector<Figure>> bench_platform(const BenchOptions& options, Platform& platform) {
+bool is_card(const BenchOptions& options) { return options.subject == "engine" && options.extra.device != "cpu"; }
+
+/// Prints each figure when it is known.
+Result<void> bench_card(const BenchOptions& options, const Context& context) {
+    const ModelOptions& extra = options.extra;
+    const bool is_random = !options.shape.empty();
+    const char* const foreign = !options.picture.empty()                       ? "--picture"
+                                : extra.gpu_memory_gb > 0                      ? "--gpu-memory"
+                                : is_random && !extra.adapters.empty()         ? "--adapter"
+                                : is_random && !extra.quantize.empty()         ? "--quantize"
+                                                               : nullptr;
+    if (foreign != nullptr) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} has no meaning for what is measured on a card{}", foreign, is_random ? " with random weights" : "")};
+    }
+    const LocalCheckpoint model = is_random ? LocalCheckpoint{} : TRY(find_model(options.model));
+    EngineOptions engine{.model_dir = model.path, .threads = options.threads};
+    TRY(put_model_options(extra, model, engine));
+    engine.opened_device = TRY(open_device(extra.device));
+    engine.on_progress = [](std::string_view stage, double share) { print_progress(fmt::format("{} {:.0f} %", stage, share * 100)); };
+    nlohmann::json subject{{"device", device_name(*engine.opened_device)}, {"model", is_random ? options.shape : model.path.string()}};
+    if (is_random) {
+        subject["format"] = options.format;
+    }
+    if (!context.json) {
+        print(subject["device"].get<std::string>());
+    }
+    const auto tell = [&](const BenchLine& line) {
+        print_progress("");
+        print_line(line, context, subject);
+    };
+    return bench_device(engine, {.shape = options.shape, .format = options.format, .rounds = options.runs, .seconds_most = kCardSecondsMost}, tell);
+}
+
+Result<std::vector<BenchLine>> bench_platform(const BenchOptions& options, Platform& platform) {
     const auto lines = options.subject == "capture" ? bench_capture(platform, options.runs) : bench_input(platform, options.runs);
     if (!lines) {
         return lines.error();
     }
-    std::vector<Figure> figures;
+    std::vector<BenchLine> figures;
     for (const PlatformBenchLine& line : *lines) {
         figures.push_back({line.name, line.value, line.unit, line.ceiling, line.ceiling_name, line.share});
     }
     return figures;
 }
 
-Result<std::vector<Figure>> bench_loop(const BenchOptions& options, Platform& platform, Clock& clock) {
+Result<std::vector<BenchLine>> bench_loop(const BenchOptions& options, Platform& platform, Clock& clock) {
     const std::filesystem::path file =
         std::filesystem::temp_directory_path() / fmt::format("handeye-bench-{}-{}.handeye", ::getpid(), TRY(random_hex(4)));
     const Result<StepBench> bench = bench_step(platform, clock, options.runs, file);
@@ -135,7 +157,7 @@ Result<std::vector<Figure>> bench_loop(const BenchOptions& options, Platform& pl
     if (!bench) {
         return bench.error();
     }
-    std::vector<Figure> figures;
+    std::vector<BenchLine> figures;
     for (const StageCost& stage : bench->stages) {
         figures.push_back(timed(stage.name, stage.median, stage.ceiling, stage.ceiling_of));
     }
@@ -147,7 +169,7 @@ Result<std::vector<Figure>> bench_loop(const BenchOptions& options, Platform& pl
     return figures;
 }
 
-Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& context) {
+Result<std::vector<BenchLine>> measure(const BenchOptions& options, const Context& context) {
     if (options.subject == "engine" || options.subject == "serve") {
         return bench_engine(options);
     }
@@ -163,15 +185,19 @@ Result<std::vector<Figure>> measure(const BenchOptions& options, const Context& 
     return options.subject == "step" ? bench_loop(options, *platform, clock) : bench_platform(options, *platform);
 }
 
+std::vector<std::string> names(const std::vector<std::string_view>& all) { return {all.begin(), all.end()}; }
+
 } // namespace
 
 Runner declare_bench(CLI::App& app) {
     auto options = std::make_shared<BenchOptions>();
-    app.add_option("SUBJECT", options->subject, "engine, products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model), control (clients of a daemon) or peers (the same GGUF files through llama.cpp)")
+    app.add_option("SUBJECT", options->subject, "engine (with --device cuda: each kernel, too), products (of weights in each format), serve (many answers at once), capture, input, step (the loop without the model), control (clients of a daemon) or peers (the same GGUF files through llama.cpp)")
         ->required()
         ->check(CLI::IsMember({"engine", "products", "serve", "capture", "input", "step", "control", "peers"}));
     add_target_options(app, options->target);
     app.add_option("--model", options->model, fmt::format("{} (default: $HANDEYE_MODEL, else the bundled model)", kModelHelp));
+    auto* const shape = app.add_option("--shape", options->shape, "engine, on a card: sizes of a published model with random weights, instead of a checkpoint")->check(CLI::IsMember(names(bench_shapes())))->excludes("--model");
+    app.add_option("--format", options->format, "Of those weights")->check(CLI::IsMember(names(bench_formats())))->needs(shape)->capture_default_str();
     app.add_option("--threads", options->threads, "0: one per core")->check(CLI::Range(0, 1024));
     add_checksums_option(app, options->skips_checksums);
     add_model_options(app, options->extra);
@@ -201,8 +227,16 @@ Runner declare_bench(CLI::App& app) {
             peers->threads = options->threads;
             return bench_peers(*peers, context);
         }
-        const std::vector<Figure> figures = TRY(measure(*options, context));
-        print_figures(figures, context);
+        if (is_card(*options)) {
+            TRY(bench_card(*options, context));
+            return 0;
+        }
+        if (!options->shape.empty()) {
+            return Error{ErrorCode::InvalidArgument, "--shape is measured on a card: bench engine --device cuda --shape ..."};
+        }
+        for (const BenchLine& line : TRY(measure(*options, context))) {
+            print_line(line, context);
+        }
         return 0;
     };
 }

@@ -17,11 +17,6 @@ std::string gigabytes(std::int64_t bytes) { return fmt::format("{:.1f} GB", stat
 
 std::int64_t pages_for(std::int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-KvPages kv_shape(const DecoderConfig& c, const Placement& placement, KvFormat format) {
-    return {.pool = nullptr, .page_bytes = 0, .layers = c.layers - placement.first_layer, .kv_heads = c.kv_heads, .head_dim = c.head_dim,
-            .row_bytes = static_cast<int>(kernels::kv_row_bytes(format, c.head_dim)), .format = format};
-}
-
 DeviceDecoder::Limits limits_of(const DevicePlan& plan) {
     return {.rows = plan.rows, .sequences = plan.options.sequences, .context = plan.options.context_tokens};
 }
@@ -55,7 +50,7 @@ Result<DevicePlan> plan_device(const Device& device, const Model& model, const P
     plan.pages = pages_for(options.context_tokens) + 2 * std::int64_t{options.sequences}; // a sequence's last page is not full
     // Both or none: a tower whose pictures do not fit beside it helps nobody.
     const std::int64_t vision = has_tower ? bytes.vision + DeviceVision::space_bytes(device, *model.vision, options.picture, precision) : 0;
-    const std::int64_t layer_cache = plan.pages * kPageTokens * 2 * c.kv_heads * kernels::kv_row_bytes(options.kv_format, c.head_dim);
+    const std::int64_t layer_cache = plan.pages * kv_pages(c, 1, options.kv_format).page_bytes;
     std::int64_t left = plan.limit_bytes - plan.space_bytes - bytes.head;
     if (left < 0) {
         return Error{ErrorCode::OutOfMemory, fmt::format("{} bytes on {} do not hold even the model's head: it needs {}", plan.limit_bytes, device.info().name, plan.space_bytes + bytes.head)};
@@ -82,7 +77,8 @@ Result<std::unique_ptr<ModelOnDevice>> ModelOnDevice::load(std::shared_ptr<Devic
     Device& d = *out->device_;
     const Precision precision{plan.options.exact};
     out->weights_ = TRY(load_weights(d, pool, model, plan.placement, on_progress));
-    const KvPages shape = kv_shape(model.decoder.config, plan.placement, plan.options.kv_format);
+    const DecoderConfig& c = model.decoder.config;
+    const KvPages shape = kv_pages(c, c.layers - plan.placement.first_layer, plan.options.kv_format);
     out->pages_ = std::make_unique<PagePool>(TRY(PagePool::create(d, shape, plan.pages)));
     out->decoder_ = std::make_unique<DeviceDecoder>(TRY(DeviceDecoder::create(d, model, out->weights_, out->pages_->kv(), limits_of(plan), precision)));
     if (out->has_vision()) {

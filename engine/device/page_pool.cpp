@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/device/page_pool.h"
 
+#include "engine/kernels/ops.h"
+
 #include <numeric>
 #include <utility>
 
@@ -8,11 +10,15 @@
 
 namespace handeye::device {
 
+KvPages kv_pages(const DecoderConfig& c, int layers, KvFormat format) {
+    const auto row_bytes = static_cast<int>((kernels::kv_row_bytes(format, c.head_dim) + 3) / 4 * 4); // rows are read in words
+    return {.pool = nullptr, .page_bytes = std::int64_t{2} * layers * c.kv_heads * kPageTokens * row_bytes, .layers = layers, .kv_heads = c.kv_heads, .head_dim = c.head_dim, .row_bytes = row_bytes, .format = format};
+}
+
 Result<PagePool> PagePool::create(Device& device, const KvPages& shape, std::int64_t pages) {
     PagePool pool;
     pool.device_ = &device;
     pool.kv_ = shape;
-    pool.kv_.page_bytes = std::int64_t{2} * shape.layers * shape.kv_heads * kPageTokens * shape.row_bytes;
     pool.memory_ = TRY(DeviceMemory::allocate(device, static_cast<std::size_t>(pages * pool.kv_.page_bytes)));
     pool.kv_.pool = reinterpret_cast<std::uint8_t*>(pool.memory_.bytes());
     pool.free_.resize(static_cast<std::size_t>(pages));

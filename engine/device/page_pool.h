@@ -3,11 +3,15 @@
 #pragma once
 
 #include "engine/device/device.h"
+#include "engine/models/model.h"
 
 #include <cstdint>
 #include <vector>
 
 namespace handeye::device {
+
+/// Pages of so many of a model's layers, not yet anywhere.
+KvPages kv_pages(const DecoderConfig& config, int layers, KvFormat format);
 
 /// All pages of one model. Outlives the caches that take from it.
 class PagePool {

@@ -76,19 +76,39 @@ const Formats kFormats[] = {
 
 std::vector<float> ones(int count) { return std::vector<float>(static_cast<std::size_t>(count), 1.0F); }
 
-DecoderConfig dense_config() {
-    return {.hidden = 4096, .layers = 40, .heads = 32, .kv_heads = 2, .head_dim = 128, .ffn = 13696, .vocabulary = 151552, .context_max = 65536, .rms_eps = 1e-5F,
-            .rope_theta = 10000, .rotary_dims = 64, .rope_pairs = RopePairs::Interleaved, .rope_sections = {8, 12, 12}};
-}
-DecoderConfig experts_config() {
-    DecoderConfig c = dense_config();
-    c.layers = 46;
-    c.heads = 96;
-    c.kv_heads = 8;
-    c.ffn = 10944;
-    c.rope_pairs = RopePairs::HalfSplit;
-    c.experts = {.count = 128, .used = 8, .ffn = 1408, .shared = 1408, .first_layer = 1, .normalised = true, .scale = 1};
-    return c;
+struct Shape {
+    std::string_view name;
+    std::string_view family;
+    DecoderConfig decoder;
+    VisionConfig vision;
+};
+
+std::vector<Shape> shapes() {
+    Shape dense{.name = "GLM-4.1V-9B", .family = "glm4v",
+                .decoder = {.hidden = 4096, .layers = 40, .heads = 32, .kv_heads = 2, .head_dim = 128, .ffn = 13696, .vocabulary = 151552, .context_max = 65536, .rms_eps = 1e-5F,
+                            .rope_theta = 10000, .rotary_dims = 64, .rope_pairs = RopePairs::Interleaved, .rope_sections = {8, 12, 12}},
+                .vision = {.hidden = 1536, .depth = 24, .heads = 12, .head_dim = 128, .mlp = 4096, .merger_mlp = 13696, .out_hidden = 4096, .grid_side = 24}};
+    Shape experts = dense;
+    experts.name = "GLM-4.5V";
+    experts.family = "glm4v_moe";
+    experts.decoder.layers = 46;
+    experts.decoder.heads = 96;
+    experts.decoder.kv_heads = 8;
+    experts.decoder.ffn = 10944;
+    experts.decoder.rope_pairs = RopePairs::HalfSplit;
+    experts.decoder.experts = {.count = 128, .used = 8, .ffn = 1408, .shared = 1408, .first_layer = 1, .normalised = true, .scale = 1};
+    experts.vision.merger_mlp = 10944;
+    Shape tiny{.name = "tiny", .family = "glm4v",
+               .decoder = {.hidden = 256, .layers = 2, .heads = 4, .kv_heads = 2, .head_dim = 64, .ffn = 384, .vocabulary = 512, .context_max = 1024, .rms_eps = 1e-5F,
+                           .rope_theta = 10000, .rotary_dims = 32, .rope_pairs = RopePairs::Interleaved, .rope_sections = {4, 6, 6}},
+               .vision = {.hidden = 128, .depth = 2, .heads = 2, .head_dim = 64, .mlp = 256, .merger_mlp = 384, .out_hidden = 256, .grid_side = 4}};
+    Shape tiny_experts = tiny;
+    tiny_experts.name = "tiny-experts";
+    tiny_experts.family = "glm4v_moe";
+    tiny_experts.decoder.layers = 3;
+    tiny_experts.decoder.rope_pairs = RopePairs::HalfSplit;
+    tiny_experts.decoder.experts = {.count = 8, .used = 2, .ffn = 128, .shared = 128, .first_layer = 1, .normalised = true, .scale = 1};
+    return {dense, experts, tiny, tiny_experts};
 }
 
 Mlp mlp_of(const Formats& f, int ffn, int hidden, bool more_bits) {
@@ -121,14 +141,14 @@ DecoderLayer layer_of(const Formats& f, const DecoderConfig& c, int i) {
     return layer;
 }
 
-VisionTower tower_of(int out_hidden, int merger_mlp) {
+VisionTower tower_of(const VisionConfig& config) {
     VisionTower t;
-    t.config = {.hidden = 1536, .depth = 24, .heads = 12, .head_dim = 128, .mlp = out_hidden, .merger_mlp = merger_mlp, .out_hidden = out_hidden, .grid_side = 24};
-    const int h = t.config.hidden, m = t.config.mlp;
-    t.patch_embed = bf16(h, t.config.patch_floats());
+    t.config = config;
+    const int h = config.hidden, m = config.mlp, out_hidden = config.out_hidden, merger_mlp = config.merger_mlp;
+    t.patch_embed = bf16(h, config.patch_floats());
     t.patch_bias = t.post_conv_norm = t.post_norm = ones(h);
-    t.position_table = ones(24 * 24 * h);
-    for (int i = 0; i < t.config.depth; ++i) {
+    t.position_table = ones(config.grid_side * config.grid_side * h);
+    for (int i = 0; i < config.depth; ++i) {
         t.blocks.push_back({.norm1 = ones(h), .norm2 = ones(h), .qkv = bf16(3 * h, h), .proj = bf16(h, h), .mlp = {.gate = bf16(m, h), .up = bf16(m, h), .down = bf16(h, m)}});
     }
     t.downsample = bf16(out_hidden, 4 * h);
@@ -146,15 +166,22 @@ std::vector<std::string_view> synthetic_formats() {
     return names;
 }
 
+std::vector<std::string_view> synthetic_shapes() {
+    std::vector<std::string_view> names;
+    std::ranges::transform(shapes(), std::back_inserter(names), &Shape::name);
+    return names;
+}
+
 Result<Model> synthetic_model(std::string_view name, std::string_view format) {
     const Formats* const f = std::ranges::find(kFormats, format, &Formats::name);
-    const bool has_experts = name == "GLM-4.5V";
-    if (f == std::end(kFormats) || (!has_experts && name != "GLM-4.1V-9B")) {
-        return Error{ErrorCode::InvalidArgument, fmt::format("no {} in {}: GLM-4.1V-9B or GLM-4.5V, in {}", name, format, fmt::join(synthetic_formats(), ", "))};
+    const std::vector<Shape> all = shapes();
+    const auto shape = std::ranges::find(all, name, &Shape::name);
+    if (f == std::end(kFormats) || shape == all.end()) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("no {} in {}: {}, in {}", name, format, fmt::join(synthetic_shapes(), ", "), fmt::join(synthetic_formats(), ", "))};
     }
-    const DecoderConfig c = has_experts ? experts_config() : dense_config();
+    const DecoderConfig& c = shape->decoder;
     Model model;
-    model.family = has_experts ? "glm4v_moe" : "glm4v";
+    model.family = shape->family;
     model.weight_format = format;
     model.decoder.config = c;
     model.decoder.embed = bf16(c.vocabulary, c.hidden);
@@ -163,7 +190,7 @@ Result<Model> synthetic_model(std::string_view name, std::string_view format) {
     for (int i = 0; i < c.layers; ++i) {
         model.decoder.layers.push_back(layer_of(*f, c, i));
     }
-    model.vision = tower_of(c.hidden, has_experts ? 10944 : 13696);
+    model.vision = tower_of(shape->vision);
     return model;
 }
 

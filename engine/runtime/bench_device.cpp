@@ -1,269 +1,235 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/runtime/bench_device.h"
+#include "engine/bench_device.h"
 
 #include "engine/device/device_decoder.h"
 #include "engine/device/device_vision.h"
 #include "engine/device/synthetic_model.h"
+#include "engine/runtime/bench_ceilings.h"
+#include "engine/runtime/bench_kernels.h"
+#include "engine/runtime/model_parts.h"
+#include "engine/runtime/timeline.h"
 #include "engine/runtime/work.h"
+#include "engine/vision/preprocess.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-namespace handeye::device {
+namespace handeye {
+namespace device {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+constexpr std::int64_t kRowsLeast = kFewRows + 1; // of a pass that is a prompt's
 
-constexpr std::size_t kReadBytes = std::size_t{2} << 30;
-constexpr int kSide = 8192; // of the product that the ceiling is measured with
-constexpr int kWarmUps = 3;
-constexpr int kContext = 65536;
-constexpr int kPassRows = 2048;
-constexpr int kSequences = 8;
+int tokens_of(const VisionConfig& c, VisionGrid grid) { return grid.t * grid.h * grid.w / (c.merge_size * c.merge_size); }
 
-struct Ceilings {
-    double bytes_per_second = 0;
-    double flops = 0; ///< 0: no library
-};
+std::int64_t pages_for(std::int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
 
-/// The median of `rounds` calls of `once`, each waited for; a tenth of them at least before.
-template <class Once>
-Result<double> median_seconds(int rounds, const Once& once) {
-    std::vector<double> times;
-    for (int i = 0; i < kWarmUps + rounds; ++i) {
-        const auto begin = Clock::now();
-        TRY(once());
-        if (i >= kWarmUps) {
-            times.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
-        }
-    }
-    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-    return times[times.size() / 2];
+Result<VisionGrid> grid_of(const VisionConfig& c, Size screen) {
+    const PatchPlan plan = TRY(plan_patches(c.temporal_patch_size, screen, {.patch_size = c.patch_size, .temporal_patch_size = c.temporal_patch_size, .merge_size = c.merge_size}));
+    return VisionGrid{plan.grid.t, plan.grid.h, plan.grid.w};
 }
 
-Result<Ceilings> measure_ceilings(Device& device, int rounds) {
-    Ceilings out;
-    {
-        const DeviceMemory memory = TRY(DeviceMemory::allocate(device, kReadBytes + 256));
-        auto* const words = reinterpret_cast<std::uint32_t*>(memory.bytes());
-        device.run(FillRandom{.to = words, .words = static_cast<std::int64_t>(kReadBytes / 4), .set = 1});
-        const double seconds = TRY(median_seconds(rounds, [&] {
-            device.run(ReadAll{.from = words, .bytes = static_cast<std::int64_t>(kReadBytes), .to = words + kReadBytes / 4});
-            return device.finish();
-        }));
-        out.bytes_per_second = static_cast<double>(kReadBytes) / seconds;
+/// What is asked for, without what is longer than the model's context.
+Result<DeviceBench> fitted(DeviceBench bench, const Model& model) {
+    const std::int64_t most = model.decoder.config.context_max;
+    if (bench.sequences < 2 || bench.sequences > DeviceBench::kSequencesMost || bench.pass_rows < kRowsLeast || most <= kRowsLeast || bench.rounds < 1) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} sequences (2 to {}), {} rows of a pass (at least {}), {} rounds, {} tokens of context cannot be measured", bench.sequences,
+                                                             DeviceBench::kSequencesMost, bench.pass_rows, kRowsLeast, bench.rounds, most)};
     }
-    if (device.info().has_library) {
-        constexpr std::int64_t kNumbers = std::int64_t{kSide} * kSide;
-        const DeviceMemory memory = TRY(DeviceMemory::allocate(device, static_cast<std::size_t>(kNumbers) * (2 + 2 + 4)));
-        auto* const x = reinterpret_cast<std::uint16_t*>(memory.bytes());
-        device.run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(x), .words = kNumbers, .kept = 0x80FF80FFU, .set = 0x3C003C00U});
-        const Rows y{.data = reinterpret_cast<float*>(x + 2 * kNumbers), .rows = kSide, .cols = kSide, .stride = kSide};
-        const double seconds = TRY(median_seconds(rounds, [&] {
-            device.run(LibraryProduct{.x = x, .w = x + kNumbers, .rows = kSide, .n = kSide, .cols = kSide, .y = y});
-            return device.finish();
-        }));
-        out.flops = 2.0 * kSide * static_cast<double>(kNumbers) / seconds;
+    std::erase_if(bench.contexts, [&](std::int64_t past) { return past >= most; });
+    bench.shared_context = std::min(bench.shared_context, most - 1);
+    bench.prompt = std::min(bench.prompt, most);
+    if (!model.vision) {
+        bench.screens.clear();
     }
-    return out;
+    return bench;
 }
 
-BenchLine time_line(std::string name, double seconds, double least, std::string ceiling) {
-    return {.name = std::move(name), .value = seconds * 1e3, .unit = "ms", .ceiling = least * 1e3, .ceiling_name = std::move(ceiling), .share = least / seconds};
-}
-
-/// A model with random weights on a device, and its caches filled with random numbers.
+/// A model on a device, its caches filled with random numbers.
 class Bench {
 public:
-    static Result<std::unique_ptr<Bench>> create(Device& device, const BenchOptions& options, const Ceilings& ceilings, const std::function<void(const BenchLine&)>& on_line) {
-        std::unique_ptr<Bench> bench(new Bench(device, options, ceilings, on_line));
-        bench->model_ = TRY(synthetic_model(options.model, options.format));
-        bench->weights_ = TRY(random_weights(device, bench->model_, {}));
-        const DecoderConfig& c = bench->model_.decoder.config;
-        const KvPages shape{.pool = nullptr, .page_bytes = 0, .layers = c.layers, .kv_heads = c.kv_heads, .head_dim = c.head_dim,
-                            .row_bytes = static_cast<int>(kernels::kv_row_bytes(KvFormat::F16, c.head_dim)), .format = KvFormat::F16};
-        bench->pages_ = std::make_unique<PagePool>(TRY(PagePool::create(device, shape, (kContext + kSequences * 4096) / kPageTokens)));
-        const KvPages& kv = bench->pages_->kv();
-        device.run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(kv.pool), .words = kv.page_bytes * bench->pages_->free_pages() / 4, .kept = 0x83FF83FFU, .set = 0x30003000U});
-        bench->decoder_ = std::make_unique<DeviceDecoder>(
-            TRY(DeviceDecoder::create(device, bench->model_, bench->weights_, kv, {.rows = kPassRows + kFewRows, .sequences = kFewRows, .context = kContext}, {})));
-        bench->vision_ = std::make_unique<DeviceVision>(device, *bench->model_.vision, bench->weights_.vision, Precision{});
-        for (int i = 0; i < kSequences; ++i) {
-            bench->caches_.push_back(std::make_unique<PagedCache>(TRY(PagedCache::create(*bench->pages_, kContext))));
+    Bench(Device& device, const Model& model, DeviceWeights weights, const DeviceBench& bench, const Ceilings& ceilings, const Tell& tell)
+        : device_(device), model_(model), weights_(std::move(weights)), bench_(bench), ceilings_(ceilings), tell_(tell) {}
+
+    Result<void> create(KvFormat format, Precision precision) {
+        const DecoderConfig& c = model_.decoder.config;
+        precision_ = precision;
+        context_ = std::max(bench_.prompt, bench_.shared_context + 1);
+        for (const std::int64_t past : bench_.contexts) {
+            context_ = std::max(context_, past + 1);
         }
-        TRY(device.finish());
-        return bench;
+        for (std::size_t i = 0; i < bench_.screens.size(); ++i) {
+            grids_.push_back(TRY(grid_of(model_.vision->config, bench_.screens[i])));
+            const std::int64_t tokens = tokens_of(model_.vision->config, grids_.back()) + bench_.screen_text;
+            context_ = std::max(context_, std::min<std::int64_t>(tokens, c.context_max));
+        }
+        pages_.emplace(TRY(PagePool::create(device_, kv_pages(c, c.layers, format), std::max(pages_for(context_), bench_.sequences * pages_for(bench_.shared_context + 1)))));
+        const KvPages& kv = pages_->kv();
+        device_.run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(kv.pool), .words = kv.page_bytes * pages_->free_pages() / 4, .kept = 0x83FF83FFU, .set = 0x30003000U});
+        for (int i = 0; i < bench_.sequences; ++i) {
+            caches_.push_back(std::make_unique<PagedCache>(TRY(PagedCache::create(*pages_, context_))));
+        }
+        return device_.finish();
     }
 
-    Result<std::vector<BenchLine>> run() {
-        TRY(products());
-        for (const std::int64_t past : {500, 3000, 32'000, 64'000}) {
-            const double seconds = TRY(decode_seconds(1, past));
-            tell(rate_line(fmt::format("decode at {}", past), 1, past, seconds));
-        }
-        const double together = TRY(decode_seconds(kSequences, 3000));
-        BenchLine eight = rate_line("decode of 8 at 3000", kSequences, 3000, together);
-        tell(std::move(eight));
-        const double prompt = TRY(prefill_seconds(2991));
-        const double flop = decoder_flop(model_.decoder.config, 2991, 0);
-        tell(time_line("prefill of 2991", prompt, ceilings_.flops > 0 ? flop / ceilings_.flops : 0, flop_name(flop)));
-        struct Screen {
-            const char* name;
-            VisionGrid grid;
-            int tokens;
-        };
-        for (const Screen& screen : {Screen{"1280x800", {1, 58, 92}, 1334}, {"1366x768", {1, 54, 98}, 1323}, {"1920x1080", {1, 78, 138}, 2691}, {"2560x1440", {1, 102, 182}, 4641}}) {
-            const double vision = TRY(vision_seconds(screen.grid));
-            const double vision_work = vision_flop(model_.vision->config, screen.grid);
-            tell(time_line(fmt::format("vision at {}", screen.name), vision, ceilings_.flops > 0 ? vision_work / ceilings_.flops : 0, flop_name(vision_work)));
-            const double text = TRY(prefill_seconds(screen.tokens + 300));
-            const double work = vision_work + decoder_flop(model_.decoder.config, screen.tokens + 300, 0);
-            tell(time_line(fmt::format("first token at {}", screen.name), vision + text, ceilings_.flops > 0 ? work / ceilings_.flops : 0, flop_name(work)));
-        }
-        return std::move(lines_);
+    Result<void> kernels() {
+        const BenchedModel benched{.model = model_, .weights = weights_, .kv = pages_->kv(), .caches = caches_, .context = context_, .grids = grids_, .precision = precision_};
+        return bench_kernels(device_, benched, bench_, ceilings_, tell_);
     }
 
-private:
-    Bench(Device& device, const BenchOptions& options, const Ceilings& ceilings, const std::function<void(const BenchLine&)>& on_line)
-        : device_(device), options_(options), ceilings_(ceilings), on_line_(on_line) {}
-
-    void tell(BenchLine line) {
-        if (on_line_) {
-            on_line_(line);
+    // After kernels(): what these work in and what those do are not there at the same time.
+    Result<void> whole() {
+        decoder_.emplace(TRY(DeviceDecoder::create(device_, model_, weights_, pages_->kv(), {.rows = bench_.pass_rows + kFewRows, .sequences = kFewRows, .context = context_}, precision_)));
+        for (const std::int64_t past : bench_.contexts) {
+            tell_(token_line(fmt::format("decode at {}", past), 1, TRY(decode(1, past)), bytes_of_pass(1, past), ceilings_));
         }
-        lines_.push_back(std::move(line));
-    }
-    [[nodiscard]] std::string flop_name(double flop) const { return fmt::format("{:.1f} TFLOP at {:.0f} TFLOP/s", flop / 1e12, ceilings_.flops / 1e12); }
-    [[nodiscard]] BenchLine rate_line(std::string name, int sequences, std::int64_t past, double seconds) const {
-        const double bytes = decode_bytes(model_.decoder, 0, KvFormat::F16) + sequences * (decode_bytes(model_.decoder, static_cast<double>(past), KvFormat::F16) - decode_bytes(model_.decoder, 0, KvFormat::F16));
-        const double least = bytes / ceilings_.bytes_per_second;
-        return {.name = std::move(name), .value = sequences / seconds, .unit = "tokens/s", .ceiling = sequences / least,
-                .ceiling_name = fmt::format("{:.2f} GB at {:.0f} GB/s", bytes / 1e9, ceilings_.bytes_per_second / 1e9), .share = least / seconds};
-    }
-
-    // Each matrix of a layer by itself, over all layers in turn, so that none is still in a cache.
-    Result<void> products() {
-        struct Kind {
-            const char* name;
-            const Linear& (*of)(const LayerWeights&);
-        };
-        const std::array kinds{Kind{"q", [](const LayerWeights& w) -> const Linear& { return w.q; }}, Kind{"v", [](const LayerWeights& w) -> const Linear& { return w.v; }},
-                               Kind{"o", [](const LayerWeights& w) -> const Linear& { return w.o; }}, Kind{"gate", [](const LayerWeights& w) -> const Linear& { return w.mlp.gate; }},
-                               Kind{"down", [](const LayerWeights& w) -> const Linear& { return w.mlp.down; }}};
-        for (const Kind& kind : kinds) {
-            std::vector<const DeviceMatrix*> all;
-            double bytes = 0;
-            for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-                const DeviceMatrix& w = kind.of(weights_.layers[i]).w;
-                if (w.cols == kind.of(weights_.layers.back()).w.cols && w.rows == kind.of(weights_.layers.back()).w.rows) {
-                    all.push_back(&w);
-                    const DecoderLayer& host = model_.decoder.layers[i];
-                    const WeightMatrix& stored = kind.name[0] == 'q' ? host.q : kind.name[0] == 'v' ? host.v : kind.name[0] == 'o' ? host.o : kind.name[0] == 'g' ? host.mlp.gate : host.mlp.down;
-                    bytes += stored.size_bytes();
-                }
-            }
-            const DeviceMatrix& w = *all.front();
-            const auto numbers = static_cast<std::size_t>(w.chunks) * kChunk;
-            const DeviceMemory memory = TRY(DeviceMemory::allocate(device_, numbers * (kPartsMost * 2 + 4) + static_cast<std::size_t>(w.rows) * 4 + 1024));
-            Carver carver(memory.bytes());
-            const SplitRows x{.parts = carver.take<std::uint16_t>(static_cast<std::int64_t>(numbers) * kPartsMost), .sums = carver.take<float>(static_cast<std::int64_t>(numbers) / kSumGroup), .rows = 1, .rows_max = 1,
-                              .cols = w.cols, .chunks = w.chunks, .planes = kPartsMost};
-            device_.run(FillRandom{.to = reinterpret_cast<std::uint32_t*>(memory.bytes()), .words = static_cast<std::int64_t>(carver.used() / 4), .kept = 0x807F807FU, .set = 0x3C003C00U});
-            const Rows y = rows_of(carver.take<float>(w.rows), 1, w.rows);
-            const std::unique_ptr<Recording> pass = TRY(device_.record([&] {
-                for (const DeviceMatrix* const one : all) {
-                    device_.run(FewProduct{.x = x, .w = *one, .y = y});
-                }
-            }));
-            const double seconds = TRY(median_seconds(options_.rounds, [&] {
-                pass->replay();
-                return device_.finish();
-            }));
-            tell({.name = fmt::format("product {} {}x{}", kind.name, w.rows, w.cols), .value = bytes / seconds / 1e9, .unit = "GB/s", .ceiling = ceilings_.bytes_per_second / 1e9,
-                  .ceiling_name = fmt::format("{} of {:.1f} MB", all.size(), bytes / static_cast<double>(all.size()) / 1e6), .share = bytes / seconds / ceilings_.bytes_per_second});
+        TRY(together());
+        const std::int64_t prompt = bench_.prompt;
+        tell_(time_line(fmt::format("prefill of {}", prompt), TRY(repeated([&] { return prefill(prompt); })), prefill_work(prompt), Bound::Flop, ceilings_));
+        if (model_.vision) {
+            vision_.emplace(device_, *model_.vision, weights_.vision, precision_);
+        }
+        for (std::size_t i = 0; i < grids_.size(); ++i) {
+            TRY(screen(grids_[i], fmt::format("{}x{}", bench_.screens[i].width_px, bench_.screens[i].height_px)));
         }
         return {};
     }
 
-    /// One pass of `rows` rows of each of the first `sequences` sequences.
-    Result<void> pass(int sequences, std::int64_t rows, std::int64_t past, std::int64_t wanted) {
-        const DecoderConfig& c = model_.decoder.config;
-        std::vector<SequenceRows> spans;
-        positions_.assign(static_cast<std::size_t>(sequences * rows), {static_cast<std::int32_t>(past), static_cast<std::int32_t>(past), static_cast<std::int32_t>(past)});
-        for (int i = 0; i < sequences; ++i) {
-            PagedCache& cache = *caches_[static_cast<std::size_t>(i)];
-            TRY(cache.hold(past + rows));
-            spans.push_back({.kv = {.k = nullptr, .v = nullptr, .capacity = kContext, .format = KvFormat::F16, .pages = &cache}, .past = past, .rows = rows});
-        }
-        hidden_.resize(static_cast<std::size_t>(sequences * rows * c.hidden), 0.5F);
-        logits_.resize(static_cast<std::size_t>(wanted * c.vocabulary));
-        std::vector<std::int64_t> want;
-        for (std::int64_t i = 0; i < wanted; ++i) {
-            want.push_back((i + 1) * rows - 1);
-        }
-        return decoder_->run({.positions = positions_, .sequences = spans, .wanted = want}, {hidden_.data(), sequences * rows, c.hidden, c.hidden}, {logits_.data(), wanted, c.vocabulary, c.vocabulary}, {});
+private:
+    [[nodiscard]] double bytes_of_pass(int sequences, std::int64_t past) const {
+        return decode_bytes(model_.decoder, static_cast<double>(past * sequences), pages_->kv().format);
     }
-    Result<double> decode_seconds(int sequences, std::int64_t past) {
-        release();
-        return median_seconds(options_.rounds, [&] { return pass(sequences, 1, past, sequences); });
+    [[nodiscard]] Work prefill_work(std::int64_t tokens) const { return {.flop = decoder_flop(model_.decoder.config, static_cast<double>(tokens), 0)}; }
+
+    // Several sequences, and how much longer that takes than one.
+    Result<void> together() {
+        const std::int64_t past = bench_.shared_context;
+        const int count = bench_.sequences;
+        const Timed one = TRY(decode(1, past)), all = TRY(decode(count, past));
+        tell_(token_line(fmt::format("decode of {} at {}", count, past), count, all, bytes_of_pass(count, past), ceilings_));
+        const double least = bytes_of_pass(count, past) / bytes_of_pass(1, past), ratio = all.median / one.median;
+        tell_({.name = fmt::format("time of {} over that of 1", count), .value = ratio, .unit = "times", .ceiling = least, .ceiling_name = "bytes", .share = least / ratio});
+        return {};
     }
-    Result<double> prefill_seconds(std::int64_t tokens) {
-        release();
-        return median_seconds(std::max(3, options_.rounds / 6), [&]() -> Result<void> {
-            for (std::int64_t first = 0; first < tokens; first += kPassRows) {
-                const std::int64_t rows = std::min<std::int64_t>(kPassRows, tokens - first);
-                TRY(pass(1, rows, first, first + rows == tokens ? 1 : 0));
-            }
+
+    // The tower, and a screenshot to the first token.
+    Result<void> screen(VisionGrid grid, const std::string& name) {
+        const Work tower{.flop = vision_flop(model_.vision->config, grid)};
+        tell_(time_line("vision at " + name, TRY(repeated([&] { return see(grid); })), tower, Bound::Flop, ceilings_));
+        const std::int64_t tokens = tokens_of(model_.vision->config, grid) + bench_.screen_text;
+        if (tokens > context_) {
             return {};
-        });
+        }
+        const auto both = [&]() -> Result<void> {
+            TRY(see(grid));
+            return prefill(tokens);
+        };
+        tell_(time_line("first token at " + name, TRY(repeated(both)), {.flop = tower.flop + prefill_work(tokens).flop}, Bound::Flop, ceilings_));
+        return {};
     }
-    Result<double> vision_seconds(VisionGrid grid) {
-        const std::int64_t patches = std::int64_t{grid.t} * grid.h * grid.w, cols = model_.vision->config.patch_floats();
-        hidden_.resize(static_cast<std::size_t>(patches * cols), 0.5F);
-        return median_seconds(std::max(3, options_.rounds / 6), [&]() -> Result<void> {
-            (void)TRY(vision_->run({hidden_.data(), patches, cols, cols}, grid, {}));
-            return {};
-        });
-    }
-    void release() {
+
+    template <class Once>
+    Result<Timed> repeated(const Once& once) {
+        const Result<Timed> took = timed(repeats_of(bench_), once);
         for (const auto& cache : caches_) {
             cache->release();
         }
+        return took;
+    }
+    Result<Timed> decode(int sequences, std::int64_t past) {
+        return repeated([&] { return pass(sequences, 1, past, sequences); });
+    }
+
+    /// One pass of `rows` rows of each of the first `sequences` sequences; the best logits of the last row of the first `wanted`.
+    Result<void> pass(int sequences, std::int64_t rows, std::int64_t past, int wanted) {
+        const DecoderConfig& c = model_.decoder.config;
+        const auto at = static_cast<std::int32_t>(past);
+        std::vector<SequenceRows> spans;
+        positions_.assign(static_cast<std::size_t>(sequences * rows), {at, at, at});
+        for (int i = 0; i < sequences; ++i) {
+            PagedCache& cache = *caches_[static_cast<std::size_t>(i)];
+            TRY(cache.hold(past + rows));
+            spans.push_back({.kv = {.k = nullptr, .v = nullptr, .capacity = context_, .format = pages_->kv().format, .pages = &cache}, .past = past, .rows = rows});
+        }
+        numbers_.resize(std::max(numbers_.size(), static_cast<std::size_t>(sequences * rows * c.hidden)), 0.5F);
+        std::vector<std::int64_t> want;
+        for (int i = 0; i < wanted; ++i) {
+            want.push_back((i + 1) * rows - 1);
+        }
+        const std::vector<float> scales(want.size(), 1.0F);
+        (void)TRY(decoder_->run_best({.positions = positions_, .sequences = spans, .wanted = want}, {numbers_.data(), sequences * rows, c.hidden, c.hidden}, scales));
+        return {};
+    }
+    Result<void> prefill(std::int64_t tokens) {
+        for (std::int64_t first = 0; first < tokens; first += bench_.pass_rows) {
+            const std::int64_t rows = std::min<std::int64_t>(bench_.pass_rows, tokens - first);
+            TRY(pass(1, rows, first, first + rows == tokens ? 1 : 0));
+        }
+        return {};
+    }
+    Result<void> see(VisionGrid grid) {
+        const std::int64_t patches = std::int64_t{grid.t} * grid.h * grid.w, cols = model_.vision->config.patch_floats();
+        numbers_.resize(std::max(numbers_.size(), static_cast<std::size_t>(patches * cols)), 0.5F);
+        (void)TRY(vision_->run({numbers_.data(), patches, cols, cols}, grid, {}));
+        return {};
     }
 
     Device& device_;
-    BenchOptions options_;
-    Ceilings ceilings_;
-    const std::function<void(const BenchLine&)>& on_line_;
-    Model model_;
-    DeviceWeights weights_;
-    std::unique_ptr<PagePool> pages_;
-    std::unique_ptr<DeviceDecoder> decoder_;
-    std::unique_ptr<DeviceVision> vision_;
+    const Model& model_;
+    const DeviceWeights weights_;
+    const DeviceBench& bench_;
+    const Ceilings& ceilings_;
+    const Tell& tell_;
+    Precision precision_;
+    std::int64_t context_ = 0; // the longest that is measured
+    std::vector<VisionGrid> grids_;
+    std::optional<PagePool> pages_;
     std::vector<std::unique_ptr<PagedCache>> caches_;
+    std::optional<DeviceDecoder> decoder_;
+    std::optional<DeviceVision> vision_;
     std::vector<Position3> positions_;
-    std::vector<float> hidden_, logits_;
-    std::vector<BenchLine> lines_;
+    std::vector<float> numbers_; // what goes in
 };
 
-} // namespace
+double seconds_since(std::chrono::steady_clock::time_point begin) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); }
 
-Result<std::vector<BenchLine>> bench_device(Device& device, const BenchOptions& options, const std::function<void(const BenchLine&)>& on_line) {
-    const Ceilings ceilings = TRY(measure_ceilings(device, options.rounds));
-    std::vector<BenchLine> lines{{.name = "memory_read", .value = ceilings.bytes_per_second / 1e9, .unit = "GB/s"}, {.name = "bf16_peak", .value = ceilings.flops / 1e12, .unit = "TFLOP/s"}};
-    for (const BenchLine& line : lines) {
-        if (on_line) {
-            on_line(line);
-        }
+} // namespace
+} // namespace device
+
+std::vector<std::string_view> bench_shapes() { return device::synthetic_shapes(); }
+std::vector<std::string_view> bench_formats() { return device::synthetic_formats(); }
+
+Result<void> bench_device(const EngineOptions& engine, const DeviceBench& wanted, const std::function<void(const BenchLine&)>& on_line) {
+    const bool is_random = !wanted.shape.empty();
+    const auto begin = std::chrono::steady_clock::now();
+    const Model model = TRY(is_random ? device::synthetic_model(wanted.shape, wanted.format) : load_model(engine, Contents::Read));
+    const double opened = device::seconds_since(begin);
+    const DeviceBench bench = TRY(device::fitted(wanted, model));
+    const std::shared_ptr<device::Device> device = engine.opened_device != nullptr ? engine.opened_device : TRY(open_device(engine.device));
+    if (device == nullptr) {
+        return Error{ErrorCode::InvalidArgument, fmt::format("{} is no card", engine.device)};
     }
-    const std::unique_ptr<Bench> bench = TRY(Bench::create(device, options, ceilings, on_line));
-    const std::vector<BenchLine> more = TRY(bench->run());
-    lines.insert(lines.end(), more.begin(), more.end());
-    return lines;
+    const Ceilings ceilings = TRY(device::measure_ceilings(*device, bench, on_line));
+    device::DeviceWeights weights;
+    if (is_random) {
+        weights = TRY(device::random_weights(*device, model, {}));
+    } else {
+        ThreadPool pool(engine.threads);
+        const auto load = std::chrono::steady_clock::now();
+        weights = TRY(device::load_weights(*device, pool, model, {}, engine.on_progress));
+        const double seconds = opened + device::seconds_since(load);
+        const Work work{.bytes = static_cast<double>(weights.memory.size_bytes())};
+        on_line(time_line("load", {.median = seconds, .p99 = seconds, .rounds = 1}, work, Bound::Bytes, {.bytes = ceilings.uploaded_bytes}));
+    }
+    device::Bench benched(*device, model, std::move(weights), bench, ceilings, on_line);
+    TRY(benched.create(engine.kv_format, {.exact = engine.exact}));
+    TRY(benched.kernels());
+    return benched.whole();
 }
 
-} // namespace handeye::device
+} // namespace handeye

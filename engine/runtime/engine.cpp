@@ -94,6 +94,8 @@ Result<std::shared_ptr<device::Device>> open_device(std::string_view name) {
     return std::shared_ptr<device::Device>(TRY(device::open_cuda_device(index)));
 }
 
+std::string device_name(const device::Device& device) { return device.info().name; }
+
 Result<std::unique_ptr<ChatModel>> open_engine(const EngineOptions& options) {
     if (options.checksums == Checksums::Verify) {
         TRY(verify_checksums(options.model_dir, checksum_cache(), options.on_progress));

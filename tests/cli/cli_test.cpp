@@ -79,6 +79,36 @@ TEST_F(Cli, BenchEngineTellsWhatIsComparedWithAPeer) {
     EXPECT_NE(blind.err.find("has no vision tower"), std::string::npos) << blind.err;
 }
 
+// Where there is a card, it measures: a tiny shape is done soon.
+TEST_F(Cli, BenchOnACardFailsAsRunDoesWhereThereIsNone) {
+    const Ran run = handeye("run Wait --headless 64x64 --device cuda --max-steps 1");
+    for (const char* const what : {"--shape tiny --format q4_k_m --json --runs 1", "--model " HANDEYE_SOURCE_DIR "/tests/golden/engine/glm4v-bf16", ""}) {
+        const Ran ran = handeye(std::string("bench engine --device cuda ") + what);
+        if (ran.code == 0) {
+            EXPECT_NE(ran.out.find("decode at"), std::string::npos) << ran.out;
+            continue;
+        }
+        EXPECT_EQ(ran.code, run.code) << run.err;
+        const std::string why = ran.err.substr(ran.err.find("CUDA"));
+        EXPECT_NE(run.err.find(why.substr(0, why.find('\n'))), std::string::npos) << ran.err << " beside " << run.err;
+    }
+}
+
+TEST_F(Cli, BenchOnACardRefusesWhatHasNoMeaning) {
+    for (const auto& [words, why] : {std::pair{"--shape tiny", "--device cuda"},
+                                     {"--shape GLM-9 --device cuda", "GLM-4.1V-9B"},
+                                     {"--shape tiny --format q2 --device cuda", "q4_k_m"},
+                                     {"--format int4 --device cuda", "--shape"},
+                                     {"--shape tiny --model x --device cuda", "--model"},
+                                     {"--shape tiny --quantize 4bit --device cuda", "--quantize"},
+                                     {"--shape tiny --gpu-memory 2 --device cuda", "--gpu-memory"},
+                                     {"--shape tiny --device gpu", "there is no device \"gpu\""}}) {
+        const Ran ran = handeye(std::string("bench engine ") + words);
+        EXPECT_EQ(ran.code, 2) << words;
+        EXPECT_NE(ran.err.find(why), std::string::npos) << words << ": " << ran.err;
+    }
+}
+
 TEST_F(Cli, BenchPeersNamesWhatIsMissing) {
     const std::string golden = HANDEYE_SOURCE_DIR "/tests/golden/engine/";
     const Ran nothing = handeye("bench peers");

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `gpu_check`: what is to be seen on a machine with a card, in one program that needs nothing but its own folder and the driver.
-#include "engine/runtime/bench_device.h"
+#include "engine/bench_device.h"
 #include "engine/device/cuda_device.h"
-#include "engine/device/synthetic_model.h"
 #include "engine/engine.h"
 #include "host_device.h"
 #include "twins.h"
@@ -42,18 +41,18 @@ int goldens(const std::shared_ptr<device::Device>& device, const std::vector<std
     return failures;
 }
 
-int bench(device::Device& device, const std::string& model, const std::string& format) {
+int bench(const std::shared_ptr<device::Device>& device, const std::string& model, const std::string& format) {
     const auto tell = [&](const BenchLine& line) {
-        const nlohmann::json figure{{"device", device.info().name}, {"model", model}, {"format", format}, {"name", line.name}, {"value", line.value}, {"unit", line.unit},
-                                    {"ceiling", line.ceiling}, {"ceiling_name", line.ceiling_name}, {"share", line.share}};
+        nlohmann::json figure = bench_json(line);
+        figure.update({{"device", device->info().name}, {"model", model}, {"format", format}});
         std::printf("%s\n", figure.dump().c_str());
         std::fflush(stdout);
     };
-    const auto lines = device::bench_device(device, {.model = model, .format = format}, tell);
-    if (!lines) {
-        std::printf("FAIL %s in %s: %s\n", model.c_str(), format.c_str(), lines.error().message.c_str());
+    const auto done = bench_device({.opened_device = device}, {.shape = model, .format = format}, tell);
+    if (!done) {
+        std::printf("FAIL %s in %s: %s\n", model.c_str(), format.c_str(), done.error().message.c_str());
     }
-    return lines ? 0 : 1;
+    return done ? 0 : 1;
 }
 
 int run(std::vector<std::string> words) {
@@ -80,7 +79,7 @@ int run(std::vector<std::string> words) {
         return goldens(device, {words.begin() + 1, words.end()}) == 0 ? 0 : 1;
     }
     if (words[0] == "bench" && (words.size() == 1 || words.size() == 3)) {
-        return bench(*device, words.size() == 3 ? words[1] : "GLM-4.1V-9B", words.size() == 3 ? words[2] : "bf16");
+        return bench(device, words.size() == 3 ? words[1] : "GLM-4.1V-9B", words.size() == 3 ? words[2] : "bf16");
     }
     std::fputs(kUsage, stderr);
     return 2;

@@ -179,9 +179,15 @@ TEST(PartlyOnDevice, IsPlannedBeforeItIsLoaded) {
     EXPECT_LT(part(*all, "weights"), part(*here, "weights"));
 }
 
+TEST(PartlyOnDevice, RowsOfKeysAreWholeWords) {
+    EXPECT_EQ(device::kv_pages({.kv_heads = 2, .head_dim = 32}, 3, KvFormat::Q8).row_bytes, 36); // 32 codes and a half
+    EXPECT_EQ(device::kv_pages({.kv_heads = 2, .head_dim = 128}, 3, KvFormat::Q8).row_bytes, 132);
+    EXPECT_EQ(device::kv_pages({.kv_heads = 2, .head_dim = 32}, 3, KvFormat::F16).page_bytes, 2 * 3 * 2 * device::kPageTokens * 64);
+}
+
 TEST(PartlyOnDevice, PagesComeBack) {
     const auto device = open_host_device();
-    const device::KvPages shape{.layers = 2, .kv_heads = 1, .head_dim = 16, .row_bytes = 32, .format = KvFormat::F16};
+    const device::KvPages shape = device::kv_pages({.kv_heads = 1, .head_dim = 16}, 2, KvFormat::F16);
     auto pool = device::PagePool::create(*device, shape, 5);
     ASSERT_TRUE(pool);
     {
