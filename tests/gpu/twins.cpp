@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "twins.h"
 
+#include "base/geometry.h"
+#include "engine/vision/resize.h"
 #include "product_matrices.h"
 #include "twin_side.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <random>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -62,6 +71,11 @@ void add_rows_cases(std::vector<Case>& all) {
                            return s.floats(x);
                        }});
     }
+    all.push_back({"add", 0, [](Side& s) {
+                       const Rows y = s.rows(5, 33 * 4, 18);
+                       s.run(device::Add{.x = s.rows(5, 33 * 4, 19), .y = y});
+                       return s.floats(y);
+                   }});
     all.push_back({"gather blocks", 0, [](Side& s) {
                        const Rows to = s.empty(3, 4 * 96);
                        s.run(device::GatherBlocks{.x = s.rows(12, 96, 14), .taps = 4, .to = to});
@@ -228,6 +242,106 @@ void add_expert_cases(std::vector<Case>& all) {
                    }});
 }
 
+std::vector<std::uint8_t> random_bytes(std::size_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<std::uint8_t> out(count);
+    std::ranges::generate(out, [&] { return static_cast<std::uint8_t>(random() >> 24U); });
+    return out;
+}
+
+void add_picture_cases(std::vector<Case>& all) {
+    // Odd ones, larger and smaller; a screenshot as a model of 14-pixel patches sees it.
+    for (const auto& [from, to] : {std::pair{Size{37, 23}, Size{113, 84}}, {Size{301, 131}, Size{29, 7}}, {Size{1920, 1080}, Size{1932, 1092}}}) {
+        for (const bool is_down : {false, true}) {
+            all.push_back({fmt::format("resize {} from {}x{}", is_down ? "down" : "across", from.width_px, from.height_px), 0, [=](Side& s) {
+                               const ResizePass pass = is_down ? make_resize_pass(from.height_px, to.height_px) : make_resize_pass(from.width_px, to.width_px);
+                               const Size out = is_down ? Size{from.width_px, to.height_px} : Size{to.width_px, from.height_px};
+                               const auto bytes = static_cast<std::size_t>(out.area()) * 3;
+                               auto* const pixels = s.zeros<std::uint8_t>(bytes);
+                               s.run(device::ResizePixels{.from = {s.put(random_bytes(static_cast<std::size_t>(from.area()) * 3, 90)), from.width_px, from.height_px}, .to = {pixels, out.width_px, out.height_px},
+                                                          .is_down = is_down, .first = s.put(pass.first), .weights = s.put(pass.weights), .taps = pass.taps, .precision = pass.precision});
+                               return s.as_floats(pixels, bytes);
+                           }});
+        }
+    }
+    for (const auto& [size, patch, temporal, merge] : {std::tuple{Size{51, 102}, 17, 3, 3}, {Size{1932, 1092}, 14, 2, 2}}) {
+        all.push_back({fmt::format("patches of {}x{}", size.width_px, size.height_px), 0, [=](Side& s) {
+                           const Rows to = s.empty(size.width_px / patch * (size.height_px / patch), 3 * temporal * patch * patch);
+                           s.run(device::CutPatches{.from = {s.put(random_bytes(static_cast<std::size_t>(size.area()) * 3, 91)), size.width_px, size.height_px}, .patch = patch, .temporal = temporal,
+                                                    .merge = merge, .mean = {122.77F, 116.75F, 104.09F}, .deviation = {68.5F, 66.63F, 70.32F}, .to = to});
+                           return s.floats(to);
+                       }});
+    }
+}
+
+std::vector<device::RowCandidates> best_of(Side& s, device::Candidates op) {
+    const auto rows = static_cast<std::size_t>(op.logits.rows);
+    op.pieces = s.zeros<device::LogitPiece>(rows * static_cast<std::size_t>(device::logit_pieces(op.logits.cols)));
+    op.to = s.zeros<device::RowCandidates>(rows);
+    s.run(op);
+    std::vector<device::RowCandidates> best(rows);
+    Side::must(s.device().download(best.data(), op.to, rows * sizeof(device::RowCandidates)));
+    return best;
+}
+std::vector<float> ids_and_logits(const std::vector<device::RowCandidates>& rows) {
+    std::vector<float> got;
+    for (const device::RowCandidates& row : rows) {
+        got.push_back(static_cast<float>(row.found));
+        for (const device::Candidate& one : row.best) {
+            got.insert(got.end(), {static_cast<float>(one.id), one.logit});
+        }
+    }
+    return got;
+}
+std::vector<float> sums_of(const std::vector<device::RowCandidates>& rows) {
+    std::vector<float> got;
+    for (const device::RowCandidates& row : rows) {
+        got.insert(got.end(), {row.log_sum, row.log_sum_allowed, row.log_sum_scaled});
+    }
+    return got;
+}
+
+void add_choice_cases(std::vector<Case>& all) {
+    for (const auto& [rows, vocabulary] : {std::pair{3, 4097}, {8, 151552}}) {
+        const auto best = [rows, vocabulary](Side& s) { return best_of(s, {.logits = s.rows(rows, vocabulary, 92), .count = device::kCandidatesMost}); };
+        const auto masked = [rows, vocabulary](Side& s) {
+            const int words = (vocabulary + 63) / 64 * 2;
+            std::vector<std::uint32_t> masks;
+            for (const float value : Side::numbers(static_cast<std::size_t>(2 * words), 93)) {
+                masks.push_back(on_host::float_bits(value));
+            }
+            std::vector<std::int32_t> mask_of(static_cast<std::size_t>(rows), -1);
+            mask_of.front() = 1;
+            mask_of.back() = 0;
+            return best_of(s, {.logits = s.rows(rows, vocabulary, 94), .masks = s.put(masks), .mask_words = words, .mask_of = s.put(mask_of),
+                               .scales = s.put(std::vector<float>(static_cast<std::size_t>(rows), 1.25F)), .count = 17});
+        };
+        const std::string shape = fmt::format("{} rows of {}", rows, vocabulary);
+        all.push_back({"best of " + shape, 0, [=](Side& s) { return ids_and_logits(best(s)); }});
+        all.push_back({"best of masked " + shape, 0, [=](Side& s) { return ids_and_logits(masked(s)); }});
+        all.push_back({"sums over " + shape, kSums, [=](Side& s) { return sums_of(best(s)); }});
+        all.push_back({"sums over masked " + shape, kSums, [=](Side& s) { return sums_of(masked(s)); }});
+    }
+}
+
+// What benchmarks need.
+void add_measure_cases(std::vector<Case>& all) {
+    all.push_back({"random words", 0, [](Side& s) {
+                       auto* const words = s.zeros<std::uint32_t>(5000);
+                       s.run(device::FillRandom{.to = words, .words = 4999, .kept = 0x00FFF00FU, .set = 0x00000300U, .seed = 3}); // below 2^24: floats hold them
+                       return s.as_floats(words, 5000);
+                   }});
+    for (const std::size_t at : {std::size_t{0}, std::size_t{40000}}) { // where the only word that is not zero stands; 0: nowhere
+        all.push_back({fmt::format("reading, word {}", at), 0, [=](Side& s) {
+                           std::vector<std::uint32_t> words(50'000);
+                           words[at] = at > 0 ? 1 : 0;
+                           auto* const all_zero = s.zeros<std::uint32_t>(1);
+                           s.run(device::ReadAll{.from = s.put(words), .bytes = 200'000, .to = all_zero});
+                           return s.as_floats(all_zero, 1);
+                       }});
+    }
+}
+
 // The largest difference as a share of the largest number; what is no number on one side alone differs by everything.
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
     double largest = 1e-30, worst = 0;
@@ -242,14 +356,29 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
     return a.size() == b.size() ? worst : INFINITY;
 }
 
-} // namespace
-
-int compare_operations(device::Device& device, device::Device& beside) {
+std::vector<Case> all_cases() {
     std::vector<Case> all;
     add_rows_cases(all);
     add_attention_cases(all);
     add_product_cases(all);
     add_expert_cases(all);
+    add_picture_cases(all);
+    add_choice_cases(all);
+    add_measure_cases(all);
+    return all;
+}
+
+} // namespace
+
+void give_operations(device::Device& device) {
+    for (const Case& one : all_cases()) {
+        Side side(device);
+        one.run(side);
+    }
+}
+
+int compare_operations(device::Device& device, device::Device& beside) {
+    const std::vector<Case> all = all_cases();
     int differing = 0;
     for (const Case& one : all) {
         Side mine(device), other(beside);
