@@ -40,9 +40,10 @@ void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, const std::functi
 std::byte* dynamic_shared_bytes();
 void block_barrier();
 void warp_barrier(unsigned mask);
-/// What lane `from` of the caller's warp gave, all lanes of `mask` together; `bytes` at most 64.
+constexpr int kSlotBytes = 64; ///< that a lane can lay down for the others
+/// What lane `from` of the caller's warp gave, all lanes of `mask` together; `bytes` at most kSlotBytes.
 void exchange(unsigned mask, const void* mine, int from, void* theirs, std::size_t bytes);
-/// Where lane `lane` of the caller's warp laid something for the others; valid between two warp barriers.
+/// Where lane `lane` of the caller's warp laid something for the others, kSlotBytes after the lane before; valid between two warp barriers.
 std::byte* lane_slot(int lane);
 int this_lane();
 
@@ -61,23 +62,33 @@ T from_lane(unsigned mask, T mine, int lane) {
     return theirs;
 }
 
-/// c += a b, 16x8x16, fragments as mma_bf16() lays them out.
+/// c += a b, 16x8x16, fragments as mma_bf16() lays them out; `first` and `second` make floats of a word's halves.
 template <class First, class Second>
 void mma(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], const First& first, const Second& second) {
+    struct Numbers {
+        float a[4][2], b[2][2];
+    };
+    Numbers mine;
+    for (int i = 0; i < 4; ++i) {
+        mine.a[i][0] = first(a[i]);
+        mine.a[i][1] = second(a[i]);
+    }
+    for (int i = 0; i < 2; ++i) {
+        mine.b[i][0] = first(b[i]);
+        mine.b[i][1] = second(b[i]);
+    }
     const int lane = this_lane();
-    std::memcpy(lane_slot(lane), a, sizeof a);
-    std::memcpy(lane_slot(lane) + sizeof a, b, sizeof b);
+    const auto of = [slots = lane_slot(0)](int other) { return reinterpret_cast<Numbers*>(slots + other * kSlotBytes); };
+    *of(lane) = mine;
     warp_barrier(0xFFFFFFFFU);
     const int g = lane / 4, t = lane % 4;
     for (int step = 0; step < 4; ++step) { // columns of a 2*step, +1, +8, +9
-        std::uint32_t a_words[4];
-        std::memcpy(a_words, lane_slot(g * 4 + step), sizeof a_words);
+        const Numbers& left = *of(g * 4 + step);
         for (int col = 0; col < 2; ++col) {
-            std::uint32_t b_words[2];
-            std::memcpy(b_words, lane_slot((2 * t + col) * 4 + step) + sizeof a_words, sizeof b_words);
+            const Numbers& right = *of((2 * t + col) * 4 + step);
             for (int half = 0; half < 2; ++half) {
-                c[col] += first(a_words[2 * half]) * first(b_words[half]) + second(a_words[2 * half]) * second(b_words[half]);
-                c[2 + col] += first(a_words[2 * half + 1]) * first(b_words[half]) + second(a_words[2 * half + 1]) * second(b_words[half]);
+                c[col] += left.a[2 * half][0] * right.b[half][0] + left.a[2 * half][1] * right.b[half][1];
+                c[2 + col] += left.a[2 * half + 1][0] * right.b[half][0] + left.a[2 * half + 1][1] * right.b[half][1];
             }
         }
     }

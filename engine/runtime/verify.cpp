@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares the engine with a folder of goldens: ids, positions, grids, pixels, embeddings, logits, greedy continuation.
-#include "engine/engine.h"
-#include "engine/runtime/engine_core.h"
+#include "engine/runtime/verify.h"
+
 #include "engine/runtime/goldens.h"
 
 #include <algorithm>
@@ -254,21 +254,20 @@ Result<CaseResult> run_case(EngineCore& core, const Goldens& goldens, const Gold
 
 } // namespace
 
-Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir) {
-    EngineOptions exact = options;
-    exact.kv_format = KvFormat::F32;
-    exact.exact = true;
-    const std::unique_ptr<EngineCore> core = TRY(EngineCore::open(exact));
+Result<VerifyReport> verify_core(EngineCore& core, const std::filesystem::path& cases_dir, std::span<const std::string_view> names) {
     const Goldens goldens = TRY(Goldens::open(cases_dir).with_context(cases_dir.string()));
     VerifyReport report;
     for (const TokenizerCase& c : goldens.tokenizer_cases()) {
         ++report.tokenizer_cases;
-        const bool is_equal = core->tokenizer().encode(c.text, AddedTokens::Recognised) == c.ids &&
-                              core->tokenizer().decode(c.ids) == c.text;
+        const bool is_equal = core.tokenizer().encode(c.text, AddedTokens::Recognised) == c.ids &&
+                              core.tokenizer().decode(c.ids) == c.text;
         report.tokenizer_failures += is_equal ? 0 : 1;
     }
     for (const GoldenCase& c : goldens.cases()) {
-        auto result = run_case(*core, goldens, c);
+        if (!names.empty() && std::ranges::find(names, c.name) == names.end()) {
+            continue;
+        }
+        auto result = run_case(core, goldens, c);
         if (result) {
             report.cases.push_back(std::move(result).value());
         } else {
@@ -278,6 +277,14 @@ Result<VerifyReport> verify_model(const EngineOptions& options, const std::files
     report.pass = report.tokenizer_failures == 0 &&
                   std::all_of(report.cases.begin(), report.cases.end(), [](const CaseResult& c) { return c.pass; });
     return report;
+}
+
+Result<VerifyReport> verify_model(const EngineOptions& options, const std::filesystem::path& cases_dir) {
+    EngineOptions exact = options;
+    exact.kv_format = KvFormat::F32;
+    exact.exact = true;
+    const std::unique_ptr<EngineCore> core = TRY(EngineCore::open(exact));
+    return verify_core(*core, cases_dir);
 }
 
 } // namespace handeye

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 #include "engine/kernels/fast_paths.h"
 #include "engine/models/registry.h"
+#include "golden_folders.h"
 #include "instruction_sets.h"
 #include "temporary_folder.h"
 
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kGoldens = fs::path(HANDEYE_SOURCE_DIR) / "tests/golden/engine";
+using namespace test;
 
 void expect_all_pass(const fs::path& dir, std::size_t cases) {
     const auto report = verify_model({.model_dir = dir, .threads = 2}, dir);
@@ -38,9 +39,6 @@ void expect_all_pass(const fs::path& dir, std::size_t cases) {
     EXPECT_TRUE(model->unused_tensors.empty()) << model->unused_tensors.front();
 }
 
-TEST(Verify, PassesTheSmallCasesInF32) { expect_all_pass(kGoldens / "glm4v-f32", 11); }
-TEST(Verify, PassesTheSmallCasesInShardedBf16) { expect_all_pass(kGoldens / "glm4v-bf16", 3); }
-
 TEST(Verify, PassesWithADataSectionThatIsNotAligned) {
     TemporaryFolder folder;
     fs::copy(kGoldens / "glm4v-bf16", folder.path(), fs::copy_options::recursive);
@@ -56,26 +54,9 @@ TEST(Verify, PassesWithADataSectionThatIsNotAligned) {
     expect_all_pass(folder.path(), 3);
 }
 
-struct Folder {
-    const char* name;
-    std::size_t cases;
-};
-
-std::string test_name(const testing::TestParamInfo<Folder>& each) {
-    std::string name = each.param.name;
-    std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '_'; }, 'X');
-    return name;
-}
-
-// Families and weight formats: one folder of each kind is in the repository.
-class Goldens : public testing::TestWithParam<Folder> {};
+class Goldens : public testing::TestWithParam<GoldenFolder> {};
 TEST_P(Goldens, PassTheirCases) { expect_all_pass(kGoldens / GetParam().name, GetParam().cases); }
-INSTANTIATE_TEST_SUITE_P(Folders, Goldens,
-                         testing::Values(Folder{"chatglm-f32", 2}, Folder{"glm4-gptq-int4-actorder", 1}, Folder{"glm4-ct-int4", 1},
-                                         Folder{"glm4-mlx-4bit", 1}, Folder{"glm4-gguf-zoo", 1}, Folder{"glm4v-gguf", 2},
-                                         Folder{"glm4v_moe-awq-int4", 2}, Folder{"glm4v_moe-mlx-3bit", 2}, Folder{"glm4v-gptqmodel-mix", 2},
-                                         Folder{"glm4-mlx_lm-6bit", 1}),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(Folders, Goldens, testing::ValuesIn(kGoldenFolders), golden_name);
 
 // What is dispatched at run time, and every way to multiply: AMX, whole numbers, floats.
 class Dispatch : public testing::TestWithParam<std::int64_t> {};
@@ -95,8 +76,7 @@ TEST_P(Dispatch, PassesTheGoldensWithEveryFastPath) {
 INSTANTIATE_TEST_SUITE_P(InstructionSets, Dispatch, testing::ValuesIn(instruction_sets()),
                          [](const auto& each) { return std::string(hwy::TargetName(each.param)); });
 
-class FullGoldens : public testing::TestWithParam<Folder> {};
-
+class FullGoldens : public testing::TestWithParam<GoldenFolder> {};
 TEST_P(FullGoldens, PassEveryCase) {
     const char* root = std::getenv("HANDEYE_GOLDENS");
     if (root == nullptr) {
@@ -104,19 +84,7 @@ TEST_P(FullGoldens, PassEveryCase) {
     }
     expect_all_pass(fs::path(root) / GetParam().name, GetParam().cases);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Folders, FullGoldens,
-    testing::Values(Folder{"glm4v-f32", 12}, Folder{"glm4v-bf16", 12}, Folder{"glm4-f32", 5}, Folder{"glm4-bf16", 5},
-                    Folder{"glm-f32", 5}, Folder{"chatglm-f32", 5}, Folder{"glm4v_moe-f32", 13}, Folder{"glm4v_moe-bf16", 13},
-                    Folder{"glm4v-gptq-int4-v1", 3}, Folder{"glm4-gptq-int4-actorder", 2}, Folder{"glm4-gptq-int4-v2", 2},
-                    Folder{"glm4v-gptq-int4-int8-mix", 3}, Folder{"glm4v-awq-int4", 3}, Folder{"glm4v_moe-awq-int4", 3},
-                    Folder{"glm4-ct-int4", 2}, Folder{"glm4-ct-int8", 2}, Folder{"glm4v_moe-fp8-ct", 3},
-                    Folder{"glm4v_moe-fp8-block", 3}, Folder{"glm4-mlx-4bit", 2}, Folder{"glm4-mlx-6bit", 2},
-                    Folder{"glm4-mlx-8bit", 2}, Folder{"glm4v_moe-mlx-3bit", 3}, Folder{"glm4v_moe-mlx-4bit", 3},
-                    Folder{"glm4v_moe-mlx-5bit", 3}, Folder{"glm4-gguf-q4_0", 2}, Folder{"glm4-gguf-q8_0", 2},
-                    Folder{"glm4-gguf-q4_k_m", 2}, Folder{"glm4-gguf-iq4_nl", 2}, Folder{"glm4-gguf-zoo", 2},
-                    Folder{"glm4v-gguf", 3}, Folder{"glm4v_moe-gguf", 3}, Folder{"chatglm-gguf", 2}),
-    test_name);
+INSTANTIATE_TEST_SUITE_P(Folders, FullGoldens, testing::ValuesIn(kFullGoldenFolders), golden_name);
 
 // The cases of one model asked of another: everything is read, nothing agrees.
 TEST(Verify, FailsAModelWithOtherWeightsAndSaysWhere) {

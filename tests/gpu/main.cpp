@@ -61,7 +61,7 @@ int run(std::vector<std::string> words) {
         std::fputs(kUsage, stderr);
         return 2;
     }
-    std::shared_ptr<device::Device> device = open_host_device();
+    std::shared_ptr<device::Device> device = open_host_device({.has_library = true});
     if (!on_host) {
         auto card = device::open_cuda_device(0);
         if (!card) {

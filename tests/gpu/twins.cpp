@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "twins.h"
 
+#include "base/geometry.h"
+#include "engine/vision/resize.h"
 #include "product_matrices.h"
 #include "twin_side.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <random>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,6 +35,12 @@ struct Case {
 constexpr double kSums = 3e-6;
 constexpr double kHalf = 2e-3; // numbers in half precision between two products
 
+std::vector<float> joined(std::vector<float> first, const std::vector<float>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+std::vector<float> sums_of(Side& s, const device::SplitRows& split) { return s.floats(split.sums, static_cast<std::size_t>(split.rows * split.chunks * 4)); }
+
 void add_rows_cases(std::vector<Case>& all) {
     for (const int cols : {17, 64, 1176, 4096}) {
         for (const int planes : {1, 3}) {
@@ -37,6 +52,14 @@ void add_rows_cases(std::vector<Case>& all) {
                                const std::vector<float> sums = s.floats(out.sums, static_cast<std::size_t>(5 * out.chunks * 4));
                                got.insert(got.end(), sums.begin(), sums.end());
                                return got;
+                           }});
+        }
+        for (const bool is_normed : {false, true}) {
+            all.push_back({fmt::format("split norm {} columns, {} added", cols, is_normed ? "a norm" : "a row"), kSums, [=](Side& s) {
+                               const device::SplitRows out = s.space(5, cols, 3);
+                               const Rows x = s.rows(5, cols, 1);
+                               s.run(device::Split{.x = x, .weight = s.rows(1, cols, 2).data, .eps = 1e-5F, .added = s.rows(5, cols, 30), .added_weight = is_normed ? s.rows(1, cols, 31).data : nullptr, .out = out});
+                               return joined(s.floats(x), sums_of(s, out));
                            }});
         }
         all.push_back({fmt::format("silu {} columns", cols), kSums, [=](Side& s) {
@@ -62,6 +85,11 @@ void add_rows_cases(std::vector<Case>& all) {
                            return s.floats(x);
                        }});
     }
+    all.push_back({"add", 0, [](Side& s) {
+                       const Rows y = s.rows(5, 33 * 4, 18);
+                       s.run(device::Add{.x = s.rows(5, 33 * 4, 19), .y = y});
+                       return s.floats(y);
+                   }});
     all.push_back({"gather blocks", 0, [](Side& s) {
                        const Rows to = s.empty(3, 4 * 96);
                        s.run(device::GatherBlocks{.x = s.rows(12, 96, 14), .taps = 4, .to = to});
@@ -171,6 +199,25 @@ void add_product_cases(std::vector<Case>& all) {
                                return s.floats(y);
                            }});
         }
+        for (const int rows : {1, 7}) {
+            all.push_back({fmt::format("three few products, {}, {} rows", name, rows), kSums * 4, [=](Side& s) {
+                               const device::DeviceMatrix w = on(s);
+                               device::FewProducts op{.x = s.split(rows, w.cols, 3, 76), .count = 3};
+                               std::vector<Rows> y;
+                               for (device::FewProducts::Output& of : op.of) {
+                                   y.push_back(s.empty(rows, w.rows));
+                                   of = {.w = w, .bias = s.rows(1, w.rows, 77U + static_cast<unsigned>(y.size())).data, .y = y.back()};
+                               }
+                               s.run(op);
+                               return joined(joined(s.floats(y[0]), s.floats(y[1])), s.floats(y[2]));
+                           }});
+            all.push_back({fmt::format("gated product, {}, {} rows", name, rows), kSums * 8, [=](Side& s) {
+                               const device::DeviceMatrix w = on(s);
+                               const device::SplitRows out = s.space(rows, w.rows, 3);
+                               s.run(device::GatedProduct{.x = s.split(rows, w.cols, 3, 81), .gate = w, .up = w, .gate_bias = s.rows(1, w.rows, 82).data, .out = out});
+                               return sums_of(s, out);
+                           }});
+        }
         for (const int planes : {1, 3}) {
             all.push_back({fmt::format("many product, {}, {} planes", name, planes), kSums * 4, [=](Side& s) {
                                const device::DeviceMatrix w = on(s);
@@ -215,9 +262,13 @@ void add_expert_cases(std::vector<Case>& all) {
                            experts.push_back(device::at(laid.plan, s.put(laid.memory)));
                        }
                        const Rows y = s.empty(4, 96), to = s.rows(2, 96, 82);
-                       s.run(device::ExpertProduct{.x = s.split(2, 128, 3, 83), .rows_share = 2, .experts = s.put(experts), .chosen = s.put(std::vector<std::int32_t>{2, 0, 1, 2}), .like = experts[0], .y = y});
+                       const device::SplitRows x = s.split(2, 128, 3, 83), gated = s.space(4, 96, 3);
+                       const auto* const table = s.put(experts);
+                       const auto* const chosen = s.put(std::vector<std::int32_t>{2, 0, 1, 2});
+                       s.run(device::ExpertProduct{.x = x, .rows_share = 2, .experts = table, .chosen = chosen, .like = experts[0], .y = y});
                        s.run(device::CombineExperts{.x = y, .weights = s.rows(1, 4, 84).data, .used = 2, .y = to});
-                       return s.floats(to);
+                       s.run(device::GatedExperts{.x = x, .rows_share = 2, .gate = table, .up = table, .chosen = chosen, .like = experts[0], .out = gated});
+                       return joined(s.floats(to), sums_of(s, gated));
                    }});
     all.push_back({"gather and scatter", kSums, [](Side& s) {
                        const Rows picked = s.empty(3, 100), to = s.rows(7, 100, 85);
@@ -226,6 +277,128 @@ void add_expert_cases(std::vector<Case>& all) {
                        s.run(device::ScatterAdd{.x = picked, .rows_of = list, .weights = s.rows(1, 3, 87).data, .y = to});
                        return s.floats(to);
                    }});
+}
+
+// Queries and keys turned on their way into the pages, and what attention finds as a left side.
+void add_fused_attention_cases(std::vector<Case>& all) {
+    for (const bool half_split : {false, true}) {
+        all.push_back({half_split ? "rotated halves into pages" : "rotated pairs into pages", 1e-5, [=](Side& s) {
+                           constexpr int kHeads = 4, kDim = 128, kTokens = 5;
+                           device::KvPages kv{.page_bytes = std::int64_t{2} * kDim * 4 * device::kPageTokens, .layers = 1, .kv_heads = 1, .head_dim = kDim, .row_bytes = kDim * 4, .format = KvFormat::F32};
+                           kv.pool = s.zeros<std::uint8_t>(static_cast<std::size_t>(kv.page_bytes));
+                           const std::vector<device::SequenceSpan> span{{.pages = s.put(std::vector<std::int32_t>{0}), .first_row = 0, .rows = kTokens, .past = 0}};
+                           const auto* const spans = s.put(span);
+                           const Rows q = s.rows(kTokens, kHeads * kDim, 95), y = s.empty(kTokens, kHeads * kDim);
+                           s.run(device::StoreKv{.q = q, .k = s.rows(kTokens, kDim, 96), .v = s.rows(kTokens, kDim, 97), .by = {.pairs = 32, .half_split = half_split, .cos = s.rows(kTokens, 32, 98).data, .sin = s.rows(kTokens, 32, 99).data},
+                                                 .kv = kv, .layer = 0, .spans = spans, .n_spans = 1});
+                           device::Attention op{.q = q, .kv = kv, .layer = 0, .heads = kHeads, .scale = 0.088F, .spans = spans, .host_spans = span.data(), .n_spans = 1, .rows_most = kTokens, .keys_max = kTokens,
+                                                .partial = s.zeros<float>(s.device().attention_partial_floats(kTokens, kHeads, kDim)), .y = y};
+                           s.run(op);
+                           op.split = s.space(kTokens, kHeads * kDim, 3);
+                           s.run(op);
+                           return joined(joined(s.floats(q), s.floats(y)), sums_of(s, op.split));
+                       }});
+    }
+}
+
+std::vector<std::uint8_t> random_bytes(std::size_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::vector<std::uint8_t> out(count);
+    std::ranges::generate(out, [&] { return static_cast<std::uint8_t>(random() >> 24U); });
+    return out;
+}
+
+void add_picture_cases(std::vector<Case>& all) {
+    // Odd ones, larger and smaller; a screenshot as a model of 14-pixel patches sees it.
+    for (const auto& [from, to] : {std::pair{Size{37, 23}, Size{113, 84}}, {Size{301, 131}, Size{29, 7}}, {Size{1920, 1080}, Size{1932, 1092}}}) {
+        for (const bool is_down : {false, true}) {
+            all.push_back({fmt::format("resize {} from {}x{}", is_down ? "down" : "across", from.width_px, from.height_px), 0, [=](Side& s) {
+                               const ResizePass pass = is_down ? make_resize_pass(from.height_px, to.height_px) : make_resize_pass(from.width_px, to.width_px);
+                               const Size out = is_down ? Size{from.width_px, to.height_px} : Size{to.width_px, from.height_px};
+                               const auto bytes = static_cast<std::size_t>(out.area()) * 3;
+                               auto* const pixels = s.zeros<std::uint8_t>(bytes);
+                               s.run(device::ResizePixels{.from = {s.put(random_bytes(static_cast<std::size_t>(from.area()) * 3, 90)), from.width_px, from.height_px}, .to = {pixels, out.width_px, out.height_px},
+                                                          .is_down = is_down, .first = s.put(pass.first), .weights = s.put(pass.weights), .taps = pass.taps, .precision = pass.precision});
+                               return s.as_floats(pixels, bytes);
+                           }});
+        }
+    }
+    for (const auto& [size, patch, temporal, merge] : {std::tuple{Size{51, 102}, 17, 3, 3}, {Size{1932, 1092}, 14, 2, 2}}) {
+        all.push_back({fmt::format("patches of {}x{}", size.width_px, size.height_px), 0, [=](Side& s) {
+                           const Rows to = s.empty(size.width_px / patch * (size.height_px / patch), 3 * temporal * patch * patch);
+                           s.run(device::CutPatches{.from = {s.put(random_bytes(static_cast<std::size_t>(size.area()) * 3, 91)), size.width_px, size.height_px}, .patch = patch, .temporal = temporal,
+                                                    .merge = merge, .mean = {122.77F, 116.75F, 104.09F}, .deviation = {68.5F, 66.63F, 70.32F}, .to = to});
+                           return s.floats(to);
+                       }});
+    }
+}
+
+std::vector<device::RowCandidates> best_of(Side& s, device::Candidates op) {
+    const auto rows = static_cast<std::size_t>(op.logits.rows);
+    op.pieces = s.zeros<device::LogitPiece>(rows * static_cast<std::size_t>(device::logit_pieces(op.logits.cols)));
+    op.to = s.zeros<device::RowCandidates>(rows);
+    s.run(op);
+    std::vector<device::RowCandidates> best(rows);
+    Side::must(s.device().download(best.data(), op.to, rows * sizeof(device::RowCandidates)));
+    return best;
+}
+std::vector<float> ids_and_logits(const std::vector<device::RowCandidates>& rows) {
+    std::vector<float> got;
+    for (const device::RowCandidates& row : rows) {
+        got.push_back(static_cast<float>(row.found));
+        for (const device::Candidate& one : row.best) {
+            got.insert(got.end(), {static_cast<float>(one.id), one.logit});
+        }
+    }
+    return got;
+}
+std::vector<float> sums_of(const std::vector<device::RowCandidates>& rows) {
+    std::vector<float> got;
+    for (const device::RowCandidates& row : rows) {
+        got.insert(got.end(), {row.log_sum, row.log_sum_allowed, row.log_sum_scaled});
+    }
+    return got;
+}
+
+void add_choice_cases(std::vector<Case>& all) {
+    for (const auto& [rows, vocabulary] : {std::pair{3, 4097}, {8, 151552}}) {
+        const auto best = [rows, vocabulary](Side& s) { return best_of(s, {.logits = s.rows(rows, vocabulary, 92), .count = device::kCandidatesMost}); };
+        const auto masked = [rows, vocabulary](Side& s) {
+            const int words = (vocabulary + 63) / 64 * 2;
+            std::vector<std::uint32_t> masks;
+            for (const float value : Side::numbers(static_cast<std::size_t>(2 * words), 93)) {
+                masks.push_back(on_host::float_bits(value));
+            }
+            std::vector<std::int32_t> mask_of(static_cast<std::size_t>(rows), -1);
+            mask_of.front() = 1;
+            mask_of.back() = 0;
+            return best_of(s, {.logits = s.rows(rows, vocabulary, 94), .masks = s.put(masks), .mask_words = words, .mask_of = s.put(mask_of),
+                               .scales = s.put(std::vector<float>(static_cast<std::size_t>(rows), 1.25F)), .count = 17});
+        };
+        const std::string shape = fmt::format("{} rows of {}", rows, vocabulary);
+        all.push_back({"best of " + shape, 0, [=](Side& s) { return ids_and_logits(best(s)); }});
+        all.push_back({"best of masked " + shape, 0, [=](Side& s) { return ids_and_logits(masked(s)); }});
+        all.push_back({"sums over " + shape, kSums, [=](Side& s) { return sums_of(best(s)); }});
+        all.push_back({"sums over masked " + shape, kSums, [=](Side& s) { return sums_of(masked(s)); }});
+    }
+}
+
+// What benchmarks need.
+void add_measure_cases(std::vector<Case>& all) {
+    all.push_back({"random words", 0, [](Side& s) {
+                       auto* const words = s.zeros<std::uint32_t>(5000);
+                       s.run(device::FillRandom{.to = words, .words = 4999, .kept = 0x00FFF00FU, .set = 0x00000300U, .seed = 3}); // below 2^24: floats hold them
+                       return s.as_floats(words, 5000);
+                   }});
+    for (const std::size_t at : {std::size_t{0}, std::size_t{40000}}) { // where the only word that is not zero stands; 0: nowhere
+        all.push_back({fmt::format("reading, word {}", at), 0, [=](Side& s) {
+                           std::vector<std::uint32_t> words(50'000);
+                           words[at] = at > 0 ? 1 : 0;
+                           auto* const all_zero = s.zeros<std::uint32_t>(1);
+                           s.run(device::ReadAll{.from = s.put(words), .bytes = 200'000, .to = all_zero});
+                           return s.as_floats(all_zero, 1);
+                       }});
+    }
 }
 
 // The largest difference as a share of the largest number; what is no number on one side alone differs by everything.
@@ -242,14 +415,30 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
     return a.size() == b.size() ? worst : INFINITY;
 }
 
-} // namespace
-
-int compare_operations(device::Device& device, device::Device& beside) {
+std::vector<Case> all_cases() {
     std::vector<Case> all;
     add_rows_cases(all);
     add_attention_cases(all);
     add_product_cases(all);
     add_expert_cases(all);
+    add_fused_attention_cases(all);
+    add_picture_cases(all);
+    add_choice_cases(all);
+    add_measure_cases(all);
+    return all;
+}
+
+} // namespace
+
+void give_operations(device::Device& device) {
+    for (const Case& one : all_cases()) {
+        Side side(device);
+        one.run(side);
+    }
+}
+
+int compare_operations(device::Device& device, device::Device& beside) {
+    const std::vector<Case> all = all_cases();
     int differing = 0;
     for (const Case& one : all) {
         Side mine(device), other(beside);

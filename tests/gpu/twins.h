@@ -8,5 +8,7 @@ namespace handeye::gpu {
 
 /// Prints a line for each operation and shape; the number of those that differ by more than they may.
 int compare_operations(device::Device& device, device::Device& beside);
+/// What would be compared, given to one device.
+void give_operations(device::Device& device);
 
 } // namespace handeye::gpu

@@ -29,7 +29,7 @@ void multiply(const device::LibraryProduct& op) {
 
 class HostDevice final : public device::Device {
 public:
-    explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after), on_download_(options.on_download) {
+    explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after), on_download_(options.on_download), on_operation_(options.on_operation) {
         info_ = {.name = "the host", .capability = 80, .multiprocessors = 4, .memory_bytes = options.memory_bytes, .free_bytes = options.memory_bytes, .has_library = options.has_library};
     }
     ~HostDevice() override {
@@ -72,6 +72,9 @@ public:
     }
     void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
     void run(const device::Operation& operation) override {
+        if (on_operation_) {
+            on_operation_(operation);
+        }
         if (recorded_ != nullptr) {
             recorded_->push_back(operation);
             return;
@@ -109,6 +112,7 @@ private:
     std::map<void*, std::size_t> sizes_;
     std::vector<device::Operation>* recorded_ = nullptr;
     std::function<void(std::size_t)> on_download_;
+    std::function<void(const device::Operation&)> on_operation_;
 };
 
 } // namespace

@@ -17,6 +17,7 @@ struct HostDeviceOptions {
     bool has_library = false; ///< LibraryProduct as plain loops
     int lost_after = -1;      ///< so many downloads; -1: never
     std::function<void(std::size_t bytes)> on_download;
+    std::function<void(const device::Operation& operation)> on_operation; ///< given, recorded or not
 };
 std::unique_ptr<device::Device> open_host_device(const HostDeviceOptions& options = {});
 

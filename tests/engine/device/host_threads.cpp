@@ -22,7 +22,6 @@ namespace {
 namespace context = boost::context::detail;
 
 constexpr std::size_t kStackBytes = 256U << 10U;
-constexpr std::size_t kSlotBytes = 64;
 
 [[noreturn]] void fail(const char* what) {
     std::fprintf(stderr, "kernel on the host: %s (block %u,%u,%u, thread %u,%u,%u)\n", what, block_index.x, block_index.y, block_index.z,
