@@ -43,8 +43,10 @@ void warp_barrier(unsigned mask);
 constexpr int kSlotBytes = 64; ///< that a lane can lay down for the others
 /// What lane `from` of the caller's warp gave, all lanes of `mask` together; `bytes` at most kSlotBytes.
 void exchange(unsigned mask, const void* mine, int from, void* theirs, std::size_t bytes);
-/// Where lane `lane` of the caller's warp laid something for the others, kSlotBytes after the lane before; valid between two warp barriers.
+/// Where lane `lane` of the caller's warp lays something for the others, kSlotBytes after the lane before: valid from a warp barrier to leave_slots().
 std::byte* lane_slot(int lane);
+/// Of the lanes that have met at the barrier. What they lay down next lies elsewhere where all of a warp have met: those that still read need not be waited for.
+void leave_slots(unsigned mask);
 int this_lane();
 
 /// Ends the program when a device could not read there so.
@@ -92,7 +94,7 @@ void mma(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]
             }
         }
     }
-    warp_barrier(0xFFFFFFFFU);
+    leave_slots(0xFFFFFFFFU);
 }
 
 /// Of each of four 8x8 matrices the numbers that are this lane's, as load_matrices() says.
@@ -110,7 +112,7 @@ void load_matrices(std::uint32_t (&out)[4], const void* row) {
         }
         std::memcpy(&out[i], pair, sizeof pair);
     }
-    warp_barrier(0xFFFFFFFFU);
+    leave_slots(0xFFFFFFFFU);
 }
 
 } // namespace handeye::on_host::host
@@ -164,7 +166,7 @@ inline unsigned __reduce_add_sync(unsigned mask, unsigned value) {
         }
         sum += theirs;
     }
-    host::warp_barrier(mask);
+    host::leave_slots(mask);
     return sum;
 }
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }

@@ -301,11 +301,11 @@ void add_fused_attention_cases(std::vector<Case>& all) {
     }
 }
 
-std::vector<std::uint8_t> random_bytes(std::size_t count, unsigned seed) {
+device::Pixels random_pixels(Side& s, Size size, unsigned seed) {
     std::mt19937 random(seed);
-    std::vector<std::uint8_t> out(count);
-    std::ranges::generate(out, [&] { return static_cast<std::uint8_t>(random() >> 24U); });
-    return out;
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size.area()) * 3);
+    std::ranges::generate(bytes, [&] { return static_cast<std::uint8_t>(random() >> 24U); });
+    return {s.put(bytes), size.width_px, size.height_px};
 }
 
 void add_picture_cases(std::vector<Case>& all) {
@@ -317,8 +317,8 @@ void add_picture_cases(std::vector<Case>& all) {
                                const Size out = is_down ? Size{from.width_px, to.height_px} : Size{to.width_px, from.height_px};
                                const auto bytes = static_cast<std::size_t>(out.area()) * 3;
                                auto* const pixels = s.zeros<std::uint8_t>(bytes);
-                               s.run(device::ResizePixels{.from = {s.put(random_bytes(static_cast<std::size_t>(from.area()) * 3, 90)), from.width_px, from.height_px}, .to = {pixels, out.width_px, out.height_px},
-                                                          .is_down = is_down, .first = s.put(pass.first), .weights = s.put(pass.weights), .taps = pass.taps, .precision = pass.precision});
+                               s.run(device::ResizePixels{.from = random_pixels(s, from, 90), .to = {pixels, out.width_px, out.height_px}, .is_down = is_down,
+                                                          .first = s.put(pass.first), .weights = s.put(pass.weights), .taps = pass.taps, .precision = pass.precision});
                                return s.as_floats(pixels, bytes);
                            }});
         }
@@ -326,8 +326,8 @@ void add_picture_cases(std::vector<Case>& all) {
     for (const auto& [size, patch, temporal, merge] : {std::tuple{Size{51, 102}, 17, 3, 3}, {Size{1932, 1092}, 14, 2, 2}}) {
         all.push_back({fmt::format("patches of {}x{}", size.width_px, size.height_px), 0, [=](Side& s) {
                            const Rows to = s.empty(size.width_px / patch * (size.height_px / patch), 3 * temporal * patch * patch);
-                           s.run(device::CutPatches{.from = {s.put(random_bytes(static_cast<std::size_t>(size.area()) * 3, 91)), size.width_px, size.height_px}, .patch = patch, .temporal = temporal,
-                                                    .merge = merge, .mean = {122.77F, 116.75F, 104.09F}, .deviation = {68.5F, 66.63F, 70.32F}, .to = to});
+                           s.run(device::CutPatches{.from = random_pixels(s, size, 91), .patch = patch, .temporal = temporal, .merge = merge, .mean = {122.77F, 116.75F, 104.09F},
+                                                    .deviation = {68.5F, 66.63F, 70.32F}, .to = to});
                            return s.floats(to);
                        }});
     }

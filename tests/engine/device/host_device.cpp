@@ -30,7 +30,8 @@ void multiply(const device::LibraryProduct& op) {
 class HostDevice final : public device::Device {
 public:
     explicit HostDevice(const HostDeviceOptions& options) : downloads_left_(options.lost_after), on_download_(options.on_download), on_operation_(options.on_operation) {
-        info_ = {.name = "the host", .capability = 80, .multiprocessors = 4, .memory_bytes = options.memory_bytes, .free_bytes = options.memory_bytes, .has_library = options.has_library};
+        info_ = {.name = "the host", .capability = 80, .multiprocessors = 4, .memory_bytes = options.memory_bytes, .free_bytes = options.memory_bytes,
+                 .has_library = options.has_library};
     }
     ~HostDevice() override {
         for (const auto& [memory, bytes] : sizes_) {

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 namespace handeye::on_host::host {
@@ -35,6 +35,7 @@ struct Fiber {
     context::fcontext_t at = nullptr;
     State state = State::Ready;
     unsigned mask = 0; // of the warp barrier that it waits at
+    int slots = 0;     // which of the two of each lane of its warp it uses
     dim3 index;
     void* fake_stack = nullptr; // the address sanitizer's
 };
@@ -53,6 +54,9 @@ public:
     }
     ~Stacks() {
         for (std::byte* const stack : stacks_) {
+#if defined(__SANITIZE_ADDRESS__)
+            __asan_unpoison_memory_region(stack, kStackBytes); // a file may be mapped there next; the last frame never returned
+#endif
             ::munmap(stack, kStackBytes);
         }
     }
@@ -157,6 +161,7 @@ void run_block(std::size_t threads, const std::vector<std::size_t>& lanes, const
         Fiber& fiber = fibers[i];
         fiber.at = context::make_fcontext(stacks.at(i) + kStackBytes, kStackBytes, fiber_main);
         fiber.state = State::Ready;
+        fiber.slots = 0;
         fiber.fake_stack = nullptr;
         const auto n = static_cast<unsigned>(i);
         fiber.index = dim3(n % block_size.x, n / block_size.x % block_size.y, n / block_size.x / block_size.y);
@@ -202,7 +207,7 @@ void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, const std::functi
         fail("more shared memory than a block can have");
     }
     fibers.resize(std::max(fibers.size(), threads));
-    slots.resize(std::max(slots.size(), threads * kSlotBytes));
+    slots.resize(std::max(slots.size(), (threads + 31) / 32 * 32 * kSlotBytes * 2));
     dynamic.assign(shared_bytes / 8 + 17, 0xFFF7A5A5FFF7A5A5U); // numbers that are none, until written
     kernel_of_block = &kernel;
     block_size = block;
@@ -240,7 +245,15 @@ void warp_barrier(unsigned mask) {
 
 int this_lane() { return static_cast<int>(current % 32); }
 
-std::byte* lane_slot(int lane) { return slots.data() + (current / 32 * 32 + static_cast<std::size_t>(lane)) * kSlotBytes; }
+std::byte* lane_slot(int lane) { return slots.data() + (current / 32 * 64 + static_cast<std::size_t>(fibers[current].slots * 32 + lane)) * kSlotBytes; }
+
+void leave_slots(unsigned mask) {
+    if (mask == 0xFFFFFFFFU) {
+        fibers[current].slots ^= 1;
+    } else {
+        warp_barrier(mask);
+    }
+}
 
 void exchange(unsigned mask, const void* mine, int from, void* theirs, std::size_t bytes) {
     if (bytes > kSlotBytes || (mask >> static_cast<unsigned>(from) & 1U) == 0) {
@@ -249,7 +262,7 @@ void exchange(unsigned mask, const void* mine, int from, void* theirs, std::size
     std::memcpy(lane_slot(this_lane()), mine, bytes);
     warp_barrier(mask);
     std::memcpy(theirs, lane_slot(from), bytes);
-    warp_barrier(mask);
+    leave_slots(mask);
 }
 
 } // namespace handeye::on_host::host
