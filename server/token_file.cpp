@@ -142,7 +142,7 @@ Result<std::string> create_named_token(const std::filesystem::path& path, const 
     const WallTime now = clock.wall_now();
     std::optional<WallTime> expires;
     if (wanted.life) {
-        expires = now + std::chrono::duration_cast<WallTime::duration>(*wanted.life);
+        expires = std::chrono::ceil<std::chrono::seconds>(now + std::chrono::duration_cast<WallTime::duration>(*wanted.life)); // as the file counts; a life is never cut short
     }
     tokens.push_back({wanted.name, to_hex(sha256(secret)), wanted.scopes, now, expires});
     TRY(write_tokens(path, tokens));
