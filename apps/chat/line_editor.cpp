@@ -70,6 +70,7 @@ public:
         el_set(edit_, EL_BIND, "^C", "handeye-drop", nullptr);
         el_set(edit_, EL_BIND, "^I", "handeye-complete", nullptr);
         el_set(edit_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+        el_set(edit_, EL_BIND, "^@", "em-delete-or-list", nullptr); // what Linux makes of a Ctrl-D that was typed while an answer was shown (n_tty: __DISABLED_CHAR)
     }
     ~Editor() {
         el_end(edit_);
@@ -82,6 +83,7 @@ public:
         prompt_ = prompt;
         is_dropped_ = false;
         int count = 0;
+        el_set(edit_, EL_PREP_TERM, 1); // el_gets() does so after the prompt: a Ctrl-C or Ctrl-D in between would be the terminal's
         const char* const typed = el_gets(edit_, &count);
         if (is_dropped_ && !stop_.stop_requested()) {
             return std::optional(TypedLine{.is_dropped = true});

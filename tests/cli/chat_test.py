@@ -25,7 +25,8 @@ GLM4V = ROOT / "tests" / "golden" / "engine" / "glm4v-f32"
 CHATGLM = ROOT / "tests" / "golden" / "engine" / "chatglm-f32"
 MEDIA = ROOT / "tests" / "golden" / "media"
 FORM = NANO / "eval" / "golden" / "form-01" / "frame.png"
-WAIT_S = 200
+WAIT_S = 100
+PROMPT = rb"\n> "
 BINARIES = pathlib.Path()
 
 
@@ -282,7 +283,9 @@ class Terminal(Case):
         os.write(self.fd, text.encode())
 
     def end(self):
+        deadline = time.monotonic() + WAIT_S
         while True:
+            self.assertTrue(select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0], "it does not end")
             try:
                 if not os.read(self.fd, 65536):
                     break
@@ -296,43 +299,53 @@ class Terminal(Case):
     def test_an_answer_its_figures_and_the_end(self):
         self.start("--max-new-tokens", "30", FORM)
         self.read_until(rb"frame.png: 336x224")
-        self.read_until(rb"/help shows what there is.*> ")
+        self.read_until(rb"/help shows what there is.*" + PROMPT)
         self.type("What is h\x7fhere?\n")
-        self.read_until(rb"\x1b\[2m\d+ tokens?.* of \d+ prompt tokens reused.*> ")
+        self.read_until(rb"\x1b\[2m\d+ tokens?.* of \d+ prompt tokens reused.*" + PROMPT)
         self.type("/imag x\n")
-        self.read_until(rb"there is no /imag.*> ")  # and it goes on
+        self.read_until(rb"there is no /imag.*" + PROMPT)  # and it goes on
         self.type("/help\n")
-        self.read_until(rb"/undo .*> ")
+        self.read_until(rb"/undo .*" + PROMPT)
         self.type("half a line\x03")
-        self.read_until(rb"\^C.*Ctrl-D ends.*> ")
+        self.read_until(rb"\^C.*Ctrl-D ends.*" + PROMPT)
         self.type("\x03")  # nothing was typed
-        self.read_until(rb"\^C.*Ctrl-D ends.*> ")
+        self.read_until(rb"\^C.*Ctrl-D ends.*" + PROMPT)
         self.type("Grüße, 世界\x7f界\n")
-        self.read_until("世界".encode() + rb".*of \d+ prompt tokens reused.*> ")
+        self.read_until("世界".encode() + rb".*of \d+ prompt tokens reused.*" + PROMPT)
         self.type("\x04")
+        self.assertEqual(self.end(), 0)
+
+    def test_what_is_typed_during_an_answer_is_kept(self):
+        self.start("--max-new-tokens", "1000000", "--thinking-budget", "0", "--repetition-penalty", "1", model=GLM4V)
+        self.read_until(PROMPT)
+        self.type("Hello\n")
+        self.read_until(rb"Hello\r\n.{300}")
+        self.type("\x03")
+        self.type("/undo\n\x04")
+        self.read_until(PROMPT + rb".*" + PROMPT)
         self.assertEqual(self.end(), 0)
 
     def test_ctrl_c_stops_the_answer_and_not_the_program(self):
         self.start("--max-new-tokens", "1000000", "--thinking-budget", "0", "--repetition-penalty", "1", model=GLM4V)  # random weights find no end
-        self.read_until(rb"> ")
+        self.read_until(PROMPT)
         for question in ("Hello", "Again"):
             self.type(question + "\n")
             self.read_until(question.encode() + rb"\r\n.{300}")
             self.type("\x03")
-            self.read_until(rb"prompt tokens reused; stopped.*> ")
+            self.read_until(rb"prompt tokens reused; stopped.*" + PROMPT)
         self.type("/exit\n")
         self.assertEqual(self.end(), 0)
 
     def test_no_colours_where_they_are_not_wanted(self):
         self.start("--max-new-tokens", "5", NO_COLOR="1")
-        self.read_until(rb"> ")
+        self.read_until(PROMPT)
         self.type("Hello\n")
         shown = self.read_until(rb"\d+ tokens?[^\r]*")
         self.assertNotIn(b"\x1b[2m", shown)
 
     def test_a_signal_ends_it(self):
         self.start()
-        self.read_until(rb"> ")
+        self.read_until(PROMPT)
         os.kill(self.pid, signal.SIGTERM)
         self.assertEqual(self.end(), 0)
 
