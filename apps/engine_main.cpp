@@ -34,10 +34,13 @@ int main(int argc, char** argv) {
         std::fputs("handeye-engine is started by handeyed, with its socket. It is of no use by hand.\n", stderr);
         return kExitUsage;
     }
-    // The driver of a card wants what the sandbox takes away, to begin with.
-    auto device = handeye::open_device(has_device ? argv[4] : "cpu");
+    // The driver of a card wants what the sandbox takes away, to begin with, and may take longer than a worker may be silent.
+    auto device = [&] {
+        const handeye::SignsOfLife beats(fd);
+        return handeye::open_device(has_device ? argv[4] : "cpu");
+    }();
     // Before the first file is opened: model files may come from anywhere.
-    if (const auto inside = handeye::enter_engine_sandbox(); !inside) {
+    if (const auto inside = handeye::enter_engine_sandbox(device && *device ? handeye::DriverFiles::Nvidia : handeye::DriverFiles::None); !inside) {
         handeye::log::error("engine", inside.error().message);
         return kExitSandbox;
     }

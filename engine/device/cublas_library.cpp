@@ -66,10 +66,9 @@ bool CublasLibrary::open() {
                          find(library_, "cublasLtMatrixLayoutDestroy", call_->forget_layout) && find(library_, "cublasLtMatmulPreferenceCreate", call_->prefer) &&
                          find(library_, "cublasLtMatmulPreferenceDestroy", call_->forget_preference) &&
                          find(library_, "cublasLtMatmulPreferenceSetAttribute", call_->set_preference) && find(library_, "cublasLtMatmulAlgoGetHeuristic", call_->choose);
-    if (!has_all || cudaMalloc(&workspace_, kWorkspaceBytes) != cudaSuccess) {
-        return false;
-    }
-    return call_->create(&handle_) == CUBLAS_STATUS_SUCCESS;
+    const bool is_open = has_all && cudaMalloc(&workspace_, kWorkspaceBytes) == cudaSuccess && call_->create(&handle_) == CUBLAS_STATUS_SUCCESS;
+    (void)cudaGetLastError(); // what failed is told here, and is no failure of what runs next
+    return is_open;
 }
 
 // In the library's column-major view: y^T (n, rows) = w^T^T (n, cols) x^T (cols, rows), w's memory being (cols, n) there.

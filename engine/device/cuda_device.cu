@@ -14,15 +14,15 @@ namespace {
 
 constexpr int kCapabilityLeast = 80; // products in bf16, copies into shared memory
 
+/// Asked for its attributes alone: it is compiled for what the others are.
+__global__ void any_kernel() {}
+
 class CudaRecording final : public device::Recording {
 public:
-    CudaRecording(cudaGraph_t graph, cudaGraphExec_t ready, cudaStream_t stream, cudaError_t& failed) : graph_(graph), ready_(ready), stream_(stream), failed_(failed) {}
+    CudaRecording(cudaGraphExec_t ready, cudaStream_t stream, cudaError_t& failed) : ready_(ready), stream_(stream), failed_(failed) {}
     CudaRecording(const CudaRecording&) = delete;
     CudaRecording& operator=(const CudaRecording&) = delete;
-    ~CudaRecording() override {
-        cudaGraphExecDestroy(ready_);
-        cudaGraphDestroy(graph_);
-    }
+    ~CudaRecording() override { cudaGraphExecDestroy(ready_); }
     void replay() override {
         if (const cudaError_t error = cudaGraphLaunch(ready_, stream_); error != cudaSuccess && failed_ == cudaSuccess) {
             failed_ = error;
@@ -30,7 +30,6 @@ public:
     }
 
 private:
-    cudaGraph_t graph_;
     cudaGraphExec_t ready_;
     cudaStream_t stream_;
     cudaError_t& failed_;
@@ -69,11 +68,16 @@ public:
         if (capability < kCapabilityLeast) {
             return Error{ErrorCode::Unavailable, std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", at least 8.0 is needed"};
         }
-        TRY(check(cudaMemGetInfo(&free_bytes, &all_bytes)));
+        cudaFuncAttributes attributes{};
+        if (cudaFuncGetAttributes(&attributes, any_kernel) != cudaSuccess) {
+            return Error{ErrorCode::Unavailable, std::string(properties.name) + " has compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) + ", for which this program was not compiled (CMAKE_CUDA_ARCHITECTURES)"};
+        }
         TRY(check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)));
         TRY(check(staging_.create()));
+        const bool has_library = library_.open();
+        TRY(check(cudaMemGetInfo(&free_bytes, &all_bytes))); // what the library took is gone
         info_ = {.name = properties.name, .capability = capability, .multiprocessors = properties.multiProcessorCount,
-                 .memory_bytes = static_cast<std::int64_t>(all_bytes), .free_bytes = static_cast<std::int64_t>(free_bytes), .has_library = library_.open()};
+                 .memory_bytes = static_cast<std::int64_t>(all_bytes), .free_bytes = static_cast<std::int64_t>(free_bytes), .has_library = has_library};
         return {};
     }
 
@@ -83,7 +87,12 @@ public:
     Result<void*> allocate(std::size_t bytes) override {
         void* memory = nullptr;
         bind();
-        if (const cudaError_t error = cudaMalloc(&memory, bytes > 0 ? bytes : 1); error != cudaSuccess) {
+        const cudaError_t error = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
+        if (error != cudaSuccess && error != cudaErrorMemoryAllocation) { // of what ran before
+            note(error);
+            TRY(told());
+        }
+        if (error != cudaSuccess) {
             (void)cudaGetLastError(); // it is told here
             std::size_t free_bytes = 0, all_bytes = 0;
             cudaMemGetInfo(&free_bytes, &all_bytes);
@@ -128,9 +137,10 @@ public:
         note(cudaStreamEndCapture(stream_, &graph));
         if (graph != nullptr) {
             note(cudaGraphInstantiate(&ready, graph, 0));
+            note(cudaGraphDestroy(graph));
         }
         TRY(told());
-        return std::unique_ptr<device::Recording>(std::make_unique<CudaRecording>(graph, ready, stream_, failed_));
+        return std::unique_ptr<device::Recording>(std::make_unique<CudaRecording>(ready, stream_, failed_));
     }
 
 private:
@@ -142,7 +152,7 @@ private:
 
     // Which device a call means is the calling thread's own affair in CUDA.
     void bind() {
-        thread_local int bound = 0;
+        thread_local int bound = -1;
         if (bound != index_) {
             note(cudaSetDevice(index_));
             bound = index_;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kRowsWithLogits = DeviceDecoder::kBestRows; // at once
 constexpr int kKeysLeast = 1024;           // recordings are made for lengths up to this, twice this, ...
+constexpr std::size_t kRecordingsMost = 128; // each holds some memory of the device; of one answer there are a handful
 
 int mask_words(const DecoderConfig& c) { return (c.vocabulary + 63) / 64 * 2; }
 int inner_width(const DecoderConfig& c) { return std::max({c.ffn, c.experts.shared, c.experts.ffn}); }
@@ -261,7 +262,11 @@ void DeviceDecoder::head(int rows, int first, int count, Bring bring) {
 Result<void> DeviceDecoder::run_recorded(Attention shape, int rows, int wanted, Bring bring) {
     shape.host_spans = nullptr;
     shape.keys_max = std::min<int>(static_cast<int>(limits_.context), static_cast<int>(std::bit_ceil(static_cast<unsigned>(std::max(shape.keys_max, kKeysLeast)))));
-    std::unique_ptr<Recording>& recording = recordings_[{rows, shape.n_spans, shape.rows_most, wanted, shape.keys_max, bring}];
+    const Shape key{rows, shape.n_spans, shape.rows_most, wanted, shape.keys_max, bring};
+    if (recordings_.size() >= kRecordingsMost && !recordings_.contains(key)) {
+        recordings_.clear();
+    }
+    std::unique_ptr<Recording>& recording = recordings_[key];
     if (recording == nullptr) {
         Result<void> given;
         recording = TRY(device_.record([&] {

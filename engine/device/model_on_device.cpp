@@ -34,7 +34,8 @@ Result<DevicePlan> plan_device(const Device& device, const Model& model, const P
     if (c.vocabulary > kVocabularyMost) {
         return Error{ErrorCode::InvalidArgument, fmt::format("a vocabulary of {} tokens: a device takes up to {}", c.vocabulary, kVocabularyMost)};
     }
-    DevicePlan plan{.placement = {}, .limit_bytes = options.memory_bytes > 0 ? std::min(options.memory_bytes, device.info().free_bytes) : device.info().free_bytes / 10 * 9,
+    const std::int64_t usable = device.info().free_bytes / 10 * 9; // the driver wants some for itself: kernels as they are first used, recordings
+    DevicePlan plan{.placement = {}, .limit_bytes = options.memory_bytes > 0 ? std::min(options.memory_bytes, usable) : usable,
                     .layers = c.layers, .options = options};
     const bool has_tower = model.vision && options.picture.h > 0;
     const WeightBytes bytes = weight_bytes(model);

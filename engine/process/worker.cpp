@@ -176,6 +176,16 @@ private:
 
 } // namespace
 
+SignsOfLife::SignsOfLife(int socket, Duration interval)
+    : beats_([socket, interval](const std::stop_token& stop) {
+          SystemClock clock;
+          do {
+              if (!wire::send_packet(socket, dump_json(json{{"type", "alive"}}))) {
+                  ::_exit(0); // nobody listens any more
+              }
+          } while (clock.sleep_for(interval, stop) == WaitResult::Reached);
+      }) {}
+
 void serve_engine(int socket, const OpenModel& open) { Worker(socket, open).run(); }
 
 } // namespace handeye

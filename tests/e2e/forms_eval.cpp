@@ -27,7 +27,36 @@ struct Options {
     std::vector<std::string> tasks;
     std::size_t count = 0; ///< 0: all
     bool json = false;
+    EngineOptions engine;
     e2e::FormRun run;
+};
+
+/// Counts what its model answers, and how long that takes.
+class Counted final : public ChatModel {
+public:
+    explicit Counted(ChatModel& model) : model_(model) {}
+    Result<Completion> generate(const ChatRequest& request, const OnText& on_text, std::stop_token stop) override {
+        const auto begun = std::chrono::steady_clock::now();
+        Result<Completion> out = model_.generate(request, on_text, std::move(stop));
+        took_ms_.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+        return out;
+    }
+    Result<TokenizedPrompt> tokenize(const ChatRequest& request) override { return model_.tokenize(request); }
+    [[nodiscard]] EngineLoad load() const override { return model_.load(); }
+    [[nodiscard]] const ModelInfo& info() const override { return model_.info(); }
+
+    [[nodiscard]] nlohmann::json figures() const {
+        std::vector<double> sorted = took_ms_;
+        std::ranges::sort(sorted);
+        const auto at = [&](double share) { return sorted.empty() ? 0.0 : sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))]; };
+        const EngineLoad load = model_.load();
+        return {{"answers", sorted.size()}, {"median_ms", at(0.5)}, {"p90_ms", at(0.9)}, {"tokens", load.completion_tokens}, {"passes", load.passes},
+                {"prompt_tokens", load.prompt_tokens}, {"reused_tokens", load.reused_tokens}};
+    }
+
+private:
+    ChatModel& model_;
+    std::vector<double> took_ms_;
 };
 
 /// Returns an exit code where the command line ended the program.
@@ -50,6 +79,12 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
         ->transform(CLI::CheckedTransformer(surfaces, CLI::ignore_case));
     app.add_option("--zoom-below", options.run.zoom_below, "A click less certain than this is asked for again on a closer look, as by `handeye run`")
         ->check(CLI::Range(0.0, 1.0));
+    const std::map<std::string, KvFormat> kv_formats{{"32bit", KvFormat::F32}, {"16bit", KvFormat::F16}, {"8bit", KvFormat::Q8}};
+    app.add_option("--kv-cache", options.engine.kv_format, "Bits of cached keys and values")->transform(CLI::CheckedTransformer(kv_formats, CLI::ignore_case));
+    const std::map<std::string, Quantize> packings{{"8bit", Quantize::Bits8}, {"4bit", Quantize::Bits4}};
+    app.add_option("--quantize", options.engine.quantize, "Pack the model's layers while it is loaded")->transform(CLI::CheckedTransformer(packings, CLI::ignore_case));
+    app.add_flag("--guesses,!--no-guesses", options.engine.guesses, "Guess tokens from what stands before");
+    app.add_option("--thinking-budget", options.run.thinking_budget, "Tokens after which a thought is closed; none by default");
     app.add_option("--keep-recordings", options.run.recordings_dir,
                    "Keep the session files in this folder");
     app.add_flag("--json", options.json, "One JSON document and nothing else");
@@ -81,7 +116,10 @@ double seconds(Duration duration) {
 
 Result<int> evaluate(const Options& options) {
     const std::vector<e2e::FormTask> tasks = TRY(e2e::read_form_tasks(options.forms));
-    const std::unique_ptr<ChatModel> model = TRY(open_engine({.model_dir = options.model}));
+    EngineOptions engine = options.engine;
+    engine.model_dir = options.model;
+    const std::unique_ptr<ChatModel> opened = TRY(open_engine(engine));
+    Counted model(*opened);
     SystemClock clock;
     nlohmann::json results = nlohmann::json::array();
     std::map<std::string, int> kinds;
@@ -92,7 +130,7 @@ Result<int> evaluate(const Options& options) {
         }
         const e2e::FormTask& other = e2e::swap_partner(tasks, i);
         const e2e::FormResult result =
-            TRY(e2e::run_form_task(tasks[i], other, *model, clock, options.run));
+            TRY(e2e::run_form_task(tasks[i], other, model, clock, options.run));
         right += result.is_right ? 1 : 0;
         ++kinds[result.kind];
         results.push_back({{"id", result.id},
@@ -115,10 +153,11 @@ Result<int> evaluate(const Options& options) {
         std::cout << dump_json({{"right", right},
                                 {"count", results.size()},
                                 {"failures", kinds},
+                                {"answers", model.figures()},
                                 {"results", results}})
                   << '\n';
     } else {
-        std::cout << fmt::format("closed loop: {} of {} tasks\n", right, results.size());
+        std::cout << fmt::format("closed loop: {} of {} tasks\n{}\n", right, results.size(), dump_json(model.figures()));
     }
     return 0;
 }

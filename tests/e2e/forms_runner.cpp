@@ -255,7 +255,7 @@ SessionOptions session_options(const FormRun& run) {
     SessionOptions options;
     options.budget.steps_max = kActionsMax + 1;
     options.max_new_tokens = kNewTokensMax;
-    options.thinking_budget.reset();
+    options.thinking_budget = run.thinking_budget;
     options.zoom_below = run.zoom_below;
     return options;
 }

@@ -8,6 +8,7 @@
 #include "engine/chat_model.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ struct FormRun {
     Frames frames = Frames::Real;
     Surface surface = Surface::X11;
     double zoom_below = 0;                ///< as SessionOptions::zoom_below
+    std::optional<int> thinking_budget;   ///< as SessionOptions::thinking_budget
 };
 
 struct FormResult {

@@ -315,11 +315,23 @@ TEST_F(EngineProcessTest, TheWorkerHasNoDesktopAndNoDescriptorOfOurs) {
     }
 }
 
+constexpr const char* kNothingDone = "socket:1 unix:1 exec:1 fork:1 ptrace:1 mount:1 kill:1 write:1 rewrite:1 unlink:1 ";
+
 TEST_F(EngineProcessTest, TheWorkerCannotLeaveItsSandbox) {
     const auto model = open();
     const auto reply = model->generate(ask("escape"), {}, {});
     ASSERT_TRUE(reply) << reply.error().message;
-    EXPECT_EQ(reply->text_utf8, "socket:1 unix:1 exec:1 fork:1 ptrace:1 mount:1 kill:1 write:1 unlink:1 ");
+    EXPECT_EQ(reply->text_utf8, kNothingDone);
+}
+
+TEST_F(EngineProcessTest, NeitherCanOneWithADriverThatTakesLongerToStartThanItMayBeSilent) {
+    options.engine.device = "cuda";
+    options.beat_timeout = 1s;
+    const auto model = open();
+    const auto reply = model->generate(ask("escape"), {}, {});
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->text_utf8, kNothingDone);
+    EXPECT_TRUE(events.empty());
 }
 
 TEST_F(EngineProcessTest, EndsWithItsOwner) {

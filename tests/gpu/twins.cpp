@@ -243,6 +243,28 @@ void add_product_cases(std::vector<Case>& all) {
     }
 }
 
+// Shapes and ends that models give it: added to what is there, without a bias, rows of y further apart than they are long.
+void add_library_cases(std::vector<Case>& all) {
+    struct Shape {
+        int rows, n, cols;
+        bool has_bias, is_added;
+        int gap;
+    };
+    for (const Shape& shape : {Shape{1, 64, 64, false, false, 0}, {70, 200, 320, false, true, 0}, {70, 200, 320, true, false, 56}, {257, 512, 4096, false, true, 0}}) {
+        all.push_back({fmt::format("library, {}x{}x{}{}{}{}", shape.rows, shape.n, shape.cols, shape.has_bias ? ", bias" : "", shape.is_added ? ", added" : "", shape.gap > 0 ? ", gap" : ""), 1e-3,
+                       [=](Side& s) {
+                           if (!s.device().info().has_library) {
+                               return std::vector<float>();
+                           }
+                           const device::SplitRows x = s.split(shape.rows, shape.cols, 1, 74), w = s.split(shape.n, shape.cols, 1, 76);
+                           const Rows y = s.rows(shape.rows, shape.n + shape.gap, 77);
+                           s.run(device::LibraryProduct{.x = x.parts, .w = w.parts, .rows = shape.rows, .n = shape.n, .cols = shape.cols, .bias = shape.has_bias ? s.rows(1, shape.n, 75).data : nullptr,
+                                                        .y = y, .into = shape.is_added ? device::Into::Add : device::Into::Overwrite});
+                           return s.floats(y);
+                       }});
+    }
+}
+
 void add_expert_cases(std::vector<Case>& all) {
     all.push_back({"route", 1e-6, [](Side& s) {
                        auto* const chosen = s.zeros<std::int32_t>(3 * 8);
@@ -420,6 +442,7 @@ std::vector<Case> all_cases() {
     add_rows_cases(all);
     add_attention_cases(all);
     add_product_cases(all);
+    add_library_cases(all);
     add_expert_cases(all);
     add_fused_attention_cases(all);
     add_picture_cases(all);
